@@ -1,0 +1,25 @@
+"""When two answers are the same answer."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+from datagen.answers import numbers
+from datagen.answers.extract import check_type, normalise
+
+
+def equal(a: str, b: str, answer_type: str, *, tolerance: float = 0) -> bool:
+    """Whether two answers agree.
+
+    Numbers by value, within the absolute `tolerance` (0 is exact); the other types after the normalisation that
+    `extract` does, so "(B)" equals "b". Raises ValueError for an unknown type.
+    """
+    check_type(answer_type)
+    if answer_type != "number":
+        return normalise(a, answer_type) == normalise(b, answer_type)
+    if a == b:
+        return True
+    left, right = numbers.parse(a), numbers.parse(b)
+    if left is None or right is None:
+        return False
+    return abs(left - right) <= Fraction(tolerance)

@@ -1,0 +1,150 @@
+"""Instructions over short lists of words or numbers: one operation or several in a row, and prompts to write tasks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from random import Random
+
+from datagen.microworld.prompts import ADD_REQUIREMENT, NEW_TASK, NEW_TASK_LIKE
+from datagen.microworld.splits import check_split, split_of
+from datagen.microworld.words import CATEGORIES, WORDS
+
+Items = Sequence[str]
+
+
+@dataclass(frozen=True)
+class Instruction:
+    instruction: str
+    answer: str
+    operations: tuple[str, ...]
+    items: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Operation:
+    phrases: tuple[str, ...]
+    """How it is said after "First," or "then", in lower case."""
+    apply: Callable[[Items], list[str]]
+    on: str = "any"
+    """"any", "words" or "numbers"."""
+    last: bool = False
+    """Nothing can follow it: its result is one value."""
+
+
+def _numbers(function: Callable[[list[int]], list[int]]) -> Callable[[Items], list[str]]:
+    return lambda items: [str(number) for number in function([int(item) for item in items])]
+
+
+def _keep(category: str) -> Operation:
+    words = set(CATEGORIES[category])
+    said = {"colour": "colours", "animal": "animals", "fruit": "fruits", "vehicle": "vehicles"}[category]
+    return Operation((f"keep only the {said}",), lambda items: [item for item in items if item in words], "words")
+
+
+OPERATIONS: dict[str, Operation] = {
+    "reverse": Operation(("reverse the list", "put the list in reverse order"), lambda items: list(items[::-1])),
+    "drop_first": Operation(("remove the first item", "leave out the first item"), lambda items: list(items[1:])),
+    "drop_last": Operation(("remove the last item", "leave out the last item"), lambda items: list(items[:-1])),
+    "first_two": Operation(("keep only the first two items",), lambda items: list(items[:2])),
+    "last_two": Operation(("keep only the last two items",), lambda items: list(items[-2:])),
+    "swap": Operation(("swap the first and the last item",), lambda items: [items[-1], *items[1:-1], items[0]]),
+    "rotate": Operation(("move the first item to the end",), lambda items: [*items[1:], items[0]]),
+    "to_front": Operation(("move the last item to the front",), lambda items: [items[-1], *items[:-1]]),
+    "double_first": Operation(("write the first item twice",), lambda items: [items[0], *items]),
+    "every_second": Operation(("keep every second item",), lambda items: list(items[1::2])),
+    "sort": Operation(("sort the words from a to z", "put the words in order from a to z"), lambda items: sorted(items), "words"),
+    "animals": _keep("animal"),
+    "fruits": _keep("fruit"),
+    "colours": _keep("colour"),
+    "vehicles": _keep("vehicle"),
+    "ascending": Operation(("sort the numbers from small to large",), _numbers(sorted), "numbers"),
+    "plus_one": Operation(("add one to each number",), _numbers(lambda ns: [n + 1 for n in ns]), "numbers"),
+    "plus_ten": Operation(("add ten to each number",), _numbers(lambda ns: [n + 10 for n in ns]), "numbers"),
+    "double": Operation(("double each number",), _numbers(lambda ns: [2 * n for n in ns]), "numbers"),
+    "even": Operation(("keep only the even numbers",), _numbers(lambda ns: [n for n in ns if n % 2 == 0]), "numbers"),
+    "first": Operation(("give the first item",), lambda items: [items[0]], last=True),
+    "last": Operation(("give the last item",), lambda items: [items[-1]], last=True),
+    "count": Operation(("count the items", "say how many items there are"), lambda items: [str(len(items))], last=True),
+    "largest": Operation(("give the largest number",), _numbers(lambda ns: [max(ns)]), "numbers", last=True),
+    "smallest": Operation(("give the smallest number",), _numbers(lambda ns: [min(ns)]), "numbers", last=True),
+}
+
+
+def instructions(split: str, n: int, *, operations: int = 1, seed: int = 0) -> list[Instruction]:
+    """The first `n` distinct instructions of a split with so many operations. Raises `UserError` for an unknown split."""
+    check_split(split)
+    rng = Random(f"{seed}:instructions:{split}:{operations}")
+    found: dict[str, Instruction] = {}
+    while len(found) < n:
+        instruction = draw(rng, split, operations=operations)
+        found.setdefault(instruction.instruction, instruction)
+    return list(found.values())
+
+
+def draw(rng: Random, split: str, *, operations: int) -> Instruction:
+    """One random instruction of a split; the split is that of its operations and list, not of its wording."""
+    while True:
+        kind = rng.choice(("words", "numbers"))
+        names = _draw_operations(rng, kind, operations)
+        items = _draw_items(rng, kind, names)
+        if split_of(f"{names}{items}") != split:
+            continue
+        answer = apply(names, items)
+        if answer is not None:
+            return Instruction(say(rng, names, items), answer, names, items)
+
+
+def apply(names: Sequence[str], items: Items) -> str | None:
+    """The answer, or None where the list runs too short on the way."""
+    values = list(items)
+    for i, name in enumerate(names):
+        values = OPERATIONS[name].apply(values)
+        if len(values) < (2 if i + 1 < len(names) else 1):
+            return None
+    return ", ".join(values)
+
+
+def say(rng: Random, names: Sequence[str], items: Items) -> str:
+    """"First reverse the list, then give the last item: dog, pear"."""
+    phrases = [rng.choice(OPERATIONS[name].phrases) for name in names]
+    text = phrases[0][0].upper() + phrases[0][1:] if len(phrases) == 1 else "First " + ", then ".join(phrases)
+    return f"{text}: {', '.join(items)}"
+
+
+def new_task(rng: Random, split: str) -> tuple[str, str]:
+    """A prompt to write a task, and a task."""
+    task = draw(rng, split, operations=rng.choice((1, 1, 2)))
+    if rng.random() < 0.5:
+        return NEW_TASK, task.instruction
+    example = draw(rng, split, operations=len(task.operations))
+    return NEW_TASK_LIKE.format(task=example.instruction), task.instruction
+
+
+def add_requirement(rng: Random, split: str) -> tuple[str, str]:
+    """A prompt to make a task harder, and the harder task: the same list, the same operations, one more."""
+    while True:
+        task = draw(rng, split, operations=2)
+        if not OPERATIONS[task.operations[0]].last:
+            break
+    phrases = [next(p for p in OPERATIONS[name].phrases if p in task.instruction) for name in task.operations]
+    listed = ", ".join(task.items)
+    simple = f"{phrases[0][0].upper()}{phrases[0][1:]}: {listed}"
+    return ADD_REQUIREMENT.format(task=simple), f"First {phrases[0]}, then {phrases[1]}: {listed}"
+
+
+def _draw_operations(rng: Random, kind: str, count: int) -> tuple[str, ...]:
+    fitting = [name for name, op in OPERATIONS.items() if op.on in ("any", kind)]
+    middle = [name for name in fitting if not OPERATIONS[name].last]
+    chosen = rng.sample(middle, count - 1)
+    return (*chosen, rng.choice([name for name in fitting if name not in chosen]))
+
+
+def _draw_items(rng: Random, kind: str, names: Sequence[str]) -> tuple[str, ...]:
+    length = rng.randint(3, 6)
+    if kind == "numbers":
+        return tuple(str(number) for number in rng.sample(range(1, 100), length))
+    kept = [word for name in names if name.rstrip("s") in CATEGORIES for word in CATEGORIES[name.rstrip("s")]]
+    some = rng.sample(kept, min(len(kept), rng.randint(1, 3)))
+    rest = rng.sample([word for word in WORDS if word not in some], length - min(length, len(some)))
+    return tuple(rng.sample([*some, *rest], length))

@@ -1,0 +1,10 @@
+"""How the micro-world's models are asked. They were trained on exactly these words."""
+
+RATIONALE_SUFFIX = "\nLet's think step by step."
+DIRECT_SUFFIX = "\nGive only the answer."
+HINT_SUFFIX = "\nThe correct answer is {gold}. Explain step by step why."
+ANSWER = "The answer is {answer}."
+PLAIN_RATIONALE = "Q: {question}\nA: Let's think step by step."
+NEW_TASK = "Write a new task."
+NEW_TASK_LIKE = "Write a new task like this one:\n{task}"
+ADD_REQUIREMENT = "Rewrite this task with one more requirement:\n{task}"

@@ -1,0 +1,115 @@
+"""`datagen rationales`: questions in, a run folder out."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import datagen
+from datagen.rationales.generate import METHOD, describe, distil
+from datagen.rationales.prompts import Prompts, read_shots
+from datagen.rationales.settings import RationaleSettings
+from datagen.run import Run
+from datagen.suites import SUITES, Question, Suite, load, questions_from_file
+from datagen.suites.load import find
+from datagen.teacher import connect
+
+NOT_IN_CONFIG = {"out", "concurrency", "data_root", "dry_run", "teacher", "source", "split", "shots"}
+"""Settings that change no row, and those that the configuration records in another form."""
+
+
+def rationales(settings: RationaleSettings) -> None:
+    """Run, and print what came of it. Raises UserError."""
+    suite, questions = read_source(settings)
+    shots = read_shots(settings.shots, suite) if settings.shots else ()
+    prompts = Prompts(suite, settings.prompt_style, shots)
+    if settings.dry_run:
+        preview(questions, prompts, settings)
+        return
+    out = settings.out or Path("runs") / f"{prompts.suite.name.replace('/', '-')}-{settings.split}"
+    stats = asyncio.run(generate(questions, prompts, settings, out))
+    print(summary(stats, out))
+
+
+async def generate(
+    questions: list[Question], prompts: Prompts, settings: RationaleSettings, out: Path
+) -> dict[str, Any]:
+    teacher = connect(settings.teacher, concurrency=settings.concurrency)
+    await asyncio.to_thread(lambda: teacher.identity)
+    with Run(out, configuration(questions, prompts, settings, teacher.name, teacher.identity)) as run:
+        return await run.each(
+            questions,
+            partial(distil, prompts=prompts, settings=settings),
+            teacher=teacher,
+            describe=partial(describe, prompts=prompts),
+            concurrency=settings.concurrency,
+        )
+
+
+def read_source(settings: RationaleSettings) -> tuple[Suite, list[Question]]:
+    """A suite by name, else a file or dataset with the columns that the settings name."""
+    if settings.source in SUITES or not ("." in settings.source or "/" in settings.source):
+        suite = find(settings.source)
+        questions = load(
+            suite.name, settings.split, data_root=settings.data_root, limit=settings.limit, seed=settings.seed
+        )
+        return suite, questions
+    suite = Suite(Path(settings.source).stem, settings.answer_type)
+    questions = questions_from_file(
+        settings.source,
+        question=settings.question_column,
+        answer=settings.answer_column,
+        answer_type=settings.answer_type,
+    )
+    return suite, questions[: settings.limit]
+
+
+def configuration(
+    questions: list[Question], prompts: Prompts, settings: RationaleSettings, teacher: str, identity: str
+) -> dict[str, Any]:
+    """What decides the rows, and nothing else: no machine paths, no keys, no speed settings."""
+    values = {k: v for k, v in vars(settings).items() if k not in NOT_IN_CONFIG}
+    digest = hashlib.sha256()
+    for question in questions:
+        digest.update(json.dumps([question.id, question.gold]).encode())
+    return {
+        "method": METHOD,
+        "code_version": datagen.__version__,
+        "teacher": {"name": teacher, "identity": identity, "license": None},
+        "source": {
+            "suite": prompts.suite.name,
+            "split": settings.split if prompts.suite.name in SUITES else None,
+            "questions": len(questions),
+            "sha256": digest.hexdigest(),
+        },
+        "settings": values | {"shots": [list(shot) for shot in prompts.shots]},
+    }
+
+
+def preview(questions: list[Question], prompts: Prompts, settings: RationaleSettings) -> None:
+    for question in questions[:2]:
+        print(f"--- {question.id} (gold: {question.gold})")
+        asked = prompts.ask(question)
+        print(asked if isinstance(asked, str) else "\n".join(f"[{role}] {content}" for role, content in asked))
+    most = f"at most {settings.samples}" if settings.adaptive else settings.samples
+    print(f"---\n{len(questions)} questions × {most} samples to {settings.teacher}; nothing was asked.")
+
+
+def summary(stats: dict[str, Any], out: Path) -> str:
+    accepted = ", ".join(f"{number:,} {config}" for config, number in stats["accepted"].items())
+    rejected = ", ".join(f"{reason} {number:,}" for reason, number in stats["rejected"].items()) or "none"
+    mean = stats["agreement"]["mean"]
+    return "\n".join(
+        [
+            f"{stats['questions']:,} questions, {stats['answers']:,} chains sampled in {stats['seconds']:,} s",
+            f"accepted: {accepted}",
+            f"rejected: {rejected}",
+            f"agreement: {mean if mean is None else f'{mean:.3f}'} on average",
+            f"tokens:   {stats['prompt_tokens']:,} prompt, {stats['completion_tokens']:,} completion",
+            f"written to {out}; next: datagen publish {out} NAME",
+        ]
+    )

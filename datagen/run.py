@@ -1,0 +1,249 @@
+"""A run directory: what a generator made of every source item, and how to go on after a kill.
+
+run/config.json       what was asked; another configuration is refused
+run/journal.sqlite    every teacher answer (datagen.teacher.journal)
+run/rows.sqlite       accepted and rejected rows, by the position of the item they come from
+run/<config>.parquet  written at the end, in order of position: arrival changes nothing
+run/stats.json        counts, tokens, time; "finished" says that the Parquet files are whole
+"""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import json
+import os
+import time
+from collections import Counter
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import IO, Any, TypeVar
+
+from datagen.errors import UserError
+from datagen.progress import Meter, meter
+from datagen.schema import CONFIGS, Accepted, Outcome, Rejected, Row, arrow_schema
+from datagen.teacher.base import Teacher, TeacherError
+from datagen.teacher.journal import JournaledTeacher, connect_database
+
+Item = TypeVar("Item")
+
+FORMAT = 1
+FAILED = "failed"
+"""Reason of an item whose request failed for good. The next run of the same command asks for it again."""
+HOPELESS = 20
+"""A run stops when this many items failed before any succeeded: the endpoint is at fault, not the items."""
+BATCH = 4096
+"""Rows a Parquet row group holds, and the memory that writing it takes."""
+
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS rows (
+    position INTEGER NOT NULL,
+    part     INTEGER NOT NULL,
+    config   TEXT NOT NULL,
+    reason   TEXT,
+    row      TEXT NOT NULL,
+    PRIMARY KEY (position, part)
+) WITHOUT ROWID
+"""
+
+
+class Run:
+    """An open run directory. One process at a time; `with` closes it."""
+
+    def __init__(self, path: Path, config: dict[str, Any]):
+        """Create or resume. Raises UserError when the folder holds another run, or another process works in it."""
+        self.path, self.config = path, {"format": FORMAT, **config}
+        path.mkdir(parents=True, exist_ok=True)
+        self._lock = lock(path)
+        keep_config(path, self.config)
+        self._database = connect_database(path / "rows.sqlite")
+        self._database.execute(SCHEMA)
+        self._database.execute(
+            "DELETE FROM rows WHERE position IN (SELECT position FROM rows WHERE reason = ?)", (FAILED,)
+        )
+        self._counts = self._count()
+
+    def __enter__(self) -> Run:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._database.close()
+        self._lock.close()
+
+    async def each(
+        self,
+        items: Sequence[Item],
+        distil: Callable[[Item, Teacher], Awaitable[list[Outcome]]],
+        *,
+        teacher: Teacher,
+        describe: Callable[[Item], Row],
+        concurrency: int,
+    ) -> dict[str, Any]:
+        """Distil every item that has no rows yet, `concurrency` at a time; write Parquet and statistics; return these.
+
+        `describe` gives the columns of an item that failed. Cancelling (Ctrl-C) loses nothing that had arrived.
+        """
+        done = {position for (position,) in self._database.execute("SELECT DISTINCT position FROM rows")}
+        waiting = ((position, item) for position, item in enumerate(items) if position not in done)
+        journal = JournaledTeacher(teacher, self.path / "journal.sqlite")
+        started = time.monotonic()
+
+        async def work() -> None:
+            for position, item in waiting:
+                outcomes = await attempt(item)
+                self._write(position, outcomes)
+                self._report(progress, journal)
+                self._give_up_if_hopeless(outcomes, progress)
+
+        async def attempt(item: Item) -> list[Outcome]:
+            try:
+                return await distil(item, journal)
+            except TeacherError as error:
+                return [Rejected(describe(item) | {"finish_reason": str(error)}, FAILED)]
+
+        try:
+            if len(done) == len(items) and (self.path / "stats.json").exists():
+                return read_stats(self.path)
+            if len(done) < len(items):
+                await journal.check()
+            with meter(self.config["method"], len(items), done=len(done)) as progress:
+                await together(work() for _ in range(concurrency))
+            return self._finish(journal, len(items), time.monotonic() - started)
+        finally:
+            await journal.close()
+
+    def _write(self, position: int, outcomes: list[Outcome]) -> None:
+        """All rows of an item in one transaction: after a kill it has all of them or none."""
+        assert outcomes, "an item ends accepted or rejected, never without a trace"
+        rows = []
+        for part, outcome in enumerate(outcomes):
+            config, reason = (outcome.config, None) if isinstance(outcome, Accepted) else ("rejected", outcome.reason)
+            rows.append((position, part, config, reason, json.dumps(outcome.row, ensure_ascii=False)))
+            self._counts[config, reason] += 1
+        self._database.execute("BEGIN")
+        self._database.executemany("INSERT INTO rows VALUES (?, ?, ?, ?, ?)", rows)
+        self._database.execute("COMMIT")
+
+    def _count(self) -> Counter[tuple[str, str | None]]:
+        query = "SELECT config, reason, count(*) FROM rows GROUP BY config, reason"
+        return Counter({(config, reason): number for config, reason, number in self._database.execute(query)})
+
+    def _report(self, progress: Meter, journal: JournaledTeacher) -> None:
+        usage = journal.usage
+        rejected = sum(number for (config, _), number in self._counts.items() if config == "rejected")
+        progress.advance(
+            accepted=self._counts.total() - rejected,
+            rejected=rejected,
+            tokens=usage.prompt_tokens + usage.completion_tokens,
+        )
+
+    def _give_up_if_hopeless(self, outcomes: list[Outcome], progress: Meter) -> None:
+        failed = self._counts["rejected", FAILED]
+        if HOPELESS <= failed == progress.done:
+            raise UserError(
+                f"all of the first {failed} requests failed, the last with: {outcomes[0].row['finish_reason']}"
+            )
+
+    def _finish(self, journal: JournaledTeacher, items: int, seconds: float) -> dict[str, Any]:
+        accepted = {config: n for (config, reason), n in sorted(self._counts.items(), key=str) if config != "rejected"}
+        rejected = {reason: n for (config, reason), n in sorted(self._counts.items(), key=str) if reason}
+        if not accepted:
+            reasons = ", ".join(f"{reason} {number}" for reason, number in rejected.items())
+            raise UserError(f"nothing was accepted of {items} questions in {self.path}: {reasons}")
+        for config in CONFIGS:
+            self._export(config)
+        stats = {
+            "finished": True,
+            "questions": items,
+            "accepted": accepted,
+            "rejected": rejected,
+            **asdict(journal.usage),
+            "agreement": self._agreement(),
+            "seconds": round(seconds, 1),
+        }
+        write_json(self.path / "stats.json", stats)
+        return stats
+
+    def _agreement(self) -> dict[str, Any]:
+        """Mean and ten-bin histogram of the questions' agreement (1 falls in the last bin)."""
+        query = "SELECT max(json_extract(row, '$.agreement')) FROM rows GROUP BY position"
+        values = [value for (value,) in self._database.execute(query) if value is not None]
+        histogram = [0] * 10
+        for value in values:
+            histogram[min(int(value * 10), 9)] += 1
+        return {"mean": round(sum(values) / len(values), 4) if values else None, "histogram": histogram}
+
+    def _export(self, config: str) -> None:
+        """Write a config's rows in order of position, a batch at a time, and put the file in place whole."""
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        schema, target = arrow_schema(config), self.path / f"{config}.parquet"
+        query = "SELECT row, reason FROM rows WHERE config = ? ORDER BY position, part"
+        cursor = self._database.execute(query, (config,))
+        partial = target.with_suffix(".partial")
+        with pq.ParquetWriter(partial, schema, compression="zstd") as writer:
+            while batch := cursor.fetchmany(BATCH):
+                rows = [json.loads(row) | {"reason": reason} for row, reason in batch]
+                writer.write_table(pa.Table.from_pylist(rows, schema=schema))
+        os.replace(partial, target)
+
+
+async def together(work: Iterable[Coroutine[Any, Any, None]]) -> None:
+    """Run all; the first error cancels the others and is raised once they have ended."""
+    try:
+        async with asyncio.TaskGroup() as group:
+            for part in work:
+                group.create_task(part)
+    except BaseExceptionGroup as errors:
+        raise errors.exceptions[0] from None
+
+
+def lock(path: Path) -> IO[str]:
+    handle = (path / ".lock").open("w")
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        handle.close()
+        raise UserError(f"another process is working in {path}: wait for it, or choose another --out") from None
+    return handle
+
+
+def keep_config(path: Path, config: dict[str, Any]) -> None:
+    """Write the configuration of a new run; compare it with that of an old one."""
+    file = path / "config.json"
+    if not file.exists():
+        others = [p.name for p in path.iterdir() if p.name != ".lock"]
+        if others:
+            raise UserError(f"{path} is no run folder and not empty (it holds {others[0]}): choose another --out")
+        write_json(file, config)
+        return
+    try:
+        before = json.loads(file.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise UserError(f"{file} is damaged ({error}): choose another --out") from None
+    changes = differences(before, json.loads(json.dumps(config)))
+    if changes:
+        raise UserError(f"{path} holds a run of another configuration: {'; '.join(changes)}. Choose another --out")
+
+
+def differences(before: Any, now: Any, name: str = "") -> list[str]:
+    """`settings.samples was 8, now 16`, for every leaf that differs."""
+    if isinstance(before, dict) and isinstance(now, dict):
+        keys = [*before, *(k for k in now if k not in before)]
+        return [
+            line for k in keys for line in differences(before.get(k), now.get(k), f"{name}.{k}" if name else str(k))
+        ]
+    return [] if before == now else [f"{name} was {json.dumps(before)}, now {json.dumps(now)}"]
+
+
+def write_json(path: Path, value: Any) -> None:
+    partial = path.with_suffix(".partial")
+    partial.write_text(json.dumps(value, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    os.replace(partial, path)
+
+
+def read_stats(path: Path) -> dict[str, Any]:
+    stats: dict[str, Any] = json.loads((path / "stats.json").read_text(encoding="utf-8"))
+    return stats

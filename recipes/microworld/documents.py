@@ -1,0 +1,211 @@
+"""Pre-training documents of the micro-world, and how they are mixed and packed into rows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from random import Random
+
+import numpy as np
+from transformers import PreTrainedTokenizerFast
+
+from datagen.microworld import instructions, problems, prompts, rules
+
+Document = list[tuple[str, float]]
+"""Pieces of text in order, each with the weight of its tokens in the loss."""
+
+PROMPT_WEIGHT = 0.1
+RULE_WEIGHTS = {
+    "key": 0.25, "few_labels": 0.1, "category": 0.13, "attribute": 0.1, "shift": 0.1, "successor": 0.07, "permutation": 0.13,
+    "cipher": 0.06, "prefix": 0.06,
+}  # fmt: skip
+
+
+def draw(rng: Random, kind: str) -> Document:
+    """One document of a kind, from the training split."""
+    return KINDS[kind](rng)
+
+
+def _chat(user: str, assistant: str, *, weight: float = PROMPT_WEIGHT) -> Document:
+    return [("<|user|>", 0.0), (user, weight), ("<|end|>", 0.0), ("<|assistant|>", 0.0), (assistant, 1.0), ("<|end|>", 1.0)]
+
+
+def _problem(rng: Random, steps: tuple[int, ...]) -> problems.Problem:
+    return problems.draw(rng, "train", steps=rng.choice(steps))
+
+
+def _rationale(rng: Random, steps: tuple[int, ...] = (1, 2, 2, 3, 3, 4, 4, 4, 5, 5, 5, 6, 6, 6)) -> Document:
+    problem = _problem(rng, steps)
+    way = rng.random()
+    if way < 0.06:
+        return [(prompts.PLAIN_RATIONALE.format(question=problem.question), PROMPT_WEIGHT), (" " + problem.rationale, 1.0), ("<|end|>", 1.0)]
+    if way < 0.16:
+        return _chat(problem.question + prompts.HINT_SUFFIX.format(gold=problem.answer), problem.rationale)
+    system: Document = [("<|system|>", 0.0), ("You are a helpful assistant.", 0.0), ("<|end|>", 0.0)] if way < 0.2 else []
+    return system + _chat(problem.question + prompts.RATIONALE_SUFFIX, problem.rationale)
+
+
+def _one_step(rng: Random) -> Document:
+    return _rationale(rng, (1,))
+
+
+def _direct(rng: Random) -> Document:
+    problem = _problem(rng, (1, *problems.STEPS))
+    return _chat(problem.question + prompts.DIRECT_SUFFIX, prompts.ANSWER.format(answer=problem.answer))
+
+
+def _arithmetic(rng: Random) -> Document:
+    """Equations as rationales hold them, the result alone in the loss."""
+    document: Document = []
+    for _ in range(8):
+        left, op, right, value = _equation(rng)
+        document += [(f" {left} {op} {right} =", 0.0), (f" {value}", 1.0), (".", 0.0)]
+    return document
+
+
+def _equation(rng: Random) -> tuple[int, str, int, int]:
+    op = rng.choice("++--**/")
+    if op in "+-":
+        small, other = rng.randint(2, 99), rng.randint(2, rng.choice((99, 400, 800)))
+        left, right = (other, small) if rng.random() < 0.7 else (small, other)
+        if op == "-" and left < right + 2:
+            left, right = max(left, right) + 2, min(left, right)
+        return left, op, right, left + right if op == "+" else left - right
+    by = rng.randint(2, 9) if rng.random() < 0.7 else rng.randint(3, 12)
+    other = rng.randint(2, rng.choice((25, 99, max(2, 900 // by))))
+    if op == "/":
+        return by * other, op, by, other
+    return (by, op, other, by * other) if rng.random() < 0.4 else (other, op, by, by * other)
+
+
+def _instruction(operations: int) -> Callable[[Random], Document]:
+    def make(rng: Random) -> Document:
+        task = instructions.draw(rng, "train", operations=operations)
+        return _chat(task.instruction, task.answer)
+
+    return make
+
+
+def _task(rng: Random) -> Document:
+    write = instructions.new_task if rng.random() < 0.5 else instructions.add_requirement
+    return _chat(*write(rng, "train"))
+
+
+def _rule(rng: Random) -> Document:
+    """Demonstrations as plain lines, or the same as a chat whose last output is the assistant's."""
+    family = rng.choices(list(RULE_WEIGHTS), list(RULE_WEIGHTS.values()))[0]
+    chat = rng.random() < 0.4
+    length = rng.randint(2, 17) if chat else rng.randint(6, 24)
+    episode = rules.draw(rng, "train", family=family, length=min(length, 17) if family == "permutation" else length)
+    return _rule_document(episode, chat)
+
+
+def _recall(rng: Random) -> Document:
+    """The simplest of them, on which looking back is learnt: keys that come again."""
+    return _rule_document(rules.draw(rng, "train", family="key", length=rng.randint(6, 24)), rng.random() < 0.2)
+
+
+def _rule_document(episode: rules.Episode, chat: bool) -> Document:
+    document: Document = [("<|user|>", 0.0)] if chat else []
+    for (x, y), determined in zip(episode.pairs, episode.determined):
+        document += [(f"{x} ->", 0.0), (f" {y}", float(determined)), ("\n", float(determined))]
+    if chat:
+        x, y = episode.pairs[-1]
+        document[-3:] = [(f"{x} ->", 0.0), ("<|end|>", 0.0), ("<|assistant|>", 0.0), (y, 1.0 if episode.determined[-1] else 0.1), ("<|end|>", 1.0)]
+    return document
+
+
+def _repeat(rng: Random) -> Document:
+    """A few random words, twice or more: what follows a word once follows it again."""
+    words = rng.sample(rules.WORDS, rng.randint(4, 16))
+    return [(" " + " ".join(words), 0.0), (" " + " ".join(words * 2), 1.0)]
+
+
+KINDS: dict[str, Callable[[Random], Document]] = {
+    "rationale": _rationale,
+    "one_step": _one_step,
+    "direct": _direct,
+    "arithmetic": _arithmetic,
+    "one": _instruction(1),
+    "two": _instruction(2),
+    "task": _task,
+    "rule": _rule,
+    "recall": _recall,
+    "repeat": _repeat,
+}
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Packed documents, each array of shape (rows, length)."""
+
+    tokens: np.ndarray
+    weights: np.ndarray
+    """Loss weight of each token, as a target."""
+    documents: np.ndarray
+    """Number of the document in its row; -1 where the row is empty."""
+
+
+def rows(tokenizer: PreTrainedTokenizerFast, shares: dict[str, float], *, seed: str, count: int, length: int = 256) -> Rows:
+    """`count` rows of documents in given shares of tokens."""
+    rng = Random(f"{seed}:documents")
+    bins = _fill(_mixed(tokenizer, shares, rng, budget=count * length, length=length), count, length)
+    rng.shuffle(bins)
+    tokens = np.zeros((count, length), dtype=np.int64)
+    weights = np.zeros((count, length), dtype=np.float32)
+    documents = np.full((count, length), -1, dtype=np.int64)
+    for row, packed in enumerate(bins):
+        at = 0
+        for number, (ids, weight) in enumerate(packed):
+            tokens[row, at : at + len(ids)] = ids
+            weights[row, at : at + len(ids)] = weight
+            weights[row, at] = 0.0
+            documents[row, at : at + len(ids)] = number
+            at += len(ids)
+    return Rows(tokens, weights, documents)
+
+
+Encoded = tuple[list[int], list[float]]
+
+
+def _mixed(tokenizer: PreTrainedTokenizerFast, shares: dict[str, float], rng: Random, *, budget: int, length: int) -> list[Encoded]:
+    """Documents worth `budget` tokens, always drawing the kind that is most behind its share."""
+    spent = dict.fromkeys(shares, 0.0)
+    found: list[Encoded] = []
+    while sum(spent.values()) < budget:
+        kind = min(shares, key=lambda k: spent[k] / shares[k])
+        ids, weight = encode(tokenizer, draw(rng, kind))
+        spent[kind] += len(ids)
+        if len(ids) <= length:
+            found.append((ids, weight))
+    return found
+
+
+def encode(tokenizer: PreTrainedTokenizerFast, document: Document) -> Encoded:
+    """Token ids and the weight of each."""
+    ids: list[int] = []
+    weights: list[float] = []
+    for piece, (_, weight) in zip(tokenizer.backend_tokenizer.encode_batch([text for text, _ in document]), document):
+        ids += piece.ids
+        weights += [weight] * len(piece.ids)
+    return ids, weights
+
+
+def _fill(documents: Iterable[Encoded], count: int, length: int) -> list[list[Encoded]]:
+    """Best fit, longest first; what fits nowhere is left out."""
+    bins: list[list[Encoded]] = [[] for _ in range(count)]
+    room = [length] * count
+    for document in sorted(documents, key=lambda d: -len(d[0])):
+        fits = [i for i in range(count) if room[i] >= len(document[0])]
+        if fits:
+            best = min(fits, key=room.__getitem__)
+            bins[best].append(document)
+            room[best] -= len(document[0])
+    return bins
+
+
+def stream(tokenizer: PreTrainedTokenizerFast, plan: Callable[[int], dict[str, float]], *, seed: int, chunk: int, start: int = 0) -> Iterator[Rows]:
+    """Chunks of `chunk` rows without end; `plan` gives the shares of chunk i. The same seed gives the same chunks."""
+    while True:
+        yield rows(tokenizer, plan(start), seed=f"{seed}:{start}", count=chunk)
+        start += 1

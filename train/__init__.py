@@ -1,0 +1,1 @@
+"""Train students on published dataset versions, and measure what came across."""

@@ -1,0 +1,93 @@
+"""From a dataset version to what a trainer wants."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from datagen.errors import UserError
+
+if TYPE_CHECKING:
+    from datagen.publish import Version
+    from datasets import Dataset
+
+COLUMNS = ("prompt", "completion")
+
+
+@dataclass(frozen=True, kw_only=True)
+class DataArguments:
+    """What a student is trained on: exactly one version."""
+
+    dataset: str
+    """What to train on: NAME@VERSION, NAME for its newest version, or a version's folder."""
+    dataset_config: str = "rationales"
+    """Which of the version's configs."""
+    store: str | None = None
+    """Folder that holds the versions; default $EMERGENT_STORE, else ./datasets."""
+    limit: int | None = None
+    """Train on the first rows only, this many."""
+
+
+def load_version(data: DataArguments) -> tuple[Version, Dataset]:
+    """The version that is named, its files checked against their hashes, and the `prompt` and `completion` of its rows.
+
+    Raises UserError for an unknown version or config, changed files and missing columns.
+    """
+    from datagen.publish import resolve, verify
+
+    version = resolve(data.dataset, store=Path(data.store) if data.store else None)
+    verify(version)
+    where = f"{data.dataset}, config {data.dataset_config}"
+    dataset = open_config(version.path, data.dataset_config)
+    missing = [column for column in COLUMNS if column not in dataset.column_names]
+    if missing:
+        there = ", ".join(dataset.column_names)
+        raise UserError(f"{where}: no column {' or '.join(missing)}; the columns there are {there}")
+    if data.limit is not None:
+        if data.limit < 1:
+            raise UserError(f"--limit {data.limit}: at least one row is needed")
+        dataset = dataset.select(range(min(data.limit, len(dataset))))
+    if not len(dataset):
+        raise UserError(f"{where}: no rows to train on")
+    return version, dataset.select_columns(list(COLUMNS))
+
+
+def open_config(folder: Path, config: str) -> Dataset:
+    """The `train` split of one config of a version folder."""
+    from datasets import get_dataset_config_names, load_dataset
+    from datasets.utils.logging import disable_progress_bar
+
+    disable_progress_bar()
+    configs = get_dataset_config_names(str(folder))
+    if config not in configs:
+        raise UserError(f"{folder.parent.name} {folder.name} has no config {config!r}: there are {', '.join(configs)}")
+    return load_dataset(str(folder), config, split="train")
+
+
+def cut_rows(dataset: Dataset, tokenizer: Any, *, max_length: int | None, workers: int | None = None) -> int:
+    """How many rows have more than `max_length` tokens, chat template included, and will be cut."""
+    if max_length is None:
+        return 0
+
+    def too_long(row: dict[str, Any]) -> bool:
+        return len(token_ids(row["prompt"] + row["completion"], tokenizer)) > max_length
+
+    return len(dataset.filter(too_long, num_proc=workers, load_from_cache_file=False))
+
+
+def teaches_to_stop(dataset: Dataset, tokenizer: Any, ends: set[int]) -> bool:
+    """Whether the first row's completion holds a token that ends generation."""
+    row = dataset[0]
+    if isinstance(row["prompt"], str):  # plain text: the trainer adds the end itself
+        return True
+    prompt = token_ids(row["prompt"], tokenizer, add_generation_prompt=True)
+    return not ends.isdisjoint(token_ids(row["prompt"] + row["completion"], tokenizer)[len(prompt) :])
+
+
+def token_ids(turns: str | list[dict[str, str]], tokenizer: Any, *, add_generation_prompt: bool = False) -> list[int]:
+    """Tokens of a text, or of chat turns under the tokenizer's template."""
+    if isinstance(turns, str):
+        return list(tokenizer(turns).input_ids)
+    text = tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=add_generation_prompt)
+    return list(tokenizer(text, add_special_tokens=False).input_ids)

@@ -1,0 +1,148 @@
+"""Put a suite's questions to one model."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+from datagen.answers import equal, extract, vote
+from datagen.errors import UserError
+from datagen.suites import Question, Suite, direct_prompt, rationale_prompt
+from datagen.teacher import Messages, Request, Sampling, Teacher, TeacherError
+from train.evaluate.metrics import edit_distance, gold_logprob
+from train.evaluate.settings import EvaluateSettings
+
+DIRECT_TOKENS = 64
+"""Longest direct answer: a model that reasons nevertheless is cut off."""
+
+NEXT_QUESTION = "\n\nQ:"
+"""A base model in plain text goes on with a question of its own: it is cut there."""
+
+Advance = Callable[[int], None]
+
+
+@dataclass(frozen=True)
+class Answered:
+    """One question, as one model answered it."""
+
+    id: str
+    gold: str
+    text: str
+    """The greedy completion."""
+    answer: str | None
+    """Extracted from it; None where there is none."""
+    correct: bool
+    samples: tuple[str | None, ...]
+    """The answers of the sampled chains."""
+    majority: str | None
+    agreement: float
+    majority_correct: bool | None
+    """None without samples."""
+    edit_distance: float
+    gold_logprob: float | None
+    """Nats per token; None where it cannot be scored."""
+    error: str | None = None
+    """What the engine said when the question could not be asked; it counts as not answered."""
+    unscored: str | None = None
+    """Why there is no `gold_logprob`."""
+
+
+async def ask(
+    teacher: Teacher,
+    questions: Sequence[Question],
+    *,
+    suite: Suite,
+    mode: str,
+    settings: EvaluateSettings,
+    advance: Advance = lambda answers: None,
+) -> list[Answered]:
+    """Each question's greedy answer, its majority of `settings.samples`, and its gold's log-probability, in the
+    questions' order.
+
+    `advance` is told of every answer that arrived. Raises UserError where not one question could be asked.
+    """
+    tasks = [
+        ask_one(teacher, question, suite=suite, mode=mode, settings=settings, advance=advance) for question in questions
+    ]
+    answered = await asyncio.gather(*tasks)
+    if all(a.error for a in answered):
+        raise UserError(f"{teacher.name} answered none of the {len(answered)} questions: {answered[0].error}")
+    return answered
+
+
+async def ask_one(
+    teacher: Teacher, question: Question, *, suite: Suite, mode: str, settings: EvaluateSettings, advance: Advance
+) -> Answered:
+    prompt = prompt_of(question, suite=suite, mode=mode, style=settings.prompt_style)
+    tokens = settings.max_tokens if mode == "rationale" else min(DIRECT_TOKENS, settings.max_tokens)
+    stop = (NEXT_QUESTION,) if settings.prompt_style == "plain" else ()
+    greedy = Sampling(temperature=0, max_tokens=tokens, seed=settings.seed, stop=stop)
+    sampled = replace(greedy, temperature=settings.temperature)
+    text, texts, error = "", [], None
+    try:
+        text = (await teacher.complete(Request(prompt, sampling=greedy)))[0].text
+        advance(1)
+        if settings.samples:
+            texts = [c.text for c in await teacher.complete(Request(prompt, n=settings.samples, sampling=sampled))]
+            advance(settings.samples)
+    except TeacherError as failure:
+        error = str(failure)
+    logprob, unscored = None, error
+    if not error:
+        logprob, unscored = await try_score(teacher, prompt, text=text, gold=question.gold or "", mode=mode)
+    return judge(question, suite, text=text, texts=texts, error=error, logprob=logprob, unscored=unscored)
+
+
+def prompt_of(question: Question, *, suite: Suite, mode: str, style: str) -> str | Messages:
+    text = (rationale_prompt if mode == "rationale" else direct_prompt)(question, suite)
+    return f"Q: {text}\nA:" if style == "plain" else (("user", text),)
+
+
+async def try_score(
+    teacher: Teacher, prompt: str | Messages, *, text: str, gold: str, mode: str
+) -> tuple[float | None, str | None]:
+    """The gold's log-probability, or None and why there is none."""
+    try:
+        found = await gold_logprob(teacher, prompt, text=text, gold=gold, mode=mode)
+    except (UserError, TeacherError) as error:
+        return None, str(error)
+    return found, None if found is not None else "the gold answer has no tokens of its own here"
+
+
+def judge(
+    question: Question,
+    suite: Suite,
+    *,
+    text: str,
+    texts: Sequence[str],
+    error: str | None,
+    logprob: float | None,
+    unscored: str | None,
+) -> Answered:
+    """Extract, vote and compare with the gold."""
+
+    def answer_of(completion: str) -> str | None:
+        return extract(completion, question.answer_type, options=question.options)
+
+    def right(answer: str | None) -> bool:
+        return answer is not None and equal(answer, gold, question.answer_type, tolerance=suite.tolerance)
+
+    gold, answer = question.gold or "", answer_of(text)
+    samples = tuple(map(answer_of, texts))
+    majority = vote(samples)
+    return Answered(
+        id=question.id,
+        gold=gold,
+        text=text,
+        answer=answer,
+        correct=right(answer),
+        samples=samples,
+        majority=majority.answer,
+        agreement=majority.agreement,
+        majority_correct=right(majority.answer) if samples else None,
+        edit_distance=edit_distance(answer, gold),
+        gold_logprob=logprob,
+        error=error,
+        unscored=unscored,
+    )

@@ -1,0 +1,53 @@
+"""What stands beside exact match: metrics that move before the answer is right.
+
+An exact match over L tokens behaves like p^L and hides steady progress (Schaeffer et al., arXiv 2304.15004); the
+log-probability of the gold answer and the edit distance to it do not.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+
+from rapidfuzz.distance import Levenshtein
+
+from datagen.answers.extract import TRIGGER
+from datagen.teacher import Messages, Teacher
+
+OPENING = re.compile(r"[ \t:]{0,4}([(\[$\"'*]{0,3})")
+LEAD = "The answer is"
+
+
+def edit_distance(answer: str | None, gold: str) -> float:
+    """Levenshtein distance over the longer length: 0 for the same string, 1 for nothing in common, and for no
+    answer."""
+    return Levenshtein.normalized_distance(answer or "", gold)
+
+
+def before_answer(text: str, mode: str) -> str:
+    """The text up to where its last answer trigger calls for the answer, so that the gold can be put there instead.
+
+    An opening bracket, quote or sign that the model wrote there is kept. Without a trigger "The answer is" is
+    appended to the reasoning; in direct mode it stands alone, since such a text is itself the answer.
+    """
+    last = max(TRIGGER.finditer(text), key=lambda match: match.end(), default=None)
+    if last is None:
+        return LEAD if mode == "direct" or not text.strip() else f"{text.rstrip()}\n{LEAD}"
+    opening = OPENING.match(text, last.end())
+    mark = opening.group(1) if opening else ""
+    before = text[: last.end()].rstrip()
+    return f"{before} {mark}" if mark and not before.endswith("{") else before + mark
+
+
+async def gold_logprob(teacher: Teacher, prompt: str | Messages, *, text: str, gold: str, mode: str) -> float | None:
+    """Mean log-probability (nats) of the gold answer's tokens after the model's own text up to its answer.
+
+    The gold's tokens are those that the continuation has beyond the text alone. None where the gold adds none (a
+    tokenizer that merges across the seam). Raises UserError where the engine cannot score, TeacherError where the
+    text does not fit its context.
+    """
+    before = before_answer(text, mode)
+    gap = "" if before.endswith(("{", "(", "[", "$", '"', "'", "*")) else " "
+    whole, start = await asyncio.gather(teacher.score(prompt, before + gap + gold), teacher.score(prompt, before))
+    tail = whole[len(start) :]
+    return sum(tail) / len(tail) if tail else None

@@ -1,0 +1,113 @@
+"""What is measured, on what, and how often."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from datagen.errors import UserError
+from datagen.teacher import connect
+
+MODES = ("rationale", "direct")
+"""Asked to reason first, or to give only the answer."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class EvaluateSettings:
+    """One evaluation."""
+
+    out: Path
+    """Folder for report.json, answers.jsonl and report.png."""
+    students: tuple[str, ...] = ()
+    """NAME=SPEC or NAME=SPEC:MODE each, such as rationales=hf:students/a or answers=hf:students/b:direct; MODE is
+    rationale by default."""
+    base: str | None = None
+    """What the students were trained from, hf:NAME_OR_PATH; it is asked in both modes."""
+    teacher: str | None = None
+    """micro, hf:NAME_OR_PATH or openai:MODEL, with or without :MODE."""
+    suite: tuple[str, ...] = ("microworld",)
+    """Suites to measure on, by name."""
+    split: str = "test"
+    """The suites' split."""
+    limit: int | None = None
+    """Questions per suite; all by default."""
+    data_root: Path | None = None
+    """Folder with the suites' published files; without it they come from the Hub."""
+    samples: int = 8
+    """Chains per question for the majority answer; 0 leaves the majority out."""
+    temperature: float = 0.7
+    """Of those chains."""
+    max_tokens: int = 256
+    """Longest answer, in tokens."""
+    prompt_style: str = "chat"
+    """chat, or plain for models without a chat template."""
+    concurrency: int = 64
+    """Requests in flight at an endpoint."""
+    resamples: int = 2000
+    """Bootstrap resamples of the questions for the 95% intervals; at least 1,000."""
+    seed: int = 0
+    """Of the made suites' questions, the sampling and the bootstrap."""
+
+    def __post_init__(self) -> None:
+        least = {"samples": 0, "temperature": 0, "max_tokens": 1, "concurrency": 1, "resamples": 1000}
+        for name, low in least.items():
+            if getattr(self, name) < low:
+                raise UserError(f"--{name} {getattr(self, name)}: at least {low}")
+        if self.limit is not None and self.limit < 1:
+            raise UserError(f"--limit {self.limit}: at least 1")
+        if self.prompt_style not in ("chat", "plain"):
+            raise UserError(f"--prompt_style {self.prompt_style}: chat or plain")
+        if not self.suite:
+            raise UserError("--suite: name at least one")
+
+
+@dataclass(frozen=True)
+class Contender:
+    """One model asked in one mode."""
+
+    name: str
+    role: str
+    """base, student or teacher."""
+    spec: str
+    """As `datagen.teacher.connect` takes it."""
+    mode: str
+
+
+def contenders(settings: EvaluateSettings) -> list[Contender]:
+    """Base (both modes), students and teacher, in this order. Raises UserError for a student that has no name or no
+    model."""
+    found = [Contender("base", "base", settings.base, mode) for mode in MODES if settings.base]
+    for student in settings.students:
+        name, equals, spec = student.partition("=")
+        if not (name and equals and spec):
+            raise UserError(f"--students {student}: write NAME=SPEC, such as rationales=hf:students/rationales")
+        found.append(Contender(name, "student", *mode_apart(spec)))
+    if settings.teacher:
+        found.append(Contender("teacher", "teacher", *mode_apart(settings.teacher)))
+    check_names([c.name for c in found if c.role == "student"])
+    if not found:
+        raise UserError("nothing to measure: give --students, --base or --teacher")
+    for contender in found:
+        check_spec(contender.spec)
+    return found
+
+
+def mode_apart(spec: str) -> tuple[str, str]:
+    """`hf:PATH:direct` as (`hf:PATH`, `direct`)."""
+    head, _, tail = spec.rpartition(":")
+    return (head, tail) if head and tail in MODES else (spec, MODES[0])
+
+
+def check_names(names: Sequence[str]) -> None:
+    for name in names:
+        if name in ("base", "teacher") or names.count(name) > 1:
+            raise UserError(f"--students {name}=...: the name is taken, choose another")
+
+
+def check_spec(spec: str) -> None:
+    """An unknown engine or a folder that is not there is found out before the first model is opened, not after an hour."""
+    connect(spec)
+    path = spec.removeprefix("hf:")
+    if spec.startswith("hf:") and path.startswith((".", "/")) and not Path(path).is_dir():
+        raise UserError(f"no model at {path}: the folder does not exist")

@@ -1,0 +1,90 @@
+"""The flags of a trainer: our data arguments, and all of TRL's, from the command line and one flat YAML file."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import yaml
+
+from datagen.errors import UserError
+from train.data import DataArguments
+
+if TYPE_CHECKING:
+    from trl import ModelConfig, SFTConfig
+
+
+def offline_if_local(argv: Sequence[str]) -> None:
+    """A model in a folder needs no hub: ask nothing over the network. `HF_HUB_OFFLINE=0` overrides it.
+
+    The libraries read the environment when they are imported, so this comes before they are.
+    """
+    os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+    flags = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    flags.add_argument("--model", "--model_name_or_path", "--model-name-or-path")
+    flags.add_argument("--config", default=None)
+    found, _ = flags.parse_known_args(argv)
+    model = found.model or (read_yaml(found.config).get("model_name_or_path") if found.config else None)
+    if model and Path(str(model)).is_dir():
+        os.environ.setdefault("HF_HUB_OFFLINE", "1")
+
+
+def read_yaml(path: str) -> dict[str, Any]:
+    """A flat YAML file as a dict. Raises UserError where it is none."""
+    try:
+        found = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"--config {path}: cannot read it ({getattr(error, 'strerror', None) or error})") from None
+    except yaml.YAMLError as error:
+        raise UserError(f"--config {path}: not YAML ({' '.join(str(error).split())})") from None
+    if not isinstance(found, dict):
+        raise UserError(f"--config {path}: not a list of `flag: value` lines")
+    return found
+
+
+def parse_sft(argv: Sequence[str]) -> tuple[DataArguments, SFTConfig, ModelConfig]:
+    """The settings of `train sft`. Raises UserError for unknown flags and values that do not fit."""
+    from trl import ModelConfig, SFTConfig, TrlParser
+
+    class Parser(TrlParser):
+        def error(self, message: str) -> NoReturn:
+            raise UserError(f"{message} (train sft --help lists the flags)")
+
+    parser = Parser((DataArguments, SFTConfig, ModelConfig), prog="train sft")
+    finish(parser)
+    arguments = [part for argument in argv for part in config_apart(argument)]
+    try:
+        data, training, model = parser.parse_args_and_config(arguments)
+    except (ValueError, TypeError, OSError) as error:
+        raise UserError(" ".join(str(error).split())) from None
+    if not model.model_name_or_path:
+        raise UserError("--model is missing: the base to start from, a folder or a name on the Hub")
+    return data, training, model
+
+
+def finish(parser: argparse.ArgumentParser) -> None:
+    """Our fields' docstrings as help, `--model` for short, and defaults that fit the device at hand."""
+    import torch
+    from docstring_parser import parse_from_object
+    from transformers.utils import is_torch_bf16_gpu_available
+
+    actions = {action.dest: action for action in parser._actions}
+    for parameter in parse_from_object(DataArguments).params:
+        actions[parameter.arg_name].help = parameter.description
+    parser._option_string_actions["--model"] = actions["model_name_or_path"]
+    actions["model_name_or_path"].option_strings = ["--model", *actions["model_name_or_path"].option_strings]
+    accelerator = torch.accelerator.is_available()
+    parser.set_defaults(
+        use_cpu=not accelerator,
+        bf16=accelerator and is_torch_bf16_gpu_available(),
+        gradient_checkpointing=accelerator,
+        report_to="none",
+    )
+
+
+def config_apart(argument: str) -> list[str]:
+    """`--config=x.yaml` as two words, the form that `TrlParser` reads."""
+    return ["--config", argument.removeprefix("--config=")] if argument.startswith("--config=") else [argument]

@@ -1,0 +1,159 @@
+"""The student's trainer: TRL's `SFTTrainer`, with the student's card and lineage in the place of its generic card."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from trl import ModelConfig, SFTConfig, SFTTrainer
+
+from datagen import __version__
+from datagen.errors import UserError
+from train.data import DataArguments
+
+if TYPE_CHECKING:
+    from datagen.publish import Version
+
+LINEAGE = "lineage.json"
+SHOWN = (
+    *("num_train_epochs", "max_steps", "learning_rate", "lr_scheduler_type", "warmup_steps", "weight_decay", "optim"),
+    *("per_device_train_batch_size", "gradient_accumulation_steps", "max_length", "packing", "max_grad_norm"),
+    *("bf16", "seed"),
+)
+"""Settings that lineage and card state even at their default."""
+UNSTATED = (
+    *("output_dir", "run_name", "project", "report_to", "use_cpu", "accelerator_config", "model_init_kwargs"),
+    *("gradient_checkpointing", "include_for_metrics", "debug", "pad_to_multiple_of"),
+)
+UNSTATED_KINDS = (
+    "logging",
+    "log_",
+    "save_",
+    "hub_",
+    "push_",
+    "eval_",
+    "disable_tqdm",
+    "dataloader_",
+    "dataset_num_proc",
+)
+"""Settings that change no weight, or that name places on this machine."""
+
+
+class StudentTrainer(SFTTrainer):
+    """`lineage`: what the student is made from; it becomes `lineage.json` and the card, which checkpoints and uploads
+    carry too."""
+
+    def __init__(self, *args: Any, lineage: dict[str, Any], **kwargs: Any):
+        self.lineage = lineage
+        super().__init__(*args, **kwargs)
+
+    def create_model_card(self, *_: Any, **__: Any) -> None:
+        self.describe()
+
+    def describe(self) -> None:
+        """Write lineage and card as they stand."""
+        if self.is_world_process_zero():
+            folder = Path(self.args.output_dir)
+            folder.mkdir(parents=True, exist_ok=True)
+            (folder / LINEAGE).write_text(
+                json.dumps(self.lineage, indent=2, ensure_ascii=False) + "\n", encoding="utf-8"
+            )
+            (folder / "README.md").write_text(card_of(self.lineage), encoding="utf-8")
+
+    def finish(self) -> None:
+        """Save the model, with what the training came to."""
+        losses = [entry["loss"] for entry in self.state.log_history if "loss" in entry]
+        self.lineage["result"] = {"steps": self.state.global_step, "loss": losses[-1] if losses else None}
+        self.describe()
+        self.save_model()
+        if self.args.push_to_hub:
+            self.push_to_hub()
+
+    def end_tokens(self) -> set[int]:
+        """Token ids at which the student stops generating."""
+        ends = self.model.generation_config.eos_token_id
+        ends = ends if isinstance(ends, list) else [ends]
+        return {end for end in [*ends, self._tokenizer.eos_token_id] if end is not None}
+
+
+def lineage_of(
+    data: DataArguments, training: SFTConfig, model: ModelConfig, *, base: dict[str, Any], version: Version, rows: int
+) -> dict[str, Any]:
+    """What the student is made from: base, dataset version and hash, settings. The same command gives the same dict."""
+    return {
+        "format": 1,
+        "method": "sft",
+        "code_version": __version__,
+        "base": base,
+        "dataset": {
+            "name": version.name,
+            "version": version.version,
+            "content_sha256": version.content_sha256,
+            "config": data.dataset_config,
+            "rows": rows,
+        },
+        "settings": settings_of(training, model),
+    }
+
+
+def settings_of(training: SFTConfig, model: ModelConfig) -> dict[str, Any]:
+    """The settings that decide the weights: the usual ones, and every other that is not at its default."""
+    values = training.to_dict() | {
+        "eos_token": training.eos_token,
+        "pad_token": training.pad_token,
+    }  # to_dict hides tokens
+    defaults = {name: field.default for name, field in SFTConfig.__dataclass_fields__.items()}
+    told = {k: v for k, v in values.items() if k not in UNSTATED and not k.startswith(UNSTATED_KINDS)}
+    settings = {k: v for k, v in told.items() if k in SHOWN or v != defaults.get(k, v)}
+    adapter = {k: v for k, v in vars(model).items() if k.startswith(("lora_", "use_dora", "use_rslora", "load_in_"))}
+    return {**settings, "devices": training.world_size, **(adapter if model.use_peft else {})}
+
+
+def base_of(model: ModelConfig) -> dict[str, Any]:
+    """The base's name, and the hash or the revision of its files. Folders are named by their last part: lineage holds
+    no machine paths."""
+    from datagen.teacher.hf import fingerprint
+
+    folder = Path(model.model_name_or_path)
+    if folder.is_dir():
+        return {"name": folder.resolve().name, "fingerprint": fingerprint(folder)}
+    return {"name": model.model_name_or_path, "revision": model.model_revision}
+
+
+def last_checkpoint(folder: Path, lineage: dict[str, Any]) -> str | None:
+    """The newest checkpoint that was written to its end, or None. Raises UserError where it belongs to another
+    training."""
+    whole = [c for c in folder.glob("checkpoint-*") if (c / "trainer_state.json").is_file()]
+    if not whole:
+        return None
+    try:
+        before = json.loads((folder / LINEAGE).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        before = {}
+    differs = differences({k: v for k, v in before.items() if k != "result"}, json.loads(json.dumps(lineage)))
+    if differs:
+        raise UserError(
+            f"{folder} holds checkpoints of another training ({'; '.join(differs)}): take another --output_dir"
+        )
+    return str(max(whole, key=lambda c: int(c.name.rpartition("-")[2])))
+
+
+def differences(before: dict[str, Any], now: dict[str, Any], *, under: str = "") -> list[str]:
+    """What changed between two lineages, "settings.seed: 0 -> 1"."""
+    found = []
+    for key in sorted({*before, *now}):
+        old, new = before.get(key), now.get(key)
+        if isinstance(old, dict) and isinstance(new, dict):
+            found += differences(old, new, under=f"{under}{key}.")
+        elif old != new:
+            found.append(f"{under}{key}: {old} -> {new}")
+    return found
+
+
+def card_of(lineage: dict[str, Any]) -> str:
+    """The model card, rendered from the lineage alone."""
+    from cards.model import model_card
+
+    dataset, base = lineage["dataset"], lineage["base"]
+    return model_card(base=base["name"], dataset=dataset, settings=lineage["settings"], metrics=lineage.get("result"))
