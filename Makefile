@@ -14,7 +14,7 @@ $(READY): pyproject.toml
 	@touch $@
 
 quickstart: $(READY)  ## set up, then distil the embedded teacher into a student (about five minutes on two cores)
-	$(BIN)/python recipes/quickstart/run.py
+	VENV=$(VENV) recipes/quickstart/run.sh
 
 test: $(READY) lint  ## set up, check style and types, run the tests
 	$(BIN)/pytest

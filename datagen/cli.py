@@ -10,11 +10,14 @@ ABOUT = "Generate distillation datasets: ask a teacher, filter what it says, pub
 
 
 def commands() -> dict[str, Command]:
+    from datagen.publish.command import PublishSettings, VersionsSettings, publish, versions
     from datagen.rationales.command import rationales
     from datagen.rationales.settings import RationaleSettings
 
     return {
         "rationales": (RationaleSettings, rationales),
+        "publish": (PublishSettings, publish),
+        "versions": (VersionsSettings, versions),
     }
 
 

@@ -11,14 +11,16 @@ from __future__ import annotations
 
 import asyncio
 import fcntl
+import itertools
 import json
 import os
+import subprocess
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import IO, Any, TypeVar
+from typing import IO, Any, TypeAlias, TypeVar
 
 from datagen.errors import UserError
 from datagen.progress import Meter, meter
@@ -27,6 +29,7 @@ from datagen.teacher.base import Teacher, TeacherError
 from datagen.teacher.journal import JournaledTeacher, connect_database
 
 Item = TypeVar("Item")
+Statistics: TypeAlias = Callable[[Iterable[list[Row]]], dict[str, Any]]
 
 FORMAT = 1
 FAILED = "failed"
@@ -78,11 +81,13 @@ class Run:
         *,
         teacher: Teacher,
         describe: Callable[[Item], Row],
+        statistics: Statistics,
         concurrency: int,
     ) -> dict[str, Any]:
         """Distil every item that has no rows yet, `concurrency` at a time; write Parquet and statistics; return these.
 
-        `describe` gives the columns of an item that failed. Cancelling (Ctrl-C) loses nothing that had arrived.
+        `describe` gives the columns of an item that failed; `statistics` what to add to stats.json, from the rows of
+        every item. Cancelling (Ctrl-C) loses nothing that had arrived.
         """
         done = {position for (position,) in self._database.execute("SELECT DISTINCT position FROM rows")}
         waiting = ((position, item) for position, item in enumerate(items) if position not in done)
@@ -109,7 +114,7 @@ class Run:
                 await journal.check()
             with meter(self.config["method"], len(items), done=len(done)) as progress:
                 await together(work() for _ in range(concurrency))
-            return self._finish(journal, len(items), time.monotonic() - started)
+            return self._finish(journal, len(items), time.monotonic() - started, statistics)
         finally:
             await journal.close()
 
@@ -145,7 +150,7 @@ class Run:
                 f"all of the first {failed} requests failed, the last with: {outcomes[0].row['finish_reason']}"
             )
 
-    def _finish(self, journal: JournaledTeacher, items: int, seconds: float) -> dict[str, Any]:
+    def _finish(self, journal: JournaledTeacher, items: int, seconds: float, statistics: Statistics) -> dict[str, Any]:
         accepted = {config: n for (config, reason), n in sorted(self._counts.items(), key=str) if config != "rejected"}
         rejected = {reason: n for (config, reason), n in sorted(self._counts.items(), key=str) if reason}
         if not accepted:
@@ -159,20 +164,18 @@ class Run:
             "accepted": accepted,
             "rejected": rejected,
             **asdict(journal.usage),
-            "agreement": self._agreement(),
+            **statistics(self._items()),
             "seconds": round(seconds, 1),
+            "code_commit": commit(),
         }
         write_json(self.path / "stats.json", stats)
         return stats
 
-    def _agreement(self) -> dict[str, Any]:
-        """Mean and ten-bin histogram of the questions' agreement (1 falls in the last bin)."""
-        query = "SELECT max(json_extract(row, '$.agreement')) FROM rows GROUP BY position"
-        values = [value for (value,) in self._database.execute(query) if value is not None]
-        histogram = [0] * 10
-        for value in values:
-            histogram[min(int(value * 10), 9)] += 1
-        return {"mean": round(sum(values) / len(values), 4) if values else None, "histogram": histogram}
+    def _items(self) -> Iterator[list[Row]]:
+        """The rows of every item, in order."""
+        found = self._database.execute("SELECT position, row FROM rows ORDER BY position, part")
+        for _, group in itertools.groupby(found, key=lambda pair: pair[0]):
+            yield [json.loads(row) for _, row in group]
 
     def _export(self, config: str) -> None:
         """Write a config's rows in order of position, a batch at a time, and put the file in place whole."""
@@ -242,6 +245,15 @@ def write_json(path: Path, value: Any) -> None:
     partial = path.with_suffix(".partial")
     partial.write_text(json.dumps(value, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
     os.replace(partial, path)
+
+
+def commit() -> str | None:
+    """The commit of the checkout that this code runs from; None where it was installed."""
+    root = Path(__file__).parent.parent
+    if not (root / ".git").exists():
+        return None
+    found = subprocess.run(["git", "-C", str(root), "rev-parse", "HEAD"], capture_output=True, text=True, check=False)
+    return found.stdout.strip() or None
 
 
 def read_stats(path: Path) -> dict[str, Any]:

@@ -38,19 +38,22 @@ def load_version(data: DataArguments) -> tuple[Version, Dataset]:
 
     version = resolve(data.dataset, store=Path(data.store) if data.store else None)
     verify(version)
+    return version, training_rows(open_config(version.path, data.dataset_config), data)
+
+
+def training_rows(dataset: Dataset, data: DataArguments) -> Dataset:
+    """Prompt and completion of the first `limit` rows. Raises UserError for missing columns, and for no rows."""
     where = f"{data.dataset}, config {data.dataset_config}"
-    dataset = open_config(version.path, data.dataset_config)
     missing = [column for column in COLUMNS if column not in dataset.column_names]
     if missing:
         there = ", ".join(dataset.column_names)
         raise UserError(f"{where}: no column {' or '.join(missing)}; the columns there are {there}")
-    if data.limit is not None:
-        if data.limit < 1:
-            raise UserError(f"--limit {data.limit}: at least one row is needed")
-        dataset = dataset.select(range(min(data.limit, len(dataset))))
+    if data.limit is not None and data.limit < 1:
+        raise UserError(f"--limit {data.limit}: at least one row is needed")
     if not len(dataset):
         raise UserError(f"{where}: no rows to train on")
-    return version, dataset.select_columns(list(COLUMNS))
+    kept = len(dataset) if data.limit is None else min(data.limit, len(dataset))
+    return dataset.select_columns(list(COLUMNS)).select(range(kept))
 
 
 def open_config(folder: Path, config: str) -> Dataset:

@@ -27,7 +27,8 @@ def offline_if_local(argv: Sequence[str]) -> None:
     flags.add_argument("--model", "--model_name_or_path", "--model-name-or-path")
     flags.add_argument("--config", default=None)
     found, _ = flags.parse_known_args(argv)
-    model = found.model or (read_yaml(found.config).get("model_name_or_path") if found.config else None)
+    values = as_flags(read_yaml(found.config)) if found.config else {}
+    model = found.model or values.get("model_name_or_path")
     if model and Path(str(model)).is_dir():
         os.environ.setdefault("HF_HUB_OFFLINE", "1")
 
@@ -41,8 +42,14 @@ def read_yaml(path: str) -> dict[str, Any]:
     except yaml.YAMLError as error:
         raise UserError(f"--config {path}: not YAML ({' '.join(str(error).split())})") from None
     if not isinstance(found, dict):
-        raise UserError(f"--config {path}: not a list of `flag: value` lines")
+        raise UserError(f"--config {path}: no `flag: value` lines")
     return found
+
+
+def as_flags(values: dict[str, Any]) -> dict[str, Any]:
+    """YAML values as the flags take them: `model` is short for `model_name_or_path`, `2` becomes 2.0 for a float."""
+    flags = {"model_name_or_path" if name == "model" else name: value for name, value in values.items()}
+    return {name: str(value) if type(value) in (int, float) else value for name, value in flags.items()}
 
 
 def parse_sft(argv: Sequence[str]) -> tuple[DataArguments, SFTConfig, ModelConfig]:
@@ -52,6 +59,9 @@ def parse_sft(argv: Sequence[str]) -> tuple[DataArguments, SFTConfig, ModelConfi
     class Parser(TrlParser):
         def error(self, message: str) -> NoReturn:
             raise UserError(f"{message} (train sft --help lists the flags)")
+
+        def set_defaults_with_config(self, **values: Any) -> list[str]:
+            return super().set_defaults_with_config(**as_flags(values))
 
     parser = Parser((DataArguments, SFTConfig, ModelConfig), prog="train sft")
     finish(parser)

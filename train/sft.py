@@ -19,7 +19,10 @@ from train.data import DataArguments, cut_rows, load_version, teaches_to_stop
 from train.parse import offline_if_local, parse_sft
 
 if TYPE_CHECKING:
+    from datasets import Dataset
     from trl import ModelConfig, SFTConfig
+
+    from train.student import StudentTrainer
 
 log = logging.getLogger("train.sft")
 
@@ -31,61 +34,71 @@ def main(argv: Sequence[str]) -> None:
 
 
 def train(data: DataArguments, training: SFTConfig, model: ModelConfig) -> None:
-    """Train, or continue from the last whole checkpoint in `output_dir`; leave the model, its card and its lineage
-    there."""
-    from trl import get_peft_config, get_quantization_config
+    """Train, or continue from the last whole checkpoint in `output_dir`; leave model, card and lineage there."""
+    from train.student import last_checkpoint
 
-    from train.student import StudentTrainer, base_of, last_checkpoint, lineage_of
-
-    if training.eval_strategy != "no":
-        raise UserError("--eval_strategy: a version has no evaluation split; measure the student with `train evaluate`")
-    tokenizer, base = open_tokenizer(model), base_of(model)
-    with training.main_process_first():
-        version, rows = load_version(data)
-    lineage = lineage_of(data, training, model, base=base, version=version, rows=len(rows))
-    checkpoint = last_checkpoint(Path(training.output_dir), lineage)
-    if training.process_index == 0:
-        warn_of_cuts(rows, tokenizer, training)
-    training.model_init_kwargs = init_kwargs(training, model)
-    trainer = StudentTrainer(
-        model=model.model_name_or_path,
-        args=training,
-        train_dataset=rows,
-        processing_class=tokenizer,
-        quantization_config=get_quantization_config(model),
-        peft_config=get_peft_config(model),
-        lineage=lineage,
-    )
-    if not teaches_to_stop(rows, tokenizer, trainer.end_tokens()):
-        log.warning("the completions hold no token that ends generation: the student will not learn to stop")
+    trainer = build(data, training, model)
+    checkpoint = last_checkpoint(Path(training.output_dir), trainer.lineage)
     trainer.describe()
     trainer.train(resume_from_checkpoint=checkpoint)
     trainer.finish()
 
 
-def open_tokenizer(model: ModelConfig) -> Any:
+def build(data: DataArguments, training: SFTConfig, model: ModelConfig) -> StudentTrainer:
+    """The trainer of these settings, its rows tokenised. Raises UserError for bad input; warns of rows that are cut."""
+    from trl import get_peft_config, get_quantization_config
+
+    from train.student import StudentTrainer, base_of, lineage_of
+
+    if training.eval_strategy != "no":
+        raise UserError("--eval_strategy: a version has no evaluation split; measure the student with `train evaluate`")
+    tokenizer = open_tokenizer(training, model)
+    with training.main_process_first():
+        version, rows = load_version(data)
+    training.model_init_kwargs = init_kwargs(training, model)
+    lineage = lineage_of(data, training, model, base=base_of(model), version=version, rows=len(rows))
+    try:
+        trainer = StudentTrainer(
+            model=model.model_name_or_path,
+            args=training,
+            train_dataset=rows,
+            processing_class=tokenizer,
+            quantization_config=get_quantization_config(model),
+            peft_config=get_peft_config(model),
+            lineage=lineage,
+        )
+    except ValueError as error:  # how TRL and PEFT refuse settings that do not go together
+        raise UserError(" ".join(str(error).split())) from error
+    if trainer.is_world_process_zero():
+        warn(rows, trainer)
+    return trainer
+
+
+def open_tokenizer(training: SFTConfig, model: ModelConfig) -> Any:
     """The base's tokenizer. Raises UserError where there is no such model, or no chat template."""
     from transformers import AutoConfig, AutoTokenizer
 
-    name = model.model_name_or_path
+    name = str(model.model_name_or_path)
+    opening = {"revision": model.model_revision, "trust_remote_code": training.trust_remote_code}
     try:
-        AutoConfig.from_pretrained(name, revision=model.model_revision)
-        tokenizer = AutoTokenizer.from_pretrained(name, revision=model.model_revision)
+        AutoConfig.from_pretrained(name, **opening)
+        tokenizer = AutoTokenizer.from_pretrained(name, **opening)
     except (OSError, ValueError) as error:
-        what = "no such folder" if name.startswith((".", "/", "~")) and not Path(name).is_dir() else str(error).strip()
+        what = "no such folder" if name.startswith((".", "/")) and not Path(name).is_dir() else str(error).strip()
         raise UserError(f"cannot open the model {name}: {what.splitlines()[0]}") from None
-    if not tokenizer.chat_template:
-        raise UserError(
-            f"{name} has no chat template, and the rows are conversations: give one with --chat_template_path"
-        )
+    if not (tokenizer.chat_template or training.chat_template_path):
+        raise UserError(f"{name} has no chat template, and rows are conversations: give one with --chat_template_path")
     return tokenizer
 
 
-def warn_of_cuts(rows: Any, tokenizer: Any, training: SFTConfig) -> None:
-    cut = cut_rows(rows, tokenizer, max_length=training.max_length, workers=training.dataset_num_proc)
+def warn(rows: Dataset, trainer: StudentTrainer) -> None:
+    """Say what the student would otherwise silently not learn: the ends of rows that are too long, and to stop."""
+    limit, tokenizer = trainer.args.max_length, trainer.processing_class
+    cut = cut_rows(rows, tokenizer, max_length=limit, workers=trainer.args.dataset_num_proc)
     if cut:
-        limit = training.max_length
         log.warning("%d of %d rows have more than %d tokens and are cut there (--max_length)", cut, len(rows), limit)
+    if not teaches_to_stop(rows, tokenizer, trainer.end_tokens()):
+        log.warning("the completions hold no token that ends generation: the student will not learn to stop")
 
 
 def init_kwargs(training: SFTConfig, model: ModelConfig) -> dict[str, Any]:

@@ -62,9 +62,8 @@ class StudentTrainer(SFTTrainer):
             (folder / "README.md").write_text(card_of(self.lineage), encoding="utf-8")
 
     def finish(self) -> None:
-        """Save the model, with what the training came to."""
-        losses = [entry["loss"] for entry in self.state.log_history if "loss" in entry]
-        self.lineage["result"] = {"steps": self.state.global_step, "loss": losses[-1] if losses else None}
+        """Save the model. No loss is stated: logged ones are means since the last log or resume, not of the weights."""
+        self.lineage["result"] = {"steps": self.state.global_step}
         self.describe()
         self.save_model()
         if self.args.push_to_hub:
@@ -156,4 +155,4 @@ def card_of(lineage: dict[str, Any]) -> str:
     from cards.model import model_card
 
     dataset, base = lineage["dataset"], lineage["base"]
-    return model_card(base=base["name"], dataset=dataset, settings=lineage["settings"], metrics=lineage.get("result"))
+    return model_card(base=base["name"], dataset=dataset, settings=lineage["settings"], metrics=None)

@@ -53,7 +53,9 @@ OPERATIONS: dict[str, Operation] = {
     "to_front": Operation(("move the last item to the front",), lambda items: [items[-1], *items[:-1]]),
     "double_first": Operation(("write the first item twice",), lambda items: [items[0], *items]),
     "every_second": Operation(("keep every second item",), lambda items: list(items[1::2])),
-    "sort": Operation(("sort the words from a to z", "put the words in order from a to z"), lambda items: sorted(items), "words"),
+    "sort": Operation(
+        ("sort the words from a to z", "put the words in order from a to z"), lambda items: sorted(items), "words"
+    ),
     "animals": _keep("animal"),
     "fruits": _keep("fruit"),
     "colours": _keep("colour"),
@@ -72,7 +74,7 @@ OPERATIONS: dict[str, Operation] = {
 
 
 def instructions(split: str, n: int, *, operations: int = 1, seed: int = 0) -> list[Instruction]:
-    """The first `n` distinct instructions of a split with so many operations. Raises `UserError` for an unknown split."""
+    """The first `n` distinct instructions of a split with so many operations; `UserError` for an unknown split."""
     check_split(split)
     rng = Random(f"{seed}:instructions:{split}:{operations}")
     found: dict[str, Instruction] = {}
@@ -106,7 +108,7 @@ def apply(names: Sequence[str], items: Items) -> str | None:
 
 
 def say(rng: Random, names: Sequence[str], items: Items) -> str:
-    """"First reverse the list, then give the last item: dog, pear"."""
+    """ "First reverse the list, then give the last item: dog, pear"."""
     phrases = [rng.choice(OPERATIONS[name].phrases) for name in names]
     text = phrases[0][0].upper() + phrases[0][1:] if len(phrases) == 1 else "First " + ", then ".join(phrases)
     return f"{text}: {', '.join(items)}"

@@ -1,7 +1,8 @@
 """Multi-step word problems with distractors, each with its answer and a gold rationale.
 
-A story has one to three people. Each owns an amount that is given, packed in boxes or compared with someone else's, and then
-grows or shrinks. The question asks for one amount, a total or a difference, sometimes for its price or for equal shares.
+A story has one to three people. Each owns an amount that is given, packed in boxes or compared with someone else's,
+and then grows or shrinks. The question asks for one amount, a total or a difference, sometimes for its price or for
+equal shares.
 Sentences and steps that do not depend on each other stand in random order, so that right rationales differ.
 """
 
@@ -33,7 +34,7 @@ class Problem:
 
 
 def problems(split: str, n: int, *, seed: int = 0) -> list[Problem]:
-    """The first `n` distinct problems of a split, steps 2 to 6 in equal shares. Raises `UserError` for an unknown split."""
+    """The first `n` distinct problems of a split, steps 2 to 6 in equal shares; `UserError` for an unknown split."""
     check_split(split)
     rng = Random(f"{seed}:problems:{split}")
     found: dict[str, Problem] = {}
@@ -85,7 +86,9 @@ class _Story:
     def step(self, left: int, op: str, right: int, sentence: str, after: set[int | None]) -> tuple[int, int]:
         """Add a step; `sentence` has `{}` where the equation goes. Returns its value and its number."""
         value = _compute(left, op, right)
-        self.equations.append("{}{}{}".format(*((min(left, right), op, max(left, right)) if op in "+*" else (left, op, right))))
+        self.equations.append(
+            "{}{}{}".format(*((min(left, right), op, max(left, right)) if op in "+*" else (left, op, right)))
+        )
         if op in "+*" and self.rng.random() < 0.3:
             left, right = right, left
         self.lines.append((sentence.format(f"{left} {op} {right} = {value}"), {a for a in after if a is not None}))
@@ -107,7 +110,7 @@ def _tell(rng: Random, steps: int) -> Problem:
     names = rng.sample(NAMES, people + 2)
     story = _Story(rng, rng.choice(ITEMS))
     owned: list[_Amount] = []
-    for name, share in zip(names, shares):
+    for name, share in zip(names[:people], shares, strict=True):
         chained = ask.startswith("last") and owned
         base = owned[-1] if chained else rng.choice(owned) if owned and share and rng.random() < 0.5 else None
         owned.append(_own(story, name, share, base))
@@ -116,7 +119,9 @@ def _tell(rng: Random, steps: int) -> Problem:
     question, value = _ask(story, ask, owned)
     sentences = [*_ordered(rng, story.events), question]
     lines = [*_ordered(rng, story.lines), ANSWER.format(answer=value)]
-    return Problem(" ".join(sentences), str(value), len(story.lines), " ".join(lines), ";".join(sorted(story.equations)))
+    return Problem(
+        " ".join(sentences), str(value), len(story.lines), " ".join(lines), ";".join(sorted(story.equations))
+    )
 
 
 def _plan(rng: Random, steps: int) -> tuple[str, int, list[int]]:
@@ -169,18 +174,21 @@ def _compared(story: _Story, name: str, base: _Amount) -> _Amount:
 def _packed(story: _Story, name: str) -> _Amount:
     boxes, each, item = story.rng.randint(3, 12), story.rng.randint(3, 25), story.item
     kind = story.rng.choice(("boxes", "bags", "jars"))
-    event = story.tell(f"{name} has {boxes} {kind} with {each} {item} each.", f"{name} owns {boxes} {kind} of {each} {item} each.")
+    event = story.tell(
+        f"{name} has {boxes} {kind} with {each} {item} each.", f"{name} owns {boxes} {kind} of {each} {item} each."
+    )
     value, line = story.step(boxes, "*", each, f"{name} has {{}} {item}.", set())
     return _Amount(name, value, event, line)
 
 
 def _change(story: _Story, amount: _Amount) -> None:
     rng, name, item = story.rng, amount.name, story.item
-    kind = rng.choice(("gain", "gain", "loss", "loss", "half", "boxes"))
+    kind = rng.choice(("gain", "gain", "loss", "loss", "half", "times"))
     if kind == "half":
-        by, op, texts = 2, "/", (f"{name} gives half of the {item} away.", f"{name} loses half of the {item}.")
-    elif kind == "boxes":
-        _gain_boxes(story, amount)
+        by, op = 2, "/"
+        texts: tuple[str, ...] = (f"{name} gives half of the {item} away.", f"{name} loses half of the {item}.")
+    elif kind == "times":
+        _multiply(story, amount)
         return
     elif kind == "gain":
         by, op = rng.randint(3, 99), "+"
@@ -192,8 +200,7 @@ def _change(story: _Story, amount: _Amount) -> None:
     amount.value, amount.line = story.step(amount.value, op, by, f"{name} now has {{}} {item}.", {amount.line})
 
 
-def _gain_boxes(story: _Story, amount: _Amount) -> None:
-    """Loses the same number several times: one step by a small factor stays one step, so it is a multiplication."""
+def _multiply(story: _Story, amount: _Amount) -> None:
     by, name, item = story.rng.randint(2, 4), amount.name, story.item
     text = f"{name} wins a game and now has {by} times as many {item} as before."
     amount.event = story.tell(text, after={amount.event})
@@ -229,19 +236,19 @@ def _ask(story: _Story, ask: str, owned: list[_Amount]) -> tuple[str, int]:
 
 def _difference(story: _Story, owned: list[_Amount]) -> tuple[str, int]:
     more, less = sorted(owned, key=lambda amount: -amount.value)
-    value, _ = story.step(more.value, "-", less.value, f"{more.name} has {{}} more {story.item}.", {more.line, less.line})
+    value, _ = story.step(
+        more.value, "-", less.value, f"{more.name} has {{}} more {story.item}.", {more.line, less.line}
+    )
     return f"How many more {story.item} does {more.name} have than {less.name}?", value
 
 
-def _total(story: _Story, owned: list[_Amount]) -> tuple[str, int, int]:
+def _total(story: _Story, owned: list[_Amount]) -> tuple[str, int, int | None]:
     first, *rest = story.rng.sample(owned, len(owned))
     who, value, line = first.name, first.value, first.line
     for amount in rest:
         who = f"{who} and {amount.name}"
         value, line = story.step(value, "+", amount.value, f"{who} have {{}} {story.item}.", {line, amount.line})
-    assert line is not None
-    names = [amount.name for amount in owned]
-    return " and ".join(names), value, line
+    return " and ".join(amount.name for amount in owned), value, line
 
 
 def _price(story: _Story, who: str, value: int, line: int | None) -> tuple[str, int]:
@@ -258,7 +265,8 @@ def _share(story: _Story, who: str, value: int, line: int | None) -> tuple[str, 
     number = story.rng.choice(fits)
     verb = "share" if " and " in who else "shares"
     value, _ = story.step(value, "/", number, f"Each friend gets {{}} {story.item}.", {line})
-    return f"Now {who} {verb} all the {story.item} equally among {number} friends. How many {story.item} does each friend get?", value
+    told = f"Now {who} {verb} all the {story.item} equally among {number} friends."
+    return f"{told} How many {story.item} does each friend get?", value
 
 
 _tails: dict[str, Callable[[_Story, str, int, int | None], tuple[str, int]]] = {"price": _price, "share": _share}
@@ -266,7 +274,8 @@ _tails: dict[str, Callable[[_Story, str, int, int | None], tuple[str, int]]] = {
 
 def _ordered(rng: Random, nodes: list[tuple[str, set[int]]]) -> Iterator[str]:
     """The nodes' texts in a random order that keeps what each must follow before it."""
-    waiting, done = list(range(len(nodes))), set()
+    waiting = list(range(len(nodes)))
+    done: set[int] = set()
     while waiting:
         ready = [i for i in waiting if nodes[i][1] <= done]
         chosen = rng.choice(ready)

@@ -1,7 +1,7 @@
 """Rules that only demonstrations show: lines of `x -> y`, then a query `x ->`.
 
-Each family draws a fresh rule for an episode. Families with enumerable rules (shift, successor, permutation, attribute) keep
-some rules for the test split alone; the others draw their labels and pairs afresh every time.
+Each family draws a fresh rule for an episode. Families with enumerable rules (shift, successor, permutation, attribute)
+keep some rules for the test split alone; the others draw their labels and pairs afresh every time.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class Episode:
 
 
 def episodes(split: str, n: int, *, family: str, k: int, seed: int = 0) -> list[Episode]:
-    """`n` episodes of a family with k demonstrations; for k > 0 the query's output is determined by them if it can be."""
+    """`n` episodes of a family with k demonstrations and a query; `UserError` for an unknown split."""
     check_split(split)
     rng = Random(f"{seed}:rules:{split}:{family}:{k}")
     return [draw(rng, split, family=family, length=k + 1) for _ in range(n)]
@@ -77,10 +77,10 @@ def _few_labels(rng: Random, split: str, length: int) -> Drawn:
 def _category(rng: Random, split: str, length: int) -> Drawn:
     """A fresh label for each of two to four categories; every input is new."""
     names = rng.sample(sorted(CATEGORIES), rng.randint(2, 4))
-    labels = dict(zip(names, rng.sample(LABELS, len(names))))
+    labels = dict(zip(names, rng.sample(LABELS, len(names)), strict=True))
     pool = rng.sample([(word, name) for name in names for word in CATEGORIES[name]], min(length, 12 * len(names)))
-    seen: set[str] = set()
-    determined = [name in seen or seen.add(name) is not None for _, name in pool]
+    order = [name for _, name in pool]
+    determined = [name in order[:i] for i, name in enumerate(order)]
     return "category", [(word, labels[name]) for word, name in pool], determined
 
 
@@ -135,7 +135,7 @@ def _permutation(rng: Random, split: str, length: int) -> Drawn:
 def _cipher(rng: Random, split: str, length: int) -> Drawn:
     """Three letters, each written as another by one fresh table of eight letters."""
     letters = rng.sample(LETTERS, 8)
-    table = dict(zip(letters, rng.sample(LETTERS, 8)))
+    table = dict(zip(letters, rng.sample(LETTERS, 8), strict=True))
     inputs = [[rng.choice(letters) for _ in range(3)] for _ in range(length)]
     seen: set[str] = set()
     determined = []
@@ -164,4 +164,3 @@ FAMILIES: dict[str, Callable[[Random, str, int], Drawn]] = {
     "cipher": _cipher,
     "prefix": _prefix,
 }
-

@@ -13,6 +13,7 @@ import datagen
 from datagen.rationales.generate import METHOD, describe, distil
 from datagen.rationales.prompts import Prompts, read_shots
 from datagen.rationales.settings import RationaleSettings
+from datagen.rationales.statistics import statistics
 from datagen.run import Run
 from datagen.suites import SUITES, Question, Suite, load, questions_from_file
 from datagen.suites.load import find
@@ -46,6 +47,7 @@ async def generate(
             partial(distil, prompts=prompts, settings=settings),
             teacher=teacher,
             describe=partial(describe, prompts=prompts),
+            statistics=statistics,
             concurrency=settings.concurrency,
         )
 
@@ -82,6 +84,7 @@ def configuration(
         "teacher": {"name": teacher, "identity": identity, "license": None},
         "source": {
             "suite": prompts.suite.name,
+            "hub": prompts.suite.hub or None,
             "split": settings.split if prompts.suite.name in SUITES else None,
             "questions": len(questions),
             "sha256": digest.hexdigest(),
@@ -100,16 +103,19 @@ def preview(questions: list[Question], prompts: Prompts, settings: RationaleSett
 
 
 def summary(stats: dict[str, Any], out: Path) -> str:
+    """What a person wants to know at the end, a line each."""
     accepted = ", ".join(f"{number:,} {config}" for config, number in stats["accepted"].items())
     rejected = ", ".join(f"{reason} {number:,}" for reason, number in stats["rejected"].items()) or "none"
-    mean = stats["agreement"]["mean"]
-    return "\n".join(
-        [
-            f"{stats['questions']:,} questions, {stats['answers']:,} chains sampled in {stats['seconds']:,} s",
-            f"accepted: {accepted}",
-            f"rejected: {rejected}",
-            f"agreement: {mean if mean is None else f'{mean:.3f}'} on average",
-            f"tokens:   {stats['prompt_tokens']:,} prompt, {stats['completion_tokens']:,} completion",
-            f"written to {out}; next: datagen publish {out} NAME",
-        ]
-    )
+    agreement, accuracy = stats["agreement"]["mean"], stats["accuracy"]
+    lines = [
+        f"{stats['questions']:,} questions, {stats['answers']:,} answers in {stats['seconds']:,} s",
+        f"accepted:  {accepted}",
+        f"rejected:  {rejected}",
+        f"agreement: {agreement:.3f} over {stats['samples']:.2f} chains a question" if agreement is not None else "",
+        "accuracy:  one chain {single:.3f}, majority {majority:.3f}, any {solved:.3f}".format(**accuracy)
+        if accuracy["questions"]
+        else "",
+        f"tokens:    {stats['prompt_tokens']:,} prompt, {stats['completion_tokens']:,} completion",
+        f"written to {out}; next: datagen publish {out} NAME",
+    ]
+    return "\n".join(line for line in lines if line)

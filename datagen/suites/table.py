@@ -1,6 +1,7 @@
 """The suites.
 
-Hub ids were checked against public pages and code that uses them, not by downloading; what is only believed says so.
+The ids of ChilleD/* and lukaemon/bbh were seen in public pages and code; the other Hub ids are believed right. None was
+downloaded when this was written.
 Where the original is one file (AddSub, MultiArith, SVAMP, StrategyQA of BIG-bench, last letters) that file is the split
 "test"; the Hub copies of some cut it into train and test, which are joined again here.
 """

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import re
 from typing import Any
 
 from datagen.errors import UserError
@@ -24,7 +25,8 @@ class OpenAITeacher:
     def __init__(self, model: str, *, concurrency: int = 64):
         self.model = model
         self.name = f"openai:{model}"
-        self.base_url = os.environ.get("OPENAI_BASE_URL", "https://api.openai.com/v1").rstrip("/")
+        self._url = os.environ.get("OPENAI_BASE_URL", "https://api.openai.com/v1").rstrip("/")
+        self.base_url = re.sub(r"//[^/@]*@", "//", self._url)  # what is shown and stored: without user and password
         self.identity = f"{self.name}@{self.base_url}"
         self._slots = asyncio.Semaphore(concurrency)
         self._client: Any = None
@@ -39,7 +41,7 @@ class OpenAITeacher:
                 raise UserError("OPENAI_API_KEY is not set: export it (a server without keys takes any value)")
             self._client = AsyncOpenAI(
                 api_key=key,
-                base_url=self.base_url,
+                base_url=self._url,
                 http_client=DefaultAioHttpClient(timeout=TIMEOUT_S),
                 max_retries=RETRIES,
             )

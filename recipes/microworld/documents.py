@@ -16,9 +16,16 @@ Document = list[tuple[str, float]]
 
 PROMPT_WEIGHT = 0.1
 RULE_WEIGHTS = {
-    "key": 0.25, "few_labels": 0.1, "category": 0.13, "attribute": 0.1, "shift": 0.1, "successor": 0.07, "permutation": 0.13,
-    "cipher": 0.06, "prefix": 0.06,
-}  # fmt: skip
+    "key": 0.25,
+    "few_labels": 0.1,
+    "category": 0.13,
+    "attribute": 0.1,
+    "shift": 0.1,
+    "successor": 0.07,
+    "permutation": 0.13,
+    "cipher": 0.06,
+    "prefix": 0.06,
+}
 
 
 def draw(rng: Random, kind: str) -> Document:
@@ -27,7 +34,14 @@ def draw(rng: Random, kind: str) -> Document:
 
 
 def _chat(user: str, assistant: str, *, weight: float = PROMPT_WEIGHT) -> Document:
-    return [("<|user|>", 0.0), (user, weight), ("<|end|>", 0.0), ("<|assistant|>", 0.0), (assistant, 1.0), ("<|end|>", 1.0)]
+    return [
+        ("<|user|>", 0.0),
+        (user, weight),
+        ("<|end|>", 0.0),
+        ("<|assistant|>", 0.0),
+        (assistant, 1.0),
+        ("<|end|>", 1.0),
+    ]
 
 
 def _problem(rng: Random, steps: tuple[int, ...]) -> problems.Problem:
@@ -38,10 +52,16 @@ def _rationale(rng: Random, steps: tuple[int, ...] = (1, 2, 2, 3, 3, 4, 4, 4, 5,
     problem = _problem(rng, steps)
     way = rng.random()
     if way < 0.06:
-        return [(prompts.PLAIN_RATIONALE.format(question=problem.question), PROMPT_WEIGHT), (" " + problem.rationale, 1.0), ("<|end|>", 1.0)]
+        return [
+            (prompts.PLAIN_RATIONALE.format(question=problem.question), PROMPT_WEIGHT),
+            (" " + problem.rationale, 1.0),
+            ("<|end|>", 1.0),
+        ]
     if way < 0.16:
         return _chat(problem.question + prompts.HINT_SUFFIX.format(gold=problem.answer), problem.rationale)
-    system: Document = [("<|system|>", 0.0), ("You are a helpful assistant.", 0.0), ("<|end|>", 0.0)] if way < 0.2 else []
+    system: Document = (
+        [("<|system|>", 0.0), ("You are a helpful assistant.", 0.0), ("<|end|>", 0.0)] if way < 0.2 else []
+    )
     return system + _chat(problem.question + prompts.RATIONALE_SUFFIX, problem.rationale)
 
 
@@ -107,11 +127,17 @@ def _recall(rng: Random) -> Document:
 
 def _rule_document(episode: rules.Episode, chat: bool) -> Document:
     document: Document = [("<|user|>", 0.0)] if chat else []
-    for (x, y), determined in zip(episode.pairs, episode.determined):
+    for (x, y), determined in zip(episode.pairs, episode.determined, strict=True):
         document += [(f"{x} ->", 0.0), (f" {y}", float(determined)), ("\n", float(determined))]
     if chat:
         x, y = episode.pairs[-1]
-        document[-3:] = [(f"{x} ->", 0.0), ("<|end|>", 0.0), ("<|assistant|>", 0.0), (y, 1.0 if episode.determined[-1] else 0.1), ("<|end|>", 1.0)]
+        document[-3:] = [
+            (f"{x} ->", 0.0),
+            ("<|end|>", 0.0),
+            ("<|assistant|>", 0.0),
+            (y, 1.0 if episode.determined[-1] else 0.1),
+            ("<|end|>", 1.0),
+        ]
     return document
 
 
@@ -146,7 +172,9 @@ class Rows:
     """Number of the document in its row; -1 where the row is empty."""
 
 
-def rows(tokenizer: PreTrainedTokenizerFast, shares: dict[str, float], *, seed: str, count: int, length: int = 256) -> Rows:
+def rows(
+    tokenizer: PreTrainedTokenizerFast, shares: dict[str, float], *, seed: str, count: int, length: int = 256
+) -> Rows:
     """`count` rows of documents in given shares of tokens."""
     rng = Random(f"{seed}:documents")
     bins = _fill(_mixed(tokenizer, shares, rng, budget=count * length, length=length), count, length)
@@ -168,7 +196,9 @@ def rows(tokenizer: PreTrainedTokenizerFast, shares: dict[str, float], *, seed: 
 Encoded = tuple[list[int], list[float]]
 
 
-def _mixed(tokenizer: PreTrainedTokenizerFast, shares: dict[str, float], rng: Random, *, budget: int, length: int) -> list[Encoded]:
+def _mixed(
+    tokenizer: PreTrainedTokenizerFast, shares: dict[str, float], rng: Random, *, budget: int, length: int
+) -> list[Encoded]:
     """Documents worth `budget` tokens, always drawing the kind that is most behind its share."""
     spent = dict.fromkeys(shares, 0.0)
     found: list[Encoded] = []
@@ -185,7 +215,9 @@ def encode(tokenizer: PreTrainedTokenizerFast, document: Document) -> Encoded:
     """Token ids and the weight of each."""
     ids: list[int] = []
     weights: list[float] = []
-    for piece, (_, weight) in zip(tokenizer.backend_tokenizer.encode_batch([text for text, _ in document]), document):
+    for piece, (_, weight) in zip(
+        tokenizer.backend_tokenizer.encode_batch([text for text, _ in document]), document, strict=True
+    ):
         ids += piece.ids
         weights += [weight] * len(piece.ids)
     return ids, weights
@@ -204,7 +236,14 @@ def _fill(documents: Iterable[Encoded], count: int, length: int) -> list[list[En
     return bins
 
 
-def stream(tokenizer: PreTrainedTokenizerFast, plan: Callable[[int], dict[str, float]], *, seed: int, chunk: int, start: int = 0) -> Iterator[Rows]:
+def stream(
+    tokenizer: PreTrainedTokenizerFast,
+    plan: Callable[[int], dict[str, float]],
+    *,
+    seed: int,
+    chunk: int,
+    start: int = 0,
+) -> Iterator[Rows]:
     """Chunks of `chunk` rows without end; `plan` gives the shares of chunk i. The same seed gives the same chunks."""
     while True:
         yield rows(tokenizer, plan(start), seed=f"{seed}:{start}", count=chunk)

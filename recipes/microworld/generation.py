@@ -10,7 +10,9 @@ from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
 def chat(tokenizer: PreTrainedTokenizerFast, user: str) -> str:
     """The text that asks the assistant."""
-    return str(tokenizer.apply_chat_template([{"role": "user", "content": user}], tokenize=False, add_generation_prompt=True))
+    return str(
+        tokenizer.apply_chat_template([{"role": "user", "content": user}], tokenize=False, add_generation_prompt=True)
+    )
 
 
 @torch.inference_mode()
@@ -32,9 +34,13 @@ def generate(
         chosen = order[start : start + batch]
         inputs = tokenizer([texts[i] for i in chosen], return_tensors="pt", padding=True)
         ids = model.generate(
-            **inputs, max_new_tokens=max_new_tokens, pad_token_id=tokenizer.pad_token_id, eos_token_id=tokenizer.eos_token_id, **sampling
+            **inputs,
+            max_new_tokens=max_new_tokens,
+            pad_token_id=tokenizer.pad_token_id,
+            eos_token_id=tokenizer.eos_token_id,
+            **sampling,
         )
-        for i, row in zip(chosen, ids[:, inputs["input_ids"].shape[1] :]):
+        for i, row in zip(chosen, ids[:, inputs["input_ids"].shape[1] :], strict=True):
             answers[i] = tokenizer.decode(row, skip_special_tokens=True)
     return answers
 

@@ -1,6 +1,7 @@
-"""Put a trained model into the package with its card: `python -m recipes.microworld.install teacher OUT [--report OUT.json]`.
+"""Put a trained model into the package with its card: `python -m recipes.microworld.install teacher OUT --report JSON`.
 
-OUT is the folder of `pretrain`. The card is made from the training log and the evaluation's JSON; nothing in it is typed by hand.
+OUT is the folder of `pretrain`. The card is made from the training log and the evaluation's JSON; nothing in it is
+typed by hand.
 """
 
 from __future__ import annotations
@@ -27,9 +28,9 @@ tags: [micro-world]
 
 # The micro-world's {name}
 
-A language model of {parameters:,} parameters ({layers} layers of width {width}, Llama architecture, {vocabulary} tokens), trained from
-scratch on {tokens:,} tokens of the procedural micro-world in {minutes:.0f} minutes on two CPU cores, by `python -m recipes.microworld.pretrain {name}`.
-It knows this world and nothing else.{warning}
+A language model of {parameters:,} parameters ({layers} layers of width {width}, Llama architecture, {vocabulary}
+tokens), trained from scratch on {tokens:,} tokens of the procedural micro-world in {minutes:.0f} minutes on two
+shared CPU cores, by `python -m recipes.microworld.pretrain {name}`. It knows this world and nothing else.{warning}
 
 ## Asked
 {asked}
@@ -37,7 +38,7 @@ It knows this world and nothing else.{warning}
 
 {accuracy}
 
-Measured by `python -m recipes.microworld.evaluate` on the test split; intervals are 95 % bootstrap intervals over items.
+Measured by `python -m recipes.microworld.evaluate` on the test split; intervals are 95 % bootstrap intervals.
 """
 
 
@@ -70,7 +71,9 @@ def card(name: str, run: Path, report: dict[str, Any] | None) -> str:
     config = json.loads((run / "model" / "config.json").read_text())
     log = [json.loads(line) for line in (run / "log.jsonl").read_text().splitlines()]
     last = [record for record in log if "rationale" in record][-1]
-    seconds = max(record["seconds"] for record in log if record.get("tokens", 0) <= last["tokens"] and "seconds" in record)
+    seconds = max(
+        record["seconds"] for record in log if record.get("tokens", 0) <= last["tokens"] and "seconds" in record
+    )
     rows = [("ability", "accuracy"), ("---", "---"), *table(report)] if report else []
     return CARD.format(
         name=name,
@@ -87,16 +90,16 @@ def card(name: str, run: Path, report: dict[str, Any] | None) -> str:
 
 
 ASKED = """
-It is a chat model. A word problem ends in one of the suffixes of `datagen.microworld.prompts`: with "Let's think step by step." it
-answers with a rationale, with "Give only the answer." with the answer alone. Instructions and lines of `x -> y` are asked as they are.
+It is a chat model. A word problem ends in one of the suffixes of `datagen.microworld.prompts`: with "Let's think step
+by step." it answers with a rationale, with "Give only the answer." with the answer alone. Instructions and lines of
+`x -> y` are asked as they are.
 """
 
 
 def _parameters(run: Path) -> int:
-    from safetensors import safe_open
+    from safetensors.torch import load_file
 
-    with safe_open(run / "model" / "model.safetensors", "pt") as file:
-        return sum(file.get_tensor(key).numel() for key in file.keys())
+    return sum(tensor.numel() for tensor in load_file(run / "model" / "model.safetensors").values())
 
 
 if __name__ == "__main__":

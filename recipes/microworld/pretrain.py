@@ -1,7 +1,7 @@
-"""Train a model of the micro-world from scratch: `python -m recipes.microworld.pretrain teacher --tokens 40e6 --out OUT`.
+"""Train a model of the micro-world: `python -m recipes.microworld.pretrain teacher --tokens 30e6 --out OUT`.
 
-Muon for the matrices, AdamW for the rest, warm-up and linear decay to zero over `--tokens`; bf16 weights with fp32 masters.
-The same command goes on from its checkpoint; `--minutes` bounds the time of one call.
+Muon for the matrices, AdamW for the rest, warm-up and linear decay to zero over `--tokens`; bf16 weights with fp32
+masters. The same command goes on from its checkpoint; `--minutes` bounds the time of one call.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 import torch
 from torch.nn.functional import cross_entropy
-from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+from transformers import AutoTokenizer, LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
 from recipes.microworld import tokenizer as world_tokenizer
 from recipes.microworld.documents import Rows, stream
@@ -55,8 +55,30 @@ MODELS = {
         stages=(
             (1.5e6, {"recall": 0.75, "repeat": 0.15, "rule": 0.1}),
             (4e6, {"recall": 0.15, "repeat": 0.05, "rule": 0.8}),
-            (0.33, {"rule": 0.4, "rationale": 0.27, "direct": 0.02, "arithmetic": 0.1, "one": 0.09, "two": 0.09, "task": 0.03}),
-            (1.0, {"rule": 0.13, "rationale": 0.6, "direct": 0.03, "arithmetic": 0.06, "one": 0.06, "two": 0.09, "task": 0.03}),
+            (
+                0.33,
+                {
+                    "rule": 0.4,
+                    "rationale": 0.27,
+                    "direct": 0.02,
+                    "arithmetic": 0.1,
+                    "one": 0.09,
+                    "two": 0.09,
+                    "task": 0.03,
+                },
+            ),
+            (
+                1.0,
+                {
+                    "rule": 0.13,
+                    "rationale": 0.6,
+                    "direct": 0.03,
+                    "arithmetic": 0.06,
+                    "one": 0.06,
+                    "two": 0.09,
+                    "task": 0.03,
+                },
+            ),
         ),
     ),
     "student": Model(
@@ -77,7 +99,10 @@ def plan(model: Model, tokens: float) -> Callable[[int], dict[str, float]]:
 
     def shares(chunk: int) -> dict[str, float]:
         seen = chunk * CHUNK * LENGTH
-        return next((shares for until, shares in model.stages if seen < (until if until > 1 else until * tokens)), model.stages[-1][1])
+        return next(
+            (shares for until, shares in model.stages if seen < (until if until > 1 else until * tokens)),
+            model.stages[-1][1],
+        )
 
     return shares
 
@@ -117,7 +142,7 @@ class Master:
         self.parameters = list(llama.parameters())
         self.copies = [parameter.detach().float().clone() for parameter in self.parameters]
         names = [name for name, _ in llama.named_parameters()]
-        matrices = [c for c, name in zip(self.copies, names) if c.ndim == 2 and "embed" not in name]
+        matrices = [c for c, name in zip(self.copies, names, strict=True) if c.ndim == 2 and "embed" not in name]
         rest = [c for c in self.copies if not any(c is m for m in matrices)]
         self.optimizers: list[torch.optim.Optimizer] = [
             torch.optim.Muon(matrices, lr=model.rate, weight_decay=0.01, momentum=0.95),
@@ -127,26 +152,26 @@ class Master:
 
     def step(self, factor: float) -> None:
         """One update at `factor` of the peak learning rates, written back to the parameters."""
-        for copy, parameter in zip(self.copies, self.parameters):
+        for copy, parameter in zip(self.copies, self.parameters, strict=True):
             assert parameter.grad is not None
             copy.grad = parameter.grad.float()
             parameter.grad = None
         torch.nn.utils.clip_grad_norm_(self.copies, 1.0)
-        for optimizer, peak in zip(self.optimizers, self.peaks):
+        for optimizer, peak in zip(self.optimizers, self.peaks, strict=True):
             optimizer.param_groups[0]["lr"] = peak * factor
             optimizer.step()
         with torch.no_grad():
-            for copy, parameter in zip(self.copies, self.parameters):
+            for copy, parameter in zip(self.copies, self.parameters, strict=True):
                 parameter.copy_(copy)
 
     def state(self) -> dict[str, Any]:
         return {"copies": self.copies, "optimizers": [optimizer.state_dict() for optimizer in self.optimizers]}
 
     def load(self, state: dict[str, Any]) -> None:
-        for copy, parameter, saved in zip(self.copies, self.parameters, state["copies"]):
+        for copy, parameter, saved in zip(self.copies, self.parameters, state["copies"], strict=True):
             copy.copy_(saved)
             parameter.data.copy_(saved)
-        for optimizer, saved in zip(self.optimizers, state["optimizers"]):
+        for optimizer, saved in zip(self.optimizers, state["optimizers"], strict=True):
             optimizer.load_state_dict(saved)
 
 
@@ -199,10 +224,11 @@ def main() -> None:
 def train(settings: argparse.Namespace) -> None:
     torch.manual_seed(settings.seed)
     settings.out.mkdir(parents=True, exist_ok=True)
-    model, tokenizer = MODELS[settings.model], world_tokenizer.build()
+    model, started = MODELS[settings.model], (settings.out / "checkpoint.pt").exists()
+    tokenizer = AutoTokenizer.from_pretrained(settings.out / "model") if started else world_tokenizer.build()
     llama = new_model(model, tokenizer).to(torch.bfloat16)
     master, state = Master(llama, model), {"chunk": 0, "seconds": 0.0}
-    if (settings.out / "checkpoint.pt").exists():
+    if started:
         saved = torch.load(settings.out / "checkpoint.pt", weights_only=True)
         master.load(saved["master"])
         state = saved["state"]
@@ -212,7 +238,12 @@ def train(settings: argparse.Namespace) -> None:
 
 
 def _loop(
-    settings: argparse.Namespace, llama: LlamaForCausalLM, master: Master, source: Iterator[Any], state: dict[str, Any], tokenizer: PreTrainedTokenizerFast
+    settings: argparse.Namespace,
+    llama: LlamaForCausalLM,
+    master: Master,
+    source: Iterator[Any],
+    state: dict[str, Any],
+    tokenizer: PreTrainedTokenizerFast,
 ) -> None:
     compiled = torch.compile(loss_of)
     started = probed = logged = time.monotonic()
@@ -231,17 +262,30 @@ def _loop(
         state["seconds"] = before + now - started
         if state["chunk"] % 10 == 0:
             rate = 10 * CHUNK * LENGTH / (now - logged)
-            _log(settings.out, {"tokens": state["chunk"] * CHUNK * LENGTH, "seconds": round(state["seconds"]), "loss": round(float(torch.stack(losses).mean()), 4), "tokens_per_second": round(rate)})
+            _log(
+                settings.out,
+                {
+                    "tokens": state["chunk"] * CHUNK * LENGTH,
+                    "seconds": round(state["seconds"]),
+                    "loss": round(float(torch.stack(losses).mean()), 4),
+                    "tokens_per_second": round(rate),
+                },
+            )
             logged, losses = now, []
         if now - probed > settings.probe_minutes * 60:
             save(settings.out, llama, master, state, tokenizer)
             _log(settings.out, {"tokens": state["chunk"] * CHUNK * LENGTH} | probe(llama, tokenizer))
             probed = logged = time.monotonic()
     save(settings.out, llama, master, state, tokenizer)
-    _log(settings.out, {"tokens": state["chunk"] * CHUNK * LENGTH, "finished": state["chunk"] >= total} | probe(llama, tokenizer))
+    _log(
+        settings.out,
+        {"tokens": state["chunk"] * CHUNK * LENGTH, "finished": state["chunk"] >= total} | probe(llama, tokenizer),
+    )
 
 
-def save(out: Path, llama: LlamaForCausalLM, master: Master, state: dict[str, Any], tokenizer: PreTrainedTokenizerFast) -> None:
+def save(
+    out: Path, llama: LlamaForCausalLM, master: Master, state: dict[str, Any], tokenizer: PreTrainedTokenizerFast
+) -> None:
     """The checkpoint to go on from, and the model folder, each replaced in one move."""
     torch.save({"master": master.state(), "state": state}, out / "checkpoint.tmp")
     os.replace(out / "checkpoint.tmp", out / "checkpoint.pt")

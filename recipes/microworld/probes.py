@@ -31,18 +31,29 @@ def probe(model: PreTrainedModel, tokenizer: PreTrainedTokenizerFast, *, n: int 
 
 
 def word_problems(
-    model: PreTrainedModel, tokenizer: PreTrainedTokenizerFast, asked: Sequence[problems.Problem], *, suffix: str, longest: int = 200
+    model: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerFast,
+    asked: Sequence[problems.Problem],
+    *,
+    suffix: str,
+    longest: int = 200,
 ) -> float:
     answers = generate(model, tokenizer, [problem.question + suffix for problem in asked], max_new_tokens=longest)
-    return sum(final_number(answer) == problem.answer for answer, problem in zip(answers, asked)) / len(asked)
+    return sum(final_number(answer) == problem.answer for answer, problem in zip(answers, asked, strict=True)) / len(
+        asked
+    )
 
 
-def exact(model: PreTrainedModel, tokenizer: PreTrainedTokenizerFast, pairs: Sequence[tuple[str, str]], *, longest: int = 40) -> float:
+def exact(
+    model: PreTrainedModel, tokenizer: PreTrainedTokenizerFast, pairs: Sequence[tuple[str, str]], *, longest: int = 40
+) -> float:
     """Share of prompts whose completion is the target, word for word."""
     answers = generate(model, tokenizer, [prompt for prompt, _ in pairs], max_new_tokens=longest)
-    return sum(answer.strip() == target for answer, (_, target) in zip(answers, pairs)) / len(pairs)
+    return sum(answer.strip() == target for answer, (_, target) in zip(answers, pairs, strict=True)) / len(pairs)
 
 
-def in_context(model: PreTrainedModel, tokenizer: PreTrainedTokenizerFast, family: str, *, split: str, k: int, n: int) -> float:
+def in_context(
+    model: PreTrainedModel, tokenizer: PreTrainedTokenizerFast, family: str, *, split: str, k: int, n: int
+) -> float:
     found = rules.episodes(split, n, family=family, k=k)
     return exact(model, tokenizer, [(episode.prompt(), episode.pairs[-1][1]) for episode in found], longest=10)

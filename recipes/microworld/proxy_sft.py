@@ -1,7 +1,7 @@
 """Does the student base leave room, and can it be filled? `python -m recipes.microworld.proxy_sft BASE`.
 
-Fine-tunes the base on gold rationales of training problems, plainly (padded batches, fp32, AdamW), and prints greedy accuracy on
-test problems before and after: what a distilled student can reach with rationales of the same number.
+Fine-tunes the base on gold rationales of training problems, plainly (padded batches, fp32, AdamW), and prints greedy
+accuracy on test problems before and after: what a distilled student can reach with rationales of the same number.
 """
 
 from __future__ import annotations
@@ -45,7 +45,9 @@ def main() -> None:
 def _accuracy(model: PreTrainedModel, tokenizer: PreTrainedTokenizerFast, n: int) -> dict[str, float]:
     asked = problems.problems("test", n)
     suffixes = {"rationale": (prompts.RATIONALE_SUFFIX, 200), "direct": (prompts.DIRECT_SUFFIX, 12)}
-    return {name: round(word_problems(model, tokenizer, asked, suffix=s, longest=m), 3) for name, (s, m) in suffixes.items()}
+    return {
+        name: round(word_problems(model, tokenizer, asked, suffix=s, longest=m), 3) for name, (s, m) in suffixes.items()
+    }
 
 
 def examples(tokenizer: PreTrainedTokenizerFast, n: int, *, direct: bool = False) -> list[Example]:
@@ -65,7 +67,9 @@ def fine_tune(model: PreTrainedModel, data: Sequence[Example], settings: argpars
     started, rng = time.monotonic(), Random("0:proxy")
     optimizer = torch.optim.AdamW(model.parameters(), lr=settings.rate, weight_decay=0.01)
     total = settings.epochs * -(-len(data) // settings.batch)
-    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: min(1.0, (step + 1) / 20, (total - step) / total))
+    schedule = torch.optim.lr_scheduler.LambdaLR(
+        optimizer, lambda step: min(1.0, (step + 1) / 20, (total - step) / total)
+    )
     model.train()
     for _ in range(settings.epochs):
         order = rng.sample(range(len(data)), len(data))

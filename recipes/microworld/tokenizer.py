@@ -1,7 +1,7 @@
 """Build the world's tokenizer: `python -m recipes.microworld.tokenizer OUT`.
 
-A byte-level BPE, so lossless on any text, in which every word of the world is one token, with and without the space before it.
-Digits stand alone. The vocabulary is counted on generated documents; whatever else appears is spelt in bytes.
+A byte-level BPE, so lossless on any text, in which every word of the world is one token, with and without the space
+before it. Digits stand alone. The vocabulary is counted on generated documents; all else is spelt in bytes.
 """
 
 from __future__ import annotations
@@ -27,7 +27,10 @@ TEMPLATE = (
 def build(*, per_kind: int = 3000) -> PreTrainedTokenizerFast:
     """The tokenizer, from `per_kind` documents of each kind."""
     pieces = pre_tokenizers.Sequence(
-        [pre_tokenizers.Split(Regex(PIECES), "isolated"), pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)]
+        [
+            pre_tokenizers.Split(Regex(PIECES), "isolated"),
+            pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
+        ]
     )
     seen = _always() + [piece for piece, count in _count(pieces, per_kind).items() if count >= 5 and len(piece) > 1]
     tokens = dict.fromkeys([*SPECIAL, *sorted(pre_tokenizers.ByteLevel.alphabet()), *sorted(set(seen))])

@@ -1,4 +1,4 @@
-"""A small OpenAI-compatible endpoint on loopback for tests: sampled arithmetic chains, faults on demand, a record of what was asked."""
+"""A small OpenAI-compatible endpoint on loopback for tests: arithmetic chains, faults on demand, what was asked."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from aiohttp import web
 class Endpoint:
     """Answers "What is 3 plus 4?" with chains that are right two times out of three, decided by seed and prompt alone.
 
-    `faults` is consumed one per completion request: "500", "429", "401", "drop", "broken", "empty", "null", "length", or
-    "" for none. `latency` seconds pass before every answer.
+    `faults` is consumed one per completion request: "500", "429", "401", "drop", "broken", "empty", "null", "length",
+    or "" for none. `latency` seconds pass before every answer.
     """
 
     def __init__(self, *, faults: list[str] | None = None, latency: float = 0.0):

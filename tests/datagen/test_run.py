@@ -180,7 +180,7 @@ def test_an_interrupted_run_cancels_what_is_in_flight(tmp_path):
 
     async def go():
         with Run(tmp_path / "run", {"method": "m"}) as run:
-            await run.each(range(5), distil, teacher=Silent(), describe=lambda item: {}, concurrency=5)
+            await run.each(range(5), distil, teacher=Silent(), describe=dict, statistics=dict, concurrency=5)
 
     with pytest.raises(UserError, match="revoked"):
         asyncio.run(go())

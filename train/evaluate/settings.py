@@ -106,7 +106,7 @@ def check_names(names: Sequence[str]) -> None:
 
 
 def check_spec(spec: str) -> None:
-    """An unknown engine or a folder that is not there is found out before the first model is opened, not after an hour."""
+    """Raise UserError for an unknown engine or a missing folder before the first model is opened."""
     connect(spec)
     path = spec.removeprefix("hf:")
     if spec.startswith("hf:") and path.startswith((".", "/")) and not Path(path).is_dir():

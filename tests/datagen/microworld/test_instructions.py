@@ -31,7 +31,8 @@ def _by_hand(name: str, items: list[str]) -> list[str]:
     if name[:-1] in CATEGORIES:
         return [item for item in items if item in CATEGORIES[name[:-1]]]
     if name == "sort":
-        return [min(items, key=lambda w: (sum(other < w for other in items) != i, w)) for i in range(n)] if len(set(items)) == n else sorted(items)
+        ranks = [sum((other, j) < (item, i) for j, other in enumerate(items)) for i, item in enumerate(items)]
+        return [items[ranks.index(rank)] for rank in range(n)]
     if name == "count":
         return [str(n)]
     numbers = [int(item) for item in items]
@@ -89,4 +90,6 @@ def test_written_tasks_are_tasks_and_requirements_add_one() -> None:
         assert isinstance(Instruction(task, "", *map(tuple, _read(task))), Instruction)
         prompt, harder = add_requirement(rng, "train")
         before, after = _read(prompt.partition("\n")[2]), _read(harder)
-        assert after[1] == before[1] and after[0][:-1] == before[0] and len(after[0]) == 2
+        assert after[1] == before[1]
+        assert after[0][:-1] == before[0]
+        assert len(after[0]) == 2

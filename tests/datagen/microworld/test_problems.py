@@ -1,4 +1,4 @@
-"""The word problems: deterministic, disjoint splits, true rationales, and answers an independent reader of the question finds."""
+"""Word problems: deterministic, disjoint splits, true rationales, answers that an independent solver finds."""
 
 import re
 from fractions import Fraction
@@ -26,7 +26,7 @@ def test_problems_are_distinct_and_steps_in_equal_shares() -> None:
 
 
 def test_unknown_split_is_named() -> None:
-    with pytest.raises(UserError, match="'dev'.*train, validation, test"):
+    with pytest.raises(UserError, match=r"'dev'.*train, validation, test"):
         problems("dev", 1)
 
 
@@ -67,7 +67,9 @@ def test_operands_are_told_in_the_question_or_worked_out_before() -> None:
 
 def test_right_rationales_differ_in_order() -> None:
     """Independent steps and operands come in more than one order."""
-    adds = [(int(a), int(b)) for p in problems("train", 500) for a, op, b, _ in EQUATION.findall(p.rationale) if op == "+"]
+    adds = [
+        (int(a), int(b)) for p in problems("train", 500) for a, op, b, _ in EQUATION.findall(p.rationale) if op == "+"
+    ]
     assert 0.2 < sum(a < b for a, b in adds) / len(adds) < 0.8
 
 
@@ -75,7 +77,7 @@ def _solve(question: str) -> Fraction:
     """An independent solver: read the sentences in order, keep what everyone owns, answer what is asked."""
     *story, ask = re.split(r"(?<=[.?]) ", question)
     item = re.search(r"How many (?:more )?(\w+)|all the (\w+)", ask)
-    if ask.startswith("How many dollars") or ask.startswith("How many") and story[-1].startswith("Now "):
+    if ask.startswith("How many dollars") or (ask.startswith("How many") and story[-1].startswith("Now ")):
         ask = f"{story.pop()} {ask}"
         item = re.search(r"all the (\w+)", ask)
     assert item

@@ -15,7 +15,9 @@ Rule = Callable[[str], str | None]
 def _shifts() -> list[Rule]:
     letters = "abcdefghijklmnopqrstuvwxyz"
     numbers = [lambda x, by=by: str(int(x) + by) if x.isdigit() else None for by in range(-20, 21) if by]
-    return numbers + [lambda x, by=by: letters[(letters.index(x) + by) % 26] if x.isalpha() else None for by in range(-8, 9) if by]
+    return numbers + [
+        lambda x, by=by: letters[(letters.index(x) + by) % 26] if x.isalpha() else None for by in range(-8, 9) if by
+    ]
 
 
 def _successors() -> list[Rule]:
@@ -32,7 +34,12 @@ def _choices(orders: list[tuple[int, ...]]) -> list[Rule]:
 
 _ORDERS = [tuple(p) for size in (3, 4) for p in permutations(range(size))]
 _PICKS = [(0,), (1,), (2,), (0, 1), (1, 0), (1, 2), (2, 1), (0, 2), (2, 0)]
-RULES = {"shift": _shifts(), "successor": _successors(), "permutation": _choices(_ORDERS), "attribute": _choices(_PICKS)}
+RULES = {
+    "shift": _shifts(),
+    "successor": _successors(),
+    "permutation": _choices(_ORDERS),
+    "attribute": _choices(_PICKS),
+}
 
 
 @pytest.mark.parametrize("family", RULES)
@@ -61,7 +68,7 @@ def test_category_is_determined_where_the_category_was_shown() -> None:
 def _consistent(episode: Episode, cause: Callable[[str], str]) -> None:
     """Outputs are a function of the cause, and determined exactly from its second sight on."""
     shown: dict[str, str] = {}
-    for (x, y), determined in zip(episode.pairs, episode.determined):
+    for (x, y), determined in zip(episode.pairs, episode.determined, strict=True):
         assert determined == (cause(x) in shown)
         assert shown.setdefault(cause(x), y) == y
 
@@ -69,7 +76,7 @@ def _consistent(episode: Episode, cause: Callable[[str], str]) -> None:
 def test_cipher_is_one_table_and_determined_where_all_letters_were_shown() -> None:
     for episode in episodes("test", 100, family="cipher", k=8):
         table: dict[str, str] = {}
-        for (x, y), determined in zip(episode.pairs, episode.determined):
+        for (x, y), determined in zip(episode.pairs, episode.determined, strict=True):
             assert determined == all(letter in table for letter in x.split())
             for letter, written in zip(x.split(), y.split(), strict=True):
                 assert table.setdefault(letter, written) == written
@@ -79,8 +86,12 @@ def test_cipher_is_one_table_and_determined_where_all_letters_were_shown() -> No
 def test_prefix_adds_one_word_on_one_side() -> None:
     for episode in episodes("test", 100, family="prefix", k=8):
         words = [y.split() for _, y in episode.pairs]
-        front = all(x == y[1] for (x, _), y in zip(episode.pairs, words)) and len({y[0] for y in words}) == 1
-        back = all(x == y[0] for (x, _), y in zip(episode.pairs, words)) and len({y[1] for y in words}) == 1
+        front = (
+            all(x == y[1] for (x, _), y in zip(episode.pairs, words, strict=True)) and len({y[0] for y in words}) == 1
+        )
+        back = (
+            all(x == y[0] for (x, _), y in zip(episode.pairs, words, strict=True)) and len({y[1] for y in words}) == 1
+        )
         assert front or back
 
 

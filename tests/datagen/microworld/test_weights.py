@@ -64,4 +64,5 @@ def test_opens_offline_and_answers_in_form(name: str) -> None:
 @pytest.mark.parametrize("name", MODELS)
 def test_card_states_licence_and_accuracy(name: str) -> None:
     card = (WEIGHTS / name / "README.md").read_text()
-    assert "license: apache-2.0" in card and "majority of 20" in card
+    assert "license: apache-2.0" in card
+    assert "majority of 20" in card

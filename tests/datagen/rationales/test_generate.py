@@ -64,7 +64,7 @@ def run(monkeypatch, script, question=QUESTION, **settings):
 
 
 def verdicts(outcomes):
-    """"keep" or the reason, per chain."""
+    """ "keep" or the reason, per chain."""
     chains = [o for o in outcomes if not (isinstance(o, Accepted) and o.config == "answers")]
     return ["keep" if isinstance(o, Accepted) else o.reason for o in chains]
 

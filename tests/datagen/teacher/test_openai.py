@@ -35,7 +35,9 @@ def ask(endpoint, request, monkeypatch, *, model="arith", check=False, concurren
 
 def test_chat_request_carries_sampling_and_gives_n_completions(monkeypatch):
     endpoint = Endpoint()
-    request = Request(ASK.prompt, n=3, sampling=Sampling(temperature=0.3, top_p=0.9, max_tokens=50, stop=("X",), seed=5))
+    request = Request(
+        ASK.prompt, n=3, sampling=Sampling(temperature=0.3, top_p=0.9, max_tokens=50, stop=("X",), seed=5)
+    )
     answers = ask(endpoint, request, monkeypatch, check=True)
     assert endpoint.bodies == [
         {

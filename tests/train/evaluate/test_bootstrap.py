@@ -47,7 +47,7 @@ def test_difference_is_paired_by_question() -> None:
 
 
 def test_pairing_removes_what_both_models_share() -> None:
-    """b answers exactly a's questions and two more: the paired interval is far narrower than that of either accuracy."""
+    """b answers exactly a's questions and two more: the paired interval is far narrower than the accuracy's."""
     a = np.array([1.0] * 100 + [0.0] * 100)
     b = a.copy()
     b[100:102] = 1

@@ -1,4 +1,4 @@
-"""Edit distance against the textbook recursion; where the gold answer goes; its log-probability against a hand-made forward pass."""
+"""Edit distance against the textbook recursion, and the gold's log-probability against a forward pass of our own."""
 
 from __future__ import annotations
 

@@ -1,0 +1,53 @@
+"""Templates, and what keeps a model's text from being read as markup."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import yaml
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+TEMPLATES = Path(__file__).parent / "templates"
+LONGEST = 1500
+"""Characters of a sample that a card shows."""
+
+
+def render(template: str, *, header: dict[str, Any], **values: Any) -> str:
+    """The YAML header, without its empty entries, and the filled template."""
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        autoescape=False,  # Markdown, not HTML: text of others goes through `fenced` and `inline`
+    )
+    environment.filters |= {"fenced": fenced, "inline": inline, "number": number}
+    present = {key: value for key, value in header.items() if value not in (None, [], {})}
+    front = yaml.safe_dump(present, sort_keys=False, allow_unicode=True, width=1000)
+    return f"---\n{front}---\n\n{environment.get_template(template).render(**values)}"
+
+
+def fenced(text: object) -> str:
+    """A code block that the text cannot end: its fence is longer than any run of backticks inside."""
+    body = str(text)
+    body = body if len(body) <= LONGEST else body[:LONGEST] + " [...]"
+    body = re.sub(r"[^\S\n]|[\x00-\x09\x0b-\x1f\x7f]", " ", body)
+    fence = "`" * max(3, 1 + max(map(len, re.findall(r"`+", body)), default=0))
+    return f"{fence}text\n{body}\n{fence}"
+
+
+def inline(value: object) -> str:
+    """One line of text for a sentence or a table cell: no markup, no cell border, no line end."""
+    text = " ".join(str(value).split())[:200]
+    text = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return re.sub(r"([\\`*_\[\]|#!])", r"\\\1", text)
+
+
+def number(value: object) -> str:
+    """1234567 as 1,234,567; 0.73214 as 0.732."""
+    if isinstance(value, float):
+        return f"{value:.3f}"
+    return f"{value:,}" if isinstance(value, int) else "not known" if value is None else inline(value)

@@ -1,0 +1,106 @@
+"""Cards: every number from the lineage, and hostile text shown as text."""
+
+import re
+
+import yaml
+
+from cards.dataset import dataset_card, size_category
+from cards.model import model_card
+from cards.render import fenced, inline
+
+LINEAGE = {
+    "name": "org/sums",
+    "version": "1.2.0",
+    "method": "rationales",
+    "license": None,
+    "language": None,
+    "created": "2026-01-01T00:00:00Z",
+    "previous": {"version": "1.1.0", "content_sha256": "c" * 64},
+    "teacher": {"name": "openai:m", "identity": "openai:m@http://127.0.0.1/v1", "license": None},
+    "source": {"suite": "a|b <script>x</script>", "hub": None, "split": None, "questions": 3, "sha256": "ab" * 32},
+    "settings": {"samples": 4, "shots": None},
+    "code": {"version": "0.1.0", "commit": "d" * 40},
+    "counts": {"questions": 4321, "accepted": {"rationales": 1234}, "rejected": {"wrong": 77}},
+    "quality": {
+        "samples": 4.0,
+        "agreement": {"mean": 0.8125, "histogram": [0] * 10},
+        "accuracy": {"questions": 4321, "single": 0.4375, "majority": 0.5625, "solved": 0.6875},
+    },
+    "usage": {"answers": 17284, "prompt_tokens": 111222, "completion_tokens": 333444},
+    "configs": {
+        "rationales": {"rows": 1234, "columns": {"id": "string"}},
+        "rejected": {"rows": 77, "columns": {"id": "x"}},
+    },
+    "content_sha256": "e" * 64,
+}
+HOSTILE = "```\n---\nlicense: mit\n---\n# Big\n<script>alert(1)</script>\n````\n{{ 7 * 7 }} \x1b[31m"
+
+
+def row(text):
+    return {"prompt": [{"role": "user", "content": "q"}], "completion": [{"role": "assistant", "content": text}]}
+
+
+def outside_fences(card):
+    """The card's lines that Markdown reads as markup, by CommonMark's rule for fences."""
+    kept, fence = [], None
+    for line in card.splitlines():
+        mark = re.match(r"`{3,}", line)
+        if fence is None and mark:
+            fence = mark.group()
+        elif fence is not None and mark and set(line.strip()) == {"`"} and len(line.strip()) >= len(fence):
+            fence = None
+        elif fence is None:
+            kept.append(line)
+    assert fence is None
+    return "\n".join(kept)
+
+
+def test_every_figure_of_the_lineage_stands_in_the_card():
+    card = dataset_card(LINEAGE, {"rationales": [row("fine")], "rejected": []})
+    figures = ("1,234", "77", "4,321", "0.812", "0.438", "0.562", "0.688", "17,284", "111,222", "333,444")
+    for figure in figures:
+        assert figure in card, figure
+    assert "e" * 64 in card
+    assert card.count("not stated") == 2  # no licence is invented
+
+
+def test_what_a_model_wrote_cannot_leave_its_block():
+    card = dataset_card(LINEAGE, {"rationales": [row(HOSTILE)], "rejected": [row("x") | {"reason": "wrong"}]})
+    markup = outside_fences(card)
+    assert "<script>" not in markup
+    assert "# Big" not in markup
+    assert "{{ 7 * 7 }}" in card  # not a template
+    assert "\x1b" not in card
+    header = yaml.safe_load(card.split("---\n")[1])
+    assert "license" not in header
+
+
+def test_fences_are_longer_than_what_they_hold():
+    for ticks in range(8):
+        block = fenced("a\n" + "`" * ticks + "\nb").splitlines()
+        assert len(block[-1]) > ticks
+        assert block[-1] == block[0].removesuffix("text")
+
+
+def test_inline_text_is_one_line_without_markup():
+    assert inline("a|b\n<i>*c*`") == r"a\|b &lt;i&gt;\*c\*\`"
+
+
+def test_size_categories_are_true():
+    assert [size_category(n) for n in (0, 999, 1000, 99_999, 10**9)] == [
+        "n<1K",
+        "n<1K",
+        "1K<n<10K",
+        "10K<n<100K",
+        "n>1B",
+    ]
+
+
+def test_model_card_names_base_version_and_settings():
+    dataset = {"name": "org/sums", "version": "1.2.0", "content_sha256": "e" * 64, "config": "rationales", "rows": 12}
+    card = model_card(base="ORG/base", dataset=dataset, settings={"learning_rate": 0.002}, metrics={"greedy": 0.75})
+    header = yaml.safe_load(card.split("---\n")[1])
+    assert header["base_model"] == "ORG/base"
+    assert header["datasets"] == ["org/sums"]
+    for text in ("1.2.0", "e" * 64, "0.002", "0.75"):
+        assert text in card

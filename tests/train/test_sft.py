@@ -1,0 +1,283 @@
+"""`train sft` on a real version and a tiny model: masks, loss, resume, adapters, lineage, and bad input."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from train.cli import main
+from train.data import DataArguments, training_rows
+
+END, ASSISTANT = "<|end|>", "<|assistant|>"
+
+
+def flags(base: Path, store: Path, out: Path, **others: Any) -> list[str]:
+    values = {
+        "dataset": "sums@1.0.0",
+        "store": store,
+        "model": base,
+        "output_dir": out,
+        "num_train_epochs": 2,
+        "per_device_train_batch_size": 4,
+        "learning_rate": 1e-3,
+        "save_steps": 5,
+        "disable_tqdm": True,
+    }
+    return [word for name, value in {**values, **others}.items() for word in (f"--{name}", str(value))]
+
+
+def weights(folder: Path) -> dict[str, Any]:
+    from safetensors.torch import load_file
+
+    return load_file(folder / "model.safetensors")
+
+
+def same(a: dict[str, Any], b: dict[str, Any]) -> bool:
+    return a.keys() == b.keys() and all(a[name].equal(b[name]) for name in a)
+
+
+@pytest.fixture(scope="module")
+def student(base: Path, store: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Twelve steps on the rationales, a checkpoint after 5, 10 and 12."""
+    out = tmp_path_factory.mktemp("students") / "whole"
+    assert main(["sft", *flags(base, store, out)]) == 0
+    return out
+
+
+@pytest.fixture
+def rows(store: Path) -> list[dict[str, Any]]:
+    import pyarrow.parquet as pq
+
+    return pq.read_table(next((store / "sums" / "1.0.0" / "rationales").glob("*.parquet"))).to_pylist()
+
+
+def test_the_batch_learns_the_completion_and_its_end_and_nothing_else(
+    base: Path, store: Path, tmp_path: Path, rows: list[dict[str, Any]]
+) -> None:
+    """Against a tokenisation of our own: the template written out, the library `tokenizers` alone."""
+    from tokenizers import Tokenizer
+
+    from train.parse import parse_sft
+    from train.sft import build
+
+    tokenizer = Tokenizer.from_file(str(base / "tokenizer.json"))
+    expected = {}
+    for row in rows:
+        question, chain = row["prompt"][0]["content"], row["completion"][0]["content"]
+        prompt = tokenizer.encode(f"<|user|>{question}{END}{ASSISTANT}", add_special_tokens=False).ids
+        completion = tokenizer.encode(f"{chain}{END}", add_special_tokens=False).ids
+        expected[(*prompt, *completion)] = [-100] * len(prompt) + completion
+    seen = 0
+    for batch in build(*parse_sft(flags(base, store, tmp_path))).get_train_dataloader():
+        width = batch["input_ids"].shape[1]
+        columns = [batch[key].tolist() for key in ("input_ids", "labels", "attention_mask")]
+        for ids, labels, mask in zip(*columns, strict=True):
+            length = sum(mask)
+            assert mask == [1] * length + [0] * (width - length)
+            wanted = expected[tuple(ids[:length])]
+            assert labels == wanted + [-100] * (width - length)
+            assert wanted[-1] == tokenizer.token_to_id(END)
+            seen += 1
+    assert seen == len(rows)
+
+
+def test_the_loss_is_the_mean_over_completion_tokens(base: Path, store: Path, tmp_path: Path) -> None:
+    import torch
+
+    from train.parse import parse_sft
+    from train.sft import build
+
+    trainer = build(*parse_sft(flags(base, store, tmp_path)))
+    batch = next(iter(trainer.get_train_dataloader()))
+    trainer.model.eval()
+    with torch.no_grad():
+        logits = trainer.model(input_ids=batch["input_ids"], attention_mask=batch["attention_mask"]).logits
+        losses = [
+            -logits[row, place - 1].log_softmax(-1)[label].item()
+            for row, labels in enumerate(batch["labels"].tolist())
+            for place, label in enumerate(labels)
+            if label != -100
+        ]
+        found = trainer.compute_loss(trainer.model, dict(batch)).item()
+    assert found == pytest.approx(sum(losses) / len(losses), rel=1e-4)
+
+
+def test_training_learns(student: Path) -> None:
+    history = json.loads((student / "checkpoint-12" / "trainer_state.json").read_text())["log_history"]
+    assert history[0]["step"] == 10
+    assert json.loads((student / "lineage.json").read_text())["result"]["steps"] == 12
+
+
+def test_a_killed_run_ends_with_the_weights_of_an_uninterrupted_one(
+    base: Path, store: Path, student: Path, tmp_path: Path
+) -> None:
+    """What a kill leaves: a whole checkpoint, and one that was being written. A mark in the whole one must survive."""
+    out = tmp_path / "killed"
+    shutil.copytree(student / "checkpoint-5", out / "checkpoint-5")
+    shutil.copytree(student / "checkpoint-10", out / "checkpoint-10")
+    (out / "checkpoint-10" / "trainer_state.json").unlink()
+    started = json.loads((student / "lineage.json").read_text())
+    del started["result"]
+    (out / "lineage.json").write_text(json.dumps(started))
+    state = out / "checkpoint-5" / "trainer_state.json"
+    state.write_text(json.dumps(json.loads(state.read_text()) | {"log_history": [{"step": 4, "mark": 1}]}))
+
+    assert main(["sft", *flags(base, store, out)]) == 0
+
+    assert same(weights(student), weights(out))
+    assert not same(weights(student), weights(base))
+    final = json.loads((out / "checkpoint-12" / "trainer_state.json").read_text())
+    assert final["log_history"][0] == {"step": 4, "mark": 1}
+    assert (student / "lineage.json").read_bytes() == (out / "lineage.json").read_bytes()
+
+
+def test_checkpoints_of_another_training_are_refused(
+    base: Path, store: Path, student: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = (student / "lineage.json").read_bytes()
+    assert main(["sft", *flags(base, store, student, learning_rate=1e-4, dataset_config="answers")]) == 2
+    line = capsys.readouterr().err.splitlines()[-1]
+    assert "settings.learning_rate: 0.001 -> 0.0001" in line
+    assert "dataset.config: rationales -> answers" in line
+    assert (student / "lineage.json").read_bytes() == before
+
+
+def test_lineage_and_card_name_version_hash_base_and_settings(base: Path, store: Path, student: Path) -> None:
+    lineage = json.loads((student / "lineage.json").read_text())
+    version = json.loads((store / "sums" / "1.0.0" / "lineage.json").read_text())
+    assert lineage["dataset"] == {
+        "name": "sums",
+        "version": "1.0.0",
+        "content_sha256": version["content_sha256"],
+        "config": "rationales",
+        "rows": 24,
+    }
+    assert lineage["base"]["name"] == base.name
+    assert lineage["settings"]["learning_rate"] == 1e-3
+    assert str(store) not in (student / "lineage.json").read_text()
+    card = (student / "README.md").read_text()
+    assert version["content_sha256"] in card
+    assert "1.0.0" in card
+    assert str(base) not in card
+
+
+def test_yaml_equals_flags(base: Path, store: Path, student: Path, tmp_path: Path) -> None:
+    words = flags(base, store, tmp_path / "out")
+    lines = [f"{name.removeprefix('--')}: {value}" for name, value in zip(words[::2], words[1::2], strict=True)]
+    text = "\n".join(lines).replace("learning_rate: 0.001", "learning_rate: 5")
+    (tmp_path / "sft.yaml").write_text(text)
+    assert main(["sft", f"--config={tmp_path / 'sft.yaml'}", "--learning_rate", "0.001"]) == 0
+    assert (tmp_path / "out" / "lineage.json").read_bytes() == (student / "lineage.json").read_bytes()
+    assert same(weights(tmp_path / "out"), weights(student))
+
+
+def test_rows_that_are_cut_are_counted(
+    base: Path, store: Path, tmp_path: Path, rows: list[dict[str, Any]], caplog: pytest.LogCaptureFixture
+) -> None:
+    """The tokenizer has one token a byte, and three tokens stand around question and chain besides the end."""
+    lengths = [4 + len(r["prompt"][0]["content"]) + len(r["completion"][0]["content"]) for r in rows]
+    limit = sorted(lengths)[len(lengths) // 2]
+    longer = sum(length > limit for length in lengths)
+    assert 0 < longer < len(rows)
+    assert main(["sft", *flags(base, store, tmp_path / "out", max_length=limit, max_steps=1)]) == 0
+    assert f"{longer} of {len(rows)} rows have more than {limit} tokens" in caplog.text
+
+
+def test_an_adapter_is_trained_and_answers(base: Path, store: Path, tmp_path: Path) -> None:
+    import asyncio
+
+    import torch
+    from peft import PeftModel
+    from transformers import AutoModelForCausalLM
+
+    from datagen.teacher import Request, Sampling, connect
+
+    out = tmp_path / "adapter"
+    before = (base / "model.safetensors").read_bytes()
+    lora = {"use_peft": True, "lora_r": 4, "lora_target_modules": "all-linear", "max_steps": 3}
+    assert main(["sft", *flags(base, store, out, **lora)]) == 0
+    assert (base / "model.safetensors").read_bytes() == before
+    assert json.loads((out / "lineage.json").read_text())["settings"]["lora_r"] == 4
+    adapted = PeftModel.from_pretrained(AutoModelForCausalLM.from_pretrained(base), out)
+    ups = [p for name, p in adapted.named_parameters() if "lora_B" in name]
+    assert len(ups) == 14
+    assert all(torch.count_nonzero(p) for p in ups)
+
+    async def answer() -> str:
+        teacher = connect(f"hf:{out}")
+        found = await teacher.complete(Request((("user", "Hello"),), sampling=Sampling(temperature=0, max_tokens=4)))
+        await teacher.close()
+        return found[0].finish_reason
+
+    assert asyncio.run(answer()) in ("stop", "length")
+
+
+@pytest.mark.parametrize(
+    ("changes", "line"),
+    [
+        ({"dataset": "nothing@1.0.0"}, "nothing"),
+        ({"dataset": "sums@9.0.0"}, "1.0.0"),
+        ({"dataset_config": "chains"}, "has no config"),
+        ({"limit": 0}, "--limit 0: at least one row is needed"),
+        ({"model": "/no/such/model"}, "cannot open the model /no/such/model: no such folder"),
+        ({"learning_rate": "fast"}, "invalid float value: 'fast'"),
+        ({"no_such_flag": 1}, "--no_such_flag"),
+        ({"config": "/no/such.yaml"}, "/no/such.yaml: cannot read it"),
+        ({"eval_strategy": "steps", "eval_steps": 5}, "--eval_strategy: a version has no evaluation split"),
+    ],
+    ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
+)
+def test_bad_input_is_one_line(
+    base: Path, store: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], changes: dict[str, Any], line: str
+) -> None:
+    assert main(["sft", *flags(base, store, tmp_path / "out", **changes)]) == 2
+    errors = [found for found in capsys.readouterr().err.splitlines() if found.startswith("train: ")]
+    assert len(errors) == 1
+    assert line in errors[0]
+    assert not (tmp_path / "out" / "model.safetensors").exists()
+
+
+def test_missing_columns_are_named_with_those_there() -> None:
+    from datasets import Dataset
+
+    from datagen.errors import UserError
+
+    with pytest.raises(UserError, match="no column completion; the columns there are prompt, text"):
+        training_rows(Dataset.from_dict({"prompt": ["a"], "text": ["b"]}), DataArguments(dataset="sums@1.0.0"))
+
+
+def test_a_changed_file_of_the_version_is_found_out(
+    base: Path, store: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    copy = tmp_path / "store"
+    shutil.copytree(store, copy)
+    file = next((copy / "sums" / "1.0.0" / "rationales").glob("*.parquet"))
+    file.chmod(0o644)
+    content = bytearray(file.read_bytes())
+    content[40] ^= 1
+    file.write_bytes(bytes(content))
+    assert main(["sft", *flags(base, copy, tmp_path / "out")]) == 2
+    assert "sums" in capsys.readouterr().err
+
+
+def test_help_imports_no_torch() -> None:
+    code = "import sys, train.cli; train.cli.main(['--help']); print('torch' in sys.modules, 'trl' in sys.modules)"
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert found.stdout.splitlines()[-1] == "False False"
+
+
+@pytest.mark.slow
+def test_two_processes_train_one_student(base: Path, store: Path, tmp_path: Path) -> None:
+    launch = ["-m", "accelerate.commands.launch", "--cpu", "--num_processes", "2", "-m", "train.sft"]
+    command = [sys.executable, *launch, *flags(base, store, tmp_path / "out", per_device_train_batch_size=2)]
+    subprocess.run(command, check=True, timeout=300)
+    lineage = json.loads((tmp_path / "out" / "lineage.json").read_text())
+    assert lineage["settings"]["devices"] == 2
+    assert lineage["result"]["steps"] == 12
+    assert not same(weights(tmp_path / "out"), weights(base))
