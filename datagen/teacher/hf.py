@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from datagen.errors import UserError
 from datagen.teacher.base import Completion, Messages, Request, Sampling, TeacherError
+from datagen.teacher.decode import Row, decode, score
 
 BATCH_ROWS = 256
 """Sequences generated at once; halved by itself when a GPU runs out of memory."""
@@ -155,87 +156,58 @@ class HfTeacher:
     def _generate(self, jobs: list[Job]) -> list[list[Completion]]:
         import torch
 
-        requests = [job.request for job in jobs if job.request]
-        sampling = requests[0].sampling
-        owner = [i for i, request in enumerate(requests) for _ in range(request.n)]
-        limits = [min(sampling.max_tokens, self.context - len(jobs[i].ids)) for i in owner]
-        streams = [stream(r, r.first + k, max(limits)) for r in requests for k in range(r.n)]
-        input_ids, mask = self._pad([job.ids for job in jobs])
-        draw = Draw(sampling, torch.tensor(streams, device=input_ids.device))
+        rows = [
+            Row(place, stream(job.request, job.request.first + k, self._room(job)))
+            for place, job in enumerate(jobs)
+            if job.request
+            for k in range(job.request.n)
+        ]
+        sampling = jobs[0].request.sampling if jobs[0].request else Sampling()
+        ids, mask = self._pad([job.ids for job in jobs])
         with torch.inference_mode():
-            rows = torch.tensor(owner, device=input_ids.device)
-            output = self._model.generate(
-                input_ids=input_ids[rows],
-                attention_mask=mask[rows],
-                past_key_values=self._prefill(input_ids, mask, rows),
-                do_sample=False,
-                temperature=None,
-                top_p=None,
-                top_k=None,
-                max_new_tokens=max(limits),
-                logits_processor=[draw],
-                stop_strings=list(sampling.stop) or None,
-                tokenizer=self._tokenizer if sampling.stop else None,
-                pad_token_id=self._tokenizer.pad_token_id,
+            decode(
+                self._model, ids, mask, rows, sampling=sampling, ends=self._ends, stopped=self._stopped(sampling.stop)
             )
-        texts = self._read(output[:, input_ids.shape[1] :].tolist(), limits, draw.logprobs(), sampling)
-        answers = [[c for c, i in zip(texts, owner, strict=True) if i == job] for job in range(len(jobs))]
-        return [
-            [replace(c, prompt_tokens=len(job.ids) if k == 0 else 0) for k, c in enumerate(found)]
-            for job, found in zip(jobs, answers, strict=True)
-        ]
+        answers: list[list[Completion]] = [[] for _ in jobs]
+        for row in rows:
+            cost = 0 if answers[row.prompt] else len(jobs[row.prompt].ids)
+            answers[row.prompt].append(self._completion(row, sampling, cost))
+        return answers
 
-    def _prefill(self, input_ids: Any, mask: Any, rows: Any) -> Any:
-        """The cache of every prompt but its last token, computed once per prompt and repeated for its samples."""
-        if input_ids.shape[1] < 2:
-            return None
-        prompt = mask[:, :-1]
-        cache = self._model(
-            input_ids=input_ids[:, :-1],
-            attention_mask=prompt,
-            position_ids=(prompt.cumsum(-1) - 1).clamp(min=0),
-            use_cache=True,
-            logits_to_keep=1,
-        ).past_key_values
-        cache.batch_select_indices(rows)
-        return cache
+    def _room(self, job: Job) -> int:
+        """How many tokens a sample may have."""
+        most = job.request.sampling.max_tokens if job.request else 0
+        return min(most, self.context - len(job.ids))
 
-    def _read(
-        self, output: list[list[int]], limits: list[int], logprobs: list[list[float]], sampling: Sampling
-    ) -> list[Completion]:
-        ends = as_set(self._model.generation_config.eos_token_id) | as_set(self._tokenizer.eos_token_id)
-        return [
-            self._completion(tokens[:limit], values, ends, sampling)
-            for tokens, limit, values in zip(output, limits, logprobs, strict=True)
-        ]
+    @property
+    def _ends(self) -> set[int]:
+        return as_set(self._model.generation_config.eos_token_id) | as_set(self._tokenizer.eos_token_id)
 
-    def _completion(self, tokens: list[int], logprobs: list[float], ends: set[int], sampling: Sampling) -> Completion:
-        end = next((i for i, token in enumerate(tokens) if token in ends), None)
-        kept = tokens if end is None else tokens[:end]
-        text = self._tokenizer.decode(kept, skip_special_tokens=True)
+    def _stopped(self, stop: tuple[str, ...]) -> Callable[[list[int]], bool]:
+        """Whether a stop string stands in a text, looked for in its last tokens: each holds at least one byte."""
+        if not stop:
+            return lambda tokens: False
+        reach = max(len(s.encode()) for s in stop) + 1
+        return lambda tokens: any(s in self._tokenizer.decode(tokens[-reach:]) for s in stop)
+
+    def _completion(self, row: Row, sampling: Sampling, prompt_tokens: int) -> Completion:
+        text = self._tokenizer.decode(row.tokens, skip_special_tokens=True)
         cuts = [at for at in (text.find(s) for s in sampling.stop) if at >= 0]
-        counted = logprobs[: len(kept) + (end is not None)]
         return Completion(
             text=text[: min(cuts)] if cuts else text,
-            finish_reason="stop" if cuts or end is not None else "length",
-            tokens=len(counted),
-            mean_logprob=sum(counted) / len(counted) if counted else None,
+            finish_reason="stop" if row.ended else "length",
+            tokens=len(row.tokens),
+            prompt_tokens=prompt_tokens,
+            mean_logprob=sum(row.logprobs) / len(row.logprobs) if row.logprobs else None,
         )
 
     def _score(self, jobs: list[Job]) -> list[list[float]]:
         import torch
 
-        sequences = [job.ids + job.continuation for job in jobs]
-        input_ids, mask = self._pad(sequences)
+        ids, mask = self._pad([job.ids + job.continuation for job in jobs])
         longest = max(len(job.continuation) for job in jobs)
         with torch.inference_mode():
-            logits_BTV = self._model(
-                input_ids=input_ids,
-                attention_mask=mask,
-                position_ids=(mask.cumsum(-1) - 1).clamp(min=0),
-                logits_to_keep=longest + 1,
-            ).logits[:, :-1]
-            logprobs_BT = logits_BTV.float().log_softmax(-1).gather(-1, input_ids[:, -longest:, None])[..., 0]
+            logprobs_BT = score(self._model, ids, mask, longest)
         return [row[-len(job.continuation) :] for row, job in zip(logprobs_BT.tolist(), jobs, strict=True)]
 
     def _pad(self, sequences: list[list[int]]) -> tuple[Any, Any]:
@@ -248,48 +220,6 @@ class HfTeacher:
         mask = [[0] * (longest - len(s)) + [1] * len(s) for s in sequences]
         device = self._model.device
         return torch.tensor(ids, device=device), torch.tensor(mask, device=device)
-
-
-class Draw:
-    """A logits processor that chooses each row's token: by inverse CDF of a uniform number from the row's own stream.
-
-    `generate` then takes the argmax of what is left: exactly the chosen token. uniforms_BT: [rows, steps], in [0, 1).
-    """
-
-    def __init__(self, sampling: Sampling, uniforms_BT: Any):
-        self.sampling, self.uniforms_BT = sampling, uniforms_BT
-        self.step = 0
-        self._chosen: list[Any] = []
-
-    def __call__(self, input_ids: Any, scores_BV: Any) -> Any:
-        import torch
-
-        logprobs_BV = scores_BV.float().log_softmax(-1)
-        token_B = logprobs_BV.argmax(-1) if self.sampling.temperature == 0 else self._sample(logprobs_BV)
-        self._chosen.append(logprobs_BV.gather(-1, token_B[:, None])[:, 0])
-        self.step += 1
-        return torch.full_like(scores_BV, -torch.inf).scatter_(-1, token_B[:, None], 0.0)
-
-    def _sample(self, logprobs_BV: Any) -> Any:
-        probs_BV = (logprobs_BV / self.sampling.temperature).softmax(-1)
-        if self.sampling.top_p < 1:
-            probs_BV = nucleus(probs_BV, self.sampling.top_p)
-        mass_BV = probs_BV.double().cumsum(-1)
-        target_B = self.uniforms_BT[:, self.step] * mass_BV[:, -1]
-        return (mass_BV <= target_B[:, None]).sum(-1).clamp(max=mass_BV.shape[-1] - 1)
-
-    def logprobs(self) -> list[list[float]]:
-        """Log-probability at temperature 1 of every chosen token, [rows][steps]."""
-        import torch
-
-        return torch.stack(self._chosen, dim=1).tolist() if self._chosen else []
-
-
-def nucleus(probs_BV: Any, top_p: float) -> Any:
-    """Zero all but the fewest most probable tokens whose mass reaches top_p (arXiv 1904.09751, section 3.1)."""
-    sorted_BV, order_BV = probs_BV.sort(dim=-1, descending=True, stable=True)
-    before_BV = sorted_BV.cumsum(-1) - sorted_BV
-    return probs_BV.scatter(-1, order_BV, sorted_BV.masked_fill(before_BV >= top_p, 0.0))
 
 
 def stream(request: Request, sample: int, length: int) -> list[float]:

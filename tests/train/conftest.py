@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from datagen.cli import main as datagen
+from datagen.rationales.settings import RationaleSettings
 from datagen.schema import arrow_schema, assistant, content_id, user
 from tests.tiny import save_tiny_model
 
@@ -50,7 +51,7 @@ def write_run(folder: Path) -> None:
         "code_version": "0.1.0",
         "teacher": {"name": "micro", "identity": "micro@0", "license": None},
         "source": {"suite": "microworld", "split": "train", "questions": ROWS, "sha256": "0" * 64},
-        "settings": {"samples": 1, "temperature": 0.7, "seed": 0},
+        "settings": vars(RationaleSettings(source="microworld", samples=1)) | {"out": None, "shots": []},
     }
     stats: dict[str, Any] = {
         "finished": True,

@@ -9,7 +9,8 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from datagen.errors import UserError
 from datagen.teacher import Request, Sampling, TeacherError
-from datagen.teacher.hf import HfTeacher, nucleus
+from datagen.teacher.decode import nucleus
+from datagen.teacher.hf import HfTeacher
 
 PROMPTS = ["a", "Tom has 3 apples.", "What is the sum of 12 and 30, and of 4?", "b c d"]
 
