@@ -59,6 +59,7 @@ def write_run(folder: Path) -> None:
         "accepted": {"rationales": ROWS, "answers": ROWS},
         "rejected": {"wrong": 1},
         "answers": ROWS,
+        "samples": 1.0,
         "requests": ROWS,
         "prompt_tokens": 100,
         "completion_tokens": 100,
