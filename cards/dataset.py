@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from cards.licenses import license_fields
 from cards.render import render
 
 TASKS = {"rationales": ["text-generation", "question-answering"]}
@@ -21,12 +22,12 @@ SIZES = (
 
 def dataset_card(lineage: Mapping[str, Any], samples: Mapping[str, Sequence[Mapping[str, Any]]]) -> str:
     """README.md of a version. `samples`: a few rows of each config, shown as they are, as text."""
-    configs = lineage["configs"]
+    configs = {name: config for name, config in lineage["configs"].items() if config["rows"]}  # none opens without rows
     kept = sum(config["rows"] for name, config in configs.items() if name != "rejected")
     first = next(iter(configs))
     header = {
         "pretty_name": lineage["name"],
-        "license": lineage["license"],
+        **license_fields(lineage["license"]),
         "language": [lineage["language"]] if lineage["language"] else None,
         "annotations_creators": ["machine-generated"],
         "language_creators": ["machine-generated"],

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from pathlib import Path
 from typing import Any
-
-import yaml
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 TEMPLATES = Path(__file__).parent / "templates"
 LONGEST = 1500
 """Characters of a sample that a card shows."""
+INVISIBLE = {"Cc", "Cf", "Co", "Cs", "Zl", "Zp"}
+"""Unicode categories that hide text or change its order: controls, bidi marks, zero widths, private use."""
 
 
 def render(template: str, *, header: dict[str, Any], **values: Any) -> str:
     """The YAML header, without its empty entries, and the filled template."""
+    import yaml
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES),
         undefined=StrictUndefined,
@@ -34,16 +37,36 @@ def fenced(text: object) -> str:
     """A code block that the text cannot end: its fence is longer than any run of backticks inside."""
     body = str(text)
     body = body if len(body) <= LONGEST else body[:LONGEST] + " [...]"
-    body = re.sub(r"[^\S\n]|[\x00-\x09\x0b-\x1f\x7f]", " ", body)
+    body = visible(body.replace("\r\n", "\n").replace("\t", "    "))
     fence = "`" * max(3, 1 + max(map(len, re.findall(r"`+", body)), default=0))
     return f"{fence}text\n{body}\n{fence}"
 
 
+def visible(text: str) -> str:
+    """The text with an invisible character written as its code, `<U+202E>`; line feeds stay."""
+    return "".join(
+        f"<U+{ord(char):04X}>" if char != "\n" and unicodedata.category(char) in INVISIBLE else char for char in text
+    )
+
+
+def public_name(name: str) -> str:
+    """A model's or teacher's name without its place on this machine and without credentials.
+
+    `hf:/home/me/student` is `hf:student`, `openai:m@http://me:key@host/v1` is `openai:m@http://host/v1`.
+    """
+    engine, _, path = name.partition(":") if re.match(r"(hf|vllm):", name) else ("", "", name)
+    if "://" in name:
+        return re.sub(r"\?.*", "", re.sub(r"//[^/@\s]*@", "//", name))
+    if re.match(r"[/~\\]|\.\.?[/\\]|[A-Za-z]:[/\\]", path) or (path.count("/") > 1 and ":" not in path):
+        path = re.split(r"[/\\]", path.rstrip("/\\"))[-1]
+    return f"{engine}:{path}" if engine else path
+
+
 def inline(value: object) -> str:
     """One line of text for a sentence or a table cell: no markup, no cell border, no line end."""
-    text = " ".join(str(value).split())[:200]
+    text = visible(" ".join(str(value).split())[:200])
     text = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    return re.sub(r"([\\`*_\[\]|#!])", r"\\\1", text)
+    return re.sub(r"([\\`*_~\[\]|#!])", r"\\\1", text)
 
 
 def number(value: object) -> str:

@@ -64,11 +64,9 @@ def publish(settings: PublishSettings) -> None:
 
 
 def planned(lineage: dict[str, Any], settings: PublishSettings, store: Path) -> str:
-    existing = local.versions_of(settings.name, store=store)
-    same = next((v for v in existing if local.holds(v, lineage, settings.run)), None)
-    if settings.version is None and same is not None:
-        return f"{same.version}, which holds this content already"
-    return show(local.choose(settings.version, existing, lineage))
+    """The number in words, for `--dry-run`."""
+    found = local.plan(lineage, settings.run, local.versions_of(settings.name, store=store), settings.version)
+    return f"{found.version}, which holds this content already" if isinstance(found, local.Version) else show(found)
 
 
 def versions(settings: VersionsSettings) -> None:

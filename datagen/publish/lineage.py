@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from cards.render import public_name
 from datagen.errors import UserError
 from datagen.schema import CONFIGS, Row
 
 FORMAT = 1
+CONFIG_KEYS = ("method", "code_version", "teacher", "source", "settings")
+STATS_KEYS = ("questions", "accepted", "rejected", "answers", "prompt_tokens", "completion_tokens")
 
 
 def read_run(run: Path) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -20,9 +24,10 @@ def read_run(run: Path) -> tuple[dict[str, Any], dict[str, Any]]:
         raise UserError(f"no run folder {run}")
     if not (run / "config.json").is_file():
         raise UserError(f"{run} is no run folder: it has no config.json")
-    config = read_json(run / "config.json")
-    if not (run / "stats.json").is_file() or not (stats := read_json(run / "stats.json")).get("finished"):
+    config = read_json(run / "config.json", CONFIG_KEYS)
+    if not (run / "stats.json").is_file() or read_json(run / "stats.json").get("finished") is not True:
         raise UserError(f"{run} is not finished: the command that made it, given again, goes on with it")
+    stats = read_json(run / "stats.json", STATS_KEYS)
     if not sum(stats["accepted"].values()):
         raise UserError(f"{run} holds no accepted rows: nothing to publish")
     return config, stats
@@ -34,17 +39,20 @@ def build(run: Path, *, name: str, license: str | None, language: str | None) ->
     `content_sha256` covers method, columns and rows, not the bytes of the Parquet files: another release of the writer
     is no new version.
     """
+    check_words(license, language)
     config, stats = read_run(run)
     files = {c: run / f"{c}.parquet" for c in CONFIGS if stats["accepted"].get(c) or c == "rejected"}
     configs = {c: describe(file) for c, file in files.items()}
-    digests = [config["method"], {c: [d["columns"], d["rows_sha256"]] for c, d in configs.items()}]
+    for c, rows in stats["accepted"].items():
+        if c not in configs or configs[c]["rows"] != rows:
+            raise UserError(f"{run} is damaged: stats.json counts {rows} rows of {c}, its Parquet file does not")
     return {
         "format": FORMAT,
         "name": name,
         "method": config["method"],
         "license": license,
         "language": language,
-        "teacher": config["teacher"],
+        "teacher": {k: public_name(v) if isinstance(v, str) else v for k, v in config["teacher"].items()},
         "source": config["source"],
         "settings": config["settings"],
         "code": {"version": config["code_version"], "commit": stats.get("code_commit")},
@@ -52,8 +60,21 @@ def build(run: Path, *, name: str, license: str | None, language: str | None) ->
         "quality": {key: stats[key] for key in ("samples", "agreement", "accuracy") if key in stats},
         "usage": {key: stats[key] for key in ("answers", "prompt_tokens", "completion_tokens")},
         "configs": configs,
-        "content_sha256": hashlib.sha256(json.dumps(digests, sort_keys=True).encode()).hexdigest(),
+        "content_sha256": content_sha256(config["method"], configs),
     }
+
+
+def content_sha256(method: str, configs: dict[str, dict[str, Any]]) -> str:
+    """One hash over the method and every config's columns and rows, as `describe` gives them."""
+    digests = [method, {name: [config["columns"], config["rows_sha256"]] for name, config in configs.items()}]
+    return hashlib.sha256(json.dumps(digests, sort_keys=True).encode()).hexdigest()
+
+
+def check_words(license: str | None, language: str | None) -> None:
+    if license is not None and not re.fullmatch(r"[A-Za-z0-9][\w.+-]{0,79}", license, re.ASCII):
+        raise UserError(f"--license {license!r}: give an identifier such as apache-2.0, without spaces")
+    if language is not None and not re.fullmatch(r"[a-z]{2,3}", language, re.ASCII):
+        raise UserError(f"--language {language!r}: give a code of two or three letters such as en")
 
 
 def describe(file: Path) -> dict[str, Any]:
@@ -86,9 +107,13 @@ def file_sha256(file: Path) -> str:
         return hashlib.file_digest(handle, "sha256").hexdigest()
 
 
-def read_json(file: Path) -> dict[str, Any]:
+def read_json(file: Path, keys: tuple[str, ...] = ()) -> dict[str, Any]:
+    """A JSON object. Raises UserError where it cannot be read, or lacks one of the keys."""
     try:
         value: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise UserError(f"{file} cannot be read: {error}") from None
+    missing = [key for key in keys if key not in value] if isinstance(value, dict) else ["a JSON object"]
+    if missing:
+        raise UserError(f"{file} is damaged: it lacks {', '.join(missing)}")
     return value

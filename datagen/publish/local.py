@@ -1,28 +1,32 @@
 """Versions in a folder: STORE/NAME/1.0.0, opened by plain `datasets.load_dataset`.
 
-A version is written beside its place and renamed into it, so it is there whole or not at all; the rename fails where
-another publisher was faster. Nothing is ever changed or moved afterwards.
+A version is written beside its place and renamed into it, so it is there whole or not at all. Publishers of one name take
+turns by a file lock, which ends with the process that holds it; should a file system have no such lock, the rename still
+fails where another was faster. Nothing is ever changed or moved afterwards.
 """
 
 from __future__ import annotations
 
 import contextlib
 import datetime
+import fcntl
 import itertools
 import json
 import os
 import re
 import shutil
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from cards.dataset import dataset_card
 from datagen.errors import UserError
-from datagen.publish.lineage import file_sha256, read_json, rows
+from datagen.publish.lineage import content_sha256, describe, file_sha256, read_json, rows
 from datagen.publish.versions import FIRST, Number, following, parse, show
 
-NAME = re.compile(r"[A-Za-z0-9][\w.-]{0,95}(/[A-Za-z0-9][\w.-]{0,95})?", re.ASCII)
+NAME = re.compile(r"(?=.{1,96}$)\w([\w.-]*\w)?(/\w([\w.-]*\w)?)?", re.ASCII)
+"""What the Hub takes as a repository's name (huggingface_hub's `validate_repo_id`), so that a name can move there."""
+LINEAGE_KEYS = ("name", "version", "created", "previous", "method", "teacher", "configs", "files", "content_sha256")
 SAMPLES = 2
 """Rows of a config that its card shows."""
 
@@ -43,8 +47,12 @@ def default_store() -> Path:
 
 
 def check_name(name: str) -> None:
-    if not NAME.fullmatch(name) or ".." in name:
-        raise UserError(f"{name!r} is no dataset name: letters, digits, '-', '_' and '.', with at most one '/'")
+    forbidden = ".." in name or "--" in name or name.endswith(".git") or any(map(parse, name.split("/")))
+    if not NAME.fullmatch(name) or forbidden:
+        raise UserError(
+            f"{name!r} is no dataset name: letters, digits, '-', '_' and '.', with at most one '/'; "
+            "no part starts or ends with '-' or '.', holds '--' or '..', ends in .git or is a version"
+        )
 
 
 def versions_of(name: str, *, store: Path | None = None) -> list[Version]:
@@ -56,14 +64,19 @@ def versions_of(name: str, *, store: Path | None = None) -> list[Version]:
 
 
 def open_version(path: Path) -> Version:
-    lineage = read_json(path / "lineage.json")
+    lineage = read_json(path / "lineage.json", LINEAGE_KEYS)
     return Version(lineage["name"], lineage["version"], path, lineage["content_sha256"], lineage)
 
 
 def resolve(reference: str, *, store: Path | None = None) -> Version:
-    """The version that NAME@1.0.0, NAME (its newest) or a version's folder means. Raises UserError."""
+    """The version that NAME@1.0.0, NAME (its newest) or a version's folder means; every file's size is checked.
+
+    Raises UserError where there is none, or where a file is missing or of another size.
+    """
     if (Path(reference) / "lineage.json").is_file():
-        return open_version(Path(reference))
+        return complete(open_version(Path(reference)))
+    if reference.startswith(("/", "./", "../", "~")):
+        raise UserError(f"{reference} is no version folder: it has no lineage.json")
     name, _, number = reference.partition("@")
     check_name(name)
     found = versions_of(name, store=store)
@@ -72,10 +85,10 @@ def resolve(reference: str, *, store: Path | None = None) -> Version:
             f"no dataset {name!r} in {store or default_store()}; it holds: {', '.join(names(store)) or '-'}"
         )
     if not number:
-        return found[-1]
+        return complete(found[-1])
     for version in found:
         if parse(version.version) == parse(number):
-            return version
+            return complete(version)
     raise UserError(f"{name} has no version {number!r}; it has: {', '.join(v.version for v in found)}")
 
 
@@ -86,13 +99,39 @@ def names(store: Path | None = None) -> list[str]:
     return sorted({file.parent.parent.relative_to(folder).as_posix() for file in files})
 
 
-def verify(version: Version) -> None:
-    """Recompute the hash of every file. Raises UserError naming the first that differs from the lineage."""
-    for name, expected in version.lineage["files"].items():
+def complete(version: Version) -> Version:
+    """The version, if all its files are there in their sizes and no Parquet file beside them. Raises UserError."""
+    files = version.lineage["files"]
+    for name, expected in files.items():
         file = version.path / name
-        if not file.is_file() or file_sha256(file) != expected["sha256"]:
-            state = "is missing" if not file.is_file() else "was changed after it was published"
-            raise UserError(f"{version.name}@{version.version}: {name} {state}")
+        if not file.is_file():
+            raise UserError(f"{version.name}@{version.version}: {name} is missing")
+        if file.stat().st_size != expected["bytes"]:
+            raise changed(version, name)
+    for file in sorted(version.path.rglob("*.parquet")):
+        if (name := file.relative_to(version.path).as_posix()) not in files:
+            raise UserError(f"{version.name}@{version.version}: {name} was added after it was published")
+    return version
+
+
+def changed(version: Version, name: str) -> UserError:
+    return UserError(f"{version.name}@{version.version}: {name} was changed after it was published")
+
+
+def verify(version: Version) -> None:
+    """Recompute the hash of every file, and `content_sha256` from the rows. Raises UserError naming the first that differs
+    from the lineage."""
+    lineage = complete(version).lineage
+    for name, expected in lineage["files"].items():
+        if file_sha256(version.path / name) != expected["sha256"]:
+            raise changed(version, name)
+    configs = {c: describe(version.path / file_of(c)) if d["rows"] else d for c, d in lineage["configs"].items()}
+    if content_sha256(lineage["method"], configs) != version.content_sha256:
+        raise changed(version, "lineage.json")
+
+
+def file_of(config: str) -> str:
+    return f"{config}/train-00000-of-00001.parquet"
 
 
 def publish(run: Path, lineage: dict[str, Any], *, store: Path, wanted: str | None = None) -> tuple[Version, bool]:
@@ -101,47 +140,67 @@ def publish(run: Path, lineage: dict[str, Any], *, store: Path, wanted: str | No
     `wanted` asks for a number; it is refused where it exists. Raises UserError.
     """
     check_name(lineage["name"])
-    while True:
-        existing = versions_of(lineage["name"], store=store)
-        same = next((v for v in existing if holds(v, lineage, run)), None)
-        if wanted is None and same is not None:
-            return same, False
-        number = choose(wanted, existing, lineage)
-        with contextlib.suppress(FileExistsError):
-            return write(run, lineage, number, existing[-1] if existing else None, store=store), True
+    folder = store / lineage["name"]
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with turn(folder):
+            sweep(folder)
+            existing = versions_of(lineage["name"], store=store)
+            found = plan(lineage, run, existing, wanted)
+            if isinstance(found, Version):
+                return found, False
+            return write(run, lineage, found, existing[-1] if existing else None, store=store), True
+    except OSError as error:
+        raise UserError(f"cannot write to {folder}: {error.strerror or error}") from None
 
 
-def choose(wanted: str | None, existing: list[Version], lineage: dict[str, Any]) -> Number:
-    if wanted is None:
-        return following(existing[-1].lineage, lineage) if existing else FIRST
-    number = parse(wanted)
-    if number is None:
-        raise UserError(f"--version {wanted}: not of the form 1.0.0")
-    if any(parse(v.version) == number for v in existing):
-        there = ", ".join(v.version for v in existing)
-        raise UserError(f"{lineage['name']} {show(number)} exists and is never changed; versions: {there}")
+def plan(lineage: dict[str, Any], run: Path, existing: list[Version], wanted: str | None) -> Version | Number:
+    """The version that holds this content already, or the number that it gets. Raises UserError."""
+    if wanted is not None:
+        check_free(wanted, lineage["name"], existing)
+    same = next((version for version in existing if holds(version, lineage, run)), None)
+    if same is not None:
+        return same
+    least = following(existing[-1].lineage, lineage) if existing else FIRST
+    number = (parse(wanted) if wanted is not None else None) or least
+    if existing and number < least:
+        newest = existing[-1].version
+        raise UserError(f"--version {wanted}: what changed since {newest} asks for {show(least)} or later")
     return number
 
 
+def check_free(wanted: str, name: str, existing: list[Version]) -> None:
+    number = parse(wanted)
+    if number is None:
+        raise UserError(f"--version {wanted}: not of the form 1.0.0")
+    if any(parse(version.version) == number for version in existing):
+        there = ", ".join(version.version for version in existing)
+        raise UserError(f"{name} {show(number)} exists and is never changed; versions: {there}")
+
+
 def holds(version: Version, lineage: dict[str, Any], run: Path) -> bool:
-    """Whether a version already has this content and this card: the card is rendered as that version's and compared."""
+    """Whether a version already has this content and this card: the card is rendered as that version's and compared.
+
+    What it cost and which commit made it is not compared: the same rows made again are the same version.
+    """
     if version.content_sha256 != lineage["content_sha256"]:
         return False
-    dated = {key: version.lineage[key] for key in ("version", "created", "previous")}
-    return (version.path / "README.md").read_text(encoding="utf-8") == card(lineage | dated, run)
+    keys = ("version", "created", "previous", "usage", "code")
+    same = {key: version.lineage[key] for key in keys if key in version.lineage}
+    return (version.path / "README.md").read_text(encoding="utf-8") == card(lineage | same, run)
 
 
 def card(lineage: dict[str, Any], run: Path) -> str:
     """The card of a run's lineage, with the first rows of every config."""
+    from cards.dataset import dataset_card
+
     samples = {c: list(itertools.islice(rows(run / f"{c}.parquet"), SAMPLES)) for c in lineage["configs"]}
     return dataset_card(lineage, samples)
 
 
 def write(run: Path, lineage: dict[str, Any], number: Number, previous: Version | None, *, store: Path) -> Version:
-    """Write a version beside its place and rename it. Raises FileExistsError where another publisher was faster."""
+    """Write a version beside its place and rename it. Raises UserError where something is in its place."""
     folder = store / lineage["name"]
-    folder.mkdir(parents=True, exist_ok=True)
-    sweep(folder)
     partial, place = folder / f".{show(number)}.{os.getpid()}.partial", folder / show(number)
     lineage = lineage | {
         "version": show(number),
@@ -149,45 +208,56 @@ def write(run: Path, lineage: dict[str, Any], number: Number, previous: Version 
         "previous": previous and {"version": previous.version, "content_sha256": previous.content_sha256},
         "files": {},
     }
-    for config in lineage["configs"]:
-        file = partial / config / "train-00000-of-00001.parquet"
-        file.parent.mkdir(parents=True)
-        shutil.copyfile(run / f"{config}.parquet", file)
-        name = file.relative_to(partial).as_posix()
-        lineage["files"][name] = {"sha256": file_sha256(file), "bytes": file.stat().st_size}
-    (partial / "README.md").write_text(card(lineage, run), encoding="utf-8")
-    (partial / "lineage.json").write_text(json.dumps(lineage, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    fill(partial, run, lineage)
     settle(partial)
     try:
         partial.rename(place)
-    except OSError as error:
+    except OSError:
         shutil.rmtree(partial)
-        raise FileExistsError(place) from error
+        raise UserError(f"{place} is taken: look at what is there, and give the command again") from None
+    sync(folder)
     return open_version(place)
 
 
+def fill(partial: Path, run: Path, lineage: dict[str, Any]) -> None:
+    """The Parquet files, the card, and last the lineage, which holds the hashes of the others."""
+    partial.mkdir()
+    for config in [name for name, config in lineage["configs"].items() if config["rows"]]:
+        file = partial / file_of(config)
+        file.parent.mkdir()
+        shutil.copyfile(run / f"{config}.parquet", file)
+    (partial / "README.md").write_text(card(lineage, run), encoding="utf-8")
+    for file in sorted(file for file in partial.rglob("*") if file.is_file()):
+        name = file.relative_to(partial).as_posix()
+        lineage["files"][name] = {"sha256": file_sha256(file), "bytes": file.stat().st_size}
+    (partial / "lineage.json").write_text(json.dumps(lineage, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
 def settle(folder: Path) -> None:
-    """Bring every file to disk and make it read-only."""
-    for file in folder.rglob("*"):
-        if file.is_file():
-            with file.open("rb") as handle:
-                os.fsync(handle.fileno())
-            file.chmod(0o444)
+    """Bring every file and folder to disk, and make the files read-only."""
+    for path in [*folder.rglob("*"), folder]:
+        sync(path)
+        if path.is_file():
+            path.chmod(0o444)
+
+
+def sync(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+@contextlib.contextmanager
+def turn(folder: Path) -> Iterator[None]:
+    """Wait until no other process publishes into the folder. A killed one holds nothing."""
+    with (folder / ".lock").open("w") as handle:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
 
 
 def sweep(folder: Path) -> None:
-    """Remove what a killed publisher left behind."""
+    """Remove what killed publishers left behind; with the lock held, nobody is at work in it."""
     for partial in folder.glob(".*.partial"):
-        pid = int(partial.name.split(".")[-2])
-        if pid == os.getpid() or not alive(pid):
-            shutil.rmtree(partial, ignore_errors=True)
-
-
-def alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
+        shutil.rmtree(partial, ignore_errors=True)
