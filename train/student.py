@@ -10,6 +10,7 @@ from trl import ModelConfig, SFTConfig, SFTTrainer
 
 from datagen import __version__
 from datagen.errors import UserError
+from datagen.run import differences
 from train.data import DataArguments
 
 if TYPE_CHECKING:
@@ -130,24 +131,13 @@ def last_checkpoint(folder: Path, lineage: dict[str, Any]) -> str | None:
         before = json.loads((folder / LINEAGE).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         before = {}
-    differs = differences({k: v for k, v in before.items() if k != "result"}, json.loads(json.dumps(lineage)))
+    before.pop("result", None)
+    differs = differences(before, json.loads(json.dumps(lineage)))
     if differs:
         raise UserError(
             f"{folder} holds checkpoints of another training ({'; '.join(differs)}): take another --output_dir"
         )
     return str(max(whole, key=lambda c: int(c.name.rpartition("-")[2])))
-
-
-def differences(before: dict[str, Any], now: dict[str, Any], *, under: str = "") -> list[str]:
-    """What changed between two lineages, "settings.seed: 0 -> 1"."""
-    found = []
-    for key in sorted({*before, *now}):
-        old, new = before.get(key), now.get(key)
-        if isinstance(old, dict) and isinstance(new, dict):
-            found += differences(old, new, under=f"{under}{key}.")
-        elif old != new:
-            found.append(f"{under}{key}: {old} -> {new}")
-    return found
 
 
 def card_of(lineage: dict[str, Any]) -> str:

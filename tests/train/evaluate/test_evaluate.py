@@ -102,7 +102,7 @@ def test_the_same_command_gives_the_same_bytes_and_yaml_equals_flags(base: Path,
 
 
 def test_questions_that_cannot_be_asked_are_counted_and_wrong(tiny_model: Path, tmp_path: Path) -> None:
-    """The model's context is 128 tokens, a byte each, three more stand around a question: the longer ones do not fit."""
+    """The context is 128 tokens, a byte each, three more stand around a question: the longer ones do not fit."""
     data = write_sums(tmp_path, [100, 10, 10, 90])
     words = ["--suite", "gsm8k", "--data_root", str(data), "--samples", "0", "--out", str(tmp_path / "out")]
     assert main(["evaluate", *words, "--students", f"one=hf:{tiny_model}:direct"]) == 0
