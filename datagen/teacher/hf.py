@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import threading
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -38,6 +39,7 @@ class HfTeacher:
 
     def __init__(self, path: str, *, name: str, batch_rows: int = BATCH_ROWS):
         self.path, self.name, self.batch_rows = path, name, batch_rows
+        self._loading = threading.Lock()
         self._model: Any = None
         self._tokenizer: Any = None
         self._waiting: list[Job] = []
@@ -54,8 +56,11 @@ class HfTeacher:
         await asyncio.to_thread(self._load)
 
     def _load(self) -> None:
-        if self._model is not None:
-            return
+        with self._loading:  # many tasks may ask for the model at once; it is opened once
+            if self._model is None:
+                self._open()
+
+    def _open(self) -> None:
         import torch
         from transformers import AutoModelForCausalLM, AutoTokenizer
         from transformers.utils import logging
@@ -66,13 +71,14 @@ class HfTeacher:
         if (self.path.startswith(("/", ".")) or "\\" in self.path) and not Path(self.path).is_dir():
             raise UserError(f"no model at {self.path}: the folder does not exist")
         try:
-            self._tokenizer = AutoTokenizer.from_pretrained(self.path, padding_side="left")
-            self._model = AutoModelForCausalLM.from_pretrained(self.path, dtype=dtype).to(device).eval()
+            tokenizer = AutoTokenizer.from_pretrained(self.path, padding_side="left")
+            model = AutoModelForCausalLM.from_pretrained(self.path, dtype=dtype).to(device).eval()
         except (OSError, ValueError) as error:
             reason = (str(error).strip() or type(error).__name__).splitlines()[0][:300]
             raise UserError(f"cannot open the model {self.path}: {reason}") from None
-        if self._tokenizer.pad_token_id is None:
-            self._tokenizer.pad_token = self._tokenizer.eos_token
+        if tokenizer.pad_token_id is None:
+            tokenizer.pad_token = tokenizer.eos_token
+        self._tokenizer, self._model = tokenizer, model
 
     async def complete(self, request: Request) -> list[Completion]:
         ids = await self._encode(request.prompt)

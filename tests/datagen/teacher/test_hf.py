@@ -143,3 +143,15 @@ def test_a_model_that_is_not_there_is_one_line(tmp_path):
         ask(tmp_path / "nowhere", [Request("a")])
     with pytest.raises(UserError, match="cannot open the model"):
         ask(tmp_path, [Request("a")])
+
+
+def test_many_tasks_at_once_open_the_model_once(tiny_model, monkeypatch):
+    teacher, opened = HfTeacher(str(tiny_model), name="tiny"), []
+    original = teacher._open
+    monkeypatch.setattr(teacher, "_open", lambda: (opened.append(1), original()))
+
+    async def go():
+        await asyncio.gather(*(teacher.check() for _ in range(8)))
+
+    asyncio.run(go())
+    assert opened == [1]
