@@ -36,12 +36,17 @@ def dataset_card(lineage: Mapping[str, Any], samples: Mapping[str, Sequence[Mapp
         "task_categories": TASKS.get(lineage["method"], ["text-generation"]),
         "tags": ["synthetic", "distillation", lineage["method"]],
         "configs": [
-            {"config_name": name, "data_files": [{"split": "train", "path": f"{name}/*.parquet"}]}
+            {"config_name": name, "data_files": [{"split": "train", "path": path_of(name, config)}]}
             | ({"default": True} if name == first else {})
-            for name in configs
+            for name, config in configs.items()
         ],
     }
     return render("dataset.md", header=header, lineage=lineage, samples=samples, first=first, kept=kept)
+
+
+def path_of(name: str, config: Mapping[str, Any]) -> str:
+    """The files of a config, by the hash of its rows."""
+    return f"{name}/*-{config['rows_sha256'][:16]}.parquet"
 
 
 def size_category(rows: int) -> str:

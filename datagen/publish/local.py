@@ -1,8 +1,8 @@
 """Versions in a folder: STORE/NAME/1.0.0, opened by plain `datasets.load_dataset`.
 
-A version is written beside its place and renamed into it, so it is there whole or not at all. Publishers of one name take
-turns by a file lock, which ends with the process that holds it; should a file system have no such lock, the rename still
-fails where another was faster. Nothing is ever changed or moved afterwards.
+A version is written beside its place and renamed into it, so it is there whole or not at all. Publishers of one name
+take turns by a file lock, which ends with the process that holds it; should a file system have no such lock, the rename
+still fails where another was faster. Nothing is ever changed or moved afterwards.
 """
 
 from __future__ import annotations
@@ -119,19 +119,21 @@ def changed(version: Version, name: str) -> UserError:
 
 
 def verify(version: Version) -> None:
-    """Recompute the hash of every file, and `content_sha256` from the rows. Raises UserError naming the first that differs
-    from the lineage."""
+    """Recompute the hash of every file, and `content_sha256` from the rows. Raises UserError naming the first that
+    differs from the lineage."""
     lineage = complete(version).lineage
     for name, expected in lineage["files"].items():
         if file_sha256(version.path / name) != expected["sha256"]:
             raise changed(version, name)
-    configs = {c: describe(version.path / file_of(c)) if d["rows"] else d for c, d in lineage["configs"].items()}
+    configs = {c: describe(version.path / file_of(c, d)) if d["rows"] else d for c, d in lineage["configs"].items()}
     if content_sha256(lineage["method"], configs) != version.content_sha256:
         raise changed(version, "lineage.json")
 
 
-def file_of(config: str) -> str:
-    return f"{config}/train-00000-of-00001.parquet"
+def file_of(config: str, described: dict[str, Any]) -> str:
+    """The hash of the rows stands in the name, and so in the card's header: `datasets` caches a local folder by its
+    last name ("1.0.0") and that header alone, and would give the rows of another dataset's 1.0.0."""
+    return f"{config}/train-00000-of-00001-{described['rows_sha256'][:16]}.parquet"
 
 
 def publish(run: Path, lineage: dict[str, Any], *, store: Path, wanted: str | None = None) -> tuple[Version, bool]:
@@ -222,8 +224,10 @@ def write(run: Path, lineage: dict[str, Any], number: Number, previous: Version 
 def fill(partial: Path, run: Path, lineage: dict[str, Any]) -> None:
     """The Parquet files, the card, and last the lineage, which holds the hashes of the others."""
     partial.mkdir()
-    for config in [name for name, config in lineage["configs"].items() if config["rows"]]:
-        file = partial / file_of(config)
+    for config, described in lineage["configs"].items():
+        if not described["rows"]:
+            continue
+        file = partial / file_of(config, described)
         file.parent.mkdir()
         shutil.copyfile(run / f"{config}.parquet", file)
     (partial / "README.md").write_text(card(lineage, run), encoding="utf-8")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from random import Random
@@ -67,6 +68,15 @@ def _rationale(rng: Random, steps: tuple[int, ...] = (1, 2, 2, 3, 3, 4, 4, 4, 5,
 
 def _one_step(rng: Random) -> Document:
     return _rationale(rng, (1,))
+
+
+def _next_step(rng: Random) -> Document:
+    """One step of a longer rationale, the steps before it given: a part of the ability, not the ability."""
+    problem = _problem(rng, problems.STEPS)
+    steps = re.findall(r"[^.]+\.", problem.rationale)
+    done = rng.randrange(len(steps))
+    told = "\n" + "".join(steps[:done]) if done else ""
+    return _chat(f"{problem.question}{told}\nGive only one step.", steps[done].strip())
 
 
 def _direct(rng: Random) -> Document:
@@ -150,6 +160,7 @@ def _repeat(rng: Random) -> Document:
 KINDS: dict[str, Callable[[Random], Document]] = {
     "rationale": _rationale,
     "one_step": _one_step,
+    "next_step": _next_step,
     "direct": _direct,
     "arithmetic": _arithmetic,
     "one": _instruction(1),
@@ -245,6 +256,7 @@ def stream(
     start: int = 0,
 ) -> Iterator[Rows]:
     """Chunks of `chunk` rows without end; `plan` gives the shares of chunk i. The same seed gives the same chunks."""
+    tokenizer.backend_tokenizer.no_padding()
     while True:
         yield rows(tokenizer, plan(start), seed=f"{seed}:{start}", count=chunk)
         start += 1

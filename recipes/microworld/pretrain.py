@@ -46,6 +46,11 @@ class Model:
     adam_rate: float = 0.003
 
 
+def _mix(**shares: float) -> dict[str, float]:
+    """Shares of tokens by kind of document."""
+    return shares
+
+
 MODELS = {
     "teacher": Model(
         width=256,
@@ -55,40 +60,19 @@ MODELS = {
         stages=(
             (1.5e6, {"recall": 0.75, "repeat": 0.15, "rule": 0.1}),
             (4e6, {"recall": 0.15, "repeat": 0.05, "rule": 0.8}),
-            (
-                0.33,
-                {
-                    "rule": 0.4,
-                    "rationale": 0.27,
-                    "direct": 0.02,
-                    "arithmetic": 0.1,
-                    "one": 0.09,
-                    "two": 0.09,
-                    "task": 0.03,
-                },
-            ),
-            (
-                1.0,
-                {
-                    "rule": 0.13,
-                    "rationale": 0.6,
-                    "direct": 0.03,
-                    "arithmetic": 0.06,
-                    "one": 0.06,
-                    "two": 0.09,
-                    "task": 0.03,
-                },
-            ),
+            (9.9e6, _mix(rule=0.4, rationale=0.27, direct=0.02, arithmetic=0.1, one=0.09, two=0.09, task=0.03)),
+            (17.28e6, _mix(rule=0.13, rationale=0.6, direct=0.03, arithmetic=0.06, one=0.06, two=0.09, task=0.03)),
+            (1.0, _mix(rule=0.11, rationale=0.6, direct=0.01, arithmetic=0.06, one=0.1, two=0.1, task=0.02)),
         ),
     ),
     "student": Model(
-        width=128,
+        width=112,
         layers=4,
         heads=4,
-        hidden=336,
+        hidden=224,
         stages=(
-            (1.5e6, {"recall": 0.7, "repeat": 0.15, "rule": 0.15}),
-            (1.0, {"rule": 0.12, "one_step": 0.3, "direct": 0.2, "arithmetic": 0.25, "one": 0.13}),
+            (8e6, _mix(rule=0.1, one_step=0.15, next_step=0.4, direct=0.1, arithmetic=0.17, one=0.08)),
+            (1.0, _mix(rule=0.06, one_step=0.1, next_step=0.52, direct=0.05, arithmetic=0.22, one=0.05)),
         ),
     ),
 }
@@ -291,6 +275,7 @@ def save(
     os.replace(out / "checkpoint.tmp", out / "checkpoint.pt")
     folder = out / "model.tmp"
     llama.save_pretrained(folder)
+    tokenizer.backend_tokenizer.no_padding()  # else the setting of the last batch is saved with it
     tokenizer.save_pretrained(folder)
     shutil.rmtree(out / "model", ignore_errors=True)
     os.replace(folder, out / "model")

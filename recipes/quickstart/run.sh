@@ -16,6 +16,6 @@ for arm in rationales answers; do
     step train sft --config $HERE/sft.yaml --model "$BASE" \
         --dataset microworld@1.0.0 --dataset_config $arm --output_dir students/quickstart/$arm
 done
-step train evaluate --suite microworld --split test --limit 300 --teacher micro --base "hf:$BASE" \
+step train evaluate --suite microworld --split test --limit 200 --teacher micro --base "hf:$BASE" \
     --students rationales=hf:students/quickstart/rationales answers=hf:students/quickstart/answers:direct \
-    --samples 5 --out reports/quickstart
+    --samples 4 --out reports/quickstart

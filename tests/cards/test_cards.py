@@ -28,8 +28,8 @@ LINEAGE = {
     },
     "usage": {"answers": 17284, "prompt_tokens": 111222, "completion_tokens": 333444},
     "configs": {
-        "rationales": {"rows": 1234, "columns": {"id": "string"}},
-        "rejected": {"rows": 77, "columns": {"id": "x"}},
+        "rationales": {"rows": 1234, "rows_sha256": "f" * 64, "columns": {"id": "string"}},
+        "rejected": {"rows": 77, "rows_sha256": "0" * 64, "columns": {"id": "x"}},
     },
     "content_sha256": "e" * 64,
 }

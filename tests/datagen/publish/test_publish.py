@@ -19,6 +19,11 @@ def publish(run, store, *more, name="org/sums"):
     return main(["publish", str(run), name, "--store", str(store), *more])
 
 
+def replace_stats(run, **values):
+    stats = json.loads((run / "stats.json").read_text())
+    (run / "stats.json").write_text(json.dumps(stats | values))
+
+
 def numbers(store, name="org/sums"):
     return [v.version for v in versions_of(name, store=store)]
 
@@ -34,6 +39,17 @@ def test_a_version_is_opened_by_plain_datasets(run, store, tmp_path):
     assert load_dataset(folder, split="train", cache_dir=str(tmp_path / "c")).column_names == rationales.column_names
     rejected = load_dataset(folder, "rejected", split="train", cache_dir=str(tmp_path / "c"))
     assert set(rejected["reason"]) == {"wrong"}
+
+
+def test_two_datasets_of_one_version_number_are_not_mixed_up_by_the_cache_of_datasets(run, store, tmp_path):
+    other = make_run(tmp_path / "other", rows=3)
+    assert publish(run, store) == 0
+    assert publish(other, tmp_path / "store2") == 0
+    from datasets import load_dataset
+
+    for where, rows in ((store, 5), (tmp_path / "store2", 3)):
+        folder = str(where / "org/sums" / "1.0.0")
+        assert load_dataset(folder, "rationales", split="train", cache_dir=str(tmp_path / "c")).num_rows == rows
 
 
 def test_the_number_says_what_changed(run, store, tmp_path, capsys):
@@ -78,7 +94,8 @@ def test_publishers_at_the_same_time_overwrite_nothing(store, tmp_path):
     assert sorted(v.lineage["configs"]["rationales"]["rows"] for v in found) == [3, 4, 5, 6]
     for version in found:
         verify(version)
-    assert sorted(p.name for p in (store / "org/sums").iterdir()) == ["1.0.0", "1.1.0", "1.2.0", "1.3.0"]
+    left = sorted(p.name for p in (store / "org/sums").iterdir() if p.name != ".lock")
+    assert left == ["1.0.0", "1.1.0", "1.2.0", "1.3.0"]
 
 
 def test_what_a_killed_publisher_left_is_swept(run, store):
@@ -112,10 +129,12 @@ def test_a_changed_file_is_found(run, store):
     publish(run, store)
     version = resolve("org/sums", store=store)
     verify(version)
-    file = version.path / "rationales" / "train-00000-of-00001.parquet"
+    [file] = (version.path / "rationales").iterdir()
     os.chmod(file, 0o644)
     file.write_bytes(file.read_bytes()[:-1] + b"?")
-    with pytest.raises(UserError, match=r"org/sums@1.0.0: rationales/train-00000-of-00001.parquet was changed"):
+    with pytest.raises(
+        UserError, match=r"org/sums@1.0.0: rationales/train-00000-of-00001-[0-9a-f]{16}.parquet was changed"
+    ):
         verify(version)
 
 
@@ -125,7 +144,8 @@ def test_a_changed_file_is_found(run, store):
         (lambda run: (run / "stats.json").unlink(), "is not finished"),
         (lambda run: (run / "config.json").unlink(), "is no run folder"),
         (lambda run: (run / "rationales.parquet").write_bytes(b"half"), "missing or damaged"),
-        (lambda run: (run / "stats.json").write_text('{"finished": true, "accepted": {}}'), "no accepted rows"),
+        (lambda run: (run / "stats.json").write_text('{"finished": true, "accepted": {}}'), "stats.json is damaged"),
+        (lambda run: replace_stats(run, accepted={"rationales": 0}), "no accepted rows"),
     ],
 )
 def test_a_run_that_cannot_be_published_is_one_line(run, store, capsys, change, message):
