@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 from datagen.errors import UserError
 
 if TYPE_CHECKING:
-    from datagen.publish import Version
     from datasets import Dataset
+
+    from datagen.publish import Version
 
 COLUMNS = ("prompt", "completion")
 
