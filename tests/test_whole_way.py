@@ -30,7 +30,7 @@ def way(tmp_path_factory):
     assert datagen.main([*words, "--max-tokens", "160", "--keep-by", "none"]) == 0
     assert datagen.main(["publish", run, "way", "--store", store]) == 0
     words = ["sft", "--model", base, "--dataset", "way@1.0.0", "--store", store, "--output_dir", student]
-    assert train.main([*words, *TRAINING, "--save_strategy", "no"]) == 0
+    assert train.main([*words, *TRAINING]) == 0
     words = ["evaluate", "--teacher", "micro", "--base", f"hf:{base}", "--students", f"s=hf:{student}"]
     words += ["--limit", "4", "--samples", "2", "--max_tokens", "60", "--out", str(folder / "report")]
     assert train.main(words) == 0
