@@ -36,13 +36,14 @@ def table(suite: Mapping[str, Any], samples: int) -> Table:
         title_justify="left",
     )
     made.add_column("model")
-    for name in ("greedy", f"majority of {samples}", "gap closed", "log p(gold)", "edit distance"):
+    majority = [f"majority of {samples}"] if samples else []
+    for name in ("greedy", *majority, "gap closed", "log p(gold)", "edit distance"):
         made.add_column(name, justify="right")
     for model in suite["models"]:
         made.add_row(
             f"{model['name']} ({model['mode']})",
             shown(model["greedy_accuracy"]),
-            shown(model["majority_accuracy"]),
+            *[shown(model["majority_accuracy"]) for _ in majority],
             shown(model["gap_closed"]),
             shown(model["gold_logprob"], interval=False),
             shown(model["edit_distance"], interval=False),
