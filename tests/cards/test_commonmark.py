@@ -1,0 +1,97 @@
+"""The cards as a CommonMark parser reads them: whatever a model wrote, there is no markup but our own."""
+
+import pytest
+import yaml
+from markdown_it import MarkdownIt
+
+from cards.dataset import dataset_card
+from cards.licenses import license_fields
+from cards.model import model_card
+from cards.render import fenced, inline, public_name
+from tests.cards.test_cards import LINEAGE, row
+
+HOSTILE = [
+    "```\n# EVIL\n```",
+    "~~~\n# EVIL\n~~~\n````````\n<b>EVIL</b>",
+    "\r# EVIL\r\n\r\n<script>EVIL</script>",
+    "\u2028# EVIL\u2029<img src=x onerror=EVIL>\u0085# EVIL",
+    "---\nlicense: EVIL\n---\n",
+    "</code></pre><h1>EVIL</h1><!-- EVIL",
+    "EVIL | EVIL |\n|---|---|\n[EVIL](javascript:EVIL) ![EVIL](x)",
+    "{% raw %}{{ EVIL }}{% endraw %}",
+    "\u202eEVIL\u202c\u200b\x1b[31mEVIL\x00",
+    "`" * 1499 + "\n# EVIL",
+    "",
+]
+
+
+def parts(card):
+    """The card without its YAML, as (where, text) of every leaf: "fence", "heading", "code_inline", "html_block" ..."""
+    body = card.split("---\n", 2)[2]
+    tokens = MarkdownIt("commonmark", {"html": True}).enable("table").parse(body)
+    for before, token in zip([None, *tokens], tokens, strict=False):
+        if token.type == "inline":
+            yield from ((f"{before.type} {child.type}", child.content) for child in token.children)
+        elif token.content:
+            yield token.type, token.content
+
+
+def card_with(text):
+    rejected = row(text) | {"reason": text or "empty"}
+    facts = LINEAGE | {"source": LINEAGE["source"] | {"suite": text}, "settings": {"trigger": text, "shots": None}}
+    return dataset_card(facts, {"rationales": [row(text)], "rejected": [rejected]})
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_hostile_text_makes_no_markup(text):
+    card, plain = card_with(text), card_with("plain")
+    assert yaml.safe_load(card.split("---\n")[1]) == yaml.safe_load(plain.split("---\n")[1])
+    kinds = [kind for kind, _ in parts(card)]
+    assert not [kind for kind in kinds if "html" in kind or "link" in kind or "image" in kind]
+    assert kinds.count("fence") == [kind for kind, _ in parts(plain)].count("fence")
+    headings = [content for kind, content in parts(card) if kind == "heading_open text" and "EVIL" in content]
+    assert all(content.startswith("rejected") for content in headings)  # the reason, as text
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_a_fence_holds_the_whole_of_its_text(text):
+    tokens = MarkdownIt("commonmark").parse(fenced(text) + "\n\nafter")
+    assert [token.type for token in tokens] == ["fence", "paragraph_open", "inline", "paragraph_close"]
+    assert tokens[0].content.count("EVIL") == text.count("EVIL") or len(text) > 1500
+
+
+def test_characters_that_hide_or_reorder_text_are_shown():
+    assert fenced("a\u202eb\x1bc").splitlines()[1] == "a<U+202E>b<U+001B>c"
+    assert inline("a\u200bb") == "a&lt;U+200B&gt;b"
+
+
+def test_a_licence_is_the_hubs_or_other_with_its_name():
+    assert license_fields(None) == {}
+    assert license_fields("apache-2.0") == {"license": "apache-2.0"}
+    assert license_fields("my-terms") == {"license": "other", "license_name": "my-terms"}
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("hf:/home/me/models/student", "hf:student"),
+        ("hf:/home/me/models/student@0a1b", "hf:student@0a1b"),
+        ("~/student/", "student"),
+        ("C:\\models\\student", "student"),
+        ("../out/student", "student"),
+        ("hf:ORG/student", "hf:ORG/student"),
+        ("ORG/student", "ORG/student"),
+        ("micro", "micro"),
+        ("openai:a/b/c/d", "openai:a/b/c/d"),
+        ("openai:m@http://me:key@host:1/v1?token=x", "openai:m@http://host:1/v1"),
+    ],
+)
+def test_names_are_shown_without_places_and_keys(name, shown):
+    assert public_name(name) == shown
+
+
+def test_a_local_base_is_named_without_its_path():
+    dataset = {"name": "org/sums", "version": "1.2.0", "content_sha256": "e" * 64, "config": "rationales", "rows": 12}
+    card = model_card(base="/home/me/models/student", dataset=dataset, settings={})
+    assert "/home" not in card
+    assert yaml.safe_load(card.split("---\n")[1])["base_model"] == "student"
