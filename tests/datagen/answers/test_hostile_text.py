@@ -41,12 +41,24 @@ PATTERNS = {
 
 @pytest.mark.timeout(120)
 @pytest.mark.parametrize("pattern", PATTERNS.values(), ids=PATTERNS.keys())
-def test_linear_time(pattern: str) -> None:
+def test_linear_time_and_only_answers_of_the_type(pattern: str) -> None:
     text = pattern * (SIZE // len(pattern))
     for answer_type in ANSWER_TYPES:
         hostile = f"#### {text} x y\nThe answer is {text}" if answer_type in ("number", "text") else text
-        extract(hostile, answer_type, options=("bank", "store") if answer_type == "choice" else ())
-    equation_validity(f"({text[: SIZE // 5]}=1")
+        answer = extract(hostile, answer_type, options=("bank", "store") if answer_type == "choice" else ())
+        assert answer is None or is_answer(answer, answer_type, hostile)
+    share = equation_validity(f"({text[: SIZE // 5]}=1")
+    assert share is None or 0 <= share <= 1
+
+
+def is_answer(answer: str, answer_type: str, text: str) -> bool:
+    """Whether a string can be an answer of the type at all: a short number, an offered letter, yes or no, a part of
+    the text."""
+    if answer_type == "number":
+        return len(answer) < 200 and any(c.isdigit() for c in answer)
+    if answer_type == "text":
+        return 0 < len(answer) <= len(text)
+    return answer in {"choice": ("A", "B"), "yesno": ("yes", "no")}[answer_type]
 
 
 @pytest.mark.timeout(60)
