@@ -31,9 +31,9 @@ class Meter:
         counts = [f"{name} {number:,}" for name, number in self.counts.items()]
         return " · ".join([f"{self.done:,}/{self.total:,}", f"{rate:.1f} rows/s", *counts, f"{left} left"])
 
-    def advance(self, **counts: int) -> None:
-        """One more item is done; `counts` are shown beside it."""
-        self.done += 1
+    def advance(self, by: int = 1, **counts: int) -> None:
+        """`by` more items are done; `counts` are shown beside them."""
+        self.done += by
         self.counts = counts
         self.draw()
 

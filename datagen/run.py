@@ -17,14 +17,15 @@ import os
 import subprocess
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Iterable, Iterator, Sequence
+from contextlib import aclosing
 from dataclasses import asdict
 from pathlib import Path
 from typing import IO, Any, TypeAlias, TypeVar
 
 from datagen.errors import UserError
 from datagen.progress import Meter, meter
-from datagen.schema import CONFIGS, Accepted, Outcome, Rejected, Row, arrow_schema
+from datagen.schema import FAMILIES, Accepted, Outcome, Rejected, Row, arrow_schema
 from datagen.teacher.base import Teacher, TeacherError
 from datagen.teacher.journal import JournaledTeacher, connect_database
 
@@ -54,17 +55,19 @@ CREATE TABLE IF NOT EXISTS rows (
 class Run:
     """An open run directory. One process at a time; `with` closes it."""
 
-    def __init__(self, path: Path, config: dict[str, Any]):
-        """Create or resume. Raises UserError when the folder holds another run, or another process works in it."""
-        self.path, self.config = path, {"format": FORMAT, **config}
+    def __init__(self, path: Path, config: dict[str, Any], *, family: str = "rationales"):
+        """Create or resume a run that makes the configs of `family`.
+
+        Raises UserError when the folder holds another run, or another process works in it.
+        """
+        self.path, self.config, self.family = path, {"format": FORMAT, **config}, family
         path.mkdir(parents=True, exist_ok=True)
         self._lock = lock(path)
         keep_config(path, self.config)
         self._database = connect_database(path / "rows.sqlite")
         self._database.execute(SCHEMA)
-        self._database.execute(
-            "DELETE FROM rows WHERE position IN (SELECT position FROM rows WHERE reason = ?)", (FAILED,)
-        )
+        query = "DELETE FROM rows WHERE position IN (SELECT position FROM rows WHERE reason = ?)"
+        self._failed_before = self._database.execute(query, (FAILED,)).rowcount > 0
         self._counts = self._count()
 
     def __enter__(self) -> Run:
@@ -89,7 +92,7 @@ class Run:
         `describe` gives the columns of an item that failed; `statistics` what to add to stats.json, from the rows of
         every item. Cancelling (Ctrl-C) loses nothing that had arrived.
         """
-        done = {position for (position,) in self._database.execute("SELECT DISTINCT position FROM rows")}
+        done = self._done()
         waiting = ((position, item) for position, item in enumerate(items) if position not in done)
         journal = JournaledTeacher(teacher, self.path / "journal.sqlite")
         started = time.monotonic()
@@ -118,6 +121,50 @@ class Run:
         finally:
             await journal.close()
 
+    async def stream(
+        self,
+        generate: Callable[[Teacher], AsyncGenerator[list[Outcome]]],
+        *,
+        teacher: Teacher,
+        total: int,
+        statistics: Statistics,
+    ) -> dict[str, Any]:
+        """Write what `generate` yields, in its order, then Parquet and statistics; return these.
+
+        For a method whose next question depends on the answers so far. `generate` yields the same lists whatever the
+        order of arrival; after a kill it starts anew, finds its answers in the journal, and only what is missing is
+        written. From a request that failed for good on, all is made again: what follows may depend on its answer.
+        `total` accepted rows make the progress bar full.
+        """
+        if (self.path / "stats.json").exists() and not self._failed_before:
+            return read_stats(self.path)
+        done, position = self._keep_unbroken(), -1
+        journal = JournaledTeacher(teacher, self.path / "journal.sqlite")
+        started = time.monotonic()
+        try:
+            await journal.check()
+            with meter(self.config["method"], total, done=0) as progress:
+                async with aclosing(generate(journal)) as lists:
+                    async for outcomes in lists:
+                        position += 1
+                        if position >= done:
+                            self._write(position, outcomes)
+                        self._report(progress, journal, advance=sum(isinstance(o, Accepted) for o in outcomes))
+            return self._finish(journal, position + 1, time.monotonic() - started, statistics)
+        finally:
+            await journal.close()
+
+    def _keep_unbroken(self) -> int:
+        """Drop the rows behind the first position that has none; return that position."""
+        done = self._done()
+        first = next(position for position in itertools.count() if position not in done)
+        self._database.execute("DELETE FROM rows WHERE position >= ?", (first,))
+        self._counts = self._count()
+        return first
+
+    def _done(self) -> set[int]:
+        return {position for (position,) in self._database.execute("SELECT DISTINCT position FROM rows")}
+
     def _write(self, position: int, outcomes: list[Outcome]) -> None:
         """All rows of an item in one transaction: after a kill it has all of them or none."""
         assert outcomes, "an item ends accepted or rejected, never without a trace"
@@ -134,13 +181,14 @@ class Run:
         query = "SELECT config, reason, count(*) FROM rows GROUP BY config, reason"
         return Counter({(config, reason): number for config, reason, number in self._database.execute(query)})
 
-    def _report(self, progress: Meter, journal: JournaledTeacher) -> None:
+    def _report(self, progress: Meter, journal: JournaledTeacher, *, advance: int = 1) -> None:
         usage = journal.usage
         rejected = sum(number for (config, _), number in self._counts.items() if config == "rejected")
         progress.advance(
             accepted=self._counts.total() - rejected,
             rejected=rejected,
             tokens=usage.prompt_tokens + usage.completion_tokens,
+            by=advance,
         )
 
     def _give_up_if_hopeless(self, outcomes: list[Outcome], progress: Meter) -> None:
@@ -155,8 +203,8 @@ class Run:
         rejected = {reason: n for (config, reason), n in sorted(self._counts.items(), key=str) if reason}
         if not accepted:
             reasons = ", ".join(f"{reason} {number}" for reason, number in rejected.items())
-            raise UserError(f"nothing was accepted of {items} questions in {self.path}: {reasons}")
-        for config in CONFIGS:
+            raise UserError(f"nothing was accepted of {items} items in {self.path}: {reasons}")
+        for config in (*FAMILIES[self.family], "rejected"):
             self._export(config)
         stats = {
             "finished": True,
@@ -182,7 +230,7 @@ class Run:
         import pyarrow as pa
         import pyarrow.parquet as pq
 
-        schema, target = arrow_schema(config), self.path / f"{config}.parquet"
+        schema, target = arrow_schema(config, family=self.family), self.path / f"{config}.parquet"
         query = "SELECT row, reason FROM rows WHERE config = ? ORDER BY position, part"
         cursor = self._database.execute(query, (config,))
         partial = target.with_suffix(".partial")

@@ -16,7 +16,10 @@ if TYPE_CHECKING:
 
 Row: TypeAlias = dict[str, Any]
 
-CONFIGS = ("rationales", "answers", "rejected")
+FAMILIES = {"rationales": ("rationales", "answers"), "instructions": ("instructions",)}
+"""The configs of accepted rows, by the family of methods that make them; each family has its own `rejected` as well."""
+
+CONFIGS = (*(config for configs in FAMILIES.values() for config in configs), "rejected")
 
 
 @dataclass(frozen=True)
@@ -52,17 +55,28 @@ def assistant(content: str) -> list[dict[str, str]]:
     return [{"role": "assistant", "content": content}]
 
 
-def arrow_schema(config: str) -> pa.Schema:
-    """The columns of a config, in order. `rejected` holds the columns of `rationales`, and `reason`."""
+def arrow_schema(config: str, *, family: str = "rationales") -> pa.Schema:
+    """The columns of a config, in order. `rejected` holds the columns of the family's first config, and `reason`."""
+    import pyarrow as pa
+
+    if config == "rejected":
+        detail = [] if family == "rationales" else [("detail", pa.string())]  # what it met: a benchmark's row, a score
+        return pa.schema([*_columns(family), ("reason", pa.string()), *detail])
+    return pa.schema(_columns(config))
+
+
+def _columns(config: str) -> list[Any]:
     import pyarrow as pa
 
     message = pa.struct([("role", pa.string()), ("content", pa.string())])
     common: list[Any] = [
         ("id", pa.string()),  # content hash
-        ("method", pa.string()),  # what made the row: "rationales"
-        ("parents", pa.list_(pa.string())),  # ids of the rows or questions it was made from
+        ("method", pa.string()),  # what made the row: "rationales", "self-instruct", ...
+        ("parents", pa.list_(pa.string())),  # ids of the rows, questions or seeds it was made from
         ("prompt", pa.list_(message)),
         ("completion", pa.list_(message)),
+    ]
+    answer: list[Any] = [
         ("question", pa.string()),
         ("answer", pa.string()),  # as extracted from the chain, canonical
         ("gold", pa.string()),  # null where the source has no answers
@@ -79,9 +93,22 @@ def arrow_schema(config: str) -> pa.Schema:
         ("mean_logprob", pa.float64()),  # nats per token under the teacher; null where it does not say
         ("finish_reason", pa.string()),
     ]
-    columns = {
-        "answers": common,
-        "rationales": common + rationale,
-        "rejected": [*common, *rationale, ("reason", pa.string())],
-    }
-    return pa.schema(columns[config])
+    instruction: list[Any] = [
+        ("instruction", pa.string()),
+        ("input", pa.string()),  # empty where the instruction says it all
+        ("output", pa.string()),
+        ("is_classification", pa.bool_()),  # null where nobody asked
+        ("operation", pa.string()),  # of Evol-Instruct, or "paraphrase"; null for none
+        ("round", pa.int32()),  # of Evol-Instruct, 0 for a seed
+        ("root", pa.string()),  # id of the instruction an evolution began with
+        ("nearest_id", pa.string()),  # the most similar instruction that was there before
+        ("nearest_similarity", pa.float64()),  # ROUGE-L F1 with it, 0 to 1
+        ("score", pa.float64()),  # a judge's
+        ("system", pa.string()),  # system prompt of the response, first turn of `prompt`
+        ("finish_reason", pa.string()),
+    ]
+    return {
+        "answers": common + answer,
+        "rationales": common + answer + rationale,
+        "instructions": common + instruction,
+    }[config]

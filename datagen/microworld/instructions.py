@@ -1,4 +1,4 @@
-"""Instructions over short lists of words or numbers: one operation or several in a row, and prompts to write tasks."""
+"""Instructions over short lists of words or numbers: one operation or several in a row."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from random import Random
 
-from datagen.microworld.prompts import ADD_REQUIREMENT, NEW_TASK, NEW_TASK_LIKE
 from datagen.microworld.splits import check_split, split_of
 from datagen.microworld.words import CATEGORIES, WORDS
 
@@ -84,12 +83,17 @@ def instructions(split: str, n: int, *, operations: int = 1, seed: int = 0) -> l
     return list(found.values())
 
 
-def draw(rng: Random, split: str, *, operations: int) -> Instruction:
-    """One random instruction of a split; the split is that of its operations and list, not of its wording."""
+def draw(
+    rng: Random, split: str, *, operations: int, kind: str | None = None, shortest: int = 3, longest: int = 6
+) -> Instruction:
+    """One random instruction of a split; the split is that of its operations and list, not of its wording.
+
+    `kind` is "words" or "numbers", either by default; the list has `shortest` to `longest` items.
+    """
     while True:
-        kind = rng.choice(("words", "numbers"))
-        names = _draw_operations(rng, kind, operations)
-        items = _draw_items(rng, kind, names)
+        of = kind or rng.choice(("words", "numbers"))
+        names = _draw_operations(rng, of, operations)
+        items = draw_items(rng, of, names, shortest=shortest, longest=longest)
         if split_of(f"{names}{items}") != split:
             continue
         answer = apply(names, items)
@@ -114,27 +118,6 @@ def say(rng: Random, names: Sequence[str], items: Items) -> str:
     return f"{text}: {', '.join(items)}"
 
 
-def new_task(rng: Random, split: str) -> tuple[str, str]:
-    """A prompt to write a task, and a task."""
-    task = draw(rng, split, operations=rng.choice((1, 1, 2)))
-    if rng.random() < 0.5:
-        return NEW_TASK, task.instruction
-    example = draw(rng, split, operations=len(task.operations))
-    return NEW_TASK_LIKE.format(task=example.instruction), task.instruction
-
-
-def add_requirement(rng: Random, split: str) -> tuple[str, str]:
-    """A prompt to make a task harder, and the harder task: the same list, the same operations, one more."""
-    while True:
-        task = draw(rng, split, operations=2)
-        if not OPERATIONS[task.operations[0]].last:
-            break
-    phrases = [next(p for p in OPERATIONS[name].phrases if p in task.instruction) for name in task.operations]
-    listed = ", ".join(task.items)
-    simple = f"{phrases[0][0].upper()}{phrases[0][1:]}: {listed}"
-    return ADD_REQUIREMENT.format(task=simple), f"First {phrases[0]}, then {phrases[1]}: {listed}"
-
-
 def _draw_operations(rng: Random, kind: str, count: int) -> tuple[str, ...]:
     fitting = [name for name, op in OPERATIONS.items() if op.on in ("any", kind)]
     middle = [name for name in fitting if not OPERATIONS[name].last]
@@ -142,8 +125,9 @@ def _draw_operations(rng: Random, kind: str, count: int) -> tuple[str, ...]:
     return (*chosen, rng.choice([name for name in fitting if name not in chosen]))
 
 
-def _draw_items(rng: Random, kind: str, names: Sequence[str]) -> tuple[str, ...]:
-    length = rng.randint(3, 6)
+def draw_items(rng: Random, kind: str, names: Sequence[str], *, shortest: int = 3, longest: int = 6) -> tuple[str, ...]:
+    """A list that gives the operations something to do."""
+    length = rng.randint(shortest, longest)
     if kind == "numbers":
         return tuple(str(number) for number in rng.sample(range(1, 100), length))
     kept = [word for name in names if name.rstrip("s") in CATEGORIES for word in CATEGORIES[name.rstrip("s")]]

@@ -12,7 +12,7 @@ from itertools import permutations
 from random import Random
 
 from datagen.microworld.splits import check_split, split_of
-from datagen.microworld.words import CATEGORIES, LABELS, LETTERS, ORDERS, SIZES, THINGS, WORDS
+from datagen.microworld.words import CATEGORIES, LABELS, LETTERS, MATERIALS, ORDERS, SIZES, THINGS, WORDS
 
 Pair = tuple[str, str]
 
@@ -84,13 +84,15 @@ def _category(rng: Random, split: str, length: int) -> Drawn:
     return "category", [(word, labels[name]) for word, name in pool], determined
 
 
+_ATTRIBUTES = ["".join(p) for size in (1, 2, 3) for p in permutations("0123", size)]
+
+
 def _attribute(rng: Random, split: str, length: int) -> Drawn:
-    """Which of three words is meant: the size, the colour or the thing, or two of them in some order."""
-    choices = ["0", "1", "2", "01", "10", "12", "21", "02", "20"]
-    rule = _rule(rng, split, "attribute", choices)
+    """Which of four words are meant, in which order: the size, the colour, the material, the thing."""
+    rule = _rule(rng, split, "attribute", _ATTRIBUTES)
     pairs = []
     for _ in range(length):
-        words = (rng.choice(SIZES), rng.choice(CATEGORIES["colour"]), rng.choice(THINGS))
+        words = (rng.choice(SIZES), rng.choice(CATEGORIES["colour"]), rng.choice(MATERIALS), rng.choice(THINGS))
         pairs.append((" ".join(words), " ".join(words[int(i)] for i in rule)))
     return rule, pairs, [i > 0 for i in range(length)]
 

@@ -28,6 +28,7 @@ CATEGORIES = {
 }
 WORDS = [word for words in CATEGORIES.values() for word in words]
 SIZES = _words("big small tiny huge long short")
+MATERIALS = _words("wooden iron glass paper stone leather plastic clay")
 THINGS = CATEGORIES["animal"] + CATEGORIES["clothing"] + CATEGORIES["vehicle"]
 
 ORDERS = {

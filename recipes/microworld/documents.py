@@ -5,17 +5,30 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
 from random import Random
 
 import numpy as np
 from transformers import PreTrainedTokenizerFast
 
-from datagen.microworld import instructions, problems, prompts, rules
+import datagen
+from datagen.microworld import instructions, problems, prompts, rules, writing
 
 Document = list[tuple[str, float]]
 """Pieces of text in order, each with the weight of its tokens in the loss."""
 
 PROMPT_WEIGHT = 0.1
+WRITING = {
+    "tasks": 0.32,
+    "evolve": 0.3,
+    "same": 0.12,
+    "difficulty": 0.04,
+    "classify": 0.04,
+    "examples": 0.12,
+    "label": 0.06,
+}
+TEMPLATES = Path(datagen.__file__).parent / "instructions" / "templates" / "micro"
 RULE_WEIGHTS = {
     "key": 0.25,
     "few_labels": 0.1,
@@ -116,9 +129,38 @@ def _instruction(operations: int) -> Callable[[Random], Document]:
     return make
 
 
-def _task(rng: Random) -> Document:
-    write = instructions.new_task if rng.random() < 0.5 else instructions.add_requirement
-    return _chat(*write(rng, "train"))
+def _writing(rng: Random) -> Document:
+    """Tasks written, rewritten, compared, rated and filled with examples, as Self-Instruct and Evol-Instruct ask."""
+    name = rng.choices(list(WRITING), list(WRITING.values()))[0]
+    if name == "tasks":
+        return [(_template("instructions"), 0.0), (writing.series(rng, "train", count=rng.randint(4, 9)), 0.3)]
+    if name == "label":
+        asked = writing.labelling(rng, "train")
+        given, label = rng.choice(asked.examples)
+        return _chat(f"{asked.instruction}: {given}", label)
+    if name == "evolve":
+        operation = rng.choice(list(writing.EVOLUTIONS))
+        fields, answer = writing.EVOLUTIONS[operation](rng, "train")
+        return _chat(_template(f"evolve/{operation}", fields), answer)
+    if name in ("same", "difficulty"):
+        fields, answer = (writing.same if name == "same" else writing.difficulty)(rng, "train")
+        return _chat(_template(name, fields), answer)
+    template, fields, answer = ("classify", *writing.classify(rng, "train"))
+    if name == "examples":
+        template, fields, answer = writing.examples(rng, "train")
+    return [(_template(template, fields), 0.0), (answer, 1.0), ("<|end|>", 1.0)]
+
+
+def _template(name: str, fields: dict[str, str] | None = None) -> str:
+    text = _read(name)
+    for field, value in (fields or {}).items():
+        text = text.replace(f"{{{field}}}", value)
+    return text
+
+
+@cache
+def _read(name: str) -> str:
+    return (TEMPLATES / f"{name}.txt").read_text(encoding="utf-8")
 
 
 def _rule(rng: Random) -> Document:
@@ -165,7 +207,8 @@ KINDS: dict[str, Callable[[Random], Document]] = {
     "arithmetic": _arithmetic,
     "one": _instruction(1),
     "two": _instruction(2),
-    "task": _task,
+    "three": _instruction(3),
+    "writing": _writing,
     "rule": _rule,
     "recall": _recall,
     "repeat": _repeat,

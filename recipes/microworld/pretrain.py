@@ -28,6 +28,7 @@ from transformers import AutoTokenizer, LlamaConfig, LlamaForCausalLM, PreTraine
 from recipes.microworld import tokenizer as world_tokenizer
 from recipes.microworld.documents import Rows, stream
 from recipes.microworld.probes import probe
+from recipes.microworld.structure import look_back
 
 CHUNK = 144
 LENGTH = 256
@@ -44,6 +45,8 @@ class Model:
     rate: float = 0.02
     """Peak learning rate of Muon."""
     adam_rate: float = 0.003
+    looks_back: bool = False
+    """Whether training starts from heads that already look back (`structure.py`)."""
 
 
 def _mix(**shares: float) -> dict[str, float]:
@@ -58,12 +61,29 @@ MODELS = {
         heads=4,
         hidden=672,
         stages=(
-            (1.5e6, {"recall": 0.75, "repeat": 0.15, "rule": 0.1}),
-            (4e6, {"recall": 0.15, "repeat": 0.05, "rule": 0.8}),
-            (9.9e6, _mix(rule=0.4, rationale=0.27, direct=0.02, arithmetic=0.1, one=0.09, two=0.09, task=0.03)),
-            (17.28e6, _mix(rule=0.13, rationale=0.6, direct=0.03, arithmetic=0.06, one=0.06, two=0.09, task=0.03)),
-            (1.0, _mix(rule=0.11, rationale=0.6, direct=0.01, arithmetic=0.06, one=0.1, two=0.1, task=0.02)),
+            (1e6, _mix(recall=0.6, repeat=0.1, rule=0.3)),
+            (4.5e6, _mix(rule=0.9, recall=0.05, repeat=0.05)),
+            (
+                0.5,
+                _mix(
+                    rule=0.3, rationale=0.4, direct=0.01, arithmetic=0.08, one=0.06, two=0.06, three=0.03, writing=0.06
+                ),
+            ),
+            (
+                1.0,
+                _mix(
+                    rule=0.22,
+                    rationale=0.47,
+                    direct=0.01,
+                    arithmetic=0.06,
+                    one=0.05,
+                    two=0.07,
+                    three=0.05,
+                    writing=0.07,
+                ),
+            ),
         ),
+        looks_back=True,
     ),
     "student": Model(
         width=112,
@@ -106,9 +126,12 @@ def new_model(model: Model, tokenizer: PreTrainedTokenizerFast) -> LlamaForCausa
         eos_token_id=tokenizer.eos_token_id,
         pad_token_id=tokenizer.pad_token_id,
         initializer_range=0.05,
+        attention_bias=model.looks_back,
     )
     llama = LlamaForCausalLM(config)
     _share_embeddings(llama.model.embed_tokens.weight.data, tokenizer)
+    if model.looks_back:
+        look_back(llama)
     return llama
 
 

@@ -13,7 +13,7 @@ from random import Random
 from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers
 from transformers import PreTrainedTokenizerFast
 
-from datagen.microworld.words import LABELS, LETTERS, NAMES, ORDERS, SIZES, WORDS
+from datagen.microworld.words import LABELS, LETTERS, MATERIALS, NAMES, ORDERS, SIZES, WORDS
 from recipes.microworld.documents import KINDS, draw
 
 SPECIAL = ["<|pad|>", "<|system|>", "<|user|>", "<|assistant|>", "<|end|>"]
@@ -50,7 +50,15 @@ def build(*, per_kind: int = 3000) -> PreTrainedTokenizerFast:
 
 
 def _always() -> list[str]:
-    words = [*WORDS, *LABELS, *SIZES, *LETTERS, *NAMES, *(word for order in ORDERS.values() for word in order)]
+    words = [
+        *WORDS,
+        *LABELS,
+        *SIZES,
+        *MATERIALS,
+        *LETTERS,
+        *NAMES,
+        *(word for order in ORDERS.values() for word in order),
+    ]
     digits = [str(digit) for digit in range(10)]
     return [form for word in [*words, *digits] for form in (word, "Ġ" + word) if len(form) > 1]
 

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -16,6 +17,8 @@ import pytest
 from datagen.cli import main
 from datagen.errors import UserError
 from datagen.run import Run, differences
+from datagen.schema import Accepted
+from datagen.teacher import Request, connect
 from tests.datagen.endpoint import Endpoint, Served
 
 QUESTIONS = 60
@@ -123,7 +126,7 @@ def test_a_run_that_keeps_nothing_is_an_error_with_the_counts(endpoint, tmp_path
     path = tmp_path / "q.jsonl"
     path.write_text('{"question": "Why?", "answer": "7"}\n')
     assert main(command(path, tmp_path / "run")) == 2
-    assert "nothing was accepted of 1 questions" in capsys.readouterr().err
+    assert "nothing was accepted of 1 items" in capsys.readouterr().err
     assert not (tmp_path / "run" / "stats.json").exists()
 
 
@@ -190,3 +193,47 @@ def test_an_interrupted_run_cancels_what_is_in_flight(tmp_path):
 def test_differences_name_every_leaf():
     before, now = {"a": 1, "s": {"x": [1], "y": 2}}, {"a": 1, "s": {"x": [1, 2], "z": None, "y": 2}, "new": True}
     assert differences(before, now) == ["s.x was [1], now [1, 2]", "new was null, now true"]
+
+
+def counted(journal, *, until: int):
+    """Each question is the sum of the answers so far: what is asked depends on all that was answered."""
+
+    async def generate(teacher):
+        total = 1
+        for place in range(until):
+            answer = (await teacher.complete(Request((("user", f"What is {total} plus {place}?"),), n=1)))[0]
+            journal.append(total)
+            found = re.findall(r"\d+", answer.text)
+            total = int(found[-1]) % 97 if found else total + 1
+            yield [Accepted({"id": f"{place}", "instruction": answer.text}, "instructions")]
+
+    return generate
+
+
+def test_a_stream_is_resumed_from_its_answers_and_ends_with_the_same_bytes(endpoint, tmp_path):
+    def run(folder: Path, until: int, *, stop: int | None = None) -> list[int]:
+        asked: list[int] = []
+
+        async def generate(teacher):
+            async for outcomes in counted(asked, until=until)(teacher):
+                yield outcomes
+                if stop is not None and len(asked) >= stop:
+                    raise KeyboardInterrupt
+
+        with Run(folder, {"method": "count"}, family="instructions") as it:
+            work = it.stream(generate, teacher=connect("openai:arith"), total=until, statistics=lambda rows: {})
+            if stop is None:
+                asyncio.run(work)
+            else:
+                with pytest.raises(KeyboardInterrupt):
+                    asyncio.run(work)
+        return asked
+
+    run(tmp_path / "killed", 30, stop=11)
+    before = len(endpoint.bodies)
+    run(tmp_path / "killed", 30)
+    assert len(endpoint.bodies) - before == 30 - 11
+    run(tmp_path / "whole", 30)
+    files = [(tmp_path / name / "instructions.parquet").read_bytes() for name in ("killed", "whole")]
+    assert files[0] == files[1]
+    assert pq.read_table(tmp_path / "whole" / "instructions.parquet").num_rows == 30

@@ -33,7 +33,7 @@ def _choices(orders: list[tuple[int, ...]]) -> list[Rule]:
 
 
 _ORDERS = [tuple(p) for size in (3, 4) for p in permutations(range(size))]
-_PICKS = [(0,), (1,), (2,), (0, 1), (1, 0), (1, 2), (2, 1), (0, 2), (2, 0)]
+_PICKS = [order for size in (1, 2, 3) for order in permutations(range(4), size)]
 RULES = {
     "shift": _shifts(),
     "successor": _successors(),

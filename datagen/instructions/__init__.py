@@ -1,0 +1,1 @@
+"""Instructions: Self-Instruct, Evol-Instruct, Magpie, and responses to any instruction set."""
