@@ -16,7 +16,11 @@ if TYPE_CHECKING:
 
 Row: TypeAlias = dict[str, Any]
 
-FAMILIES = {"rationales": ("rationales", "answers"), "instructions": ("instructions",)}
+FAMILIES = {
+    "rationales": ("rationales", "answers"),
+    "instructions": ("instructions",),
+    "demonstrations": ("demonstrations",),
+}
 """The configs of accepted rows, by the family of methods that make them; each family has its own `rejected` as well."""
 
 CONFIGS = (*(config for configs in FAMILIES.values() for config in configs), "rejected")
@@ -107,7 +111,26 @@ def _columns(config: str) -> list[Any]:
         ("system", pa.string()),  # system prompt of the response, first turn of `prompt`
         ("finish_reason", pa.string()),
     ]
+    scored = pa.struct([("id", pa.string()), ("score", pa.float64())])
+    shown = pa.struct([("id", pa.string()), ("input", pa.string()), ("output", pa.string()), ("score", pa.float64())])
+    demonstration: list[Any] = [
+        ("task", pa.string()),
+        ("family", pa.string()),  # tasks of one family differ in their parameters only
+        ("kind", pa.string()),  # "meta-ict", "multitask-ict" or "context-distillation"
+        ("strategy", pa.string()),  # how the demonstrations were chosen
+        ("format", pa.string()),  # how they were written
+        ("k", pa.int32()),  # number of demonstrations
+        ("demonstrations", pa.list_(shown)),  # in the order shown, the last one nearest to the query
+        ("query", pa.string()),
+        ("target", pa.string()),
+        ("prediction", pa.string()),  # the teacher's, with the demonstrations in view
+        ("correct", pa.bool_()),  # prediction equals target
+        ("candidates", pa.list_(scored)),  # every candidate that was considered, and its score under the strategy
+        ("generated", pa.bool_()),  # a demonstration was written by the teacher
+        ("finish_reason", pa.string()),
+    ]
     return {
+        "demonstrations": common + demonstration,
         "answers": common + answer,
         "rationales": common + answer + rationale,
         "instructions": common + instruction,
