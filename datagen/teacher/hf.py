@@ -52,6 +52,12 @@ class HfTeacher:
         revision = fingerprint(folder) if folder.is_dir() else getattr(self._model.config, "_commit_hash", None)
         return f"{self.name}@{revision}"
 
+    @property
+    def tokenizer(self) -> Any:
+        """The model's own tokenizer, with its chat template."""
+        self._load()
+        return self._tokenizer
+
     async def check(self) -> None:
         await asyncio.to_thread(self._load)
 
