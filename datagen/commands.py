@@ -38,7 +38,8 @@ def parse(program: str, about: str, commands: Mapping[str, Command], argv: Seque
     parser = ArgumentParser(prog=program, description=about, version=version(), exit_on_error=False)
     subcommands = parser.add_subcommands(dest="command", metavar="COMMAND", title="commands", description="")
     for name, (settings_type, _) in commands.items():
-        command = command_parser(settings_type, f"{program} {name}")
+        wanted = list(argv[:1]) == [name]  # the flags of the others need not be known, and reading them takes time
+        command = command_parser(settings_type, f"{program} {name}") if wanted else ArgumentParser()
         subcommands.add_subcommand(name, command, help=first_line(settings_type))
     try:
         values = parser.parse_args(plain(argv, commands) or ["--help"])
