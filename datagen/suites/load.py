@@ -22,14 +22,14 @@ def load(
 ) -> list[Question]:
     """The first `limit` questions (all by default) of a suite's split, in published order.
 
-    With `data_root` from the published files below that folder, else from the Hub. "microworld" is generated from
-    `seed`, 500 questions by default. Raises UserError for an unknown suite or split, a missing or broken file, and a
-    Hub that cannot be reached.
+    With `data_root` from the published files below that folder, else from the Hub. The suites of the micro-world are
+    generated from `seed`, 500 questions by default. Raises UserError for an unknown suite or split, a missing or broken
+    file, and a Hub that cannot be reached.
     """
     suite = find(name)
     check_split(suite, split)
-    if name == "microworld":
-        return microworld(split, n=MICROWORLD_QUESTIONS if limit is None else limit, seed=seed)
+    if is_made(suite):
+        return microworld(suite, split, n=MICROWORLD_QUESTIONS if limit is None else limit, seed=seed)
     records = from_files(suite, split, Path(data_root)) if data_root is not None else from_hub(suite, split)
     return distinct(to_question(suite, record, where) for where, record in islice(records, limit))
 
@@ -41,7 +41,7 @@ def find(name: str) -> Suite:
 
 
 def check_split(suite: Suite, split: str) -> None:
-    known = MICROWORLD_SPLITS if suite.name == "microworld" else tuple(suite.files)
+    known = MICROWORLD_SPLITS if is_made(suite) else tuple(suite.files)
     if split not in known:
         raise UserError(f"suite {suite.name} has no split {split!r}, but: {', '.join(known)}")
 
@@ -88,10 +88,26 @@ def from_hub(suite: Suite, split: str) -> Iterable[tuple[str, Mapping[str, Any]]
     return ((f"{suite.hub} {split} row {place}", row) for place, row in enumerate(rows))
 
 
-def microworld(split: str, *, n: int, seed: int) -> list[Question]:
-    from datagen.microworld.problems import problems
+def is_made(suite: Suite) -> bool:
+    return suite.name.split("/")[0] == "microworld"
 
+
+def microworld(suite: Suite, split: str, *, n: int, seed: int) -> list[Question]:
+    """Word problems; instructions of so many operations; rules of all families in turn after so many demonstrations."""
+    from datagen.microworld import instructions, problems, rules
+
+    kind, _, number = suite.name.removeprefix("microworld").strip("/").rpartition("-")
+    if kind == "instructions":
+        tasks = instructions.instructions(split, n, operations=int(number), seed=seed)
+        return [make(suite.name, task.instruction, task.answer, answer_type="text") for task in tasks]
+    if kind == "in-context":
+        families = list(rules.FAMILIES)
+        each = {
+            f: iter(rules.episodes(split, -(-n // len(families)), family=f, k=int(number), seed=seed)) for f in families
+        }
+        drawn = [next(each[families[i % len(families)]]) for i in range(n)]
+        return distinct(make(suite.name, e.prompt(), e.pairs[-1][1], answer_type="text") for e in drawn)
     return [
-        make("microworld", problem.question, problem.answer, answer_type="number", rationale=problem.rationale)
-        for problem in problems(split, n, seed=seed)
+        make(suite.name, problem.question, problem.answer, answer_type="number", rationale=problem.rationale)
+        for problem in problems.problems(split, n, seed=seed)
     ]

@@ -29,6 +29,8 @@ HINT = (
 
 def rationale_prompt(question: Question, suite: Suite) -> str:
     """The question, the suite's trigger, and how to end."""
+    if suite.bare:
+        return question.question
     if suite.name == "microworld":
         from datagen.microworld.prompts import RATIONALE_SUFFIX
 
@@ -38,6 +40,8 @@ def rationale_prompt(question: Question, suite: Suite) -> str:
 
 def direct_prompt(question: Question, suite: Suite) -> str:
     """The question, and the wish for the answer alone."""
+    if suite.bare:
+        return question.question
     if suite.name == "microworld":
         from datagen.microworld.prompts import DIRECT_SUFFIX
 

@@ -48,6 +48,13 @@ BBH_TASKS = tuple(BBH_ANSWERS)
 BBH_WORDS = {"boolean_expressions": ("True", "False"), "formal_fallacies": ("valid", "invalid")}
 
 
+MADE = "made by datagen.microworld, Apache-2.0"
+OPERATIONS = (1, 2, 3, 4)
+"""Operations of the micro-world's instructions; its teacher was trained on up to three."""
+SHOTS = (0, 1, 2, 4, 8, 16)
+"""Demonstrations before a query of the micro-world's rules."""
+
+
 @dataclass(frozen=True)
 class Suite:
     """A benchmark, or the user's own questions: `Suite("mine", "number")`."""
@@ -70,6 +77,8 @@ class Suite:
     """The two answers of a yes/no suite that says it in other words, the affirmative first."""
     tolerance: float = 0
     """Absolute difference within which two numbers are the same answer."""
+    bare: bool = False
+    """The question is the whole prompt, and the whole completion the answer: no reasoning is asked for."""
     source: str = ""
     """Paper, and the licence where it is known for certain."""
 
@@ -186,7 +195,9 @@ _SUITES = (
         row="question_answer",
         source="task arXiv 2201.11903, file arXiv 2205.11916",
     ),
-    Suite("microworld", "number", source="made by datagen.microworld, Apache-2.0"),
+    Suite("microworld", "number", source=MADE),
+    *(Suite(f"microworld/instructions-{n}", "text", bare=True, source=MADE) for n in OPERATIONS),
+    *(Suite(f"microworld/in-context-{k}", "text", bare=True, source=MADE) for k in SHOTS),
     *(_bbh(task) for task in BBH_TASKS),
 )
 SUITES: Mapping[str, Suite] = {suite.name: suite for suite in _SUITES}

@@ -90,7 +90,8 @@ async def ask_one(
         error = str(failure)
     logprob, unscored = None, error
     if not error:
-        logprob, unscored = await try_score(teacher, prompt, text=text, gold=question.gold or "", mode=mode)
+        ends = "bare" if suite.bare else mode
+        logprob, unscored = await try_score(teacher, prompt, text=text, gold=question.gold or "", mode=ends)
     return judge(question, suite, text=text, texts=texts, error=error, logprob=logprob, unscored=unscored)
 
 

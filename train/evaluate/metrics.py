@@ -28,8 +28,11 @@ def before_answer(text: str, mode: str) -> str:
     """The text up to where its last answer trigger calls for the answer, so that the gold can be put there instead.
 
     An opening bracket, quote or sign that the model wrote there is kept. Without a trigger "The answer is" is
-    appended to the reasoning; in direct mode it stands alone, since such a text is itself the answer.
+    appended to the reasoning; in direct mode it stands alone, since such a text is itself the answer. In bare mode
+    nothing stands before the answer.
     """
+    if mode == "bare":
+        return ""
     last = max(TRIGGER.finditer(text), key=lambda match: match.end(), default=None)
     if last is None:
         return LEAD if mode == "direct" or not text.strip() else f"{text.rstrip()}\n{LEAD}"
@@ -47,7 +50,7 @@ async def gold_logprob(teacher: Teacher, prompt: str | Messages, *, text: str, g
     text does not fit its context.
     """
     before = before_answer(text, mode)
-    gap = "" if before.endswith(("{", "(", "[", "$", '"', "'", "*")) else " "
+    gap = "" if not before or before.endswith(("{", "(", "[", "$", '"', "'", "*")) else " "
     whole, start = await asyncio.gather(teacher.score(prompt, before + gap + gold), teacher.score(prompt, before))
     tail = whole[len(start) :]
     return sum(tail) / len(tail) if tail else None

@@ -11,7 +11,7 @@ import pytest
 
 from datagen.answers import ANSWER_TYPES, extract
 from datagen.errors import UserError
-from datagen.suites import BBH_TASKS, SUITES, load
+from datagen.suites import BBH_TASKS, SUITES, direct_prompt, load, rationale_prompt
 from datagen.suites.load import from_hub, to_question
 from datagen.suites.rows import ROWS
 
@@ -217,13 +217,25 @@ def test_through_load_dataset(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
 
 def test_the_table() -> None:
     assert len(BBH_TASKS) == 27
-    assert len(SUITES) == 10 + 27
+    assert len(SUITES) == 10 + 27 + 10
     for name, suite in SUITES.items():
         assert suite.name == name
         assert suite.answer_type in ANSWER_TYPES
-        assert name == "microworld" or suite.row in ROWS
+        assert name.startswith("microworld") or suite.row in ROWS
         assert set(suite.splits) <= set(suite.files)
-        assert name in ("addsub", "microworld") or set(suite.splits) == set(suite.files)
+        assert name == "addsub" or name.startswith("microworld") or set(suite.splits) == set(suite.files)
+
+
+def test_suites_of_the_microworld_are_its_tasks_and_episodes_asked_bare() -> None:
+    made = pytest.importorskip("datagen.microworld.instructions")
+    tasks = made.instructions("test", 5, operations=2, seed=1)
+    questions = load("microworld/instructions-2", "test", limit=5, seed=1)
+    assert [(q.question, q.gold) for q in questions] == [(t.instruction, t.answer.replace(",", "")) for t in tasks]
+    suite = SUITES["microworld/in-context-4"]
+    asked = load(suite.name, "test", limit=18)
+    assert [question.question.count(" -> ") for question in asked] == [4] * 18
+    assert rationale_prompt(asked[0], suite) == direct_prompt(asked[0], suite) == asked[0].question
+    assert len({question.id for question in asked}) == 18
 
 
 def test_microworld() -> None:
