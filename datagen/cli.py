@@ -10,12 +10,26 @@ ABOUT = "Generate distillation datasets: ask a teacher, filter what it says, pub
 
 
 def commands() -> dict[str, Command]:
+    from datagen.inspect.command import inspect
+    from datagen.inspect.settings import InspectSettings
+    from datagen.instructions.command import self_instruct_command
+    from datagen.instructions.evol_command import EvolSettings, evol_instruct
+    from datagen.instructions.magpie_command import MagpieSettings, magpie
+    from datagen.instructions.respond import RespondSettings, respond
+    from datagen.instructions.settings import SelfInstructSettings
+    from datagen.judging import JudgeSettings, judge_rows
     from datagen.publish.command import PublishSettings, VersionsSettings, publish, versions
     from datagen.rationales.command import rationales
     from datagen.rationales.settings import RationaleSettings
 
     return {
         "rationales": (RationaleSettings, rationales),
+        "self-instruct": (SelfInstructSettings, self_instruct_command),
+        "evol-instruct": (EvolSettings, evol_instruct),
+        "respond": (RespondSettings, respond),
+        "magpie": (MagpieSettings, magpie),
+        "judge": (JudgeSettings, judge_rows),
+        "inspect": (InspectSettings, inspect),
         "publish": (PublishSettings, publish),
         "versions": (VersionsSettings, versions),
     }

@@ -102,7 +102,7 @@ class Run:
                 outcomes = await attempt(item)
                 self._write(position, outcomes)
                 self._report(progress, journal)
-                self._give_up_if_hopeless(outcomes, progress)
+                self._give_up_if_hopeless(outcomes)
 
         async def attempt(item: Item) -> list[Outcome]:
             try:
@@ -191,11 +191,11 @@ class Run:
             by=advance,
         )
 
-    def _give_up_if_hopeless(self, outcomes: list[Outcome], progress: Meter) -> None:
+    def _give_up_if_hopeless(self, outcomes: list[Outcome]) -> None:
         failed = self._counts["rejected", FAILED]
-        if HOPELESS <= failed == progress.done:
+        if HOPELESS <= failed == self._counts.total():
             raise UserError(
-                f"all of the first {failed} requests failed, the last with: {outcomes[0].row['finish_reason']}"
+                f"all of the first {failed} requests failed, the last with: {outcomes[-1].row['finish_reason']}"
             )
 
     def _finish(self, journal: JournaledTeacher, items: int, seconds: float, statistics: Statistics) -> dict[str, Any]:

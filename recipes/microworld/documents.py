@@ -30,15 +30,15 @@ WRITING = {
 }
 TEMPLATES = Path(datagen.__file__).parent / "instructions" / "templates" / "micro"
 RULE_WEIGHTS = {
-    "key": 0.25,
-    "few_labels": 0.1,
-    "category": 0.13,
-    "attribute": 0.1,
-    "shift": 0.1,
-    "successor": 0.07,
-    "permutation": 0.13,
-    "cipher": 0.06,
-    "prefix": 0.06,
+    "key": 0.13,
+    "few_labels": 0.06,
+    "category": 0.12,
+    "attribute": 0.12,
+    "shift": 0.16,
+    "successor": 0.1,
+    "permutation": 0.2,
+    "cipher": 0.07,
+    "prefix": 0.04,
 }
 
 
@@ -51,7 +51,7 @@ def _chat(user: str, assistant: str, *, weight: float = PROMPT_WEIGHT) -> Docume
     return [
         ("<|user|>", 0.0),
         (user, weight),
-        ("<|end|>", 0.0),
+        ("<|end|>", weight),
         ("<|assistant|>", 0.0),
         (assistant, 1.0),
         ("<|end|>", 1.0),

@@ -72,14 +72,14 @@ MODELS = {
             (
                 1.0,
                 _mix(
-                    rule=0.22,
-                    rationale=0.47,
+                    rule=0.24,
+                    rationale=0.46,
                     direct=0.01,
                     arithmetic=0.06,
                     one=0.05,
                     two=0.07,
                     three=0.05,
-                    writing=0.07,
+                    writing=0.06,
                 ),
             ),
         ),
