@@ -10,6 +10,10 @@ ABOUT = "Generate distillation datasets: ask a teacher, filter what it says, pub
 
 
 def commands() -> dict[str, Command]:
+    from datagen.demonstrations.command import demonstrations
+    from datagen.demonstrations.settings import DemonstrationSettings
+    from datagen.filters.command import filter_rows
+    from datagen.filters.settings import FilterSettings
     from datagen.inspect.command import inspect
     from datagen.inspect.settings import InspectSettings
     from datagen.instructions.command import self_instruct_command
@@ -28,6 +32,8 @@ def commands() -> dict[str, Command]:
         "evol-instruct": (EvolSettings, evol_instruct),
         "respond": (RespondSettings, respond),
         "magpie": (MagpieSettings, magpie),
+        "demonstrations": (DemonstrationSettings, demonstrations),
+        "filter": (FilterSettings, filter_rows),
         "judge": (JudgeSettings, judge_rows),
         "inspect": (InspectSettings, inspect),
         "publish": (PublishSettings, publish),

@@ -16,6 +16,7 @@ PLACE_BITS, REPEAT_BITS = 26, 14
 PLACE = (1 << PLACE_BITS) - 1
 """A key is (rarity, repeat, place): one sorted array of them is an inverted index."""
 WORDS = 5
+"""64-bit words of a bag: one for all tokens, and four that share them out."""
 SLICE = 1 << 16
 """Index entries looked at together: bounds the memory."""
 

@@ -1,85 +1,129 @@
-"""`datagen publish` and `datagen versions`."""
+"""`datagen publish`, `versions`, `diff`, `pull` and `verify`: in a local store, or with `--hub` on the Hub."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, ClassVar
+import sys
+from typing import Any
 
+from datagen.commands import Command
 from datagen.errors import UserError
+from datagen.publish import hub, local
 from datagen.publish import lineage as lineages
-from datagen.publish import local
+from datagen.publish import pull as pulling
+from datagen.publish.diff import differences
+from datagen.publish.folder import Version
+from datagen.publish.settings import (
+    DiffSettings,
+    PublishSettings,
+    PullSettings,
+    VerifySettings,
+    VersionsSettings,
+)
+from datagen.publish.terms import warnings
 from datagen.publish.versions import show
-
-
-@dataclass(frozen=True)
-class PublishSettings:
-    """Make an immutable, numbered version of a finished run."""
-
-    positional: ClassVar[tuple[str, ...]] = ("run", "name")
-
-    run: Path
-    """The run folder."""
-    name: str
-    """Name of the dataset, such as gsm8k-rationales or ORG/NAME."""
-    store: Path | None = None
-    """Folder that holds the versions; default $EMERGENT_STORE, else ./datasets."""
-    version: str | None = None
-    """Number to give, such as 2.0.0. By default: major where schema or method changed, minor where rows did, patch
-    where only the card did, and no new version where nothing did."""
-    license: str | None = None
-    """Licence identifier for the card, such as apache-2.0. None is invented."""
-    language: str | None = None
-    """Language code for the card, such as en."""
-    dry_run: bool = False
-    """Say which version it would be, and write nothing."""
-
-
-@dataclass(frozen=True)
-class VersionsSettings:
-    """List the versions of a dataset."""
-
-    positional: ClassVar[tuple[str, ...]] = ("name",)
-
-    name: str
-    """Name of the dataset."""
-    store: Path | None = None
-    """Folder that holds the versions; default $EMERGENT_STORE, else ./datasets."""
 
 
 def publish(settings: PublishSettings) -> None:
     """Publish a run, and print where it lies and how it is opened. Raises UserError."""
-    store = settings.store or local.default_store()
-    local.check_name(settings.name)
+    check(settings)
     lineage = lineages.build(settings.run, name=settings.name, license=settings.license, language=settings.language)
+    for warning in warnings(lineage["teacher"]):
+        print(f"warning: {warning}", file=sys.stderr)
     if settings.dry_run:
-        print(f"would be {settings.name} {planned(lineage, settings, store)}; nothing was written")
+        print(f"would be {settings.name} {planned(lineage, settings)}; nothing was written")
         return
-    version, new = local.publish(settings.run, lineage, store=store, wanted=settings.version)
+    version, new = put(lineage, settings)
     if not new:
         print(f"{version.name} {version.version} holds this content already: no new version")
         return
     print(f"published {version.name} {version.version}: {counts(version)}")
-    print(f'open it with datasets.load_dataset("{version.path}", "{next(iter(version.lineage["configs"]))}")')
+    print(f"open it with datasets.load_dataset({opening(version)})")
 
 
-def planned(lineage: dict[str, Any], settings: PublishSettings, store: Path) -> str:
+def check(settings: PublishSettings) -> None:
+    local.check_name(settings.name)
+    if settings.hub and settings.store is not None:
+        raise UserError("--store is for local versions: leave it out with --hub")
+    if settings.private and not settings.hub:
+        raise UserError("--private is for the Hub: give --hub too")
+    if settings.shard_mb < 1:
+        raise UserError(f"--shard-mb {settings.shard_mb}: at least 1 is needed")
+
+
+def put(lineage: dict[str, Any], settings: PublishSettings) -> tuple[Version, bool]:
+    wanted, shard_mb = settings.version, settings.shard_mb
+    if settings.hub:
+        return hub.publish(settings.run, lineage, wanted=wanted, private=settings.private, shard_mb=shard_mb)
+    store = settings.store or local.default_store()
+    return local.publish(settings.run, lineage, store=store, wanted=wanted, shard_mb=shard_mb)
+
+
+def planned(lineage: dict[str, Any], settings: PublishSettings) -> str:
     """The number in words, for `--dry-run`."""
-    found = local.plan(lineage, settings.run, local.versions_of(settings.name, store=store), settings.version)
-    return f"{found.version}, which holds this content already" if isinstance(found, local.Version) else show(found)
+    if settings.hub:
+        found = hub.planned(settings.run, lineage, wanted=settings.version)
+    else:
+        existing = local.versions_of(settings.name, store=settings.store)
+        found = local.plan(lineage, settings.run, existing, settings.version)
+    return f"{found.version}, which holds this content already" if isinstance(found, Version) else show(found)
+
+
+def opening(version: Version) -> str:
+    """What `load_dataset` is given."""
+    config = next(name for name, config in version.lineage["configs"].items() if config["rows"])
+    if version.commit is None:
+        return f'"{version.path}", "{config}"'
+    return f'"{version.name}", "{config}", revision="v{version.version}"'
 
 
 def versions(settings: VersionsSettings) -> None:
     """Print a line for every version, the newest marked. Raises UserError for an unknown name."""
-    newest = local.resolve(settings.name, store=settings.store)
-    if settings.name != newest.name:
-        raise UserError(f"give a name without a version: datagen versions {newest.name}")
-    for version in local.versions_of(settings.name, store=settings.store):
+    name, at, _ = settings.name.partition("@")
+    if at:
+        raise UserError(f"give a name without a version: datagen versions {name}")
+    found = hub.versions_of(name) if settings.hub else local.versions_of(name, store=settings.store)
+    if not found:  # say which names there are
+        found = [hub.resolve(name) if settings.hub else local.resolve(name, store=settings.store)]
+    for version in found:
         lineage = version.lineage
-        mark = "(newest)" if version.version == newest.version else ""
+        mark = "(newest)" if version is found[-1] else ""
         about = [lineage["created"], version.content_sha256[:12], lineage["teacher"]["name"], counts(version), mark]
         print("  ".join([version.version, *about]).rstrip())
 
 
-def counts(version: local.Version) -> str:
+def diff(settings: DiffSettings) -> None:
+    """Print what changed from one version to another. Raises UserError."""
+    with (
+        pulling.opened(settings.old, on_hub=settings.hub, store=settings.store) as old,
+        pulling.opened(settings.new, on_hub=settings.hub, store=settings.store) as new,
+    ):
+        print(f"{old.name} {old.version} -> {new.name} {new.version}")
+        print("\n".join(differences(old, new)) or "the same rows, teacher and settings")
+
+
+def pull(settings: PullSettings) -> None:
+    """Bring a version of the Hub into the local store. Raises UserError."""
+    version, new = pulling.pull(settings.reference, store=settings.store or local.default_store())
+    print(f"{'pulled' if new else 'already there:'} {version.name} {version.version}: {counts(version)}")
+    print(f"open it with datasets.load_dataset({opening(version)})")
+
+
+def verify(settings: VerifySettings) -> None:
+    """Recompute every hash of a version. Raises UserError naming the first file that differs."""
+    with pulling.opened(settings.reference, on_hub=settings.hub, store=settings.store) as version:
+        local.verify(version)
+        files = len(version.lineage["files"])
+        print(f"{version.name} {version.version} is as published: {counts(version)}, in {files} files")
+
+
+def counts(version: Version) -> str:
     return ", ".join(f"{config['rows']:,} {name}" for name, config in version.lineage["configs"].items())
+
+
+COMMANDS: dict[str, Command] = {
+    "publish": (PublishSettings, publish),
+    "versions": (VersionsSettings, versions),
+    "diff": (DiffSettings, diff),
+    "pull": (PullSettings, pull),
+    "verify": (VerifySettings, verify),
+}

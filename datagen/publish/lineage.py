@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 import re
 from collections.abc import Iterator
@@ -77,15 +78,15 @@ def check_words(license: str | None, language: str | None) -> None:
         raise UserError(f"--language {language!r}: give a code of two or three letters such as en")
 
 
-def describe(file: Path) -> dict[str, Any]:
-    """Columns (name to type), number of rows and hash of the rows of a Parquet file."""
+def describe(*files: Path) -> dict[str, Any]:
+    """Columns (name to type), number of rows and hash of the rows of Parquet files that follow each other."""
     import pyarrow.parquet as pq
 
     digest, count = hashlib.sha256(), 0
-    for row in rows(file):
+    for row in itertools.chain.from_iterable(map(rows, files)):
         digest.update(json.dumps(row, ensure_ascii=False, sort_keys=True).encode("utf-8", "surrogatepass") + b"\n")
         count += 1
-    columns = {field.name: str(field.type) for field in pq.read_schema(file)}
+    columns = {field.name: str(field.type) for field in pq.read_schema(files[0])}
     return {"columns": columns, "rows": count, "rows_sha256": digest.hexdigest()}
 
 
@@ -96,7 +97,7 @@ def rows(file: Path) -> Iterator[Row]:
 
     try:
         with pq.ParquetFile(file) as parquet:
-            for batch in parquet.iter_batches():
+            for batch in parquet.iter_batches(batch_size=1000):
                 yield from batch.to_pylist()
     except (OSError, pa.ArrowException) as error:
         raise UserError(f"{file} is missing or damaged: {str(error).splitlines()[0]}") from None

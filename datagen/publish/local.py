@@ -8,38 +8,22 @@ still fails where another was faster. Nothing is ever changed or moved afterward
 from __future__ import annotations
 
 import contextlib
-import datetime
 import fcntl
-import itertools
-import json
 import os
 import re
 import shutil
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from datagen.errors import UserError
-from datagen.publish.lineage import content_sha256, describe, file_sha256, read_json, rows
+from datagen.publish.folder import SHARD_MB, Version, card, fill, stamped
+from datagen.publish.lineage import content_sha256, describe, file_sha256, read_json
 from datagen.publish.versions import FIRST, Number, following, parse, show
 
 NAME = re.compile(r"(?=.{1,96}$)\w([\w.-]*\w)?(/\w([\w.-]*\w)?)?", re.ASCII)
 """What the Hub takes as a repository's name (huggingface_hub's `validate_repo_id`), so that a name can move there."""
 LINEAGE_KEYS = ("name", "version", "created", "previous", "method", "teacher", "configs", "files", "content_sha256")
-SAMPLES = 2
-"""Rows of a config that its card shows."""
-
-
-@dataclass(frozen=True)
-class Version:
-    """A published version, as it lies in a folder."""
-
-    name: str
-    version: str
-    path: Path
-    content_sha256: str
-    lineage: dict[str, Any]
 
 
 def default_store() -> Path:
@@ -125,18 +109,14 @@ def verify(version: Version) -> None:
     for name, expected in lineage["files"].items():
         if file_sha256(version.path / name) != expected["sha256"]:
             raise changed(version, name)
-    configs = {c: describe(version.path / file_of(c, d)) if d["rows"] else d for c, d in lineage["configs"].items()}
+    configs = {c: describe(*version.files_of(c)) if d["rows"] else d for c, d in lineage["configs"].items()}
     if content_sha256(lineage["method"], configs) != version.content_sha256:
         raise changed(version, "lineage.json")
 
 
-def file_of(config: str, described: dict[str, Any]) -> str:
-    """The hash of the rows stands in the name, and so in the card's header: `datasets` caches a local folder by its
-    last name ("1.0.0") and that header alone, and would give the rows of another dataset's 1.0.0."""
-    return f"{config}/train-00000-of-00001-{described['rows_sha256'][:16]}.parquet"
-
-
-def publish(run: Path, lineage: dict[str, Any], *, store: Path, wanted: str | None = None) -> tuple[Version, bool]:
+def publish(
+    run: Path, lineage: dict[str, Any], *, store: Path, wanted: str | None = None, shard_mb: int = SHARD_MB
+) -> tuple[Version, bool]:
     """Put a run's lineage and rows into the store. Returns the version, and whether it is new.
 
     `wanted` asks for a number; it is refused where it exists. Raises UserError.
@@ -151,7 +131,8 @@ def publish(run: Path, lineage: dict[str, Any], *, store: Path, wanted: str | No
             found = plan(lineage, run, existing, wanted)
             if isinstance(found, Version):
                 return found, False
-            return write(run, lineage, found, existing[-1] if existing else None, store=store), True
+            newest = existing[-1] if existing else None
+            return write(run, lineage, found, newest, folder=folder, shard_mb=shard_mb), True
     except OSError as error:
         raise UserError(f"cannot write to {folder}: {error.strerror or error}") from None
 
@@ -192,49 +173,25 @@ def holds(version: Version, lineage: dict[str, Any], run: Path) -> bool:
     return (version.path / "README.md").read_text(encoding="utf-8") == card(lineage | same, run)
 
 
-def card(lineage: dict[str, Any], run: Path) -> str:
-    """The card of a run's lineage, with the first rows of every config."""
-    from cards.dataset import dataset_card
-
-    samples = {c: list(itertools.islice(rows(run / f"{c}.parquet"), SAMPLES)) for c in lineage["configs"]}
-    return dataset_card(lineage, samples)
-
-
-def write(run: Path, lineage: dict[str, Any], number: Number, previous: Version | None, *, store: Path) -> Version:
+def write(
+    run: Path, lineage: dict[str, Any], number: Number, previous: Version | None, *, folder: Path, shard_mb: int
+) -> Version:
     """Write a version beside its place and rename it. Raises UserError where something is in its place."""
-    folder = store / lineage["name"]
     partial, place = folder / f".{show(number)}.{os.getpid()}.partial", folder / show(number)
-    lineage = lineage | {
-        "version": show(number),
-        "created": datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
-        "previous": previous and {"version": previous.version, "content_sha256": previous.content_sha256},
-        "files": {},
-    }
-    fill(partial, run, lineage)
+    fill(partial, run, stamped(lineage, number, previous), shard_mb=shard_mb)
+    return into_place(partial, place)
+
+
+def into_place(partial: Path, place: Path) -> Version:
+    """Make a finished folder the version at `place`. Raises UserError where something is there."""
     settle(partial)
     try:
         partial.rename(place)
     except OSError:
         shutil.rmtree(partial)
         raise UserError(f"{place} is taken: look at what is there, and give the command again") from None
-    sync(folder)
+    sync(place.parent)
     return open_version(place)
-
-
-def fill(partial: Path, run: Path, lineage: dict[str, Any]) -> None:
-    """The Parquet files, the card, and last the lineage, which holds the hashes of the others."""
-    partial.mkdir()
-    for config, described in lineage["configs"].items():
-        if not described["rows"]:
-            continue
-        file = partial / file_of(config, described)
-        file.parent.mkdir()
-        shutil.copyfile(run / f"{config}.parquet", file)
-    (partial / "README.md").write_text(card(lineage, run), encoding="utf-8")
-    for file in sorted(file for file in partial.rglob("*") if file.is_file()):
-        name = file.relative_to(partial).as_posix()
-        lineage["files"][name] = {"sha256": file_sha256(file), "bytes": file.stat().st_size}
-    (partial / "lineage.json").write_text(json.dumps(lineage, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 def settle(folder: Path) -> None:

@@ -109,9 +109,24 @@ def nucleus(probs_BV: Any, top_p: float) -> Any:
     return probs_BV.scatter(-1, order_BV, sorted_BV.masked_fill(before_BV >= top_p, 0.0))
 
 
-def score(model: Any, ids_BT: Any, mask_BT: Any, longest: int) -> Any:
-    """Log-probability in nats of each of the last `longest` tokens, [B, longest]. Rows are left-padded."""
+def score(model: Any, ids_BT: Any, mask_BT: Any, longest: int, *, prefix: Sequence[int] = ()) -> Any:
+    """Log-probability in nats of each of the last `longest` tokens, [B, longest]. Rows are left-padded.
+
+    `prefix`: tokens that stand before every row; they are computed once, and their cache is repeated for the rows.
+    """
+    import torch
+
+    cache, mask_BS = None, mask_BT
+    if prefix:
+        prefix_1P = ids_BT.new_tensor([list(prefix)])
+        cache = model(input_ids=prefix_1P, use_cache=True, logits_to_keep=1).past_key_values
+        cache.batch_repeat_interleave(len(ids_BT))
+        mask_BS = torch.cat([mask_BT.new_ones(len(ids_BT), len(prefix)), mask_BT], dim=1)
     logits_BTV = model(
-        input_ids=ids_BT, attention_mask=mask_BT, position_ids=positions(mask_BT), logits_to_keep=longest + 1
+        input_ids=ids_BT,
+        attention_mask=mask_BS,
+        position_ids=positions(mask_BS)[:, len(prefix) :],
+        past_key_values=cache,
+        logits_to_keep=longest + 1,
     ).logits[:, :-1]
     return logits_BTV.float().log_softmax(-1).gather(-1, ids_BT[:, -longest:, None])[..., 0]

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,8 @@ from typing import Any
 from datagen.errors import UserError
 from datagen.teacher.base import Completion, Messages, Request, Sampling, TeacherError
 from datagen.teacher.decode import Row, decode, score
+from datagen.teacher.fingerprint import fingerprint
+from datagen.teacher.scoring import Pair, shared_prefix
 
 BATCH_ROWS = 256
 """Sequences generated at once; halved by itself when a GPU runs out of memory."""
@@ -25,12 +27,13 @@ BATCH_ROWS = 256
 
 @dataclass
 class Job:
-    """A request or a scoring task on its way through a batch."""
+    """A request, or pairs to score, on the way through a batch."""
 
     ids: list[int]
-    """Prompt tokens."""
+    """Prompt tokens of the request."""
     request: Request | None
-    continuation: list[int]
+    pairs: list[tuple[list[int], list[int]]]
+    """Tokens of prompts and their continuations."""
     done: asyncio.Future[Any]
 
 
@@ -44,6 +47,8 @@ class HfTeacher:
         self._tokenizer: Any = None
         self._waiting: list[Job] = []
         self._worker: asyncio.Task[None] | None = None
+        self.tokens_asked, self.tokens_computed = 0, 0
+        """Of all that was scored: tokens, and those that went through the model, a shared prefix counting once."""
 
     @property
     def identity(self) -> str:
@@ -94,13 +99,21 @@ class HfTeacher:
 
     async def score(self, prompt: str | Messages, continuation: str) -> list[float]:
         """Log-probability in nats of each token of the continuation, given the prompt."""
-        ids = await self._encode(prompt)
-        answer: list[int] = self._tokenizer(continuation, add_special_tokens=False).input_ids
-        if len(ids) + len(answer) > self.context:
-            raise TeacherError(
-                f"prompt and continuation have {len(ids) + len(answer)} tokens, the context is {self.context}"
-            )
-        return await self._submit(ids, None, answer) if answer else []
+        [scores] = await self.score_many([(prompt, continuation)])
+        return scores
+
+    async def score_many(self, pairs: Sequence[Pair]) -> list[list[float]]:
+        """What `score` says of each (prompt, continuation); the tokens with which all of them begin are computed once.
+
+        The pairs are a batch of their own, so that their numbers depend on nothing else that is asked at the time.
+        """
+        encoded = [(await self._encode(prompt), self._tokens(continuation)) for prompt, continuation in pairs]
+        longest = max((len(ids) + len(answer) for ids, answer in encoded), default=0)
+        if longest > self.context:
+            raise TeacherError(f"prompt and continuation have {longest} tokens, the context is {self.context}")
+        asked = [pair for pair in encoded if pair[1]]
+        scores = iter(await self._submit([], None, asked) if asked else [])
+        return [next(scores) if answer else [] for _, answer in encoded]
 
     async def close(self) -> None:
         if self._worker is not None:
@@ -121,8 +134,11 @@ class HfTeacher:
         text = self._tokenizer.apply_chat_template(messages, add_generation_prompt=True, tokenize=False)
         return list(self._tokenizer(text, add_special_tokens=False).input_ids)
 
-    async def _submit(self, ids: list[int], request: Request | None, continuation: list[int]) -> Any:
-        job = Job(ids, request, continuation, asyncio.get_running_loop().create_future())
+    def _tokens(self, continuation: str) -> list[int]:
+        return list(self._tokenizer(continuation, add_special_tokens=False).input_ids)
+
+    async def _submit(self, ids: list[int], request: Request | None, pairs: list[tuple[list[int], list[int]]]) -> Any:
+        job = Job(ids, request, pairs, asyncio.get_running_loop().create_future())
         self._waiting.append(job)
         if self._worker is None or self._worker.done():
             self._worker = asyncio.create_task(self._work())
@@ -136,8 +152,7 @@ class HfTeacher:
             try:
                 results = await asyncio.to_thread(self._answer, batch)
             except Exception as error:
-                if type(error).__name__ == "OutOfMemoryError" and len(batch) > 1:
-                    self.batch_rows = max(1, sum(map(width, batch)) // 2)
+                if type(error).__name__ == "OutOfMemoryError" and self._halve(batch):
                     self._waiting = batch + self._waiting
                     continue
                 for job in batch:
@@ -148,9 +163,19 @@ class HfTeacher:
                 if not job.done.done():
                     job.done.set_result(result)
 
+    def _halve(self, batch: list[Job]) -> bool:
+        """Fewer rows at once from now on; whether that can help this batch."""
+        rows = min(sum(map(width, batch)), self.batch_rows)
+        if rows < 2 or (len(batch) == 1 and batch[0].request):
+            return False
+        self.batch_rows = rows // 2
+        return True
+
     def _take(self) -> list[Job]:
-        """The jobs that go with the first one, nearest in length, as many as fit a batch."""
+        """The jobs that go with the first one, nearest in length, as many as fit a batch. Pairs to score go alone."""
         first = self._waiting[0]
+        if first.request is None:
+            return [self._waiting.pop(0)]
         alike = [job for job in self._waiting if kind(job) == kind(first)]
         alike.sort(key=lambda job: abs(len(job.ids) - len(first.ids)))
         batch, rows = [first], width(first)
@@ -163,7 +188,7 @@ class HfTeacher:
         return batch
 
     def _answer(self, jobs: list[Job]) -> list[Any]:
-        return list(self._generate(jobs) if jobs[0].request else self._score(jobs))
+        return list(self._generate(jobs)) if jobs[0].request else [self._score(jobs[0].pairs)]
 
     def _generate(self, jobs: list[Job]) -> list[list[Completion]]:
         import torch
@@ -213,14 +238,29 @@ class HfTeacher:
             mean_logprob=sum(row.logprobs) / len(row.logprobs) if row.logprobs else None,
         )
 
-    def _score(self, jobs: list[Job]) -> list[list[float]]:
+    def _score(self, pairs: list[tuple[list[int], list[int]]]) -> list[list[float]]:
+        """In batches of near length, each with its shared prefix."""
+        order = sorted(range(len(pairs)), key=lambda i: len(pairs[i][0]) + len(pairs[i][1]))
+        scores: list[list[float]] = [[] for _ in pairs]
+        for first in range(0, len(order), self.batch_rows):
+            places = order[first : first + self.batch_rows]
+            for place, found in zip(places, self._score_batch([pairs[i] for i in places]), strict=True):
+                scores[place] = found
+        return scores
+
+    def _score_batch(self, pairs: list[tuple[list[int], list[int]]]) -> list[list[float]]:
         import torch
 
-        ids, mask = self._pad([job.ids + job.continuation for job in jobs])
-        longest = max(len(job.continuation) for job in jobs)
+        # under a sliding window, the padding between a prefix and its rows would count as distance
+        sliding = getattr(self._model.config, "sliding_window", None) is not None
+        prefix = [] if sliding else shared_prefix([ids[:-1] for ids, _ in pairs])
+        ids, mask = self._pad([(ids + answer)[len(prefix) :] for ids, answer in pairs])
+        longest = max(len(answer) for _, answer in pairs)
         with torch.inference_mode():
-            logprobs_BT = score(self._model, ids, mask, longest)
-        return [row[-len(job.continuation) :] for row, job in zip(logprobs_BT.tolist(), jobs, strict=True)]
+            logprobs_BT = score(self._model, ids, mask, longest, prefix=prefix)
+        self.tokens_asked += sum(len(ids) + len(answer) for ids, answer in pairs)
+        self.tokens_computed += sum(len(ids) + len(answer) - len(prefix) for ids, answer in pairs) + len(prefix)
+        return [row[-len(answer) :] for row, (_, answer) in zip(logprobs_BT.tolist(), pairs, strict=True)]
 
     def _pad(self, sequences: list[list[int]]) -> tuple[Any, Any]:
         """Left-padded ids and attention mask, both [batch, longest]."""
@@ -249,25 +289,10 @@ def kind(job: Job) -> Any:
 
 
 def width(job: Job) -> int:
-    return job.request.n if job.request else 1
+    return job.request.n if job.request else len(job.pairs)
 
 
 def as_set(ids: int | Iterable[int] | None) -> set[int]:
     if ids is None:
         return set()
     return {ids} if isinstance(ids, int) else set(ids)
-
-
-def fingerprint(folder: Path) -> str:
-    """16 hex digits over the model's files: small ones whole, weights by size and their first and last megabyte."""
-    digest = hashlib.sha256()
-    for file in sorted(folder.glob("*")):
-        if file.suffix not in {".json", ".safetensors", ".bin", ".model", ".jinja"} or file.name == "lineage.json":
-            continue
-        size = file.stat().st_size
-        digest.update(f"{file.name}:{size}\n".encode())
-        with file.open("rb") as handle:
-            digest.update(handle.read(1 << 20))
-            handle.seek(max(size - (1 << 20), 0))
-            digest.update(handle.read())
-    return digest.hexdigest()[:16]

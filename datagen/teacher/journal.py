@@ -1,7 +1,8 @@
 """The request journal: every answer is on disk before anything depends on it.
 
-One record a sample, keyed by all that decides it: engine and endpoint, messages, sampling settings, sample index. A
-changed prompt or setting is therefore a new request, and the same one is never asked twice, across kills and restarts.
+One record a sample, and one for pairs that were scored together, keyed by all that decides it: engine and endpoint,
+messages, sampling settings, sample index. A changed prompt or setting is therefore a new request, and the same one is
+never asked twice, across kills and restarts.
 """
 
 from __future__ import annotations
@@ -10,10 +11,13 @@ import asyncio
 import hashlib
 import json
 import sqlite3
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from datagen.teacher.base import Completion, Messages, Request, Teacher
+from datagen.teacher.scoring import Pair, score_many
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS answers (
@@ -23,6 +27,10 @@ CREATE TABLE IF NOT EXISTS answers (
     tokens  INTEGER NOT NULL,
     prompt_tokens INTEGER NOT NULL,
     PRIMARY KEY (request, sample)
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS scores (
+    pairs    BLOB PRIMARY KEY,
+    logprobs TEXT NOT NULL
 ) WITHOUT ROWID
 """
 
@@ -50,9 +58,10 @@ class JournaledTeacher:
     def __init__(self, teacher: Teacher, path: Path):
         self.teacher, self.name, self.identity = teacher, teacher.name, teacher.identity
         self._database = connect_database(path)
-        self._database.execute(SCHEMA)
+        self._database.executescript(SCHEMA)
         self.usage = self._usage()
         self._under_way: dict[tuple[bytes, int, int], asyncio.Future[list[Completion]]] = {}
+        self._scoring: dict[bytes, asyncio.Future[list[list[float]]]] = {}
 
     async def check(self) -> None:
         await self.teacher.check()
@@ -69,7 +78,19 @@ class JournaledTeacher:
         return await asyncio.shield(self._under_way[work])
 
     async def score(self, prompt: str | Messages, continuation: str) -> list[float]:
-        return await self.teacher.score(prompt, continuation)
+        [scores] = await self.score_many([(prompt, continuation)])
+        return scores
+
+    async def score_many(self, pairs: Sequence[Pair]) -> list[list[float]]:
+        """One record for all the pairs, which an engine computes together: kept whole or, after a kill, asked whole."""
+        key = digest([self.identity, "score", list(pairs)])
+        found = self._database.execute("SELECT logprobs FROM scores WHERE pairs = ?", (key,)).fetchone()
+        if found:
+            return [list(scores) for scores in json.loads(found[0])]
+        if key not in self._scoring:
+            self._scoring[key] = asyncio.ensure_future(self._ask_scores(key, pairs))
+            self._scoring[key].add_done_callback(lambda _: self._scoring.pop(key))
+        return await asyncio.shield(self._scoring[key])
 
     async def close(self) -> None:
         await self.teacher.close()
@@ -95,6 +116,11 @@ class JournaledTeacher:
         )
         return self._find(key, request)
 
+    async def _ask_scores(self, key: bytes, pairs: Sequence[Pair]) -> list[list[float]]:
+        scores = await score_many(self.teacher, pairs)
+        self._database.execute("INSERT OR IGNORE INTO scores VALUES (?, ?)", (key, json.dumps(scores)))
+        return scores
+
     def _find(self, key: bytes, request: Request) -> list[Completion]:
         rows = self._database.execute(
             "SELECT answer FROM answers WHERE request = ? AND sample >= ? AND sample < ? ORDER BY sample",
@@ -103,5 +129,8 @@ class JournaledTeacher:
         return [Completion(**json.loads(answer)) for (answer,) in rows]
 
     def _key(self, request: Request) -> bytes:
-        parts = [self.identity, request.prompt, asdict(request.sampling)]
-        return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).digest()
+        return digest([self.identity, request.prompt, asdict(request.sampling)])
+
+
+def digest(parts: list[Any]) -> bytes:
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).digest()

@@ -1,114 +1,101 @@
-"""Any OpenAI-compatible endpoint, through the official SDK on aiohttp.
-
-The SDK retries what its policy covers (429 with Retry-After, 5xx, lost connections). What it lets through and is no
-answer all the same (a broken body, no choices) is asked again here.
-"""
+"""Any OpenAI-compatible endpoint: what is asked and what the answers mean. How it is asked stands in endpoint.py."""
 
 from __future__ import annotations
 
-import asyncio
 import json
 import os
-import re
+from dataclasses import replace
 from typing import Any
 
 from datagen.errors import UserError
 from datagen.teacher.base import Completion, Messages, Request, TeacherError
+from datagen.teacher.endpoint import Endpoint
+from datagen.teacher.prompt_logprobs import score
+from datagen.teacher.throttle import Patience
+from datagen.teacher.transport import TOO_MANY, Failure, Refused, without_password
 
-RETRIES = 8
-TIMEOUT_S = 300.0
+CHECK_S = 20.0
+NO_WAY_IN = {301, 302, 303, 307, 308, 401, 402, 403, 404, TOO_MANY}
+"""Refusals that every request would meet: address, key, credit, model."""
 
 
 class OpenAITeacher:
     """A model behind `OPENAI_BASE_URL` (the public API without it), with the key from `OPENAI_API_KEY`."""
 
-    def __init__(self, model: str, *, concurrency: int = 64):
+    def __init__(self, model: str, *, concurrency: int = 64, patience: Patience | None = None):
         self.model = model
         self.name = f"openai:{model}"
         self._url = os.environ.get("OPENAI_BASE_URL", "https://api.openai.com/v1").rstrip("/")
-        self.base_url = re.sub(r"//[^/@]*@", "//", self._url)  # what is shown and stored: without user and password
+        self.base_url = without_password(self._url)  # what is shown and stored
         self.identity = f"{self.name}@{self.base_url}"
-        self._slots = asyncio.Semaphore(concurrency)
-        self._client: Any = None
+        self._concurrency, self._patience = concurrency, patience or Patience()
+        self._endpoint: Endpoint | None = None
 
     @property
-    def client(self) -> Any:
-        if self._client is None:
-            from openai import AsyncOpenAI, DefaultAioHttpClient
-
-            key = os.environ.get("OPENAI_API_KEY")
+    def endpoint(self) -> Endpoint:
+        if self._endpoint is None:
+            key = os.environ.get("OPENAI_API_KEY", "").strip()
             if not key:
                 raise UserError("OPENAI_API_KEY is not set: export it (a server without keys takes any value)")
-            self._client = AsyncOpenAI(
-                api_key=key,
-                base_url=self._url,
-                http_client=DefaultAioHttpClient(timeout=TIMEOUT_S),
-                max_retries=RETRIES,
-            )
-        return self._client
+            if not (key.isascii() and key.isprintable()):
+                raise UserError("OPENAI_API_KEY holds a character that no key has: copy it again")
+            self._endpoint = Endpoint(self._url, key, concurrency=self._concurrency, patience=self._patience)
+        return self._endpoint
 
     async def check(self) -> None:
         """Reach the endpoint and look the model up, where it lists its models."""
-        import openai
-
         try:
-            page = await self.client.with_options(max_retries=1, timeout=20.0).models.list()
-        except openai.NotFoundError:
-            return  # an endpoint need not list its models; the first request will tell
-        except openai.AuthenticationError as error:
-            raise UserError(f"{self.base_url} refused the key in OPENAI_API_KEY ({error.status_code})") from None
-        except openai.APIConnectionError as error:
-            reason = error.__cause__ or error
-            raise UserError(f"cannot reach {self.base_url} (OPENAI_BASE_URL): {first_line(reason)}") from None
-        except openai.APIError as error:
-            raise UserError(f"{self.base_url} is no OpenAI-compatible server: {first_line(error)}") from None
-        names = [model.id for model in page.data]
+            names = model_names(await self.endpoint.transport.send("GET", "models", timeout=CHECK_S))
+        except Refused as error:
+            if error.status == 404:
+                return  # an endpoint need not list its models; the first request will tell
+            if error.status in {401, 403}:
+                raise UserError(f"{self.base_url} refused the key in OPENAI_API_KEY ({error.status})") from None
+            raise UserError(f"{self.base_url} is no OpenAI-compatible server: {error}") from None
+        except Failure as failure:
+            if failure.status == TOO_MANY:
+                return  # it is there; the requests will wait as it asks
+            raise UserError(f"cannot reach {self.base_url} (OPENAI_BASE_URL): {failure}") from None
+        except (ValueError, KeyError, TypeError, AttributeError):
+            raise UserError(f"{self.base_url} is no OpenAI-compatible server: it lists no models") from None
         if names and self.model not in names:
             raise UserError(f"{self.base_url} has no model {self.model!r}; it has: {', '.join(sorted(names)[:8])}")
 
     async def complete(self, request: Request) -> list[Completion]:
         """As many calls as the endpoint needs for n choices; each answers at least one."""
         found: list[Completion] = []
-        attempts = 0
-        while len(found) < request.n:
-            async with self._slots:
-                answer = await self._ask(request, len(found))
-            found += answer
-            attempts = 0 if answer else attempts + 1
-            if attempts > RETRIES:
-                raise TeacherError(f"{attempts} answers without a usable choice")
-            if attempts:
-                await asyncio.sleep(min(0.25 * 2**attempts, 8.0))
+        try:
+            while len(found) < request.n:
+                path, body = call(self.model, request, len(found))
+                found += await self.endpoint.ask(path, body, completions)
+        except Refused as error:
+            if error.status in NO_WAY_IN:
+                raise UserError(f"{self.base_url} refuses model {self.model!r}: {error}") from None
+            raise TeacherError(str(error)) from None
         return found[: request.n]
 
-    async def _ask(self, request: Request, have: int) -> list[Completion]:
-        import openai
-
-        try:
-            if isinstance(request.prompt, str):
-                raw = await self.client.completions.with_raw_response.create(**text_body(self.model, request, have))
-            else:
-                raw = await self.client.chat.completions.with_raw_response.create(
-                    **chat_body(self.model, request, request.prompt, have)
-                )
-            return completions(json.loads(raw.content))
-        except (openai.AuthenticationError, openai.PermissionDeniedError, openai.NotFoundError) as error:
-            raise UserError(f"{self.base_url} refuses model {self.model!r}: {first_line(error)}") from None
-        except openai.APIError as error:
-            raise TeacherError(first_line(error)) from None
-        except (ValueError, KeyError, TypeError, AttributeError):
-            return []  # a body that is no answer: asked again by the caller
-
     async def score(self, prompt: str | Messages, continuation: str) -> list[float]:
-        raise UserError(
-            f"{self.name} cannot score a given continuation: the endpoint returns no prompt log-probabilities; "
-            "use hf:NAME_OR_PATH or micro"
-        )
+        """Log-probability in nats of each token of the continuation, given the prompt. Only vLLM servers tell."""
+        try:
+            return await score(self.endpoint, self.model, prompt, continuation)
+        except (Refused, TeacherError) as error:
+            raise UserError(
+                f"{self.name} cannot score a given continuation: {self.base_url} returns no prompt log-probabilities "
+                f"as a vLLM server does ({error}); use hf:NAME_OR_PATH or micro"
+            ) from None
 
     async def close(self) -> None:
-        if self._client is not None:
-            await self._client.close()
-            self._client = None
+        """End what is in flight. A later request opens the endpoint again."""
+        if self._endpoint is not None:
+            await self._endpoint.close()
+            self._endpoint = None
+
+
+def call(model: str, request: Request, have: int) -> tuple[str, dict[str, Any]]:
+    """Path and body of the call for the samples that are still wanted after the first `have`."""
+    if isinstance(request.prompt, str):
+        return "completions", text_body(model, request, have)
+    return "chat/completions", chat_body(model, request, request.prompt, have)
 
 
 def common_body(model: str, request: Request, have: int) -> dict[str, Any]:
@@ -143,27 +130,40 @@ def text_body(model: str, request: Request, have: int) -> dict[str, Any]:
 
 
 def completions(reply: dict[str, Any]) -> list[Completion]:
-    """The choices of a reply. Usage is the call's: prompt tokens go to the first, completion tokens are shared out."""
+    """The usable choices of a reply, at least one. Raises Failure when there is none.
+
+    Usage is the call's: prompt tokens go to the first choice, completion tokens are shared out.
+    """
     choices = sorted(reply["choices"], key=lambda c: c.get("index", 0))
     usage = reply.get("usage") or {}
     spent, prompt_tokens = int(usage.get("completion_tokens") or 0), int(usage.get("prompt_tokens") or 0)
     share, rest = divmod(spent, max(len(choices), 1))
-    return [
-        completion(choice, tokens=share + (i < rest), prompt_tokens=prompt_tokens if i == 0 else 0)
-        for i, choice in enumerate(choices)
-    ]
+    found = [completion(choice, tokens=share + (i < rest)) for i, choice in enumerate(choices)]
+    usable = [answer for answer in found if answer]
+    if not usable:
+        raise Failure("a reply with null content" if choices else "a reply without choices")
+    return [replace(usable[0], prompt_tokens=prompt_tokens), *usable[1:]]
 
 
-def completion(choice: dict[str, Any], *, tokens: int, prompt_tokens: int) -> Completion:
+def completion(choice: dict[str, Any], *, tokens: int) -> Completion | None:
+    """None for a choice without content and without a reason for that."""
     message = choice.get("message") or {}
+    content, finish_reason = message.get("content") if message else choice.get("text"), choice.get("finish_reason")
+    reasoning = message.get("reasoning_content") or message.get("reasoning")
+    if content is None and not reasoning and finish_reason in {None, "stop"}:
+        return None
     return Completion(
-        text=(message.get("content") if message else choice.get("text")) or "",
-        finish_reason=choice.get("finish_reason") or "unknown",
+        text=readable(content or ""),
+        finish_reason=str(finish_reason or "unknown"),
         tokens=tokens,
-        prompt_tokens=prompt_tokens,
         mean_logprob=mean_logprob(choice.get("logprobs")),
-        reasoning=message.get("reasoning_content") or message.get("reasoning"),
+        reasoning=readable(reasoning) if reasoning else None,
     )
+
+
+def readable(text: str) -> str:
+    """Text as it is, with U+FFFD for halves of surrogate pairs, which no file can hold."""
+    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace") if not text.isascii() else text
 
 
 def mean_logprob(logprobs: dict[str, Any] | None) -> float | None:
@@ -175,5 +175,5 @@ def mean_logprob(logprobs: dict[str, Any] | None) -> float | None:
     return sum(values) / len(values) if values else None
 
 
-def first_line(error: BaseException) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0][:300]
+def model_names(content: bytes) -> list[str]:
+    return [model["id"] for model in json.loads(content)["data"]]

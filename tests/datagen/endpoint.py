@@ -10,6 +10,7 @@ import json
 import random
 import re
 import threading
+import time
 from typing import Any
 
 from aiohttp import web
@@ -18,12 +19,26 @@ from aiohttp import web
 class Endpoint:
     """Answers "What is 3 plus 4?" with chains that are right two times out of three, decided by seed and prompt alone.
 
-    `faults` is consumed one per completion request: "500", "429", "401", "drop", "broken", "empty", "null", "length",
-    or "" for none. `latency` seconds pass before every answer.
+    `faults` is consumed one per completion request: a status ("500", "429", "401"), "drop", "broken", "empty", "null",
+    "length", "hang", "echo" (an error that tells the key), or "" for none; after that each fault comes with its
+    probability in `rates`. More than `rate_limit` requests a second are refused, with `retry_after`. `latency` seconds
+    pass before every answer.
     """
 
-    def __init__(self, *, faults: list[str] | None = None, latency: float = 0.0):
-        self.faults, self.latency = list(faults or []), latency
+    def __init__(
+        self,
+        *,
+        faults: list[str] | None = None,
+        latency: float = 0.0,
+        rates: dict[str, float] | None = None,
+        rate_limit: int = 0,
+        retry_after: str = "0",
+    ):
+        self.faults, self.latency, self.rates = list(faults or []), latency, rates or {}
+        self.rate_limit, self.retry_after = rate_limit, retry_after
+        self.times: list[float] = []
+        self.recent: collections.deque[float] = collections.deque()
+        self.rng = random.Random(0)
         self.answered: collections.Counter[str] = collections.Counter()
         self.bodies: list[dict[str, Any]] = []
         self.in_flight = self.most_in_flight = 0
@@ -52,15 +67,22 @@ class Endpoint:
     async def complete(self, request: web.Request) -> web.StreamResponse:
         body = await request.json()
         self.bodies.append(body)
+        self.times.append(time.monotonic())
         self.in_flight += 1
         self.most_in_flight = max(self.most_in_flight, self.in_flight)
         try:
             await asyncio.sleep(self.latency)
-            fault = self.faults.pop(0) if self.faults else ""
-            if fault in {"500", "401", "400"}:
-                return web.json_response({"error": {"message": f"injected {fault}"}}, status=int(fault))
+            fault = self.fault()
             if fault == "429":
-                return web.json_response({"error": {"message": "slow down"}}, status=429, headers={"Retry-After": "0"})
+                wait = {"Retry-After": self.retry_after}
+                return web.json_response({"error": {"message": "slow down"}}, status=429, headers=wait)
+            if fault.isdigit():
+                return web.json_response({"error": {"message": f"injected {fault}"}}, status=int(fault))
+            if fault == "echo":
+                told = f"bad credentials {request.headers['Authorization']}"
+                return web.json_response({"error": {"message": told}}, status=400)
+            if fault == "hang":
+                await asyncio.sleep(3600)
             if fault == "drop":
                 assert request.transport is not None
                 request.transport.abort()
@@ -68,11 +90,23 @@ class Endpoint:
             payload = json.dumps(self.reply(body, fault))
             if fault == "broken":
                 payload = payload[: len(payload) // 2]
-            elif fault != "empty":
+            elif fault not in {"empty", "null"}:
                 self.answered[hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()] += 1
             return web.Response(text=payload, content_type="application/json")
         finally:
             self.in_flight -= 1
+
+    def fault(self) -> str:
+        if self.faults:
+            return self.faults.pop(0)
+        now = time.monotonic()
+        while self.recent and self.recent[0] < now - 1:
+            self.recent.popleft()
+        if self.rate_limit and len(self.recent) >= self.rate_limit:
+            return "429"
+        self.recent.append(now)
+        names = [*self.rates, ""]
+        return self.rng.choices(names, [*self.rates.values(), 1 - sum(self.rates.values())])[0]
 
     def reply(self, body: dict[str, Any], fault: str) -> dict[str, Any]:
         prompt = body["messages"][-1]["content"] if "messages" in body else body["prompt"]
@@ -103,10 +137,10 @@ def chain(prompt: str, rng: random.Random) -> str:
 
 
 class Served:
-    """The endpoint in a thread of its own. `with Served(endpoint) as url:` gives the base URL."""
+    """The endpoint in a thread of its own, on any free port. `with Served(endpoint) as url:` gives the base URL."""
 
-    def __init__(self, endpoint: Endpoint):
-        self.endpoint = endpoint
+    def __init__(self, endpoint: Endpoint, *, port: int = 0):
+        self.endpoint, self.port = endpoint, port
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
 
@@ -115,9 +149,9 @@ class Served:
         return asyncio.run_coroutine_threadsafe(self._start(), self._loop).result()
 
     async def _start(self) -> str:
-        self._runner = web.AppRunner(self.endpoint.app())
+        self._runner = web.AppRunner(self.endpoint.app(), shutdown_timeout=0.1, handler_cancellation=True)
         await self._runner.setup()
-        site = web.TCPSite(self._runner, "127.0.0.1", 0)
+        site = web.TCPSite(self._runner, "127.0.0.1", self.port, reuse_address=True)
         await site.start()
         host, port = self._runner.addresses[0][:2]
         return f"http://{host}:{port}/v1"

@@ -1,0 +1,249 @@
+"""Versions on the Hub: a commit, and a tag vX.Y.Z at it.
+
+A publisher looks at the repository, commits all files of the next version at once on top of the head that it saw (the
+Hub refuses it where another was faster), and tags that commit. Killed between the two, it leaves a commit "Publish
+X.Y.Z" without a tag; whoever publishes next, the same command again or another's, first tags that. So one version is
+finished before the next begins. Any failure is met by looking again: the repository is the only memory, and what had
+come through is found there. A tag is made once and never moved.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+import shutil
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Any
+
+from datagen.errors import UserError
+from datagen.publish.connection import connect, retried
+from datagen.publish.folder import SHARD_MB, Version, fill, stamped
+from datagen.publish.local import check_name, open_version, plan
+from datagen.publish.versions import Number, parse, show
+
+if TYPE_CHECKING:
+    from huggingface_hub import HfApi
+
+MESSAGE = re.compile(r"Publish (\d+\.\d+\.\d+)")
+"""Title of the commit that makes a version."""
+NEUTRAL = {".gitattributes", "README.md", "LICENSE"}
+"""Files that a repository may hold before its first version."""
+
+
+@dataclass(frozen=True)
+class State:
+    """A repository at one moment."""
+
+    head: str
+    """Commit of the branch main."""
+    tags: dict[Number, str]
+    """Versions and the commits that they stand at."""
+
+
+def publish(
+    run: Path,
+    lineage: dict[str, Any],
+    *,
+    wanted: str | None = None,
+    private: bool = False,
+    shard_mb: int = SHARD_MB,
+) -> tuple[Version, bool]:
+    """Put a run's lineage and rows on the Hub. Returns the version, and whether this call made or finished it.
+
+    `wanted` asks for a number; it is refused where it exists. `private` is for a repository that does not exist yet.
+    Raises UserError.
+    """
+    name = checked(lineage["name"])
+    api = connect(name, write=True)
+    before = retried(lambda: look_or_create(api, name, private=private), name)
+
+    def next_version() -> Version:
+        state = finish(api, name, look(api, name))
+        existing = versions_at(api, name, state)
+        found = plan(lineage, run, existing, wanted)
+        if isinstance(found, Version):
+            return found
+        with tempfile.TemporaryDirectory(prefix="datagen-") as scratch:
+            folder = Path(scratch) / show(found)
+            fill(folder, run, stamped(lineage, found, existing[-1] if existing else None), shard_mb=shard_mb)
+            commit = commit_folder(api, name, folder, state, existing, message=f"Publish {show(found)}")
+        tag(api, name, found, commit)
+        return version_at(api, name, found, commit)
+
+    version = retried(next_version, name)
+    return version, parse(version.version) not in before.tags
+
+
+def planned(run: Path, lineage: dict[str, Any], *, wanted: str | None = None) -> Version | Number:
+    """The version that holds a run's content already, or the number that it would get; nothing is written."""
+    from huggingface_hub.errors import RepositoryNotFoundError
+
+    name = checked(lineage["name"])
+    api = connect(name, write=True)
+
+    def existing() -> list[Version]:
+        try:
+            return versions_at(api, name, look(api, name))
+        except RepositoryNotFoundError:
+            return []
+
+    return plan(lineage, run, retried(existing, name), wanted)
+
+
+def checked(name: str) -> str:
+    check_name(name)
+    if "/" not in name:
+        raise UserError(f"{name!r}: on the Hub a dataset is named ORG/NAME, or USER/NAME")
+    return name
+
+
+def look(api: HfApi, name: str) -> State:
+    refs = api.list_repo_refs(name, repo_type="dataset")
+    head = next((branch.target_commit for branch in refs.branches if branch.name == "main"), None)
+    if head is None:
+        raise UserError(f"{name} on the Hub has no branch main")
+    tags = {number: tag.target_commit for tag in refs.tags if (number := number_of(tag.name))}
+    return State(head, dict(sorted(tags.items())))
+
+
+def number_of(tag_name: str) -> Number | None:
+    return parse(tag_name) if tag_name.startswith("v") else None
+
+
+def look_or_create(api: HfApi, name: str, *, private: bool) -> State:
+    """The repository, made where there is none. Raises UserError where it is public and should be private."""
+    from huggingface_hub.errors import RepositoryNotFoundError
+
+    try:
+        state = look(api, name)
+    except RepositoryNotFoundError:
+        api.create_repo(name, repo_type="dataset", private=private, exist_ok=True)
+        state = look(api, name)
+    if private and not api.repo_info(name, repo_type="dataset").private:
+        raise UserError(f"{name} on the Hub is public: make it private on its page, or leave out --private")
+    return state
+
+
+def finish(api: HfApi, name: str, state: State) -> State:
+    """Tag what a publisher committed and did not come to tag."""
+    found = unfinished(api, name, state)
+    if found is None:
+        return state
+    number, commit = found
+    tag(api, name, number, commit)
+    return State(state.head, state.tags | {number: commit})
+
+
+def unfinished(api: HfApi, name: str, state: State) -> tuple[Number, str] | None:
+    """The newest commit of a publisher, where its version is newer than every tag.
+
+    An older version without a tag is left as it is: somebody took its tag away.
+    """
+    for commit in api.list_repo_commits(name, repo_type="dataset", revision=state.head):
+        title = MESSAGE.fullmatch(commit.title)
+        number = parse(title[1]) if title else None
+        if number is not None:
+            newer = all(number > other for other in state.tags)
+            return (number, commit.commit_id) if newer and made_here(api, name, number, commit.commit_id) else None
+    return None
+
+
+def made_here(api: HfApi, name: str, number: Number, commit: str) -> bool:
+    """Whether a commit with a publisher's title holds that version indeed."""
+    try:
+        version_at(api, name, number, commit)
+    except UserError:
+        return False
+    return True
+
+
+def tag(api: HfApi, name: str, number: Number, commit: str) -> None:
+    """Tag a commit. Raises UserError where the tag is at another one."""
+    from huggingface_hub.errors import HfHubHTTPError
+
+    try:
+        api.create_tag(name, tag=f"v{show(number)}", revision=commit, repo_type="dataset")
+    except HfHubHTTPError as error:
+        if error.response.status_code != 409:
+            raise
+        if look(api, name).tags.get(number) != commit:
+            raise UserError(f"{name} has a tag v{show(number)} at another commit; a tag is never moved") from None
+
+
+def commit_folder(api: HfApi, name: str, folder: Path, state: State, existing: list[Version], *, message: str) -> str:
+    """Commit the files of a version in place of its predecessor's. Returns the commit's hash."""
+    from huggingface_hub import CommitOperationAdd, CommitOperationDelete
+    from huggingface_hub.hf_api import RepoFile
+
+    new = {file.relative_to(folder).as_posix(): file for file in sorted(folder.rglob("*")) if file.is_file()}
+    tree = api.list_repo_tree(name, recursive=True, revision=state.head, repo_type="dataset")
+    there = {entry.path for entry in tree if isinstance(entry, RepoFile)}
+    if not existing and (foreign := sorted(there - NEUTRAL)):
+        raise UserError(f"{name} on the Hub holds files that are no version ({foreign[0]}, ...): choose another name")
+    old = {path for version in existing for path in version.lineage["files"]} & there
+    operations: list[Any] = [CommitOperationDelete(path, is_folder=False) for path in sorted(old - new.keys())]
+    operations += [CommitOperationAdd(path, file) for path, file in new.items()]
+    return api.create_commit(
+        name,
+        operations,
+        commit_message=message,
+        repo_type="dataset",
+        revision="main",
+        parent_commit=state.head,
+    ).oid
+
+
+def versions_at(api: HfApi, name: str, state: State) -> list[Version]:
+    return [version_at(api, name, number, commit) for number, commit in state.tags.items()]
+
+
+def version_at(api: HfApi, name: str, number: Number, commit: str) -> Version:
+    """A version by its commit, so that a cached copy is the right one. Raises UserError where the commit holds none."""
+    from huggingface_hub.errors import RemoteEntryNotFoundError
+
+    try:
+        for file in ("README.md", "lineage.json"):
+            path = Path(api.hf_hub_download(name, file, repo_type="dataset", revision=commit))
+    except RemoteEntryNotFoundError:
+        raise UserError(f"the tag v{show(number)} of {name} was not made by `datagen publish`: no {file}") from None
+    version = open_version(path.parent)
+    if parse(version.version) != number:
+        raise UserError(f"the tag v{show(number)} of {name} stands at version {version.version}")
+    return dataclasses.replace(version, name=name, commit=commit)
+
+
+def versions_of(name: str) -> list[Version]:
+    """All versions of a name on the Hub, oldest first. Raises UserError where there is no such repository."""
+    api = connect(checked(name))
+    return retried(lambda: versions_at(api, name, look(api, name)), name)
+
+
+def resolve(reference: str) -> Version:
+    """The version that ORG/NAME@1.0.0 or ORG/NAME (its newest) means on the Hub now. Raises UserError."""
+    name, _, wanted = reference.partition("@")
+    api = connect(checked(name))
+    tags = retried(lambda: look(api, name), name).tags
+    if not tags:
+        raise UserError(f"{name} on the Hub has no version: no tag of the form v1.0.0")
+    number = parse(wanted) if wanted else max(tags)
+    if number is None or number not in tags:
+        raise UserError(f"{name} has no version {wanted!r} on the Hub; it has: {', '.join(map(show, tags))}")
+    return retried(lambda: version_at(api, name, number, tags[number]), name)
+
+
+def download(version: Version, folder: Path) -> None:
+    """All files of a version on the Hub, from its commit, into a folder. Raises UserError."""
+    api = connect(version.name)
+    files = [*version.lineage["files"], "lineage.json"]
+    for file in files:
+        if PurePosixPath(file).is_absolute() or ".." in PurePosixPath(file).parts:
+            raise UserError(f"{version.name}@{version.version}: lineage.json names a file outside: {file!r}")
+
+    def fetch() -> None:
+        for file in files:
+            api.hf_hub_download(version.name, file, repo_type="dataset", revision=version.commit, local_dir=folder)
+
+    retried(fetch, version.name)
+    shutil.rmtree(folder / ".cache", ignore_errors=True)  # the client's notes

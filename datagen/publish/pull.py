@@ -1,0 +1,57 @@
+"""A version of the Hub on this machine: in the store, or in passing."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from datagen.errors import UserError
+from datagen.publish import hub, local
+from datagen.publish.folder import Version
+
+
+def pull(reference: str, *, store: Path) -> tuple[Version, bool]:
+    """Put a version of the Hub into the store, its hashes checked. Returns it, and whether it was not there before.
+
+    Raises UserError, also where the store has that version with other content.
+    """
+    found = hub.resolve(reference)
+    folder = store / found.name
+    place = folder / found.version
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with local.turn(folder):
+            local.sweep(folder)
+            if place.is_dir():
+                return same(local.open_version(place), found), False
+            partial = folder / f".{found.version}.{os.getpid()}.partial"
+            hub.download(found, partial)
+            local.verify(local.open_version(partial))
+            return local.into_place(partial, place), True
+    except OSError as error:
+        raise UserError(f"cannot write to {folder}: {error.strerror or error}") from None
+
+
+def same(there: Version, found: Version) -> Version:
+    """What the store has, if it is the Hub's. Raises UserError where it is not."""
+    if there.lineage != found.lineage:
+        raise UserError(
+            f"{there.path} is another {found.name} {found.version} than the Hub's: pull into another --store"
+        )
+    return local.complete(there)
+
+
+@contextlib.contextmanager
+def opened(reference: str, *, on_hub: bool, store: Path | None) -> Iterator[Version]:
+    """A version with all its files, from the store or, for as long as it is needed, from the Hub."""
+    if not on_hub:
+        yield local.resolve(reference, store=store)
+        return
+    found = hub.resolve(reference)
+    with tempfile.TemporaryDirectory(prefix="datagen-") as scratch:
+        hub.download(found, Path(scratch))
+        yield dataclasses.replace(local.open_version(Path(scratch)), name=found.name, commit=found.commit)

@@ -1,0 +1,94 @@
+"""Settings of the commands that make versions and work with them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+
+from datagen.publish.folder import SHARD_MB
+
+
+@dataclass(frozen=True)
+class PublishSettings:
+    """Make an immutable, numbered version of a finished run."""
+
+    positional: ClassVar[tuple[str, ...]] = ("run", "name")
+
+    run: Path
+    """The run folder."""
+    name: str
+    """Name of the dataset, such as gsm8k-rationales or ORG/NAME."""
+    hub: bool = False
+    """Publish on the Hub: one commit with a tag. A command that was cut off is finished by giving it again."""
+    private: bool = False
+    """Make the repository a private one, where it does not exist yet on the Hub."""
+    store: Path | None = None
+    """Folder that holds the versions; default $EMERGENT_STORE, else ./datasets."""
+    version: str | None = None
+    """Number to give, such as 2.0.0. By default: major where schema or method changed, minor where rows did, patch
+    where only the card did, and no new version where nothing did."""
+    license: str | None = None
+    """Licence identifier for the card, such as apache-2.0. None is invented."""
+    language: str | None = None
+    """Language code for the card, such as en."""
+    shard_mb: int = SHARD_MB
+    """Cut a config's Parquet file into parts of about this many megabytes."""
+    dry_run: bool = False
+    """Say which version it would be, and write nothing."""
+
+
+@dataclass(frozen=True)
+class VersionsSettings:
+    """List the versions of a dataset."""
+
+    positional: ClassVar[tuple[str, ...]] = ("name",)
+
+    name: str
+    """Name of the dataset."""
+    hub: bool = False
+    """Look on the Hub."""
+    store: Path | None = None
+    """Folder that holds the versions; default $EMERGENT_STORE, else ./datasets."""
+
+
+@dataclass(frozen=True)
+class DiffSettings:
+    """Say what changed between two versions: columns, rows, counts by reason, teacher, sampling."""
+
+    positional: ClassVar[tuple[str, ...]] = ("old", "new")
+
+    old: str
+    """A version, such as ORG/NAME@1.0.0; without a number, the newest."""
+    new: str
+    """The version to compare with it."""
+    hub: bool = False
+    """Look on the Hub."""
+    store: Path | None = None
+    """Folder that holds the versions; default $EMERGENT_STORE, else ./datasets."""
+
+
+@dataclass(frozen=True)
+class PullSettings:
+    """Bring a version of the Hub into the local store, its hashes checked."""
+
+    positional: ClassVar[tuple[str, ...]] = ("reference",)
+
+    reference: str
+    """The version, such as ORG/NAME@1.0.0; without a number, the newest."""
+    store: Path | None = None
+    """Folder that holds the versions; default $EMERGENT_STORE, else ./datasets."""
+
+
+@dataclass(frozen=True)
+class VerifySettings:
+    """Recompute every hash of a version, and say whether it is as published."""
+
+    positional: ClassVar[tuple[str, ...]] = ("reference",)
+
+    reference: str
+    """The version, such as ORG/NAME@1.0.0; without a number, the newest."""
+    hub: bool = False
+    """Look on the Hub."""
+    store: Path | None = None
+    """Folder that holds the versions; default $EMERGENT_STORE, else ./datasets."""
