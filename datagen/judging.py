@@ -3,23 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
-import json
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import partial
-from itertools import islice
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 
-from datagen.errors import UserError
 from datagen.filters.judge import judge, reason
 from datagen.instructions import session
-from datagen.instructions.prompts import Prompt, describe, prompts_of
-from datagen.instructions.tasks import Task, records, task_of
+from datagen.instructions.rows import fields, read_rows, source_of
 from datagen.instructions.templates import Templates
-from datagen.schema import Accepted, Outcome, Rejected, Row, arrow_schema, assistant
+from datagen.schema import Accepted, Outcome, Rejected, Row
 from datagen.teacher import Request, Sampling, Teacher
 
 METHOD = "judge"
@@ -42,7 +37,7 @@ class JudgeSettings:
     """The run folder, by default runs/judge-SOURCE. The same command again resumes it."""
     teacher: str = "micro"
     """Who judges: micro (difficulty only), hf:NAME_OR_PATH, or openai:MODEL."""
-    language: Literal["en", "zh"] | None = None
+    language: str | None = None
     """Language of the rubric; en by default (the micro teacher has its own)."""
     templates: Path | None = None
     """Folder with rubrics of your own, which go before the shipped ones."""
@@ -70,7 +65,7 @@ class JudgeSettings:
 def judge_rows(settings: JudgeSettings) -> None:
     """Run, and print what came of it. Raises UserError."""
     templates, _ = session.words(settings)
-    rows = read_rows(settings.source, templates, limit=settings.limit)
+    rows = read_rows(settings.source, templates, method=METHOD, limit=settings.limit)
     if settings.dry_run:
         asked = [templates.messages(settings.rubric, **fields(row)) for row in rows[:3]]
         session.preview([Request(question) for question in asked], f"{len(rows)} rows to {settings.teacher}")
@@ -95,49 +90,6 @@ async def score(row: Row, teacher: Teacher, *, templates: Templates, settings: J
     why, scored = reason(found, settings.at_least), row | {"score": found}
     detail = f"{settings.rubric} {found}" if found is not None else settings.rubric
     return [Rejected(scored | {"detail": detail}, why) if why else Accepted(scored, "instructions")]
-
-
-def fields(row: Row) -> dict[str, str]:
-    """What a rubric may ask about: the whole prompt, and the response."""
-    turns = {turn["role"]: turn["content"] for turn in row["prompt"] + row["completion"]}
-    return {"instruction": turns.get("user", ""), "response": turns.get("assistant", "")}
-
-
-def read_rows(source: str, templates: Templates, *, limit: int | None) -> list[Row]:
-    """Rows of any known form with the columns of `instructions`. Raises UserError."""
-    rows = [row_of(record, where, templates) for where, record in islice(records(source), limit)]
-    if not rows:
-        raise UserError(f"{source} holds no rows")
-    return rows
-
-
-def row_of(record: dict[str, Any], where: str, templates: Templates) -> Row:
-    """A row of this project as it was, and one from elsewhere in the same form."""
-    task: Task = task_of(record, where)
-    (prompt,) = prompts_of([task], templates)
-    output = task.instances[0].output
-    made: Row = describe(Prompt(task.id, prompt.text, prompt.instruction, prompt.input), METHOD) | {
-        "id": task.id,
-        "parents": [],
-        "completion": assistant(output),
-        "output": output,
-    }
-    if record.get("method") is None:
-        return made
-    return made | {k: record[k] for k in arrow_schema("instructions").names if record.get(k) is not None}
-
-
-def source_of(name: str, rows: list[Row]) -> dict[str, Any]:
-    digest = hashlib.sha256()
-    for row in rows:
-        digest.update(json.dumps([row["id"], fields(row)], sort_keys=True).encode())
-    return {
-        "suite": Path(name).stem if Path(name).exists() else name,
-        "hub": None,
-        "split": None,
-        "questions": len(rows),
-        "sha256": digest.hexdigest(),
-    }
 
 
 def statistics(items: Iterable[list[Row]]) -> dict[str, Any]:

@@ -9,16 +9,14 @@ from functools import partial
 from pathlib import Path
 
 import datagen
-from datagen.errors import UserError
 from datagen.filters.contamination import load_benchmarks
 from datagen.filters.duplicates import Duplicate, embedding_duplicates, exact_duplicates, near_duplicates
 from datagen.filters.responses import Responses
 from datagen.filters.settings import FilterSettings
 from datagen.instructions.language import language
+from datagen.instructions.rows import read_rows, source_of
 from datagen.instructions.session import summary
-from datagen.instructions.tasks import records
 from datagen.instructions.templates import Templates
-from datagen.judging import row_of, source_of
 from datagen.run import Run
 from datagen.schema import Accepted, Outcome, Rejected, Row
 from datagen.teacher import Completion, Messages, Request, TeacherError
@@ -35,7 +33,7 @@ Check = Callable[[Sequence[Row]], dict[int, Verdict]]
 def filter_rows(settings: FilterSettings) -> None:
     """Run, and print what came of it. Raises UserError."""
     templates = Templates(settings.language or "en", settings.templates)
-    rows = read_rows(settings.source, templates)
+    rows = read_rows(settings.source, templates, method=METHOD)
     source = source_of(settings.source, rows)
     out = settings.out or Path("runs") / f"{METHOD}-{source['suite'].replace('/', '-')}"
     chosen = {f.name: getattr(settings, f.name) for f in fields(settings) if f.name not in NOT_IN_CONFIG}
@@ -133,17 +131,6 @@ def duplicates(reason: str, find: Callable[[Sequence[str]], list[Duplicate]]) ->
 def text_of(turns: Sequence[dict[str, str]]) -> str:
     """What was said, without system prompts."""
     return "\n".join(turn["content"] for turn in turns if turn["role"] != "system")
-
-
-def read_rows(source: str, templates: Templates) -> list[Row]:
-    """Rows of any known form with the columns of `instructions`. Raises UserError."""
-    rows = []
-    for where, record in records(source):
-        row = row_of(record, where, templates)
-        rows.append(row if record.get("method") else row | {"method": METHOD})
-    if not rows:
-        raise UserError(f"{source} holds no rows")
-    return rows
 
 
 class Nobody:

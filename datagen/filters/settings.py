@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 from datagen.instructions.session import check
 
@@ -45,7 +45,7 @@ class FilterSettings:
     """Longest response, in words (zh: characters)."""
     repetition: float = 0.5
     """Largest share of a response's 4-word runs that may stand in it before."""
-    language: Literal["en", "zh"] | None = None
+    language: str | None = None
     """Language of the responses: their refusals and their lengths; en by default."""
     templates: Path | None = None
     """Folder with word lists of your own, which go before the shipped ones."""

@@ -6,7 +6,7 @@ import asyncio
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 from datagen.errors import UserError
 from datagen.instructions import session
@@ -30,7 +30,7 @@ class EvolSettings:
     """The run folder, by default runs/evol-instruct-SOURCE. The same command again resumes it."""
     teacher: str = "micro"
     """Who rewrites, answers and judges: micro, hf:NAME_OR_PATH, or openai:MODEL."""
-    language: Literal["en", "zh"] | None = None
+    language: str | None = None
     """Language of templates, word lists and lengths; en by default (the micro teacher has its own)."""
     templates: Path | None = None
     """Folder with templates of your own, which go before the shipped ones. Every file in its `evolve/` is an

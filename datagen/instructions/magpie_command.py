@@ -7,7 +7,7 @@ import hashlib
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from datagen.errors import UserError
 from datagen.filters.responses import Responses
@@ -28,7 +28,7 @@ class MagpieSettings:
     """The run folder, by default runs/magpie-TEACHER. The same command again resumes it."""
     teacher: str = "micro"
     """Who writes and answers: micro or hf:NAME_OR_PATH, a chat model. An openai endpoint hides its template."""
-    language: Literal["en", "zh"] | None = None
+    language: str | None = None
     """Language of the word list of refusals; en by default (the micro teacher has its own)."""
     templates: Path | None = None
     """Folder with word lists of your own, which go before the shipped ones."""

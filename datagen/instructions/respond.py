@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from random import Random
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 
 from datagen.errors import UserError
 from datagen.filters.responses import Responses
@@ -37,7 +37,7 @@ class RespondSettings:
     """The run folder, by default runs/respond-SOURCE. The same command again resumes it."""
     teacher: str = "micro"
     """Who answers: micro, hf:NAME_OR_PATH, or openai:MODEL."""
-    language: Literal["en", "zh"] | None = None
+    language: str | None = None
     """Language of templates and word lists; en by default (the micro teacher has its own)."""
     templates: Path | None = None
     """Folder with templates of your own, which go before the shipped ones."""

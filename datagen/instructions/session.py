@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
-from typing import Any, Literal, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import datagen
 from datagen.errors import UserError
@@ -28,7 +28,7 @@ class Settings(Protocol):
     @property
     def teacher(self) -> str: ...
     @property
-    def language(self) -> Literal["en", "zh"] | None: ...
+    def language(self) -> str | None: ...
     @property
     def templates(self) -> Path | None: ...
     @property

@@ -128,7 +128,7 @@ class VllmTeacher:
 
 
 def generating(request: Request, room: int) -> Any:
-    """vLLM's settings of a request. Sample i of n is drawn with seed + i, so sample `first + i` is the same in any cut."""
+    """vLLM's settings of a request. Sample i of n is drawn with seed + i, so no cut changes `first + i`."""
     from vllm import SamplingParams
     from vllm.sampling_params import RequestOutputKind
 

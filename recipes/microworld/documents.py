@@ -20,13 +20,13 @@ Document = list[tuple[str, float]]
 
 PROMPT_WEIGHT = 0.1
 WRITING = {
-    "tasks": 0.32,
+    "tasks": 0.12,
     "evolve": 0.3,
     "same": 0.12,
     "difficulty": 0.04,
-    "classify": 0.04,
-    "examples": 0.12,
-    "label": 0.06,
+    "classify": 0.08,
+    "examples": 0.26,
+    "label": 0.08,
 }
 TEMPLATES = Path(datagen.__file__).parent / "instructions" / "templates" / "micro"
 RULE_WEIGHTS = {
