@@ -1,5 +1,5 @@
-"""The `train` command. `sft` takes TRL's flags beside its own, so it has TRL's parser; the others are parsed as in
-`datagen`."""
+"""The `train` command. `sft` and `kd` take TRL's flags beside their own, so they have TRL's parser; `evaluate` is
+parsed as in `datagen`."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ USAGE = f"""usage: train COMMAND [--config FILE.yaml] [--FLAG VALUE ...]
 
 commands:
   sft       fine-tune a student on one dataset version, with the loss on the completion
+  kd        distil the teacher's probabilities that a dataset version stores
   evaluate  accuracy of base, students and teacher with intervals, and the gap closed
 
 train COMMAND --help lists its flags."""
@@ -32,6 +33,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         from train import sft
 
         return guard(lambda: sft.main(rest))
+    if command == "kd":
+        from train import kd
+
+        return guard(lambda: kd.main(rest))
     if command == "evaluate":
         from train.evaluate.command import run
         from train.evaluate.settings import EvaluateSettings
@@ -41,7 +46,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if command in ("-h", "--help"):
         print(USAGE)
         return 0
-    print(f"train: no command {command!r}: there are sft and evaluate (train --help)", file=sys.stderr)
+    print(f"train: no command {command!r}: there are sft, kd and evaluate (train --help)", file=sys.stderr)
     return 2
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,6 +17,8 @@ if TYPE_CHECKING:
     from datagen.publish import Version
 
 COLUMNS = ("prompt", "completion")
+SOURCES = {"answer": "`datagen rationales` writes it"}
+"""Of columns that only some versions have: how they come about."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,8 +35,9 @@ class DataArguments:
     """Train on the first rows only, this many."""
 
 
-def load_version(data: DataArguments) -> tuple[Version, Dataset]:
-    """The version that is named, its files checked against their hashes, and the `prompt` and `completion` of its rows.
+def load_version(data: DataArguments, columns: Sequence[str] = ()) -> tuple[Version, Dataset]:
+    """The version that is named, its files checked against their hashes, and its rows: `prompt`, `completion` and what
+    `columns` names.
 
     Raises UserError for an unknown version or config, changed files and missing columns.
     """
@@ -39,22 +45,24 @@ def load_version(data: DataArguments) -> tuple[Version, Dataset]:
 
     version = resolve(data.dataset, store=Path(data.store) if data.store else None)
     verify(version)
-    return version, training_rows(open_config(version.path, data.dataset_config), data)
+    return version, training_rows(open_config(version.path, data.dataset_config), data, columns)
 
 
-def training_rows(dataset: Dataset, data: DataArguments) -> Dataset:
-    """Prompt and completion of the first `limit` rows. Raises UserError for missing columns, and for no rows."""
+def training_rows(dataset: Dataset, data: DataArguments, columns: Sequence[str] = ()) -> Dataset:
+    """Prompt, completion and `columns` of the first `limit` rows. Raises UserError for missing columns, and for no
+    rows."""
     where = f"{data.dataset}, config {data.dataset_config}"
-    missing = [column for column in COLUMNS if column not in dataset.column_names]
+    missing = [column for column in (*COLUMNS, *columns) if column not in dataset.column_names]
     if missing:
-        there = ", ".join(dataset.column_names)
-        raise UserError(f"{where}: no column {' or '.join(missing)}; the columns there are {there}")
+        there, source = ", ".join(dataset.column_names), SOURCES.get(missing[-1])
+        found = f"{where}: no column {' or '.join(missing)}; the columns there are {there}"
+        raise UserError(found + (f" ({source})" if source else ""))
     if data.limit is not None and data.limit < 1:
         raise UserError(f"--limit {data.limit}: at least one row is needed")
     if not len(dataset):
         raise UserError(f"{where}: no rows to train on")
     kept = len(dataset) if data.limit is None else min(data.limit, len(dataset))
-    return dataset.select_columns(list(COLUMNS)).select(range(kept))
+    return dataset.select_columns([*COLUMNS, *columns]).select(range(kept))
 
 
 def open_config(folder: Path, config: str) -> Dataset:
@@ -95,3 +103,10 @@ def token_ids(turns: str | list[dict[str, str]], tokenizer: Any, *, add_generati
         return list(tokenizer(turns).input_ids)
     text = tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=add_generation_prompt)
     return list(tokenizer(text, add_special_tokens=False).input_ids)
+
+
+def tokenizer_fingerprint(tokenizer: Any) -> str:
+    """16 hex digits over the tokens and their ids: equal where an id means the same token, whatever a model pads its
+    vocabulary to."""
+    vocabulary = sorted((number, token) for token, number in tokenizer.get_vocab().items())
+    return hashlib.sha256(json.dumps(vocabulary).encode()).hexdigest()[:16]

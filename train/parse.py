@@ -6,7 +6,7 @@ import argparse
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 import yaml
 
@@ -15,6 +15,8 @@ from train.data import DataArguments
 
 if TYPE_CHECKING:
     from trl import ModelConfig, SFTConfig
+
+Own = TypeVar("Own")
 
 
 def offline_if_local(argv: Sequence[str]) -> None:
@@ -52,37 +54,40 @@ def as_flags(values: dict[str, Any]) -> dict[str, Any]:
     return {name: str(value) if type(value) in (int, float) else value for name, value in flags.items()}
 
 
-def parse_sft(argv: Sequence[str]) -> tuple[DataArguments, SFTConfig, ModelConfig]:
-    """The settings of `train sft`. Raises UserError for unknown flags and values that do not fit."""
+def parse(argv: Sequence[str], command: str, own: type[Own]) -> tuple[DataArguments, SFTConfig, ModelConfig, Own]:
+    """The settings of a command that has the fields of `own` beside those of the data and TRL's.
+
+    Raises UserError for unknown flags and values that do not fit.
+    """
     from trl import ModelConfig, SFTConfig, TrlParser
 
     class Parser(TrlParser):
         def error(self, message: str) -> NoReturn:
-            raise UserError(f"{message} (train sft --help lists the flags)")
+            raise UserError(f"{message} ({command} --help lists the flags)")
 
         def set_defaults_with_config(self, **values: Any) -> list[str]:
             return super().set_defaults_with_config(**as_flags(values))
 
-    parser = Parser((DataArguments, SFTConfig, ModelConfig), prog="train sft")
-    finish(parser)
+    parser = Parser((DataArguments, SFTConfig, ModelConfig, own), prog=command)
+    finish(parser, DataArguments, own)
     arguments = [part for argument in argv for part in config_apart(argument)]
     try:
-        data, training, model = parser.parse_args_and_config(arguments)
+        data, training, model, settings = parser.parse_args_and_config(arguments)
     except (ValueError, TypeError, OSError) as error:
         raise UserError(" ".join(str(error).split())) from None
     if not model.model_name_or_path:
         raise UserError("--model is missing: the base to start from, a folder or a name on the Hub")
-    return data, training, model
+    return data, training, model, settings
 
 
-def finish(parser: argparse.ArgumentParser) -> None:
+def finish(parser: argparse.ArgumentParser, *ours: type[Any]) -> None:
     """Our fields' docstrings as help, `--model` for short, and defaults that fit the device at hand."""
     import torch
     from docstring_parser import parse_from_object
     from transformers.utils import is_torch_bf16_gpu_available
 
     actions = {action.dest: action for action in parser._actions}
-    for parameter in parse_from_object(DataArguments).params:
+    for parameter in [found for kind in ours for found in parse_from_object(kind).params]:
         actions[parameter.arg_name].help = parameter.description
     parser._option_string_actions["--model"] = actions["model_name_or_path"]
     actions["model_name_or_path"].option_strings = ["--model", *actions["model_name_or_path"].option_strings]

@@ -9,14 +9,15 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from datagen.errors import UserError
 from train.cli import guard
 from train.data import DataArguments, cut_rows, load_version, teaches_to_stop
-from train.parse import offline_if_local, parse_sft
+from train.parse import offline_if_local, parse
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -25,40 +26,92 @@ if TYPE_CHECKING:
     from train.student import StudentTrainer
 
 log = logging.getLogger("train.sft")
+Trainer = TypeVar("Trainer", bound="StudentTrainer")
+PLAIN = {"packing": False, "padding_free": False, "loss_type": "nll", "label_smoothing_factor": 0}
+"""Settings under which every row is a row of the batch and the loss a sum over its tokens."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SftArguments:
+    """What counts in the loss."""
+
+    answer_weight: float | None = None
+    """Weight, from 0 to 1, of the tokens of a row's `answer` where the completion last names it, against all its other
+    tokens, each of the two a mean of its own; default: the mean over all tokens alike."""
 
 
 def main(argv: Sequence[str]) -> None:
     """Parse the flags and train. Raises UserError for bad input."""
     offline_if_local(argv)
-    train(*parse_sft(argv))
+    run(build(*parse_sft(argv)))
 
 
-def train(data: DataArguments, training: SFTConfig, model: ModelConfig) -> None:
+def run(trainer: StudentTrainer) -> None:
     """Train, or continue from the last whole checkpoint in `output_dir`; leave model, card and lineage there."""
     from train.student import last_checkpoint
 
-    trainer = build(data, training, model)
-    checkpoint = last_checkpoint(Path(training.output_dir), trainer.lineage)
+    checkpoint = last_checkpoint(Path(trainer.args.output_dir), trainer.lineage)
     trainer.describe()
     trainer.train(resume_from_checkpoint=checkpoint)
     trainer.finish()
 
 
-def build(data: DataArguments, training: SFTConfig, model: ModelConfig) -> StudentTrainer:
+def parse_sft(argv: Sequence[str]) -> tuple[DataArguments, SFTConfig, ModelConfig, SftArguments]:
+    """The settings of `train sft`. Raises UserError for unknown flags and values that do not fit."""
+    return parse(argv, "train sft", SftArguments)
+
+
+def build(data: DataArguments, training: SFTConfig, model: ModelConfig, sft: SftArguments) -> StudentTrainer:
     """The trainer of these settings, its rows tokenised. Raises UserError for bad input; warns of rows that are cut."""
+    from train.spans import SpanTrainer
+    from train.student import StudentTrainer
+
+    weight = sft.answer_weight
+    if weight is None:
+        return assemble(StudentTrainer, data, training, model, method="sft")
+    if not 0 <= weight <= 1:
+        raise UserError(f"--answer_weight {weight}: a number from 0 to 1 is needed")
+    plain(training, "--answer_weight")
+    told = {"answer_weight": weight}
+    return assemble(SpanTrainer, data, training, model, method="sft", columns=("answer",), settings=told, **told)
+
+
+def plain(training: SFTConfig, what: str) -> None:
+    """Raises UserError where TRL would change rows or loss in a way that the weights of tokens do not follow."""
+    for name, value in PLAIN.items():
+        if getattr(training, name) != value:
+            raise UserError(f"--{name} {getattr(training, name)}: it does not go with {what}; {value} does")
+
+
+def assemble(
+    kind: type[Trainer],
+    data: DataArguments,
+    training: SFTConfig,
+    model: ModelConfig,
+    *,
+    method: str,
+    columns: Sequence[str] = (),
+    settings: Mapping[str, Any] | None = None,
+    **own: Any,
+) -> Trainer:
+    """A trainer of this kind: base, rows with their `columns`, and lineage, in which `settings` stand beside TRL's.
+    `own` are the kind's arguments. Raises UserError for bad input."""
     from trl import get_peft_config, get_quantization_config
 
-    from train.student import StudentTrainer, base_of, lineage_of
+    from train.student import base_of, lineage_of
 
     if training.eval_strategy != "no":
         raise UserError("--eval_strategy: a version has no evaluation split; measure the student with `train evaluate`")
     tokenizer = open_tokenizer(training, model)
     with training.main_process_first():
-        version, rows = load_version(data)
+        version, rows = load_version(data, columns)
     training.model_init_kwargs = init_kwargs(training, model)
-    lineage = lineage_of(data, training, model, base=base_of(model), version=version, rows=len(rows))
+    lineage = lineage_of(data, training, model, base=base_of(model), version=version, rows=len(rows)) | {
+        "method": method
+    }
+    lineage["settings"] |= settings or {}
     try:
-        trainer = StudentTrainer(
+        trainer = kind(
             model=model.model_name_or_path,
             args=training,
             train_dataset=rows,
@@ -66,6 +119,7 @@ def build(data: DataArguments, training: SFTConfig, model: ModelConfig) -> Stude
             quantization_config=get_quantization_config(model),
             peft_config=get_peft_config(model),
             lineage=lineage,
+            **own,
         )
     except ValueError as error:  # how TRL and PEFT refuse settings that do not go together
         raise UserError(" ".join(str(error).split())) from error

@@ -28,9 +28,11 @@ NO_TOKEN = "no token for the Hub: log in with `hf auth login`, or set HF_TOKEN"
 def connect(name: str, *, write: bool = False) -> HfApi:
     """A client for the Hub of HF_ENDPOINT. For writing the token is tried. Raises UserError."""
     from huggingface_hub import HfApi
-    from huggingface_hub.utils import logging
+    from huggingface_hub.utils import disable_progress_bars, logging
 
     logging.set_verbosity_error()  # its warnings name signed addresses
+    if not sys.stderr.isatty():
+        disable_progress_bars()
     api = HfApi(endpoint=os.environ.get("HF_ENDPOINT") or None, library_name="emergent-distill")
     if write:
         retried(api.whoami, name)

@@ -63,8 +63,7 @@ def test_the_batch_learns_the_completion_and_its_end_and_nothing_else(
     """Against a tokenisation of our own: the template written out, the library `tokenizers` alone."""
     from tokenizers import Tokenizer
 
-    from train.parse import parse_sft
-    from train.sft import build
+    from train.sft import build, parse_sft
 
     tokenizer = Tokenizer.from_file(str(base / "tokenizer.json"))
     expected = {}
@@ -90,8 +89,7 @@ def test_the_batch_learns_the_completion_and_its_end_and_nothing_else(
 def test_the_loss_is_the_mean_over_completion_tokens(base: Path, store: Path, tmp_path: Path) -> None:
     import torch
 
-    from train.parse import parse_sft
-    from train.sft import build
+    from train.sft import build, parse_sft
 
     trainer = build(*parse_sft(flags(base, store, tmp_path)))
     batch = next(iter(trainer.get_train_dataloader()))

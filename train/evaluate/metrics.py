@@ -6,13 +6,13 @@ log-probability of the gold answer and the edit distance to it do not.
 
 from __future__ import annotations
 
-import asyncio
 import re
 
 from rapidfuzz.distance import Levenshtein
 
 from datagen.answers.extract import TRIGGER
 from datagen.teacher import Messages, Teacher
+from datagen.teacher.scoring import score_many
 
 OPENING = re.compile(r"[ \t:]{0,4}([(\[$\"'*]{0,3})")
 LEAD = "The answer is"
@@ -51,6 +51,6 @@ async def gold_logprob(teacher: Teacher, prompt: str | Messages, *, text: str, g
     """
     before = before_answer(text, mode)
     gap = "" if not before or before.endswith(("{", "(", "[", "$", '"', "'", "*")) else " "
-    whole, start = await asyncio.gather(teacher.score(prompt, before + gap + gold), teacher.score(prompt, before))
+    whole, start = await score_many(teacher, [(prompt, before + gap + gold), (prompt, before)])
     tail = whole[len(start) :]
     return sum(tail) / len(tail) if tail else None
