@@ -37,6 +37,8 @@ FAILED = "failed"
 """Reason of an item whose request failed for good. The next run of the same command asks for it again."""
 HOPELESS = 20
 """A run stops when this many items failed before any succeeded: the endpoint is at fault, not the items."""
+GATHER_S = 0.1
+"""Rows that come within this time share a transaction."""
 BATCH = 4096
 """Rows a Parquet row group holds, and the memory that writing it takes."""
 
@@ -69,11 +71,13 @@ class Run:
         query = "DELETE FROM rows WHERE position IN (SELECT position FROM rows WHERE reason = ?)"
         self._failed_before = self._database.execute(query, (FAILED,)).rowcount > 0
         self._counts = self._count()
+        self._begun = 0.0
 
     def __enter__(self) -> Run:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self._commit()
         self._database.close()
         self._lock.close()
 
@@ -166,16 +170,26 @@ class Run:
         return {position for (position,) in self._database.execute("SELECT DISTINCT position FROM rows")}
 
     def _write(self, position: int, outcomes: list[Outcome]) -> None:
-        """All rows of an item in one transaction: after a kill it has all of them or none."""
+        """All rows of an item in one transaction: after a kill it has all of them or none.
+
+        Items of a moment share it. What a kill loses of them is made again from the journal, which holds the answers.
+        """
         assert outcomes, "an item ends accepted or rejected, never without a trace"
         rows = []
         for part, outcome in enumerate(outcomes):
             config, reason = (outcome.config, None) if isinstance(outcome, Accepted) else ("rejected", outcome.reason)
             rows.append((position, part, config, reason, json.dumps(outcome.row, ensure_ascii=False)))
             self._counts[config, reason] += 1
-        self._database.execute("BEGIN")
+        if not self._database.in_transaction:
+            self._database.execute("BEGIN")
+            self._begun = time.monotonic()
         self._database.executemany("INSERT INTO rows VALUES (?, ?, ?, ?, ?)", rows)
-        self._database.execute("COMMIT")
+        if time.monotonic() - self._begun > GATHER_S:
+            self._commit()
+
+    def _commit(self) -> None:
+        if self._database.in_transaction:
+            self._database.execute("COMMIT")
 
     def _count(self) -> Counter[tuple[str, str | None]]:
         query = "SELECT config, reason, count(*) FROM rows GROUP BY config, reason"
@@ -199,6 +213,7 @@ class Run:
             )
 
     def _finish(self, journal: JournaledTeacher, items: int, seconds: float, statistics: Statistics) -> dict[str, Any]:
+        self._commit()
         accepted = {config: n for (config, reason), n in sorted(self._counts.items(), key=str) if config != "rejected"}
         rejected = {reason: n for (config, reason), n in sorted(self._counts.items(), key=str) if reason}
         if not accepted:

@@ -60,11 +60,14 @@ def retried(action: Callable[[], T], name: str) -> T:
 
 def passing(error: Exception) -> bool:
     """Whether the same may succeed later."""
+    from huggingface_hub.errors import LocalEntryNotFoundError
     from huggingface_hub.utils import httpx
 
     code = status(error)
     if code is not None:
         return code in PASSING or code >= 500
+    if isinstance(error, LocalEntryNotFoundError):  # a file that the Hub did not give, for a reason that it lost
+        return True
     return any(isinstance(cause, httpx.TransportError) for cause in causes(error)) or type(error) is RuntimeError
 
 
@@ -75,7 +78,7 @@ def causes(error: BaseException) -> list[BaseException]:
     step: BaseException | None = error
     while step is not None and step not in found:
         found.append(step)
-        step = step.__cause__ or step.__context__
+        step = step.__cause__
     return found
 
 
@@ -87,7 +90,7 @@ def status(error: BaseException) -> int | None:
 
 def meaning(error: Exception, name: str) -> str:
     """A failure in one line."""
-    from huggingface_hub.errors import LocalTokenNotFoundError, RepositoryNotFoundError
+    from huggingface_hub.errors import LocalEntryNotFoundError, LocalTokenNotFoundError, RepositoryNotFoundError
     from huggingface_hub.utils import httpx
 
     code = status(error)
@@ -104,6 +107,8 @@ def meaning(error: Exception, name: str) -> str:
         return f"the Hub answered {code} for {name}{': ' + said if said else ''}"
     if any(isinstance(cause, httpx.TransportError) for cause in causes(error)):
         return f"the Hub could not be reached for {name} ({type(error).__name__})"
+    if isinstance(error, LocalEntryNotFoundError):
+        return f"the Hub did not give a file of {name}"
     if isinstance(error, OSError) and error.strerror:
         return f"{name}: {error.strerror}"
     return f"the Hub's client failed for {name} ({type(error).__name__})"

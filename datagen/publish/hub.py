@@ -114,13 +114,9 @@ def number_of(tag_name: str) -> Number | None:
 
 def look_or_create(api: HfApi, name: str, *, private: bool) -> State:
     """The repository, made where there is none. Raises UserError where it is public and should be private."""
-    from huggingface_hub.errors import RepositoryNotFoundError
-
-    try:
-        state = look(api, name)
-    except RepositoryNotFoundError:
+    if not api.repo_exists(name, repo_type="dataset"):
         api.create_repo(name, repo_type="dataset", private=private, exist_ok=True)
-        state = look(api, name)
+    state = look(api, name)
     if private and not api.repo_info(name, repo_type="dataset").private:
         raise UserError(f"{name} on the Hub is public: make it private on its page, or leave out --private")
     return state
@@ -241,9 +237,10 @@ def download(version: Version, folder: Path) -> None:
         if PurePosixPath(file).is_absolute() or ".." in PurePosixPath(file).parts:
             raise UserError(f"{version.name}@{version.version}: lineage.json names a file outside: {file!r}")
 
-    def fetch() -> None:
-        for file in files:
-            api.hf_hub_download(version.name, file, repo_type="dataset", revision=version.commit, local_dir=folder)
-
-    retried(fetch, version.name)
+    for file in files:
+        retried(lambda file=file: fetch(api, version, file, folder), version.name)  # type: ignore[misc]
     shutil.rmtree(folder / ".cache", ignore_errors=True)  # the client's notes
+
+
+def fetch(api: HfApi, version: Version, file: str, folder: Path) -> None:
+    api.hf_hub_download(version.name, file, repo_type="dataset", revision=version.commit, local_dir=folder)

@@ -12,13 +12,15 @@ import hashlib
 import json
 import sqlite3
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from datagen.teacher.base import Completion, Messages, Request, Teacher
 from datagen.teacher.scoring import Pair, score_many
 
+GATHER_S = 0.004
+"""Answers that arrive within this time share a commit."""
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS answers (
     request BLOB NOT NULL,
@@ -62,6 +64,7 @@ class JournaledTeacher:
         self.usage = self._usage()
         self._under_way: dict[tuple[bytes, int, int], asyncio.Future[list[Completion]]] = {}
         self._scoring: dict[bytes, asyncio.Future[list[list[float]]]] = {}
+        self._saving: asyncio.Task[None] | None = None
 
     async def check(self) -> None:
         await self.teacher.check()
@@ -70,10 +73,11 @@ class JournaledTeacher:
         key = self._key(request)
         found = self._find(key, request)
         if len(found) == request.n:
+            await self._saved()
             return found
         work = (key, request.first, request.n)
         if work not in self._under_way:
-            self._under_way[work] = asyncio.ensure_future(self._ask(key, request))
+            self._under_way[work] = asyncio.ensure_future(self._ask(key, request, known=len(found)))
             self._under_way[work].add_done_callback(lambda _: self._under_way.pop(work))
         return await asyncio.shield(self._under_way[work])
 
@@ -94,32 +98,54 @@ class JournaledTeacher:
 
     async def close(self) -> None:
         await self.teacher.close()
+        await self._saved()
         self._database.close()
 
     def _usage(self) -> Usage:
         query = "SELECT count(*), coalesce(sum(tokens), 0), coalesce(sum(prompt_tokens), 0) FROM answers"
         return Usage(*self._database.execute(query).fetchone())
 
-    async def _ask(self, key: bytes, request: Request) -> list[Completion]:
+    async def _ask(self, key: bytes, request: Request, *, known: int) -> list[Completion]:
+        """Ask, and keep the answers. Of `known` samples the old ones stay."""
         answers = await self.teacher.complete(request)
         rows = [
-            (key, request.first + i, json.dumps(asdict(a), ensure_ascii=False), a.tokens, a.prompt_tokens)
+            (key, request.first + i, json.dumps(vars(a), ensure_ascii=False), a.tokens, a.prompt_tokens)
             for i, a in enumerate(answers)
         ]
-        self._database.execute("BEGIN")
-        self._database.executemany("INSERT OR IGNORE INTO answers VALUES (?, ?, ?, ?, ?)", rows)
-        self._database.execute("COMMIT")
+        self._insert("answers", rows)
+        await self._saved()
         self.usage = Usage(
             self.usage.answers + len(answers),
             self.usage.completion_tokens + sum(a.tokens for a in answers),
             self.usage.prompt_tokens + sum(a.prompt_tokens for a in answers),
         )
-        return self._find(key, request)
+        return answers if not known else self._find(key, request)
 
     async def _ask_scores(self, key: bytes, pairs: Sequence[Pair]) -> list[list[float]]:
         scores = await score_many(self.teacher, pairs)
-        self._database.execute("INSERT OR IGNORE INTO scores VALUES (?, ?)", (key, json.dumps(scores)))
+        self._insert("scores", [(key, json.dumps(scores))])
+        await self._saved()
         return scores
+
+    def _insert(self, table: str, rows: list[tuple[Any, ...]]) -> None:
+        """Into the open transaction, or a new one. What arrives within moments is committed at once."""
+        if self._saving is None:
+            self._database.execute("BEGIN")
+            self._saving = asyncio.create_task(self._save())
+        places = ", ".join("?" * len(rows[0]))
+        self._database.executemany(f"INSERT OR IGNORE INTO {table} VALUES ({places})", rows)
+
+    async def _save(self) -> None:
+        try:
+            await asyncio.sleep(GATHER_S)
+        finally:
+            self._database.execute("COMMIT")
+            self._saving = None
+
+    async def _saved(self) -> None:
+        """Until all that was inserted is on disk."""
+        if self._saving is not None:
+            await asyncio.shield(self._saving)
 
     def _find(self, key: bytes, request: Request) -> list[Completion]:
         rows = self._database.execute(
@@ -129,7 +155,7 @@ class JournaledTeacher:
         return [Completion(**json.loads(answer)) for (answer,) in rows]
 
     def _key(self, request: Request) -> bytes:
-        return digest([self.identity, request.prompt, asdict(request.sampling)])
+        return digest([self.identity, request.prompt, vars(request.sampling)])
 
 
 def digest(parts: list[Any]) -> bytes:
