@@ -59,7 +59,7 @@ def evaluate(
             for t in settings.temperatures
             if settings.samples
         },
-        "instructions": {str(count): _instructions(model, tokenizer, count, settings.items) for count in (1, 2, 3)},
+        "instructions": {str(count): _instructions(model, tokenizer, count, settings.items) for count in (1, 2, 3, 4)},
         "rules": {
             family: {str(k): _rule(model, tokenizer, family, k, settings.items) for k in SHOTS}
             for family in rules.FAMILIES

@@ -92,7 +92,8 @@ def card(name: str, run: Path, report: dict[str, Any] | None) -> str:
 ASKED = """
 It is a chat model. A word problem ends in one of the suffixes of `datagen.microworld.prompts`: with "Let's think step
 by step." it answers with a rationale, with "Give only the answer." with the answer alone. Instructions and lines of
-`x -> y` are asked as they are.
+`x -> y` are asked as they are. Tasks are written, rewritten, compared and rated in the words of
+`datagen/instructions/templates/micro`.
 """
 
 
