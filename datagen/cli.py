@@ -22,7 +22,7 @@ def commands() -> dict[str, Command]:
     from datagen.instructions.respond import RespondSettings, respond
     from datagen.instructions.settings import SelfInstructSettings
     from datagen.judging import JudgeSettings, judge_rows
-    from datagen.publish.command import PublishSettings, VersionsSettings, publish, versions
+    from datagen.publish.command import COMMANDS
     from datagen.rationales.command import rationales
     from datagen.rationales.settings import RationaleSettings
 
@@ -36,8 +36,7 @@ def commands() -> dict[str, Command]:
         "filter": (FilterSettings, filter_rows),
         "judge": (JudgeSettings, judge_rows),
         "inspect": (InspectSettings, inspect),
-        "publish": (PublishSettings, publish),
-        "versions": (VersionsSettings, versions),
+        **COMMANDS,
     }
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from typing import Any
 
+from cards.render import visible
 from datagen.commands import Command
 from datagen.errors import UserError
 from datagen.publish import hub, local
@@ -81,6 +82,7 @@ def versions(settings: VersionsSettings) -> None:
     name, at, _ = settings.name.partition("@")
     if at:
         raise UserError(f"give a name without a version: datagen versions {name}")
+    local.check_name(name)
     found = hub.versions_of(name) if settings.hub else local.versions_of(name, store=settings.store)
     if not found:  # say which names there are
         found = [hub.resolve(name) if settings.hub else local.resolve(name, store=settings.store)]
@@ -88,7 +90,7 @@ def versions(settings: VersionsSettings) -> None:
         lineage = version.lineage
         mark = "(newest)" if version is found[-1] else ""
         about = [lineage["created"], version.content_sha256[:12], lineage["teacher"]["name"], counts(version), mark]
-        print("  ".join([version.version, *about]).rstrip())
+        print(visible("  ".join([version.version, *about]).rstrip()))
 
 
 def diff(settings: DiffSettings) -> None:
@@ -98,7 +100,7 @@ def diff(settings: DiffSettings) -> None:
         pulling.opened(settings.new, on_hub=settings.hub, store=settings.store) as new,
     ):
         print(f"{old.name} {old.version} -> {new.name} {new.version}")
-        print("\n".join(differences(old, new)) or "the same rows, teacher and settings")
+        print("\n".join(map(visible, differences(old, new))) or "the same rows, teacher and settings")
 
 
 def pull(settings: PullSettings) -> None:

@@ -111,4 +111,5 @@ def meaning(error: Exception, name: str) -> str:
         return f"the Hub did not give a file of {name}"
     if isinstance(error, OSError) and error.strerror:
         return f"{name}: {error.strerror}"
-    return f"the Hub's client failed for {name} ({type(error).__name__})"
+    said = ": " + " ".join(str(error).split())[:200] if isinstance(error, ValueError) else ""
+    return f"the Hub's client failed for {name} ({type(error).__name__}){said}"

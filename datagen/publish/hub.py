@@ -115,11 +115,22 @@ def number_of(tag_name: str) -> Number | None:
 def look_or_create(api: HfApi, name: str, *, private: bool) -> State:
     """The repository, made where there is none. Raises UserError where it is public and should be private."""
     if not api.repo_exists(name, repo_type="dataset"):
-        api.create_repo(name, repo_type="dataset", private=private, exist_ok=True)
+        create(api, name, private=private)
     state = look(api, name)
     if private and not api.repo_info(name, repo_type="dataset").private:
         raise UserError(f"{name} on the Hub is public: make it private on its page, or leave out --private")
     return state
+
+
+def create(api: HfApi, name: str, *, private: bool) -> None:
+    """Make a repository, where nobody did meanwhile. (`exist_ok` needs the Hub's answer to a conflict in one form.)"""
+    from huggingface_hub.errors import HfHubHTTPError
+
+    try:
+        api.create_repo(name, repo_type="dataset", private=private)
+    except HfHubHTTPError as error:
+        if error.response.status_code != 409:
+            raise
 
 
 def finish(api: HfApi, name: str, state: State) -> State:
@@ -205,9 +216,23 @@ def version_at(api: HfApi, name: str, number: Number, commit: str) -> Version:
     except RemoteEntryNotFoundError:
         raise UserError(f"the tag v{show(number)} of {name} was not made by `datagen publish`: no {file}") from None
     version = open_version(path.parent)
+    if not sound(version.lineage):
+        raise UserError(f"the tag v{show(number)} of {name} has a lineage.json that `datagen publish` did not write")
     if parse(version.version) != number:
         raise UserError(f"the tag v{show(number)} of {name} stands at version {version.version}")
     return dataclasses.replace(version, name=name, commit=commit)
+
+
+def sound(lineage: dict[str, Any]) -> bool:
+    """Whether what is read of a lineage has its form: it may be anybody's."""
+    try:
+        return (
+            isinstance(lineage["teacher"]["name"], str)
+            and all(isinstance(file["sha256"], str) and file["bytes"] >= 0 for file in lineage["files"].values())
+            and all(config["columns"].keys() and config["rows"] >= 0 for config in lineage["configs"].values())
+        )
+    except (AttributeError, KeyError, TypeError):
+        return False
 
 
 def versions_of(name: str) -> list[Version]:

@@ -1,0 +1,62 @@
+"""Publishers that are processes of their own: killed at random moments, and two at once."""
+
+import os
+import random
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from tests.datagen.publish.conftest import make_run
+from tests.hub.conftest import datagen, published
+from tests.hub.server import TOKEN
+
+pytestmark = pytest.mark.slow
+REQUESTS = 25
+"""About as many as a publisher makes."""
+
+
+def start(hub, tmp_path, run, name):
+    names = {"HF_HOME": str(tmp_path / "hf"), "HF_ENDPOINT": hub.url, "HF_TOKEN": TOKEN, "HF_HUB_DISABLE_XET": "1"}
+    words = [sys.executable, "-m", "datagen.cli", "publish", str(run), name, "--hub"]
+    return subprocess.Popen(words, env=os.environ | names, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def test_killed_at_twenty_random_moments_and_given_again_it_is_one_version(hub, run, tmp_path):
+    moments = random.Random("killed").sample([(at, how) for at in range(1, REQUESTS) for how in ("cut", "lost")], 20)
+    killed = 0
+    for place, (at, how) in enumerate(moments):
+        name, first = f"org/sums-{place}", len(hub.routes)
+        for file in hub.folder.iterdir():
+            file.unlink()
+        publisher = start(hub, tmp_path, run, name)
+
+        def kill(number, route, at=first + at, how=how, publisher=publisher):
+            if number < at:
+                return None
+            publisher.send_signal(signal.SIGKILL)
+            return how if number == at else "cut"
+
+        hub.fault = kill
+        publisher.communicate()
+        killed += publisher.returncode == -signal.SIGKILL
+        hub.fault = lambda number, route: None
+        assert datagen("publish", run, name, "--hub") == 0
+        assert published(hub, name) == [("v1.0.0", "Publish 1.0.0")]
+        assert datagen("verify", name, "--hub") == 0
+    print(f"{killed} of {len(moments)} were killed before they ended")
+    assert killed >= 15
+
+
+def test_two_publishers_at_once_ten_times_make_two_versions_each_time(hub, tmp_path):
+    runs = [make_run(tmp_path / "one", rows=5), make_run(tmp_path / "two", rows=6)]
+    for attempt in range(10):
+        name = f"org/sums-{attempt}"
+        racers = [start(hub, tmp_path, run, name) for run in runs]
+        said, complaints = zip(*(racer.communicate() for racer in racers), strict=True)
+        assert [racer.returncode for racer in racers] == [0, 0], complaints
+        assert published(hub, name) == [("v1.0.0", "Publish 1.0.0"), ("v1.1.0", "Publish 1.1.0")]
+        assert sorted(text.split(":")[0] for text in said) == [f"published {name} 1.0.0", f"published {name} 1.1.0"]
+        for version in ("1.0.0", "1.1.0"):
+            assert datagen("verify", f"{name}@{version}", "--hub") == 0
