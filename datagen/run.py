@@ -65,7 +65,11 @@ class Run:
         self.path, self.config, self.family = path, {"format": FORMAT, **config}, family
         path.mkdir(parents=True, exist_ok=True)
         self._lock = lock(path)
-        keep_config(path, self.config)
+        try:
+            keep_config(path, self.config)
+        except UserError:
+            self._lock.close()
+            raise
         self._database = connect_database(path / "rows.sqlite")
         self._database.execute(SCHEMA)
         query = "DELETE FROM rows WHERE position IN (SELECT position FROM rows WHERE reason = ?)"
