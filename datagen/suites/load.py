@@ -99,15 +99,20 @@ def microworld(suite: Suite, split: str, *, n: int, seed: int) -> list[Question]
     kind, _, number = suite.name.removeprefix("microworld").strip("/").rpartition("-")
     if kind == "instructions":
         tasks = instructions.instructions(split, n, operations=int(number), seed=seed)
-        return [make(suite.name, task.instruction, task.answer, answer_type="text") for task in tasks]
+        return [bare(suite, task.instruction, task.answer) for task in tasks]
     if kind == "in-context":
         families = list(rules.FAMILIES)
         each = {
             f: iter(rules.episodes(split, -(-n // len(families)), family=f, k=int(number), seed=seed)) for f in families
         }
         drawn = [next(each[families[i % len(families)]]) for i in range(n)]
-        return distinct(make(suite.name, e.prompt(), e.pairs[-1][1], answer_type="text") for e in drawn)
+        return distinct(bare(suite, e.prompt(), e.pairs[-1][1]) for e in drawn)
     return [
         make(suite.name, problem.question, problem.answer, answer_type="number", rationale=problem.rationale)
         for problem in problems.problems(split, n, seed=seed)
     ]
+
+
+def bare(suite: Suite, prompt: str, answer: str) -> Question:
+    """A question that is a prompt as it stands; the answer's own words are kept beside its canonical form."""
+    return make(suite.name, prompt, answer, answer_type="text", rationale=answer)

@@ -90,8 +90,8 @@ async def ask_one(
         error = str(failure)
     logprob, unscored = None, error
     if not error:
-        ends = "bare" if suite.bare else mode
-        logprob, unscored = await try_score(teacher, prompt, text=text, gold=question.gold or "", mode=ends)
+        gold, ends = (question.gold_rationale, "bare") if suite.bare else (question.gold, mode)
+        logprob, unscored = await try_score(teacher, prompt, text=text, gold=gold or "", mode=ends)
     return judge(question, suite, text=text, texts=texts, error=error, logprob=logprob, unscored=unscored)
 
 

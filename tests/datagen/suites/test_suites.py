@@ -230,6 +230,7 @@ def test_suites_of_the_microworld_are_its_tasks_and_episodes_asked_bare() -> Non
     made = pytest.importorskip("datagen.microworld.instructions")
     tasks = made.instructions("test", 5, operations=2, seed=1)
     questions = load("microworld/instructions-2", "test", limit=5, seed=1)
+    assert [q.gold_rationale for q in questions] == [t.answer for t in tasks]
     assert [(q.question, q.gold) for q in questions] == [(t.instruction, t.answer.replace(",", "")) for t in tasks]
     suite = SUITES["microworld/in-context-4"]
     asked = load(suite.name, "test", limit=18)
