@@ -2,6 +2,7 @@ PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
+SHELL  := bash
 
 .PHONY: help quickstart test test-slow test-gpu test-vllm lint clean
 
@@ -36,5 +37,5 @@ lint: $(READY)  ## ruff and mypy
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-clean:  ## remove what the quickstart made (never your own runs elsewhere)
-	rm -rf runs/quickstart datasets/quickstart students/quickstart reports/quickstart
+clean:  ## remove what the recipes made (never your own runs elsewhere)
+	rm -rf {runs,datasets,students,reports}/{quickstart,instructions}
