@@ -132,10 +132,14 @@ class Novelty:
         self._ids += ids
         self._texts += texts
 
+    def pool(self) -> list[tuple[str, str]]:
+        """(id, text) of all that was added, in order."""
+        return list(zip(self._ids, self._texts, strict=True))
+
     def save(self, path: Path) -> None:
         """Write the pool as JSON lines (id, text), after one with the settings."""
         settings = {"threshold": str(self.threshold), "alphabet": self.alphabet, "neighbours": self.neighbours}
-        rows = [{"id": id, "text": text} for id, text in zip(self._ids, self._texts, strict=True)]
+        rows = [{"id": id, "text": text} for id, text in self.pool()]
         lines = (json.dumps(record, ensure_ascii=False) + "\n" for record in (settings, *rows))
         partial = path.with_name(path.name + ".partial")
         with partial.open("w", encoding="utf-8", errors="surrogatepass") as file:

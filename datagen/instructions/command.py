@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 CONFIGURED = ("target", "mode", "instances", "instance_tokens", "paraphrases", "similarity", "lag", "patience", "seed")
 """Settings that the configuration records as they are; the others change no row or are recorded as what they mean."""
 NEIGHBOURS = 10
+POOL = "novelty.jsonl"
+"""The pool that a finished run leaves in its folder."""
 
 
 def self_instruct_command(settings: SelfInstructSettings) -> None:
@@ -62,10 +64,13 @@ async def generate(
     tally, novelty = Tally(settings), compared_with(seeds, settings)
     produce = partial(self_instruct, seeds=seeds, mode=chosen, rules=asked, novelty=novelty, tally=tally)
     config = configuration(seeds, asking, settings, teacher.name, teacher.identity)
+
+    def close(items: object) -> dict[str, Any]:
+        novelty.save(out / POOL)
+        return tally.report()
+
     with Run(out, config, family="instructions") as run:
-        return await run.stream(
-            produce, teacher=teacher, total=settings.target, statistics=lambda items: tally.report()
-        )
+        return await run.stream(produce, teacher=teacher, total=settings.target, statistics=close)
 
 
 def read_seeds(settings: SelfInstructSettings) -> list[Task]:
@@ -84,13 +89,15 @@ def instruction_rules(spoken: Language, templates: Templates, settings: SelfInst
 
 
 def compared_with(seeds: Sequence[Task], settings: SelfInstructSettings) -> Novelty:
-    """What new instructions are compared with: every seed, however alike they are."""
+    """What new instructions are compared with: every seed, however alike they are, and the pool of an earlier run."""
     from datagen.filters.novelty import Novelty
 
     alphabet = "unicode" if language(settings.spoken).by_characters else "ascii"
     novelty = Novelty(settings.similarity, alphabet=alphabet, neighbours=NEIGHBOURS)
     for task in seeds:
         novelty.add(task.instruction, task.id)
+    for name, text in Novelty.load(settings.pool / POOL).pool() if settings.pool else ():
+        novelty.add(text, name)
     return novelty
 
 
@@ -113,8 +120,17 @@ def configuration(
         },
         "settings": {name: getattr(settings, name) for name in CONFIGURED}
         | asdict(recipe)
-        | {"language": settings.spoken, "style": asking.style, "templates": asking.templates.fingerprint()},
+        | {
+            "pool": pool_sha256(settings.pool),
+            "language": settings.spoken,
+            "style": asking.style,
+            "templates": asking.templates.fingerprint(),
+        },
     }
+
+
+def pool_sha256(run: Path | None) -> str | None:
+    return hashlib.sha256((run / POOL).read_bytes()).hexdigest() if run else None
 
 
 def preview(seeds: list[Task], chosen: Mode, settings: SelfInstructSettings) -> None:

@@ -14,8 +14,9 @@ from datagen.filters.responses import Responses
 from datagen.instructions import session
 from datagen.instructions.magpie import METHOD, Magpie, synthesise, user_turn
 from datagen.run import Run
-from datagen.teacher import Request, Sampling, connect
+from datagen.teacher import Request, Sampling, Teacher, connect
 from datagen.teacher.hf import HfTeacher
+from datagen.teacher.vllm import VllmTeacher
 
 
 @dataclass(frozen=True)
@@ -64,9 +65,10 @@ class MagpieSettings:
 def magpie(settings: MagpieSettings) -> None:
     """Run, and print what came of it. Raises UserError, also where patience ended before the target."""
     teacher = connect(settings.teacher, concurrency=settings.concurrency)
-    if not isinstance(teacher, HfTeacher):
+    if not isinstance(teacher, HfTeacher | VllmTeacher):
         raise UserError(
-            f"magpie needs the model's own chat template, which {settings.teacher} hides: use micro or hf:NAME_OR_PATH"
+            f"magpie needs the model's own chat template, which {settings.teacher} hides: "
+            "use micro, hf:NAME_OR_PATH or vllm:NAME_OR_PATH"
         )
     before, behind = user_turn(teacher.tokenizer)
     if settings.dry_run:
@@ -82,7 +84,7 @@ def magpie(settings: MagpieSettings) -> None:
         )
 
 
-async def generate(settings: MagpieSettings, teacher: HfTeacher, before: str, behind: str, out: Path) -> dict[str, Any]:
+async def generate(settings: MagpieSettings, teacher: Teacher, before: str, behind: str, out: Path) -> dict[str, Any]:
     templates, language = session.words(settings)
     how = Magpie(
         before=before,

@@ -78,6 +78,8 @@ class SelfInstructSettings:
     """Other wordings of each instruction in unnatural mode."""
     similarity: float = 0.7
     """An instruction more similar than this to a seed or to one before it is dropped (ROUGE-L F1)."""
+    pool: Path | None = None
+    """Folder of an earlier run: its instructions and those it was compared with count as there already."""
     lag: int = 64
     """A call draws its demonstrations from the pool as it stood this many calls before, so that as many can be under
     way and the result does not depend on how many are. 1 is the paper's loop, one call after another."""

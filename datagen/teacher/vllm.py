@@ -64,7 +64,15 @@ class VllmTeacher:
         except (TypeError, ValueError, OSError, RuntimeError) as error:
             reason = (str(error).strip() or type(error).__name__).splitlines()[0][:300]
             raise UserError(f"vLLM cannot open {self.path}: {reason}") from None
-        self._tokenizer = self._engine.get_tokenizer()
+
+    @property
+    def tokenizer(self) -> Any:
+        """The model's own tokenizer, with its chat template; the engine need not run for it."""
+        if self._tokenizer is None:
+            from transformers import AutoTokenizer
+
+            self._tokenizer = AutoTokenizer.from_pretrained(self.path)
+        return self._tokenizer
 
     async def complete(self, request: Request) -> list[Completion]:
         ids = await self._encode(request.prompt)
@@ -80,7 +88,7 @@ class VllmTeacher:
         from vllm import SamplingParams
 
         ids = await self._encode(prompt)
-        answer = list(self._tokenizer(continuation, add_special_tokens=False).input_ids)
+        answer = list(self.tokenizer(continuation, add_special_tokens=False).input_ids)
         if len(ids) + len(answer) >= self.context:
             raise TeacherError(
                 f"prompt and continuation have {len(ids) + len(answer)} tokens, the context is {self.context}"
@@ -110,12 +118,12 @@ class VllmTeacher:
     async def _encode(self, prompt: str | Messages) -> list[int]:
         await self.check()
         if isinstance(prompt, str):
-            return list(self._tokenizer(prompt).input_ids)
-        if not self._tokenizer.chat_template:
+            return list(self.tokenizer(prompt).input_ids)
+        if not self.tokenizer.chat_template:
             raise UserError(f"{self.name} has no chat template: ask it with --prompt_style plain")
         messages = [{"role": role, "content": content} for role, content in prompt]
-        text = self._tokenizer.apply_chat_template(messages, add_generation_prompt=True, tokenize=False)
-        return list(self._tokenizer(text, add_special_tokens=False).input_ids)
+        text = self.tokenizer.apply_chat_template(messages, add_generation_prompt=True, tokenize=False)
+        return list(self.tokenizer(text, add_special_tokens=False).input_ids)
 
     @property
     def context(self) -> int:

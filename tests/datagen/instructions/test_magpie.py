@@ -144,7 +144,7 @@ def test_the_text_encodes_to_the_tokens_of_the_chat(model):
 
 
 def test_who_has_no_template_is_told(model, tmp_path):
-    with pytest.raises(UserError, match=r"which openai:gpt hides: use micro or hf:"):
+    with pytest.raises(UserError, match=r"which openai:gpt hides: use micro, hf:NAME"):
         magpie(MagpieSettings(target=1, teacher="openai:gpt"))
     for template in (None, "", "{{ messages[0].content }}"):
         with pytest.raises(UserError, match=r"chat template"):

@@ -85,6 +85,20 @@ def test_concurrency_and_delays_change_no_byte(seeds, served, tmp_path, style):
     assert len({row["instruction"] for row in rows(tmp_path / "one", "instructions")}) > 15
 
 
+def test_a_pool_is_left_behind_and_an_earlier_one_counts(seeds, served, tmp_path):
+    served(Writer())
+    self_instruct_command(settings(seeds, tmp_path / "first"))
+    accepted = [row["instruction"] for row in rows(tmp_path / "first", "instructions")]
+    _, *pool = [json.loads(line) for line in (tmp_path / "first" / "novelty.jsonl").read_text().splitlines()]
+    assert [entry["text"] for entry in pool[: len(SEEDS)]] == SEEDS
+    assert set(accepted) <= {entry["text"] for entry in pool[len(SEEDS) :]}
+    assert len(pool) == len(SEEDS) + 40
+    self_instruct_command(settings(seeds, tmp_path / "second", pool=tmp_path / "first"))
+    assert not set(accepted) & {row["instruction"] for row in rows(tmp_path / "second", "instructions")}
+    with pytest.raises(UserError, match=r"novelty.jsonl is no saved novelty pool"):
+        self_instruct_command(settings(seeds, tmp_path / "third", pool=tmp_path / "nowhere"))
+
+
 def test_another_seed_gives_other_instructions(seeds, served, tmp_path):
     served(Writer())
     for seed in (0, 1):
