@@ -70,23 +70,43 @@ def arrow_schema(config: str, *, family: str = "rationales") -> pa.Schema:
 
 
 def _columns(config: str) -> list[Any]:
+    columns = {
+        "answers": _answer,
+        "rationales": lambda: _answer() + _rationale(),
+        "instructions": _instruction,
+        "demonstrations": _demonstration,
+    }
+    return _common() + columns[config]()
+
+
+def _common() -> list[Any]:
     import pyarrow as pa
 
     message = pa.struct([("role", pa.string()), ("content", pa.string())])
-    common: list[Any] = [
+    return [
         ("id", pa.string()),  # content hash
         ("method", pa.string()),  # what made the row: "rationales", "self-instruct", ...
         ("parents", pa.list_(pa.string())),  # ids of the rows, questions or seeds it was made from
         ("prompt", pa.list_(message)),
         ("completion", pa.list_(message)),
     ]
-    answer: list[Any] = [
+
+
+def _answer() -> list[Any]:
+    import pyarrow as pa
+
+    return [
         ("question", pa.string()),
         ("answer", pa.string()),  # as extracted from the chain, canonical
         ("gold", pa.string()),  # null where the source has no answers
         ("agreement", pa.float64()),  # the voted answer's share of all chains of the question, 0 to 1
     ]
-    rationale: list[Any] = [
+
+
+def _rationale() -> list[Any]:
+    import pyarrow as pa
+
+    return [
         ("rationale", pa.string()),  # the chain as the teacher wrote it
         ("votes", pa.int32()),  # chains of the question that gave this row's answer
         ("samples", pa.int32()),  # chains drawn for the question
@@ -97,7 +117,12 @@ def _columns(config: str) -> list[Any]:
         ("mean_logprob", pa.float64()),  # nats per token under the teacher; null where it does not say
         ("finish_reason", pa.string()),
     ]
-    instruction: list[Any] = [
+
+
+def _instruction() -> list[Any]:
+    import pyarrow as pa
+
+    return [
         ("instruction", pa.string()),
         ("input", pa.string()),  # empty where the instruction says it all
         ("output", pa.string()),
@@ -111,9 +136,14 @@ def _columns(config: str) -> list[Any]:
         ("system", pa.string()),  # system prompt of the response, first turn of `prompt`
         ("finish_reason", pa.string()),
     ]
+
+
+def _demonstration() -> list[Any]:
+    import pyarrow as pa
+
     scored = pa.struct([("id", pa.string()), ("score", pa.float64())])
     shown = pa.struct([("id", pa.string()), ("input", pa.string()), ("output", pa.string()), ("score", pa.float64())])
-    demonstration: list[Any] = [
+    return [
         ("task", pa.string()),
         ("family", pa.string()),  # tasks of one family differ in their parameters only
         ("kind", pa.string()),  # "meta-ict", "multitask-ict" or "context-distillation"
@@ -129,9 +159,3 @@ def _columns(config: str) -> list[Any]:
         ("generated", pa.bool_()),  # a demonstration was written by the teacher
         ("finish_reason", pa.string()),
     ]
-    return {
-        "demonstrations": common + demonstration,
-        "answers": common + answer,
-        "rationales": common + answer + rationale,
-        "instructions": common + instruction,
-    }[config]

@@ -10,7 +10,7 @@ from trl import ModelConfig, SFTConfig, SFTTrainer
 
 from datagen import __version__
 from datagen.errors import UserError
-from datagen.run import differences
+from datagen.run_folder import differences
 from train.data import DataArguments
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ from typing import Any
 
 from datagen.microworld import WEIGHTS
 from recipes.microworld.evaluate import table
-from recipes.microworld.pretrain import MODELS
+from recipes.microworld.mixtures import MODELS
 
 CARD = """\
 ---

@@ -16,7 +16,8 @@ import pytest
 
 from datagen.cli import main
 from datagen.errors import UserError
-from datagen.run import Run, differences
+from datagen.run import Run
+from datagen.run_folder import differences
 from datagen.schema import Accepted
 from datagen.teacher import Request, connect
 from tests.datagen.endpoint import Endpoint, Served

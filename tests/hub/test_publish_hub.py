@@ -51,7 +51,7 @@ def test_the_same_again_is_no_new_version_and_other_rows_take_the_place_of_the_o
 def test_a_fault_at_any_request_is_got_over_by_the_command_itself(hub, run, no_waiting, how):
     datagen("publish", run, "org/clean", "--hub")
     for spoilt in range(1, len(hub.routes) + 1):
-        spoil(hub, run, f"org/sums-{spoilt}", at=len(hub.routes) + spoilt, how=how)
+        assert spoil(hub, run, f"org/sums-{spoilt}", at=len(hub.routes) + spoilt, how=how) == 0
 
 
 @pytest.mark.parametrize("how", ["500", "lost"])
@@ -59,39 +59,41 @@ def test_a_fault_at_a_route_that_writes_is_got_over_by_the_command_itself(hub, r
     datagen("publish", run, "org/clean", "--hub")
     clean = list(hub.routes)
     for route in WRITING:
-        spoil(hub, run, f"org/at-{route}", at=len(hub.routes) + clean.index(route) + 1, how=how)
+        assert spoil(hub, run, f"org/at-{route}", at=len(hub.routes) + clean.index(route) + 1, how=how) == 0
 
 
 def spoil(hub, run, name, *, at, how):
-    """Publish with one spoilt request."""
+    """Publish with one spoilt request, and look at what stands there; the command's exit status."""
     hub.fault = lambda number, route: how if number == at else None
     forget_large_files(hub)
-    assert datagen("publish", run, name, "--hub") == 0
+    status = datagen("publish", run, name, "--hub")
     whole(hub, name)
+    return status
 
 
 @pytest.mark.slow
 def test_what_was_cut_off_for_good_after_any_request_is_finished_by_the_same_command(hub, run, no_waiting):
     datagen("publish", run, "org/clean", "--hub")
     for reached in range(1, len(hub.routes) + 1):
-        cut_off(hub, run, f"org/sums-{reached}", after=len(hub.routes) + reached)
+        assert cut_off(hub, run, f"org/sums-{reached}", after=len(hub.routes) + reached) == [2, 0]
 
 
 def test_what_was_cut_off_for_good_after_a_write_is_finished_by_the_same_command(hub, run, no_waiting):
     datagen("publish", run, "org/clean", "--hub")
     clean = list(hub.routes)
     for route in WRITING:
-        cut_off(hub, run, f"org/after-{route}", after=len(hub.routes) + clean.index(route) + 1)
+        assert cut_off(hub, run, f"org/after-{route}", after=len(hub.routes) + clean.index(route) + 1) == [2, 0]
 
 
 def cut_off(hub, run, name, *, after):
     """Publish with no answer from a request on, which is done still; then again."""
     hub.fault = lambda number, route: None if number < after else "lost" if number == after else "cut"
     forget_large_files(hub)
-    assert datagen("publish", run, name, "--hub") == 2
+    first = datagen("publish", run, name, "--hub")
     hub.fault = lambda number, route: None
-    assert datagen("publish", run, name, "--hub") == 0
+    second = datagen("publish", run, name, "--hub")
     whole(hub, name)
+    return [first, second]
 
 
 def forget_large_files(hub):

@@ -40,9 +40,9 @@ def test_the_answer_is_found_where_it_was_last_named(
 
 def test_a_long_hostile_text_takes_linear_steps() -> None:
     """What is quadratic in texts of this length does not end within the patience of a test run."""
+    assert answer_span("7 " * 200_000, "7") == (399_998, 399_999)
     for text in ("7 " * 200_000, "1," * 200_000, "-" * 400_000, "yes" * 100_000):
-        answer_span(text, "7")
-        answer_span(text, "yes")
+        assert answer_span(text, "yes") is None
 
 
 @pytest.fixture

@@ -1,0 +1,69 @@
+"""The two models: their sizes, and what each reads when."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Model:
+    width: int
+    layers: int
+    heads: int
+    hidden: int
+    stages: tuple[tuple[float, dict[str, float]], ...]
+    """Shares of tokens by kind of document, each until a number of tokens (below 1: a fraction of all)."""
+    rate: float = 0.02
+    """Peak learning rate of Muon."""
+    adam_rate: float = 0.003
+    looks_back: bool = False
+    """Whether training starts from heads that already look back (`structure.py`)."""
+
+
+def _mix(**shares: float) -> dict[str, float]:
+    """Shares of tokens by kind of document."""
+    return shares
+
+
+MODELS = {
+    "teacher": Model(
+        width=256,
+        layers=4,
+        heads=4,
+        hidden=672,
+        stages=(
+            (1e6, _mix(recall=0.6, repeat=0.1, rule=0.3)),
+            (4.5e6, _mix(rule=0.9, recall=0.05, repeat=0.05)),
+            (
+                0.5,
+                _mix(
+                    rule=0.3, rationale=0.4, direct=0.01, arithmetic=0.08, one=0.06, two=0.06, three=0.03, writing=0.06
+                ),
+            ),
+            (
+                1.0,
+                _mix(
+                    rule=0.24,
+                    rationale=0.45,
+                    direct=0.01,
+                    arithmetic=0.05,
+                    one=0.05,
+                    two=0.07,
+                    three=0.05,
+                    writing=0.08,
+                ),
+            ),
+        ),
+        looks_back=True,
+    ),
+    "student": Model(
+        width=112,
+        layers=4,
+        heads=4,
+        hidden=224,
+        stages=(
+            (8e6, _mix(rule=0.1, one_step=0.15, next_step=0.4, direct=0.1, arithmetic=0.17, one=0.08)),
+            (1.0, _mix(rule=0.06, one_step=0.1, next_step=0.52, direct=0.05, arithmetic=0.22, one=0.05)),
+        ),
+    ),
+}
