@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from cards.figures import accuracy_by_k, charts
+from cards.graph import graph, source_name
 from cards.licenses import license_fields
-from cards.render import render
+from cards.limits import limits
+from cards.render import inline, number, render
 
 TASKS = {"rationales": ["text-generation", "question-answering"]}
 SIZES = (
@@ -18,14 +21,45 @@ SIZES = (
     (100_000_000, "10M<n<100M"),
     (1_000_000_000, "100M<n<1B"),
 )
+ABOUT = {
+    "rationales": "chains of thought: questions, and how a language model reasons to their answers",
+    "instructions": "instructions, and a language model's responses",
+    "demonstrations": "in-context learning episodes: demonstrations of a task, a query, and its answer",
+}
+"""What the rows of a family are, by its first config."""
+FACTS = ("answer", "gold", "agreement", "task", "k", "nearest_similarity", "operation", "round", "score", "detail")
+"""Columns that are shown above a sample's text, where they say something."""
 
 
 def dataset_card(lineage: Mapping[str, Any], samples: Mapping[str, Sequence[Mapping[str, Any]]]) -> str:
-    """README.md of a version. `samples`: a few rows of each config, shown as they are, as text."""
+    """README.md of a version. `samples`: a few rows of some configs, shown as they are, as text.
+
+    Every number in it stands in the lineage or in these rows.
+    """
     configs = {name: config for name, config in lineage["configs"].items() if config["rows"]}  # none opens without rows
-    kept = sum(config["rows"] for name, config in configs.items() if name != "rejected")
     first = next(iter(configs))
-    header = {
+    return render(
+        "dataset.md",
+        header=header(lineage, configs, first),
+        lineage=lineage,
+        samples=samples,
+        first=first,
+        about=ABOUT.get(first, "rows that a language model wrote"),
+        address=address(lineage, first),
+        source=source_name(lineage["source"]),
+        settings=settings(lineage["settings"]),
+        charts=charts(lineage),
+        graph=graph(lineage),
+        by_k=accuracy_by_k(lineage["quality"]),
+        limits=limits(lineage),
+        facts=facts,
+    )
+
+
+def header(lineage: Mapping[str, Any], configs: Mapping[str, Any], first: str) -> dict[str, Any]:
+    """The metadata that the Hub reads."""
+    kept = sum(config["rows"] for name, config in configs.items() if name != "rejected")
+    return {
         "pretty_name": lineage["name"],
         **license_fields(lineage["license"]),
         "language": [lineage["language"]] if lineage["language"] else None,
@@ -41,7 +75,33 @@ def dataset_card(lineage: Mapping[str, Any], samples: Mapping[str, Sequence[Mapp
             for name, config in configs.items()
         ],
     }
-    return render("dataset.md", header=header, lineage=lineage, samples=samples, first=first, kept=kept)
+
+
+def address(lineage: Mapping[str, Any], config: str) -> str:
+    """What `load_dataset` is given: on the Hub name and tag, else the version's folder in a store."""
+    if lineage.get("hub"):
+        return f'"{lineage["name"]}", "{config}", revision="v{lineage["version"]}"'
+    return f'"STORE/{lineage["name"]}/{lineage["version"]}", "{config}"'
+
+
+def settings(values: Mapping[str, Any]) -> dict[str, str]:
+    """Settings as they are told: texts that were shown are among the prompts, so here is only how many they are."""
+    told = {name: value for name, value in values.items() if name not in ("templates", "shots")}
+    if shots := values.get("shots"):
+        told["shots"] = shots if isinstance(shots[0], int) else len(shots)
+    return {name: tell(value) for name, value in told.items()}
+
+
+def tell(value: Any) -> str:
+    if isinstance(value, list | tuple):
+        return ", ".join(map(str, value))
+    return "-" if value in (None, "") else str(value)
+
+
+def facts(row: Mapping[str, Any]) -> str:
+    """What is known of a sample, in one line."""
+    known = [(name.replace("_", " "), row[name]) for name in ("id", *FACTS) if row.get(name) is not None]
+    return ", ".join(f"{name} {inline(v, 100) if isinstance(v, str) else number(v)}" for name, v in known)
 
 
 def path_of(name: str, config: Mapping[str, Any]) -> str:
@@ -50,4 +110,5 @@ def path_of(name: str, config: Mapping[str, Any]) -> str:
 
 
 def size_category(rows: int) -> str:
+    """Of all rows to train on, those of every config but `rejected`."""
     return next((name for limit, name in SIZES if rows < limit), "n>1B")

@@ -1,4 +1,4 @@
-"""The model card of a student."""
+"""The model card of a student, from its lineage."""
 
 from __future__ import annotations
 
@@ -7,20 +7,56 @@ from typing import Any
 
 from cards.render import public_name, render
 
+LOSSES = {
+    "sft_weight": "cross-entropy of the completion's tokens",
+    "kd_weight": "divergence from the teacher's stored probabilities",
+    "divergence": "which divergence",
+    "lmbda": "share of sequences that the student wrote itself",
+    "beta": "interpolation of the generalised Jensen-Shannon divergence",
+    "temperature": "temperature of the distributions",
+    "answer_weight": "tokens of the answer, against all others of the completion",
+    "label_weight": "the direct answer as a task of its own, against the rationale",
+    "counterfactual_weight": "answers that wrong rationales end with, against the right rationales",
+    "consistency_weight": "divergence between what two rationales of a question make of its answer",
+    "contrast_weight": "contrast between a right rationale and wrong ones",
+    "preference_weight": "divergence between teacher's and student's preference among demonstrations",
+    "lm_weight": "language modelling of the prompts",
+}
+"""Settings that make the loss, and what each weighs."""
+MEASURES = ("greedy_accuracy", "majority_accuracy", "gap_closed")
+"""Of a model in a report, each with its interval."""
 
-def model_card(
-    *, base: str, dataset: Mapping[str, Any], settings: Mapping[str, Any], metrics: Mapping[str, Any] | None = None
-) -> str:
-    """README.md of a student. `dataset`: name, version, content_sha256, config, rows; `metrics`: name to value.
 
-    A `base` that is a folder is named without its path.
+def model_card(lineage: Mapping[str, Any]) -> str:
+    """README.md of a student. `lineage`: base, dataset (of a mixture with its parts), settings; where there are such,
+    method, teacher, and `retention`, what a report measured: a suite, n and models each.
+
+    A base or a teacher that is a folder is named without its path.
     """
-    base = public_name(base)
+    method, settings = lineage.get("method", "sft"), lineage["settings"]
+    base, dataset = public_name(lineage["base"]["name"]), lineage["dataset"]
     header = {
         "library_name": "transformers",
         "base_model": base,
-        "datasets": [dataset["name"]],
-        "tags": ["distillation", "trl", "sft"],
+        "datasets": list(dict.fromkeys(part["name"] for part in dataset.get("parts", [dataset]))),
+        "tags": ["distillation", "trl", method],
         "pipeline_tag": "text-generation",
     }
-    return render("model.md", header=header, base=base, dataset=dataset, settings=settings, metrics=metrics or {})
+    return render(
+        "model.md",
+        header=header,
+        method=method,
+        base=base,
+        dataset=dataset,
+        teacher=public_name(lineage["teacher"]["name"]) if lineage.get("teacher") else None,
+        losses={name: (text, settings[name]) for name, text in LOSSES.items() if settings.get(name) is not None},
+        settings={name: value for name, value in settings.items() if name not in LOSSES},
+        retention=lineage.get("retention") or [],
+        interval=interval,
+    )
+
+
+def interval(model: Mapping[str, Any], measure: str) -> str:
+    """`0.430 [0.360, 0.500]`, or nothing where it was not measured."""
+    found = model.get(measure)
+    return f"{found['value']:.3f} [{found['low']:.3f}, {found['high']:.3f}]" if found else ""

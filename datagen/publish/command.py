@@ -27,7 +27,9 @@ from datagen.publish.versions import show
 def publish(settings: PublishSettings) -> None:
     """Publish a run, and print where it lies and how it is opened. Raises UserError."""
     check(settings)
-    lineage = lineages.build(settings.run, name=settings.name, license=settings.license, language=settings.language)
+    lineage = lineages.build(
+        settings.run, name=settings.name, license=settings.license, language=settings.language, hub=settings.hub
+    )
     for warning in warnings(lineage["teacher"]):
         print(f"warning: {warning}", file=sys.stderr)
     if settings.dry_run:

@@ -22,6 +22,7 @@ WAITS = (0.5, 1.0, 2.0, 4.0, 8.0, 8.0, 8.0)
 """Seconds before each further attempt."""
 PASSING = {408, 409, 412, 423, 429}
 """Statuses below 500 after which it is worth looking again; 412: another publisher committed first."""
+OFFLINE = "HF_HUB_OFFLINE is set, and {name} is looked up on the Hub: unset it, or `datagen pull` it before"
 NO_TOKEN = "no token for the Hub: log in with `hf auth login`, or set HF_TOKEN"
 
 
@@ -90,16 +91,23 @@ def status(error: BaseException) -> int | None:
 
 def meaning(error: Exception, name: str) -> str:
     """A failure in one line."""
-    from huggingface_hub.errors import LocalEntryNotFoundError, LocalTokenNotFoundError, RepositoryNotFoundError
+    from huggingface_hub.errors import (
+        LocalEntryNotFoundError,
+        LocalTokenNotFoundError,
+        OfflineModeIsEnabled,
+        RepositoryNotFoundError,
+    )
     from huggingface_hub.utils import httpx
 
     code = status(error)
+    if any(isinstance(cause, OfflineModeIsEnabled) for cause in causes(error)):
+        return OFFLINE.format(name=name)
     if isinstance(error, LocalTokenNotFoundError):
         return NO_TOKEN
     if code == 403:
         return f"the Hub lets this token not write to {name}: check whose it is and what it may do"
     if isinstance(error, RepositoryNotFoundError):
-        return f"no dataset {name} on the Hub, or it is private and the token may not read it"
+        return f"no {name} on the Hub, or it is private and the token may not read it"
     if code == 401:
         return "the Hub does not know this token: log in again with `hf auth login`, or set HF_TOKEN"
     if code is not None:

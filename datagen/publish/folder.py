@@ -4,23 +4,25 @@ and a commit on the Hub hold the same."""
 from __future__ import annotations
 
 import datetime
-import itertools
 import json
 import math
 import shutil
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from datagen.publish.lineage import file_sha256, rows
+from datagen.publish.lineage import batches_of, file_sha256
+from datagen.publish.samples import samples
 from datagen.publish.versions import Number, show
 
-SAMPLES = 2
-"""Rows of a config that its card shows."""
+if TYPE_CHECKING:
+    import pyarrow as pa
+
 SHARD_MB = 500
 """Megabytes (10^6 bytes) of a Parquet file above which it is cut."""
-BATCH = 500
-"""Rows in memory while a file is cut."""
+GROUP = 1 << 24
+"""Bytes, in memory, of a row group of what was cut."""
 
 
 @dataclass(frozen=True)
@@ -52,12 +54,17 @@ def stamped(lineage: dict[str, Any], number: Number, previous: Version | None) -
 
 
 def fill(folder: Path, run: Path, lineage: dict[str, Any], *, shard_mb: int = SHARD_MB) -> None:
-    """Make the folder of a version: the Parquet files, the card, and last the lineage."""
+    """Make the folder of a version: the Parquet files, the card with its figures, and last the lineage."""
+    from cards.figures import figures
+
     folder.mkdir()
     for config, described in lineage["configs"].items():
         if described["rows"]:
             write_config(run / f"{config}.parquet", folder, config, described, shard_mb)
     (folder / "README.md").write_text(card(lineage, run), encoding="utf-8")
+    for place, image in figures(lineage).items():
+        (folder / place).parent.mkdir(exist_ok=True)
+        (folder / place).write_bytes(image)
     for file in sorted(file for file in folder.rglob("*") if file.is_file()):
         name = file.relative_to(folder).as_posix()
         lineage["files"][name] = {"sha256": file_sha256(file), "bytes": file.stat().st_size}
@@ -83,22 +90,42 @@ def cut(source: Path, shards: list[Path]) -> None:
     """Spread the rows of a Parquet file evenly over files, in order."""
     import pyarrow.parquet as pq
 
-    with pq.ParquetFile(source) as parquet:
-        rows, place = parquet.metadata.num_rows, 0
-        batches = parquet.iter_batches(batch_size=BATCH)
-        batch = next(batches)
-        for number, shard in enumerate(shards, 1):
-            with pq.ParquetWriter(shard, parquet.schema_arrow, compression="zstd") as writer:
-                while place < (end := rows * number // len(shards)):
-                    piece = batch.slice(0, end - place)
-                    writer.write_batch(piece)
-                    place += piece.num_rows
-                    batch = batch.slice(piece.num_rows) if piece.num_rows < batch.num_rows else next(batches, None)
+    schema, rows = pq.read_schema(source), pq.read_metadata(source).num_rows
+    batches, left = batches_of(source), list[Any]()
+    for number, shard in enumerate(shards):
+        count = rows * (number + 1) // len(shards) - rows * number // len(shards)
+        with pq.ParquetWriter(shard, schema, compression="zstd") as writer:
+            for group in groups(take(count, batches, left)):
+                writer.write_table(group)
+
+
+def take(count: int, batches: Iterator[pa.RecordBatch], left: list[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """The next `count` rows; `left` holds what remains of a batch, from one call to the next."""
+    while count:
+        batch = left.pop() if left else next(batches)
+        yield (piece := batch.slice(0, count))
+        count -= piece.num_rows
+        if piece.num_rows < batch.num_rows:
+            left.append(batch.slice(piece.num_rows))
+
+
+def groups(pieces: Iterator[pa.RecordBatch]) -> Iterator[pa.Table]:
+    """Row groups of about `GROUP` bytes."""
+    import pyarrow as pa
+
+    waiting: list[pa.RecordBatch] = []
+    for piece in pieces:
+        waiting.append(piece)
+        if sum(batch.nbytes for batch in waiting) >= GROUP:
+            yield pa.Table.from_batches(waiting)
+            waiting = []
+    if waiting:
+        yield pa.Table.from_batches(waiting)
 
 
 def card(lineage: dict[str, Any], run: Path) -> str:
-    """The card of a run's lineage, with the first rows of every config."""
+    """The card of a run's lineage, with a few of its rows."""
     from cards.dataset import dataset_card
 
-    samples = {c: list(itertools.islice(rows(run / f"{c}.parquet"), SAMPLES)) for c in lineage["configs"]}
-    return dataset_card(lineage, samples)
+    seed = lineage["settings"].get("seed", 0)
+    return dataset_card(lineage, samples(run, lineage["configs"], seed=seed))

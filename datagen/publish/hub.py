@@ -95,7 +95,7 @@ def planned(run: Path, lineage: dict[str, Any], *, wanted: str | None = None) ->
 def checked(name: str) -> str:
     check_name(name)
     if "/" not in name:
-        raise UserError(f"{name!r}: on the Hub a dataset is named ORG/NAME, or USER/NAME")
+        raise UserError(f"{name!r}: on the Hub a name is ORG/NAME, or USER/NAME")
     return name
 
 
@@ -122,12 +122,12 @@ def look_or_create(api: HfApi, name: str, *, private: bool) -> State:
     return state
 
 
-def create(api: HfApi, name: str, *, private: bool) -> None:
+def create(api: HfApi, name: str, *, private: bool, kind: str = "dataset") -> None:
     """Make a repository, where nobody did meanwhile. (`exist_ok` needs the Hub's answer to a conflict in one form.)"""
     from huggingface_hub.errors import HfHubHTTPError
 
     try:
-        api.create_repo(name, repo_type="dataset", private=private)
+        api.create_repo(name, repo_type=kind, private=private)
     except HfHubHTTPError as error:
         if error.response.status_code != 409:
             raise
@@ -254,8 +254,9 @@ def resolve(reference: str) -> Version:
     return retried(lambda: version_at(api, name, number, tags[number]), name)
 
 
-def download(version: Version, folder: Path) -> None:
-    """All files of a version on the Hub, from its commit, into a folder. Raises UserError."""
+def download(version: Version, folder: Path | None = None) -> None:
+    """All files of a version on the Hub, from its commit, into a folder, or into the client's cache. Raises
+    UserError."""
     api = connect(version.name)
     files = [*version.lineage["files"], "lineage.json"]
     for file in files:
@@ -264,8 +265,9 @@ def download(version: Version, folder: Path) -> None:
 
     for file in files:
         retried(lambda file=file: fetch(api, version, file, folder), version.name)  # type: ignore[misc]
-    shutil.rmtree(folder / ".cache", ignore_errors=True)  # the client's notes
+    if folder is not None:
+        shutil.rmtree(folder / ".cache", ignore_errors=True)  # the client's notes
 
 
-def fetch(api: HfApi, version: Version, file: str, folder: Path) -> None:
+def fetch(api: HfApi, version: Version, file: str, folder: Path | None) -> None:
     api.hf_hub_download(version.name, file, repo_type="dataset", revision=version.commit, local_dir=folder)

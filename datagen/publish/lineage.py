@@ -8,14 +8,28 @@ import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from cards.render import public_name
 from datagen.errors import UserError
+from datagen.publish.content import rows_sha256
+from datagen.publish.terms import warnings
 from datagen.schema import CONFIGS, Row
+from datagen.topk_digest import digested
 
-FORMAT = 1
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+FORMAT = 2
+"""Of the lineage: 2 hashes rows by column. Versions of format 1 (by row) were in local stores alone."""
+BATCH = 200
+"""Rows in memory at a time; one with stored probabilities can take a hundred kilobytes."""
+PAGES = 1 << 20
+"""Bytes of a column's buffer on the file."""
 CONFIG_KEYS = ("method", "code_version", "teacher", "source", "settings")
+QUALITY = ("samples", "agreement", "accuracy", "rounds", "operations")
+USAGE = ("answers", "prompt_tokens", "completion_tokens", "cached_tokens", "cost", "currency")
+"""What stats.json says of these goes into the lineage, and so into the card."""
 STATS_KEYS = ("questions", "accepted", "rejected", "answers", "prompt_tokens", "completion_tokens")
 
 
@@ -29,17 +43,23 @@ def read_run(run: Path) -> tuple[dict[str, Any], dict[str, Any]]:
     if not (run / "stats.json").is_file() or read_json(run / "stats.json").get("finished") is not True:
         raise UserError(f"{run} is not finished: the command that made it, given again, goes on with it")
     stats = read_json(run / "stats.json", STATS_KEYS)
+    if config["settings"].get("teacher_topk") and "teacher_topk" not in stats:
+        raise UserError(f"{run} has no stored probabilities yet: the command that made it, given again, adds them")
     if not sum(stats["accepted"].values()):
         raise UserError(f"{run} holds no accepted rows: nothing to publish")
     return config, stats
 
 
-def build(run: Path, *, name: str, license: str | None, language: str | None) -> dict[str, Any]:
+def build(run: Path, *, name: str, license: str | None, language: str | None, hub: bool = False) -> dict[str, Any]:
     """The lineage of a finished run as a version of `name`; number, date and predecessor are put in by the store.
+    `hub`: it is to be on the Hub.
 
     `content_sha256` covers method, columns and rows, not the bytes of the Parquet files: another release of the writer
     is no new version.
     """
+    from datagen.publish.histograms import histograms
+    from datagen.publish.prompts import prompts
+
     check_words(license, language)
     config, stats = read_run(run)
     files = {c: run / f"{c}.parquet" for c in CONFIGS if stats["accepted"].get(c) or c == "rejected"}
@@ -50,16 +70,20 @@ def build(run: Path, *, name: str, license: str | None, language: str | None) ->
     return {
         "format": FORMAT,
         "name": name,
+        "hub": hub,
         "method": config["method"],
         "license": license,
         "language": language,
         "teacher": {k: public_name(v) if isinstance(v, str) else v for k, v in config["teacher"].items()},
+        "terms": "; ".join(warnings(config["teacher"])) or None,
         "source": config["source"],
         "settings": config["settings"],
+        "prompts": prompts(config),
         "code": {"version": config["code_version"], "commit": stats.get("code_commit")},
         "counts": {key: stats[key] for key in ("questions", "accepted", "rejected")},
-        "quality": {key: stats[key] for key in ("samples", "agreement", "accuracy") if key in stats},
-        "usage": {key: stats[key] for key in ("answers", "prompt_tokens", "completion_tokens")},
+        "quality": {key: stats[key] for key in QUALITY if key in stats},
+        "histograms": histograms(next(iter(files.values())), files["rejected"]),
+        "usage": {key: stats[key] for key in USAGE if stats.get(key) is not None},
         "configs": configs,
         "content_sha256": content_sha256(config["method"], configs),
     }
@@ -82,25 +106,41 @@ def describe(*files: Path) -> dict[str, Any]:
     """Columns (name to type), number of rows and hash of the rows of Parquet files that follow each other."""
     import pyarrow.parquet as pq
 
-    digest, count = hashlib.sha256(), 0
-    for row in itertools.chain.from_iterable(map(rows, files)):
-        digest.update(json.dumps(row, ensure_ascii=False, sort_keys=True).encode("utf-8", "surrogatepass") + b"\n")
-        count += 1
-    columns = {field.name: str(field.type) for field in pq.read_schema(files[0])}
-    return {"columns": columns, "rows": count, "rows_sha256": digest.hexdigest()}
+    batches = itertools.chain.from_iterable(map(batches_of, files))
+    try:
+        schema = pq.read_schema(files[0])
+    except (OSError, ValueError) as error:
+        raise damaged(files[0], error) from None
+    digest, count = rows_sha256(schema, batches)
+    return {"columns": {field.name: str(field.type) for field in schema}, "rows": count, "rows_sha256": digest}
 
 
 def rows(file: Path) -> Iterator[Row]:
-    """The rows of a Parquet file, a batch in memory at a time. Raises UserError where it is missing or damaged."""
-    import pyarrow as pa
+    """The rows of a Parquet file, a batch in memory at a time; of stored probabilities only their hash.
+
+    Raises UserError where it is missing or damaged.
+    """
+    for batch in batches_of(file):
+        yield from digested(batch).to_pylist()
+
+
+def batches_of(file: Path, columns: list[str] | None = None) -> Iterator[pa.RecordBatch]:
+    """A Parquet file in pieces. Raises UserError where it is missing or damaged.
+
+    A row group at a time and without reading ahead: Arrow would keep all that it has read until the last row.
+    """
     import pyarrow.parquet as pq
 
     try:
-        with pq.ParquetFile(file) as parquet:
-            for batch in parquet.iter_batches(batch_size=1000):
-                yield from batch.to_pylist()
-    except (OSError, pa.ArrowException) as error:
-        raise UserError(f"{file} is missing or damaged: {str(error).splitlines()[0]}") from None
+        with pq.ParquetFile(file, buffer_size=PAGES, pre_buffer=False) as parquet:
+            for group in range(parquet.num_row_groups):
+                yield from parquet.iter_batches(batch_size=BATCH, row_groups=[group], columns=columns)
+    except (OSError, ValueError) as error:  # Arrow's exceptions are these
+        raise damaged(file, error) from None
+
+
+def damaged(file: Path, error: Exception) -> UserError:
+    return UserError(f"{file} is missing or damaged: {str(error).splitlines()[0]}")
 
 
 def file_sha256(file: Path) -> str:

@@ -18,7 +18,7 @@ from typing import Any
 
 from datagen.errors import UserError
 from datagen.publish.folder import SHARD_MB, Version, card, fill, stamped
-from datagen.publish.lineage import content_sha256, describe, file_sha256, read_json
+from datagen.publish.lineage import FORMAT, content_sha256, describe, file_sha256, read_json
 from datagen.publish.versions import FIRST, Number, following, parse, show
 
 NAME = re.compile(r"(?=.{1,96}$)\w([\w.-]*\w)?(/\w([\w.-]*\w)?)?", re.ASCII)
@@ -104,8 +104,13 @@ def changed(version: Version, name: str) -> UserError:
 
 def verify(version: Version) -> None:
     """Recompute the hash of every file, and `content_sha256` from the rows. Raises UserError naming the first that
-    differs from the lineage."""
+    differs from the lineage, or saying that another release hashed its rows in another way."""
     lineage = complete(version).lineage
+    if lineage.get("format") != FORMAT:
+        raise UserError(
+            f"{version.name}@{version.version} has a lineage of format {lineage.get('format')}, and this release reads "
+            f"{FORMAT}: publish its run anew"
+        )
     for name, expected in lineage["files"].items():
         if file_sha256(version.path / name) != expected["sha256"]:
             raise changed(version, name)
@@ -168,7 +173,7 @@ def holds(version: Version, lineage: dict[str, Any], run: Path) -> bool:
     """
     if version.content_sha256 != lineage["content_sha256"]:
         return False
-    keys = ("version", "created", "previous", "usage", "code")
+    keys = ("version", "created", "previous", "usage", "code", "hub")
     same = {key: version.lineage[key] for key in keys if key in version.lineage}
     return (version.path / "README.md").read_text(encoding="utf-8") == card(lineage | same, run)
 

@@ -5,7 +5,6 @@ import re
 import yaml
 
 from cards.dataset import dataset_card, size_category
-from cards.model import model_card
 from cards.render import fenced, inline
 
 LINEAGE = {
@@ -94,13 +93,3 @@ def test_size_categories_are_true():
         "10K<n<100K",
         "n>1B",
     ]
-
-
-def test_model_card_names_base_version_and_settings():
-    dataset = {"name": "org/sums", "version": "1.2.0", "content_sha256": "e" * 64, "config": "rationales", "rows": 12}
-    card = model_card(base="ORG/base", dataset=dataset, settings={"learning_rate": 0.002}, metrics={"greedy": 0.75})
-    header = yaml.safe_load(card.split("---\n")[1])
-    assert header["base_model"] == "ORG/base"
-    assert header["datasets"] == ["org/sums"]
-    for text in ("1.2.0", "e" * 64, "0.002", "0.75"):
-        assert text in card

@@ -52,8 +52,14 @@ def root() -> Commit:
 class Repository:
     id: str
     private: bool = False
+    kind: str = "datasets"
     main: Commit = field(default_factory=root)
     tags: dict[str, Commit] = field(default_factory=dict)
+
+    @property
+    def place(self) -> str:
+        """Its address on the Hub."""
+        return f"datasets/{self.id}" if self.kind == "datasets" else self.id
 
     def commits(self) -> list[Commit]:
         """From the newest to the first."""
@@ -122,7 +128,7 @@ def entry(path: str, blob: Blob) -> dict[str, Any]:
 
 
 def upload_mode(asked: dict[str, Any], there: Blob | None) -> dict[str, Any]:
-    large = asked["path"].endswith(".parquet") or asked["size"] > 10_000_000
+    large = asked["path"].endswith((".parquet", ".safetensors")) or asked["size"] > 10_000_000
     return {
         "path": asked["path"],
         "uploadMode": "lfs" if large else "regular",

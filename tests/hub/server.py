@@ -1,7 +1,7 @@
-"""A Hub on this machine: what publishers and loaders of datasets call, spoken for the real clients over HTTP.
+"""A Hub on this machine: what publishers and loaders of datasets and models call, spoken for the real clients.
 
-Large files (Parquet) go through LFS, Xet is not offered. `Hub.fault` may spoil any request: it is given the request's
-number and the name of its route, and says how (see `Hub`).
+Large files (Parquet, weights) go through LFS, Xet is not offered. `Hub.fault` may spoil any request: it is given the
+request's number and the name of its route, and says how (see `Hub`).
 """
 
 from __future__ import annotations
@@ -16,36 +16,16 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs, unquote, urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 from tests.hub.repository import Blob, Refusal, Repository, entry, folders_of, upload_mode
+from tests.hub.routes import WRITES, find, key
 
 TOKEN = "hf_" + "m" * 34
 """The token of the user `me`, who may write to `me` and `org`."""
 STRANGER = "hf_" + "s" * 34
 """The token of a user who may write to none of these."""
 USERS = {TOKEN: ("me", ("me", "org")), STRANGER: ("stranger", ("stranger",))}
-
-D = r"/api/datasets/(?P<id>[^/]+/[^/]+)"
-ROUTES = [
-    ("GET", r"/api/whoami-v2", "whoami"),
-    ("POST", r"/api/repos/create", "create"),
-    ("POST", r"/api/validate-yaml", "validate"),
-    ("GET", rf"{D}(?:/revision/(?P<rev>[^/]+))?", "info"),
-    ("GET", rf"{D}/refs", "refs"),
-    ("GET", rf"{D}/commits/(?P<rev>[^/]+)", "commits"),
-    ("GET", rf"{D}/tree/(?P<rev>[^/]+)(?:/(?P<path>.+))?", "tree"),
-    ("POST", rf"{D}/paths-info/(?P<rev>[^/]+)", "paths"),
-    ("POST", rf"{D}/preupload/(?P<rev>[^/]+)", "preupload"),
-    ("POST", rf"{D}/commit/(?P<rev>[^/]+)", "commit"),
-    ("POST", rf"{D}/tag/(?P<rev>[^/]+)", "tag"),
-    ("POST", r"/datasets/(?P<id>[^/]+/[^/]+)\.git/info/lfs/objects/batch", "batch"),
-    ("POST", r"/datasets/(?P<id>[^/]+/[^/]+)\.git/info/lfs/objects/verify", "verify"),
-    ("PUT", r"/lfs/(?P<oid>[0-9a-f]{64})", "put"),
-    ("GET", r"/lfs/(?P<oid>[0-9a-f]{64})", "large"),
-    ("GET", r"/datasets/(?P<id>[^/]+/[^/]+)/resolve/(?P<rev>[^/]+)/(?P<path>.+)", "resolve"),
-]
-WRITES = ("preupload", "commit", "tag", "batch", "verify")
 
 
 @dataclass
@@ -69,9 +49,9 @@ class Hub:
     """The route of every request there was."""
     lock: threading.RLock = field(default_factory=threading.RLock)
 
-    def repository(self, id: str, user: tuple[str, tuple[str, ...]] | None, *, write: bool) -> Repository:
-        found = self.repositories.get(id)
-        ours = user is not None and id.split("/")[0] in user[1]
+    def repository(self, named: dict[str, str], user: tuple[str, tuple[str, ...]] | None, *, write: bool) -> Repository:
+        found = self.repositories.get(key(named))
+        ours = user is not None and named["id"].split("/")[0] in user[1]
         if found is None or (found.private and not ours):
             raise Refusal(404 if user else 401, "RepoNotFound", "Repository not found")
         if write and not ours:
@@ -94,9 +74,7 @@ class Handler(BaseHTTPRequestHandler):
 
     def handle_any(self) -> None:
         url = urlsplit(self.path)
-        method = "GET" if self.command == "HEAD" else self.command
-        found = ((route, re.fullmatch(pattern, url.path)) for verb, pattern, route in ROUTES if verb == method)
-        route, match = next(((route, match) for route, match in found if match), (f"unknown {url.path}", None))
+        route, named = find(self.command, url.path)
         body = self.body(route)
         with self.hub.lock:
             self.hub.routes.append(route)
@@ -107,9 +85,8 @@ class Handler(BaseHTTPRequestHandler):
         try:
             if how == "500":
                 raise Refusal(500, "", "an injected error")
-            if match is None:
+            if named is None:
                 raise Refusal(404, "", f"this server knows no {self.command} {url.path}")
-            named = {key: unquote(value) for key, value in match.groupdict().items() if value is not None}
             with self.hub.lock:
                 status, headers, answer = self.respond(route, named, body, parse_qs(url.query))
         except Refusal as refusal:
@@ -132,7 +109,7 @@ class Handler(BaseHTTPRequestHandler):
         user = self.user()
         if route in ("whoami", "create", "validate"):
             return as_json(getattr(self, route)(user, body))
-        repository = self.hub.repository(named["id"], user, write=route in WRITES)
+        repository = self.hub.repository(named, user, write=route in WRITES)
         if route == "resolve":
             return self.resolve(repository, named["rev"], named["path"])
         return as_json(getattr(self, f"repo_{route}")(repository, named, body, query))
@@ -193,12 +170,12 @@ class Handler(BaseHTTPRequestHandler):
         owner = asked.get("organization") or user[0]
         if owner not in user[1]:
             raise Refusal(403, "", f"You don't have the rights to create a dataset under the namespace {owner!r}")
-        id = f"{owner}/{asked['name']}"
-        if id in self.hub.repositories:
-            raise Refusal(409, "", "You already created this dataset repo")
+        id, kind = f"{owner}/{asked['name']}", f"{asked.get('type', 'model')}s"
+        if (place := key({"id": id, "kind": kind})) in self.hub.repositories:
+            raise Refusal(409, "", "You already created this repo")
         private = asked.get("visibility") == "private" or asked.get("private") is True
-        self.hub.repositories[id] = Repository(id, private=private)
-        return {"url": f"{self.hub.url}/datasets/{id}", "name": id}
+        self.hub.repositories[place] = found = Repository(id, private=private, kind=kind)
+        return {"url": f"{self.hub.url}/{found.place}", "name": id}
 
     def validate(self, user: Any, body: bytes) -> Any:
         return {"errors": [], "warnings": []}
@@ -246,7 +223,7 @@ class Handler(BaseHTTPRequestHandler):
         return {"files": [upload_mode(asked, files.get(asked["path"])) for asked in json.loads(body)["files"]]}
 
     def repo_batch(self, repository: Repository, named: dict[str, str], body: bytes, query: Any) -> Any:
-        there, verify = self.hub.sizes(), f"{self.hub.url}/datasets/{repository.id}.git/info/lfs/objects/verify"
+        there, verify = self.hub.sizes(), f"{self.hub.url}/{repository.place}.git/info/lfs/objects/verify"
         objects = json.loads(body)["objects"]
         for asked in objects:
             if there.get(asked["oid"]) != asked["size"]:
@@ -262,7 +239,7 @@ class Handler(BaseHTTPRequestHandler):
 
     def repo_commit(self, repository: Repository, named: dict[str, str], body: bytes, query: Any) -> Any:
         commit = repository.commit([json.loads(line) for line in body.splitlines()], self.hub.sizes())
-        url = f"{self.hub.url}/datasets/{repository.id}/commit/{commit.oid}"
+        url = f"{self.hub.url}/{repository.place}/commit/{commit.oid}"
         return {"success": True, "commitOid": commit.oid, "commitUrl": url, "hookOutput": ""}
 
     def repo_tag(self, repository: Repository, named: dict[str, str], body: bytes, query: Any) -> Any:

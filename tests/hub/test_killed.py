@@ -5,6 +5,9 @@ import random
 import signal
 import subprocess
 import sys
+import threading
+import time
+from collections import Counter
 
 import pytest
 
@@ -47,6 +50,58 @@ def test_killed_at_twenty_random_moments_and_given_again_it_is_one_version(hub, 
         assert datagen("verify", name, "--hub") == 0
     print(f"{killed} of {len(moments)} were killed before they ended")
     assert killed >= 15
+
+
+def test_killed_at_twenty_random_times_and_given_again_it_is_one_version(hub, run, tmp_path, capsys):
+    """Moments between requests too: times are drawn from those that an undisturbed publisher takes, from its first
+    request on."""
+    hub.fault = slowly
+    span, reached, left = timed(hub, start(hub, tmp_path, run, "org/clean")), Counter(), Counter()
+    stream = random.Random("killed at times")
+    for place in range(20):
+        name, first = f"org/sums-{place}", len(hub.routes)
+        for file in hub.folder.iterdir():
+            file.unlink()
+        hub.fault = slowly
+        publisher = start(hub, tmp_path, run, name)
+        timed(hub, publisher, until=stream.uniform(0, span))
+        reached[hub.routes[-1] if publisher.returncode else "the end"] += 1
+        left[left_behind(hub, name)] += 1
+        assert len(hub.routes) > first
+        hub.fault = lambda number, route: None
+        assert datagen("publish", run, name, "--hub") == 0
+        assert published(hub, name) == [("v1.0.0", "Publish 1.0.0")]
+        assert datagen("verify", name, "--hub") == 0
+    with capsys.disabled():
+        print(f"\n{span:.1f} s; last request before the kill: {dict(reached)}; left on the Hub: {dict(left)}")
+    assert reached["the end"] <= 5
+
+
+def slowly(number, route):
+    """So that most of a publisher's time is that of its requests, not of the figures on its card."""
+    time.sleep(0.3)
+
+
+def timed(hub, publisher, *, until=None):
+    """Seconds from a publisher's first request to its end; `until`: it is killed after so many."""
+    first = len(hub.routes)
+    while len(hub.routes) == first and publisher.poll() is None:
+        time.sleep(0.002)
+    begun = time.monotonic()
+    if until is not None:
+        killer = threading.Timer(until, publisher.send_signal, [signal.SIGKILL])
+        killer.start()
+    publisher.communicate()
+    time.sleep(0.1)  # what was under way at the Hub comes to its end
+    return time.monotonic() - begun - 0.1
+
+
+def left_behind(hub, name):
+    repository = hub.repositories.get(name)
+    if repository is None:
+        return "nothing"
+    committed = any(commit.title == "Publish 1.0.0" for commit in repository.commits())
+    return "a version" if repository.tags else "a commit" if committed else "an empty repository"
 
 
 def test_two_publishers_at_once_ten_times_make_two_versions_each_time(hub, tmp_path):

@@ -191,6 +191,22 @@ def test_bad_input_is_one_line_and_writes_nothing(hub, run, capsys, name, words,
 
 
 @pytest.mark.parametrize(
+    ("stats", "message"),
+    [
+        ({"accepted": {"rationales": 0, "answers": 0}}, "holds no accepted rows: nothing to publish"),
+        ({"finished": False}, "is not finished: the command that made it, given again, goes on with it"),
+    ],
+)
+def test_a_run_that_is_empty_or_not_finished_is_one_line_before_the_hub_is_asked(hub, run, capsys, stats, message):
+    (run / "stats.json").write_text(json.dumps(json.loads((run / "stats.json").read_text()) | stats))
+    assert datagen("publish", run, "org/sums", "--hub") == 2
+    error = capsys.readouterr().err
+    assert message in error
+    assert error.count("\n") == 1
+    assert hub.routes == []
+
+
+@pytest.mark.parametrize(
     ("token", "message"),
     [("", "no token"), ("hf_wrong", "does not know this token"), (STRANGER, "not write to org/sums")],
 )

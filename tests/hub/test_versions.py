@@ -63,6 +63,16 @@ def test_a_version_that_does_not_exist_is_one_line(two, capsys, words):
     assert error.count("\n") == 1
 
 
+def test_pulling_a_version_that_does_not_exist_is_one_line(hub, run, tmp_path, capsys):
+    datagen("publish", run, "org/sums", "--hub")
+    assert datagen("pull", "org/sums@1.0.0") == 0  # so that there is a copy that could take its place
+    capsys.readouterr()
+    assert datagen("pull", "org/sums@2.0.0") == 2
+    error = capsys.readouterr().err
+    assert "org/sums has no version '2.0.0' on the Hub; it has: 1.0.0" in error
+    assert error.count("\n") == 1
+
+
 def test_verify_says_that_all_is_as_published_and_finds_another_byte(two, hub, tmp_path, capsys):
     assert datagen("verify", "org/sums@1.0.0", *two) == 0
     assert "org/sums 1.0.0 is as published: 5 rationales" in capsys.readouterr().out
@@ -109,7 +119,7 @@ def test_pull_gives_the_version_that_was_published(hub, tmp_path, capsys):
         (file,) = version.files_of(config)
         assert file.read_bytes() == (one / f"{config}.parquet").read_bytes()
     assert sorted(path.name for path in version.path.iterdir()) == [
-        "README.md", "answers", "lineage.json", "rationales", "rejected",
+        "README.md", "answers", "figures", "lineage.json", "rationales", "rejected",
     ]  # fmt: skip
     assert datagen("pull", "org/sums@1.0.0") == 0
     assert "already there: org/sums 1.0.0" in capsys.readouterr().out

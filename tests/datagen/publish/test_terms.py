@@ -1,7 +1,10 @@
 """Which teachers' terms are pointed out, by names and licences as they are written on the Hub."""
 
+import json
+
 import pytest
 
+from datagen.publish import resolve
 from datagen.publish.terms import warnings
 from tests.datagen.publish.conftest import make_run
 from tests.hub.conftest import datagen
@@ -45,11 +48,13 @@ def test_terms_that_do_not_bind_are_not_named(about):
     assert warnings(about) == []
 
 
-def test_publishing_warns_and_goes_on(tmp_path, store, capsys):
-    import json
-
+def test_publishing_warns_goes_on_and_writes_the_terms_into_the_lineage(tmp_path, store, capsys):
     run = make_run(tmp_path / "run")
     config = json.loads((run / "config.json").read_text())
+    assert datagen("publish", run, "org/free", "--store", store) == 0
+    assert resolve("org/free", store=store).lineage["terms"] is None
     (run / "config.json").write_text(json.dumps(config | {"teacher": teacher("hf:Llama-2-7b", license="llama2")}))
     assert datagen("publish", run, "org/sums", "--store", store) == 0
-    assert capsys.readouterr().err.startswith("warning: the terms of hf:Llama-2-7b forbid")
+    warning = capsys.readouterr().err.strip()
+    assert warning.startswith("warning: the terms of hf:Llama-2-7b forbid")
+    assert resolve("org/sums", store=store).lineage["terms"] == warning.removeprefix("warning: ")
