@@ -25,6 +25,7 @@ def commands() -> dict[str, Command]:
     from datagen.publish.command import COMMANDS
     from datagen.rationales.command import rationales
     from datagen.rationales.settings import RationaleSettings
+    from datagen.topk_command import TopkSettings, topk
 
     return {
         "rationales": (RationaleSettings, rationales),
@@ -35,6 +36,7 @@ def commands() -> dict[str, Command]:
         "demonstrations": (DemonstrationSettings, demonstrations),
         "filter": (FilterSettings, filter_rows),
         "judge": (JudgeSettings, judge_rows),
+        "topk": (TopkSettings, topk),
         "inspect": (InspectSettings, inspect),
         **COMMANDS,
     }

@@ -15,13 +15,14 @@ given by position, right after the command."""
 
 
 def run_command(program: str, about: str, commands: Mapping[str, Command], argv: Sequence[str] | None) -> int:
-    """Parse, run, and return the exit status: 0, 2 for bad input (one line on standard error), 130 when interrupted."""
+    """Parse, run, and return the exit status: 0, an error's own (2: bad input; one line on standard error), 130 when
+    interrupted."""
     try:
         name, settings = parse(program, about, commands, sys.argv[1:] if argv is None else argv)
         commands[name][1](settings)
     except UserError as error:
         print(f"{program}: {error}", file=sys.stderr)
-        return 2
+        return error.status
     except KeyboardInterrupt:
         print(f"\n{program}: stopped. What had arrived is kept; the same command goes on from there.", file=sys.stderr)
         return 130
@@ -78,6 +79,16 @@ def plain(argv: Sequence[str], commands: Mapping[str, Command]) -> list[str]:
         if words[-1] in switches and rest[place + 1 : place + 2] not in (["true"], ["false"]):
             words.append("true")
     return words
+
+
+def check(settings: object, **wanted: tuple[bool, str]) -> None:
+    """Raise UserError for the first setting that is out of range; each comes with whether it holds and what it must be.
+
+    >>> # check(settings, rounds=(settings.rounds >= 1, "at least 1"))
+    """
+    for name, (holds, must) in wanted.items():
+        if not holds:
+            raise UserError(f"--{name} {getattr(settings, name)}: must be {must}")
 
 
 def is_flag(word: str) -> bool:

@@ -2,4 +2,9 @@
 
 
 class UserError(Exception):
-    """Bad input or a missing precondition, in one line: what, where, what to do. Commands print it and exit with 2."""
+    """Bad input or a missing precondition, in one line: what, where, what to do.
+
+    Commands print it and exit with `status`.
+    """
+
+    status = 2

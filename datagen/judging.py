@@ -7,21 +7,23 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import Any, ClassVar
 
+from datagen.commands import check
+from datagen.errors import UserError
 from datagen.filters.judge import judge, reason
 from datagen.instructions import session
 from datagen.instructions.rows import fields, read_rows, source_of
 from datagen.instructions.templates import Templates
 from datagen.schema import Accepted, Outcome, Rejected, Row
 from datagen.teacher import Request, Sampling, Teacher
+from datagen.teacher.forecast import preview
 
 METHOD = "judge"
 
 
 @dataclass(frozen=True)
-class JudgeSettings:
+class JudgeSettings(session.InstructionSettings):
     """Score instruction rows by a rubric, and keep those that score enough."""
 
     positional: ClassVar[tuple[str, ...]] = ("source",)
@@ -33,33 +35,24 @@ class JudgeSettings:
     template of your own."""
     at_least: float | None = None
     """Reject rows that score less. Without it every row that has a score stays."""
-    out: Path | None = None
-    """The run folder, by default runs/judge-SOURCE. The same command again resumes it."""
-    teacher: str = "micro"
-    """Who judges: micro (difficulty only), hf:NAME_OR_PATH, or openai:MODEL."""
-    language: str | None = None
-    """Language of the rubric; en by default (the micro teacher has its own)."""
-    templates: Path | None = None
-    """Folder with rubrics of your own, which go before the shipped ones."""
     limit: int | None = None
     """Score the first LIMIT rows only."""
     max_tokens: int = 512
     """Longest judgement, in tokens. One that is cut off there counts as no score."""
-    seed: int = 0
-    concurrency: int = 64
-    """Rows under way at once. Changes nothing but speed."""
-    dry_run: bool = False
-    """Show the first requests; ask nothing, write nothing."""
+    structured: bool = False
+    """Have the endpoint hold the judge to a JSON schema (structured outputs), so that every judgement has a score."""
 
     def __post_init__(self) -> None:
         """Raises UserError for values out of range."""
-        session.check(
+        super().__post_init__()
+        check(
             self,
             at_least=(self.at_least is None or 1 <= self.at_least <= 10, "between 1 and 10"),
             limit=(self.limit is None or self.limit >= 1, "at least 1"),
             max_tokens=(self.max_tokens >= 1, "at least 1"),
-            concurrency=(self.concurrency >= 1, "at least 1"),
         )
+        if self.structured and not self.teacher.startswith("openai:"):
+            raise UserError(f"--structured: {self.teacher} knows no schemas, only openai: teachers may")
 
 
 def judge_rows(settings: JudgeSettings) -> None:
@@ -67,8 +60,9 @@ def judge_rows(settings: JudgeSettings) -> None:
     templates, _ = session.words(settings)
     rows = read_rows(settings.source, templates, method=METHOD, limit=settings.limit)
     if settings.dry_run:
-        asked = [templates.messages(settings.rubric, **fields(row)) for row in rows[:3]]
-        session.preview([Request(question) for question in asked], f"{len(rows)} rows to {settings.teacher}")
+        sampling = Sampling(temperature=0.0, max_tokens=settings.max_tokens, seed=settings.seed)
+        asked = [Request(templates.messages(settings.rubric, **fields(row)), sampling=sampling) for row in rows]
+        preview(asked, f"{len(rows)} rows to {settings.teacher}", settings)
         return
     run = session.run_each(
         METHOD,
@@ -86,7 +80,14 @@ def judge_rows(settings: JudgeSettings) -> None:
 async def score(row: Row, teacher: Teacher, *, templates: Templates, settings: JudgeSettings) -> list[Outcome]:
     """The row with its score, accepted or rejected. It stays what it was otherwise, its id and parents too."""
     sampling = Sampling(temperature=0.0, max_tokens=settings.max_tokens, seed=settings.seed)
-    found = await judge(**fields(row), teacher=teacher, rubric=settings.rubric, templates=templates, sampling=sampling)
+    found = await judge(
+        **fields(row),
+        teacher=teacher,
+        rubric=settings.rubric,
+        templates=templates,
+        sampling=sampling,
+        structured=settings.structured,
+    )
     why, scored = reason(found, settings.at_least), row | {"score": found}
     detail = f"{settings.rubric} {found}" if found is not None else settings.rubric
     return [Rejected(scored | {"detail": detail}, why) if why else Accepted(scored, "instructions")]

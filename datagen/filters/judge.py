@@ -6,7 +6,9 @@ Rubrics are templates (`quality.txt`, `helpfulness.txt`, `difficulty.txt`, or on
 
 from __future__ import annotations
 
+import json
 import re
+from dataclasses import replace
 
 from datagen.instructions.templates import Templates
 from datagen.teacher import Completion, Request, Sampling, Teacher
@@ -15,6 +17,19 @@ LABEL = re.compile(r"(?:\bScore|分数)[ \t]{0,3}[:：]")
 LINE = re.compile(
     r"^[ \t]{0,8}(?:Score|分数)[ \t]{0,3}[:：][ \t]{0,3}([1-9]|10)[ \t]{0,3}[.。]?[ \t]{0,8}$", re.MULTILINE
 )
+
+SCHEMA = json.dumps(
+    {
+        "type": "object",
+        "properties": {
+            "reasons": {"type": "string", "description": "What speaks for the score and against it."},
+            "score": {"type": "integer", "enum": list(range(1, 11))},
+        },
+        "required": ["reasons", "score"],
+        "additionalProperties": False,
+    }
+)
+"""The same judgement as a structured output, for endpoints that have these."""
 
 
 async def judge(
@@ -25,11 +40,14 @@ async def judge(
     rubric: str,
     templates: Templates,
     sampling: Sampling,
+    structured: bool = False,
 ) -> int | None:
     """The judge's score of a response, or of the instruction where the rubric asks for no more; None for no score."""
+    if structured:
+        sampling = replace(sampling, schema=SCHEMA)
     question = templates.messages(rubric, instruction=instruction, response=response)
     (said,) = await teacher.complete(Request(question, sampling=sampling))
-    return read_score(said)
+    return read_structured(said) if structured else read_score(said)
 
 
 def read_score(said: Completion) -> int | None:
@@ -42,6 +60,16 @@ def read_score(said: Completion) -> int | None:
     if said.finish_reason == "length" or len(lines) != 1 or len(re.findall(LABEL, said.text)) != 1:
         return None
     return int(lines[0])
+
+
+def read_structured(said: Completion) -> int | None:
+    """The score of an answer by SCHEMA; None for any other."""
+    try:
+        score = json.loads(said.text)["score"]
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return None
+    whole = isinstance(score, int) and not isinstance(score, bool)
+    return score if whole and 1 <= score <= 10 and said.finish_reason != "length" else None
 
 
 def reason(score: int | None, at_least: float | None = None) -> str | None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
-from datagen.instructions.session import check
+from datagen.commands import check
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
+import math
 from collections.abc import Sequence
 from dataclasses import asdict
 from functools import partial
@@ -18,12 +19,13 @@ from datagen.instructions.language import Language, language
 from datagen.instructions.modes import Mode, mode
 from datagen.instructions.rules import Rules, rules
 from datagen.instructions.self_instruct import Pool, Tally, self_instruct
-from datagen.instructions.session import shown
 from datagen.instructions.settings import Recipe, SelfInstructSettings
 from datagen.instructions.tasks import Task, read_tasks, shipped
 from datagen.instructions.templates import Templates
 from datagen.run import Run
-from datagen.teacher import connect
+from datagen.teacher import Request, Sampling
+from datagen.teacher.budget import spending
+from datagen.teacher.forecast import preview
 
 if TYPE_CHECKING:
     from datagen.filters.novelty import Novelty
@@ -43,7 +45,7 @@ def self_instruct_command(settings: SelfInstructSettings) -> None:
     asked = instruction_rules(spoken, asking.templates, settings)
     chosen = mode(asking, asked, settings)
     if settings.dry_run:
-        preview(seeds, chosen, settings)
+        forecast(seeds, chosen, settings)
         return
     out = settings.out or Path("runs") / f"{settings.mode}-{spoken.name}"
     stats = asyncio.run(generate(seeds, chosen, asked, asking, settings, out))
@@ -59,7 +61,7 @@ def self_instruct_command(settings: SelfInstructSettings) -> None:
 async def generate(
     seeds: list[Task], chosen: Mode, asked: Rules, asking: Asking, settings: SelfInstructSettings, out: Path
 ) -> dict[str, Any]:
-    teacher = connect(settings.teacher, concurrency=settings.concurrency)
+    teacher = settings.connect(out)
     await asyncio.to_thread(lambda: teacher.identity)
     tally, novelty = Tally(settings), compared_with(seeds, settings)
     produce = partial(self_instruct, seeds=seeds, mode=chosen, rules=asked, novelty=novelty, tally=tally)
@@ -69,7 +71,7 @@ async def generate(
         novelty.save(out / POOL)
         return tally.report()
 
-    with Run(out, config, family="instructions") as run:
+    with Run(out, config, family="instructions", account=settings.account()) as run:
         return await run.stream(produce, teacher=teacher, total=settings.target, statistics=close)
 
 
@@ -133,10 +135,15 @@ def pool_sha256(run: Path | None) -> str | None:
     return hashlib.sha256((run / POOL).read_bytes()).hexdigest() if run else None
 
 
-def preview(seeds: list[Task], chosen: Mode, settings: SelfInstructSettings) -> None:
-    for number in range(2):
-        print(f"--- call {number}\n{shown(chosen.prompt(Pool(seeds).demonstrations(number, settings)))}")
-    print(f"---\n{len(seeds)} seeds, {settings.target:,} instructions wanted of {settings.teacher}; nothing was asked.")
+def forecast(seeds: list[Task], chosen: Mode, settings: SelfInstructSettings) -> None:
+    """The calls for instructions, and those that complete each: classification and instances, or output and words."""
+    more = {"self-instruct": 2, "alpaca": 0, "unnatural": 1 + (settings.paraphrases > 0)}[settings.mode]
+    calls = math.ceil(settings.target / settings.recipe.per_call) + more * settings.target
+    sampling = Sampling(max_tokens=settings.recipe.max_tokens)
+    prompts = [chosen.prompt(Pool(seeds).demonstrations(number, settings)) for number in range(2)]
+    asked = [Request(prompt, sampling=sampling) for prompt in prompts]
+    what = f"{len(seeds)} seeds, {settings.target:,} instructions wanted of {settings.teacher}"
+    preview(asked, what, settings, calls=calls, bound="at least ")
 
 
 def summary(stats: dict[str, Any], out: Path) -> str:
@@ -151,7 +158,7 @@ def summary(stats: dict[str, Any], out: Path) -> str:
         f"rejected:  {rejected}",
         f"instances: {each:.2f} an instruction" if each is not None else "",
         f"classification: {share:.1%} of the instructions" if share is not None else "",
-        f"tokens:    {stats['prompt_tokens']:,} prompt, {stats['completion_tokens']:,} completion",
+        spending(stats),
         f"written to {out}; next: datagen publish {out} NAME",
     ]
     return "\n".join(line for line in lines if line)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import ClassVar
 
+from datagen.commands import check
 from datagen.errors import UserError
 from datagen.instructions import session
 from datagen.instructions.eliminate import Eliminator
@@ -16,32 +16,24 @@ from datagen.instructions.prompts import prompts_of, source_of
 from datagen.instructions.tasks import instructions_from
 from datagen.instructions.templates import Templates
 from datagen.teacher import Request, Sampling
+from datagen.teacher.forecast import preview
 
 
 @dataclass(frozen=True)
-class EvolSettings:
+class EvolSettings(session.InstructionSettings):
     """Rewrite instructions into harder and rarer ones, round after round, with responses."""
 
     positional: ClassVar[tuple[str, ...]] = ("source",)
 
     source: str
     """Instructions to begin with: a run folder, a dataset version (NAME or NAME@VERSION), a Parquet or JSONL file."""
-    out: Path | None = None
-    """The run folder, by default runs/evol-instruct-SOURCE. The same command again resumes it."""
-    teacher: str = "micro"
-    """Who rewrites, answers and judges: micro, hf:NAME_OR_PATH, or openai:MODEL."""
-    language: str | None = None
-    """Language of templates, word lists and lengths; en by default (the micro teacher has its own)."""
-    templates: Path | None = None
-    """Folder with templates of your own, which go before the shipped ones. Every file in its `evolve/` is an
-    operation."""
     limit: int | None = None
     """Begin with the first LIMIT instructions only."""
     rounds: int = 4
     """Evolutions tried one after the other on every instruction."""
     weights: str = ""
-    """How often operations are drawn beside the others, such as "breadth=2,deepen=0.5". Those not named have 1; 0
-    leaves one out."""
+    """How often operations (the templates in `evolve/`) are drawn beside the others, such as "breadth=2,deepen=0.5".
+    Those not named have 1; 0 leaves one out."""
     keep_seeds: bool = True
     """Whether the instructions one began with are rows too, as round 0, with the teacher's response."""
     temperature: float = 1.0
@@ -53,15 +45,11 @@ class EvolSettings:
     """Longest text the teacher may write. What is cut off there is rejected."""
     refusal_words: int = 80
     """A response with a refusal in it is rejected when it is shorter than this, in words (Chinese: characters)."""
-    seed: int = 0
-    concurrency: int = 64
-    """Instructions under way at once. Changes nothing but speed."""
-    dry_run: bool = False
-    """Show the first requests; ask nothing, write nothing."""
 
     def __post_init__(self) -> None:
         """Raises UserError for values out of range."""
-        session.check(
+        super().__post_init__()
+        check(
             self,
             limit=(self.limit is None or self.limit >= 1, "at least 1"),
             rounds=(self.rounds >= 1, "at least 1"),
@@ -70,7 +58,6 @@ class EvolSettings:
             response_temperature=(self.response_temperature >= 0, "0 or more"),
             max_tokens=(self.max_tokens >= 1, "at least 1"),
             refusal_words=(self.refusal_words >= 0, "0 or more"),
-            concurrency=(self.concurrency >= 1, "at least 1"),
         )
 
 
@@ -80,10 +67,16 @@ def evol_instruct(settings: EvolSettings) -> None:
     prompts = prompts_of(instructions_from(settings.source)[: settings.limit], how.templates)
     if settings.dry_run:
         asked = [
-            Request(how.templates.messages(f"evolve/{operation(prompt, 1, how)}", instruction=prompt.text))
-            for prompt in prompts[:3]
+            Request(
+                how.templates.messages(f"evolve/{operation(prompt, 1, how)}", instruction=prompt.text),
+                sampling=how.rewriting,
+            )
+            for prompt in prompts
         ]
-        session.preview(asked, f"{len(prompts)} instructions × {settings.rounds} rounds to {settings.teacher}")
+        what = f"{len(prompts)} instructions × {settings.rounds} rounds to {settings.teacher}"
+        preview(
+            asked, what, settings, calls=len(prompts) * (3 * settings.rounds + settings.keep_seeds), bound="at most "
+        )
         return
     run = session.run_each(
         METHOD,

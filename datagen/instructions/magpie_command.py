@@ -9,30 +9,25 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from datagen.commands import check
 from datagen.errors import UserError
 from datagen.filters.responses import Responses
 from datagen.instructions import session
 from datagen.instructions.magpie import METHOD, Magpie, synthesise, user_turn
 from datagen.run import Run
-from datagen.teacher import Request, Sampling, Teacher, connect
-from datagen.teacher.hf import HfTeacher
-from datagen.teacher.vllm import VllmTeacher
+from datagen.teacher import Request, Sampling, Teacher
+from datagen.teacher.forecast import preview
 
 
 @dataclass(frozen=True)
-class MagpieSettings:
-    """Let an aligned model write instructions from nothing but its own chat template, and answer them."""
+class MagpieSettings(session.InstructionSettings):
+    """Let an aligned model write instructions from nothing but its own chat template, and answer them.
+
+    The teacher is micro, hf: or vllm:, a chat model; an endpoint hides its template.
+    """
 
     target: int
     """How many rows to make."""
-    out: Path | None = None
-    """The run folder, by default runs/magpie-TEACHER. The same command again resumes it."""
-    teacher: str = "micro"
-    """Who writes and answers: micro or hf:NAME_OR_PATH, a chat model. An openai endpoint hides its template."""
-    language: str | None = None
-    """Language of the word list of refusals; en by default (the micro teacher has its own)."""
-    templates: Path | None = None
-    """Folder with word lists of your own, which go before the shipped ones."""
     temperature: float = 1.0
     """Of the instructions."""
     top_p: float = 1.0
@@ -42,15 +37,11 @@ class MagpieSettings:
     """Longest instruction or response, in tokens. What is cut off there is rejected."""
     patience: int = 100
     """End after this many instructions in a row of which none was kept."""
-    seed: int = 0
-    concurrency: int = 64
-    """Instructions under way at once. Changes nothing but speed."""
-    dry_run: bool = False
-    """Show the pre-query template; ask nothing, write nothing."""
 
     def __post_init__(self) -> None:
         """Raises UserError for values out of range."""
-        session.check(
+        super().__post_init__()
+        check(
             self,
             target=(self.target >= 1, "at least 1"),
             temperature=(self.temperature > 0, "above 0"),
@@ -58,23 +49,25 @@ class MagpieSettings:
             response_temperature=(self.response_temperature >= 0, "0 or more"),
             max_tokens=(self.max_tokens >= 1, "at least 1"),
             patience=(self.patience >= 1, "at least 1"),
-            concurrency=(self.concurrency >= 1, "at least 1"),
         )
 
 
 def magpie(settings: MagpieSettings) -> None:
     """Run, and print what came of it. Raises UserError, also where patience ended before the target."""
-    teacher = connect(settings.teacher, concurrency=settings.concurrency)
-    if not isinstance(teacher, HfTeacher | VllmTeacher):
+    out = settings.out or Path("runs") / f"{METHOD}-{settings.teacher.rpartition('/')[2].replace(':', '-')}"
+    teacher = settings.connect(out)
+    tokenizer = getattr(teacher, "tokenizer", None)
+    if tokenizer is None:
         raise UserError(
             f"magpie needs the model's own chat template, which {settings.teacher} hides: "
             "use micro, hf:NAME_OR_PATH or vllm:NAME_OR_PATH"
         )
-    before, behind = user_turn(teacher.tokenizer)
+    before, behind = user_turn(tokenizer)
     if settings.dry_run:
-        session.preview([Request(before)], f"{settings.target} instructions of {settings.teacher}")
+        asked = [Request(before, sampling=Sampling(max_tokens=settings.max_tokens))]
+        what = f"{settings.target} instructions of {settings.teacher}"
+        preview(asked, what, settings, calls=2 * settings.target, bound="at least ")
         return
-    out = settings.out or Path("runs") / f"{METHOD}-{settings.teacher.rpartition('/')[2].replace(':', '-')}"
     stats = asyncio.run(generate(settings, teacher, before, behind, out))
     print(session.summary(stats, out))
     if (found := stats["accepted"]["instructions"]) < settings.target:
@@ -111,7 +104,7 @@ async def generate(settings: MagpieSettings, teacher: Teacher, before: str, behi
         "sha256": hashlib.sha256(before.encode()).hexdigest(),
     }
     config = session.configuration(METHOD, settings, teacher=teacher, templates=templates, source=source)
-    with Run(out, config, family="instructions") as run:
+    with Run(out, config, family="instructions", account=settings.account()) as run:
         return await run.stream(
             partial(synthesise, magpie=how), teacher=teacher, total=settings.target, statistics=lambda items: {}
         )

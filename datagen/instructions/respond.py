@@ -9,10 +9,10 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from random import Random
 from typing import Any, ClassVar
 
+from datagen.commands import check
 from datagen.errors import UserError
 from datagen.filters.responses import Responses
 from datagen.instructions import session
@@ -21,26 +21,19 @@ from datagen.instructions.prompts import Prompt, describe, prompts_of, source_of
 from datagen.instructions.tasks import instructions_from
 from datagen.schema import Accepted, Outcome, Rejected, Row, assistant, content_id
 from datagen.teacher import Completion, Messages, Request, Sampling, Teacher
+from datagen.teacher.forecast import preview
 
 METHOD = "respond"
 
 
 @dataclass(frozen=True)
-class RespondSettings:
+class RespondSettings(session.InstructionSettings):
     """Let the teacher answer an instruction set, several times each if wanted."""
 
     positional: ClassVar[tuple[str, ...]] = ("source",)
 
     source: str
     """Instructions to answer: a run folder, a dataset version (NAME or NAME@VERSION), a Parquet or JSONL file."""
-    out: Path | None = None
-    """The run folder, by default runs/respond-SOURCE. The same command again resumes it."""
-    teacher: str = "micro"
-    """Who answers: micro, hf:NAME_OR_PATH, or openai:MODEL."""
-    language: str | None = None
-    """Language of templates and word lists; en by default (the micro teacher has its own)."""
-    templates: Path | None = None
-    """Folder with templates of your own, which go before the shipped ones."""
     limit: int | None = None
     """Answer the first LIMIT instructions only."""
     samples: int = 1
@@ -52,15 +45,11 @@ class RespondSettings:
     top_p: float = 1.0
     max_tokens: int = 2048
     """Longest response, in tokens. What is cut off there is rejected."""
-    seed: int = 0
-    concurrency: int = 64
-    """Instructions under way at once. Changes nothing but speed."""
-    dry_run: bool = False
-    """Show the first requests; ask nothing, write nothing."""
 
     def __post_init__(self) -> None:
         """Raises UserError for values out of range."""
-        session.check(
+        super().__post_init__()
+        check(
             self,
             limit=(self.limit is None or self.limit >= 1, "at least 1"),
             samples=(self.samples >= 1, "at least 1"),
@@ -70,7 +59,6 @@ class RespondSettings:
             ),
             top_p=(0 < self.top_p <= 1, "above 0 and at most 1"),
             max_tokens=(self.max_tokens >= 1, "at least 1"),
-            concurrency=(self.concurrency >= 1, "at least 1"),
         )
 
 
@@ -83,8 +71,8 @@ def respond(settings: RespondSettings) -> None:
     prompts = prompts_of(instructions_from(settings.source)[: settings.limit], templates)
     systems = systems if settings.systems else []
     if settings.dry_run:
-        asked = [Request(turns(prompt, system_of(prompt, systems, settings.seed))) for prompt in prompts[:3]]
-        session.preview(asked, f"{len(prompts)} instructions × {settings.samples} responses of {settings.teacher}")
+        asked = [request_of(prompt, systems, settings) for prompt in prompts]
+        preview(asked, f"{len(prompts)} instructions × {settings.samples} responses of {settings.teacher}", settings)
         return
     run = session.run_each(
         METHOD,
@@ -103,10 +91,7 @@ async def distil(
 ) -> list[Outcome]:
     """A row for each response, in the order they were drawn."""
     system = system_of(prompt, systems, settings.seed)
-    sampling = Sampling(
-        temperature=settings.temperature, top_p=settings.top_p, max_tokens=settings.max_tokens, seed=settings.seed
-    )
-    answers = await teacher.complete(Request(turns(prompt, system), n=settings.samples, sampling=sampling))
+    answers = await teacher.complete(request_of(prompt, systems, settings))
     outcomes, seen = list[Outcome](), set[str]()
     for sample, answer in enumerate(answers):
         reason = checks.reason(answer.text, answer.finish_reason) or (
@@ -116,6 +101,14 @@ async def distil(
         row = row_of(prompt, system, sample, answer)
         outcomes.append(Rejected(row, reason) if reason else Accepted(row, "instructions"))
     return outcomes
+
+
+def request_of(prompt: Prompt, systems: Sequence[str], settings: RespondSettings) -> Request:
+    sampling = Sampling(
+        temperature=settings.temperature, top_p=settings.top_p, max_tokens=settings.max_tokens, seed=settings.seed
+    )
+    asked = turns(prompt, system_of(prompt, systems, settings.seed))
+    return Request(asked, n=settings.samples, sampling=sampling)
 
 
 def system_of(prompt: Prompt, systems: Sequence[str], seed: int) -> str | None:

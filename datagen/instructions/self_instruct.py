@@ -35,7 +35,7 @@ async def self_instruct(
     """Rows, an instruction's at a time, in the order of the calls; `tally` counts and knows how it ended."""
     instructions = bootstrap(teacher, seeds=seeds, mode=mode, rules=rules, novelty=novelty, tally=tally)
     complete = partial(finish, teacher, mode=mode, tally=tally)
-    async with aclosing(overlap(instructions, complete, most=AHEAD * tally.settings.concurrency)) as finished:
+    async with aclosing(overlap(instructions, complete, most=AHEAD * tally.settings.under_way)) as finished:
         async for outcomes in finished:
             yield outcomes
 
@@ -46,7 +46,7 @@ async def bootstrap(
     """Ask with seeds and the machine's own as demonstrations, keep what is sound and new, add it to the pool, go on."""
     settings, pool = tally.settings, Pool(seeds)
     ask = partial(propose, teacher, mode=mode, settings=settings)
-    ahead = min(settings.lag, settings.concurrency)
+    ahead = min(settings.lag, settings.under_way)
     async with aclosing(overlap(pool.calls(settings), ask, most=ahead)) as answers:
         async for proposals in answers:
             before = len(pool.machine)

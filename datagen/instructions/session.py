@@ -4,45 +4,42 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 import datagen
-from datagen.errors import UserError
 from datagen.instructions.language import Language, language
 from datagen.instructions.templates import Templates
 from datagen.run import Run, Statistics
 from datagen.schema import Outcome, Row
-from datagen.teacher import Messages, Request, Teacher, connect
+from datagen.teacher import Teacher
+from datagen.teacher.budget import spending
+from datagen.teacher.settings import UNRECORDED, TeacherSettings
 
 Item = TypeVar("Item")
-NOT_IN_CONFIG = {"source", "out", "teacher", "language", "templates", "concurrency", "dry_run"}
+NOT_IN_CONFIG = UNRECORDED | {"source", "language", "templates"}
 """Settings that change no row, and those that the configuration records in another form."""
 
 
-class Settings(Protocol):
-    """What the settings of all these commands have."""
+@dataclass(frozen=True, kw_only=True)
+class InstructionSettings(TeacherSettings):
+    """The flags of all commands whose words come from templates."""
 
-    @property
-    def out(self) -> Path | None: ...
-    @property
-    def teacher(self) -> str: ...
-    @property
-    def language(self) -> str | None: ...
-    @property
-    def templates(self) -> Path | None: ...
-    @property
-    def concurrency(self) -> int: ...
+    language: str | None = None
+    """Language of templates, word lists and lengths: en or zh; en by default (the micro teacher has its own)."""
+    templates: Path | None = None
+    """Folder with templates and word lists of your own; a file in it goes before the shipped one of the same name."""
 
 
-def words(settings: Settings) -> tuple[Templates, Language]:
+def words(settings: InstructionSettings) -> tuple[Templates, Language]:
     """Templates and language; the embedded teacher has its own, unless one is asked for."""
     name = settings.language or ("micro" if settings.teacher == "micro" else "en")
     return Templates(name, settings.templates), language(name)
 
 
 def configuration(
-    method: str, settings: Settings, *, teacher: Teacher, templates: Templates, source: dict[str, Any]
+    method: str, settings: InstructionSettings, *, teacher: Teacher, templates: Templates, source: dict[str, Any]
 ) -> dict[str, Any]:
     """What decides the rows, and nothing else: no machine paths, no keys, no speed settings."""
     return {
@@ -60,7 +57,7 @@ async def run_each(
     items: Sequence[Item],
     distil: Callable[[Item, Teacher], Awaitable[list[Outcome]]],
     *,
-    settings: Settings,
+    settings: InstructionSettings,
     templates: Templates,
     source: dict[str, Any],
     describe: Callable[[Item], Row],
@@ -68,17 +65,17 @@ async def run_each(
 ) -> str:
     """Distil every item into a run folder; the closing words. Raises UserError."""
     out = settings.out or Path("runs") / f"{method}-{source['suite'].replace('/', '-')}"
-    teacher = connect(settings.teacher, concurrency=settings.concurrency)
+    teacher = settings.connect(out)
     await asyncio.to_thread(lambda: teacher.identity)
     config = configuration(method, settings, teacher=teacher, templates=templates, source=source)
-    with Run(out, config, family="instructions") as run:
+    with Run(out, config, family="instructions", account=settings.account()) as run:
         stats = await run.each(
             items,
             distil,
             teacher=teacher,
             describe=describe,
             statistics=statistics,
-            concurrency=settings.concurrency,
+            concurrency=settings.under_way,
         )
     return summary(stats, out)
 
@@ -91,28 +88,7 @@ def summary(stats: dict[str, Any], out: Path) -> str:
             f"{stats['questions']:,} items, {stats['answers']:,} answers in {stats['seconds']:,} s",
             f"accepted:  {sum(stats['accepted'].values()):,}",
             f"rejected:  {rejected}",
-            f"tokens:    {stats['prompt_tokens']:,} prompt, {stats['completion_tokens']:,} completion",
+            spending(stats),
             f"written to {out}; next: datagen inspect {out}, datagen publish {out} NAME",
         ]
     )
-
-
-def preview(requests: Sequence[Request], most: str) -> None:
-    """The first requests as the teacher would see them, and how many there would be."""
-    for request in requests:
-        print("---\n" + shown(request.prompt))
-    print(f"---\n{most}; nothing was asked.")
-
-
-def shown(prompt: str | Messages) -> str:
-    return prompt if isinstance(prompt, str) else "\n".join(f"[{role}] {content}" for role, content in prompt)
-
-
-def check(settings: object, **wanted: tuple[bool, str]) -> None:
-    """Raise UserError for the first setting that is out of range; each comes with whether it holds and what it must be.
-
-    >>> # check(settings, rounds=(settings.rounds >= 1, "at least 1"))
-    """
-    for name, (holds, must) in wanted.items():
-        if not holds:
-            raise UserError(f"--{name} {getattr(settings, name)}: must be {must}")

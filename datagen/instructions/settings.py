@@ -6,7 +6,8 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import ClassVar, Literal
 
-from datagen.instructions.session import check
+from datagen.commands import check
+from datagen.instructions.session import InstructionSettings
 
 
 @dataclass(frozen=True)
@@ -32,30 +33,20 @@ MICRO = {"in_context": 4, "machine": 1, "per_call": 3}
 
 
 @dataclass(frozen=True)
-class SelfInstructSettings:
+class SelfInstructSettings(InstructionSettings):
     """Write new instructions from a few seed tasks, with inputs and outputs (Self-Instruct)."""
 
     positional: ClassVar[tuple[str, ...]] = ()
 
-    teacher: str = "micro"
-    """Who answers: micro (embedded, no key, no GPU), hf:NAME_OR_PATH, or openai:MODEL (with OPENAI_BASE_URL and
-    OPENAI_API_KEY)."""
     target: int = 1000
     """Stop when this many instructions are accepted. Each gives a row an instance, or none if all of them fail."""
-    out: Path | None = None
-    """The run folder, by default runs/MODE-LANGUAGE. The same command again resumes it."""
     mode: Literal["self-instruct", "alpaca", "unnatural"] = "self-instruct"
     """self-instruct: instructions first, then instances (arXiv 2212.10560). alpaca: 20 tasks a call, each with its
     output. unnatural: instruction, input and constraints, then the output, then other wordings (arXiv 2212.09689)."""
     style: Literal["auto", "base", "chat"] = "auto"
     """base sends text to complete, chat sends messages; auto takes base for micro and chat for others."""
-    language: str | None = None
-    """Templates, seeds, word lists and rules: en or zh; micro is the language of the embedded teacher. By default that
-    of the teacher."""
     seeds: Path | None = None
     """Seed tasks (JSONL: id, instruction, instances, is_classification) instead of this project's own."""
-    templates: Path | None = None
-    """Folder of templates and word lists; a file in it goes before the shipped one of the same name."""
     in_context: int | None = None
     """Demonstrations in a prompt: 8, alpaca and unnatural 3, micro 4."""
     machine: int | None = None
@@ -85,14 +76,10 @@ class SelfInstructSettings:
     way and the result does not depend on how many are. 1 is the paper's loop, one call after another."""
     patience: int = 100
     """Stop after so many calls in a row that gave nothing new, keep what there is, and exit with an error."""
-    seed: int = 0
-    concurrency: int = 64
-    """Requests under way at once. Changes nothing but speed."""
-    dry_run: bool = False
-    """Show the first prompts; ask nothing, write nothing."""
 
     def __post_init__(self) -> None:
         """Raises UserError for values out of range."""
+        super().__post_init__()
         recipe = self.recipe
         check(
             recipe,
@@ -112,7 +99,6 @@ class SelfInstructSettings:
             similarity=(0 < self.similarity <= 1, "above 0 and at most 1"),
             lag=(self.lag >= 1, "at least 1"),
             patience=(self.patience >= 1, "at least 1"),
-            concurrency=(self.concurrency >= 1, "at least 1"),
         )
 
     @property

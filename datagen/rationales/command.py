@@ -5,21 +5,27 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import datagen
-from datagen.rationales.generate import METHOD, describe, distil
+from datagen.rationales.generate import METHOD, describe, distil, sampling
 from datagen.rationales.prompts import Prompts, read_shots
 from datagen.rationales.settings import RationaleSettings
 from datagen.rationales.statistics import statistics
 from datagen.run import Run
 from datagen.suites import SUITES, Question, Suite, load, questions_from_file
 from datagen.suites.load import find
-from datagen.teacher import connect
+from datagen.teacher import Request
+from datagen.teacher.budget import spending
+from datagen.teacher.forecast import preview
+from datagen.teacher.settings import UNRECORDED
+from datagen.teacher.topk import check_topk
+from datagen.topk import extend
 
-NOT_IN_CONFIG = {"out", "concurrency", "data_root", "dry_run", "teacher", "source", "split", "shots"}
+NOT_IN_CONFIG = UNRECORDED | {"data_root", "source", "split", "shots"}
 """Settings that change no row, and those that the configuration records in another form."""
 
 
@@ -29,7 +35,7 @@ def rationales(settings: RationaleSettings) -> None:
     shots = read_shots(settings.shots, suite) if settings.shots else ()
     prompts = Prompts(suite, settings.prompt_style, shots)
     if settings.dry_run:
-        preview(questions, prompts, settings)
+        forecast(questions, prompts, settings)
         return
     out = settings.out or Path("runs") / f"{prompts.suite.name.replace('/', '-')}-{settings.split}"
     stats = asyncio.run(generate(questions, prompts, settings, out))
@@ -37,44 +43,50 @@ def rationales(settings: RationaleSettings) -> None:
 
 
 async def generate(
-    questions: list[Question], prompts: Prompts, settings: RationaleSettings, out: Path
+    questions: Sequence[Question], prompts: Prompts, settings: RationaleSettings, out: Path
 ) -> dict[str, Any]:
-    teacher = connect(settings.teacher, concurrency=settings.concurrency)
+    teacher = settings.connect(out)
     await asyncio.to_thread(lambda: teacher.identity)
-    with Run(out, configuration(questions, prompts, settings, teacher.name, teacher.identity)) as run:
-        return await run.each(
+    if settings.teacher_topk:
+        check_topk(teacher, settings.teacher_topk)
+    config = configuration(questions, prompts, settings, teacher.name, teacher.identity)
+    with Run(out, config, account=settings.account()) as run:
+        stats = await run.each(
             questions,
             partial(distil, prompts=prompts, settings=settings),
             teacher=teacher,
             describe=partial(describe, prompts=prompts),
             statistics=statistics,
-            concurrency=settings.concurrency,
+            concurrency=settings.under_way,
         )
+        if settings.teacher_topk and "teacher_topk" not in stats:
+            stats = await extend(out, teacher, settings.teacher_topk, stats)
+        return stats
 
 
-def read_source(settings: RationaleSettings) -> tuple[Suite, list[Question]]:
+def read_source(settings: RationaleSettings) -> tuple[Suite, Sequence[Question]]:
     """A suite by name, else a file or dataset with the columns that the settings name."""
     if settings.source in SUITES or not ("." in settings.source or "/" in settings.source):
         suite = find(settings.source)
-        questions = load(
+        return suite, load(
             suite.name, settings.split, data_root=settings.data_root, limit=settings.limit, seed=settings.seed
         )
-        return suite, questions
-    suite = Suite(Path(settings.source).stem, settings.answer_type)
-    questions = questions_from_file(
+    return Suite(Path(settings.source).stem, settings.answer_type), questions_from_file(
         settings.source,
         question=settings.question_column,
         answer=settings.answer_column,
         answer_type=settings.answer_type,
+        limit=settings.limit,
     )
-    return suite, questions[: settings.limit]
 
 
 def configuration(
-    questions: list[Question], prompts: Prompts, settings: RationaleSettings, teacher: str, identity: str
+    questions: Sequence[Question], prompts: Prompts, settings: RationaleSettings, teacher: str, identity: str
 ) -> dict[str, Any]:
     """What decides the rows, and nothing else: no machine paths, no keys, no speed settings."""
     values = {k: v for k, v in vars(settings).items() if k not in NOT_IN_CONFIG}
+    if not settings.teacher_topk:
+        del values["teacher_topk"]
     digest = hashlib.sha256()
     for question in questions:
         digest.update(json.dumps([question.id, question.gold]).encode())
@@ -93,13 +105,12 @@ def configuration(
     }
 
 
-def preview(questions: list[Question], prompts: Prompts, settings: RationaleSettings) -> None:
-    for question in questions[:2]:
-        print(f"--- {question.id} (gold: {question.gold})")
-        asked = prompts.ask(question)
-        print(asked if isinstance(asked, str) else "\n".join(f"[{role}] {content}" for role, content in asked))
+def forecast(questions: Sequence[Question], prompts: Prompts, settings: RationaleSettings) -> None:
+    drawn = sampling(settings, prompts)
+    asked = [Request(prompts.ask(question), n=settings.samples, sampling=drawn) for question in questions]
     most = f"at most {settings.samples}" if settings.adaptive else settings.samples
-    print(f"---\n{len(questions)} questions × {most} samples to {settings.teacher}; nothing was asked.")
+    what = f"{len(questions)} questions × {most} samples to {settings.teacher}"
+    preview(asked, what, settings, bound="at most " if settings.adaptive else "at least " if settings.hints else "")
 
 
 def summary(stats: dict[str, Any], out: Path) -> str:
@@ -115,7 +126,7 @@ def summary(stats: dict[str, Any], out: Path) -> str:
         "accuracy:  one chain {single:.3f}, majority {majority:.3f}, any {solved:.3f}".format(**accuracy)
         if accuracy["questions"]
         else "",
-        f"tokens:    {stats['prompt_tokens']:,} prompt, {stats['completion_tokens']:,} completion",
+        spending(stats),
         f"written to {out}; next: datagen publish {out} NAME",
     ]
     return "\n".join(line for line in lines if line)

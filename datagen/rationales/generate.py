@@ -24,6 +24,8 @@ class Chain:
     index: int
     completion: Completion
     answer: str | None
+    correct: bool | None
+    """None where there is no answer, or no gold."""
     hinted: bool = False
 
 
@@ -33,10 +35,10 @@ async def distil(
     """The rows of a question, accepted and rejected, in the order the chains were drawn (Fine-tune-CoT, section 3)."""
     chains = await sample(question, teacher, prompts=prompts, settings=settings)
     ballot = count(chains, settings)
-    verdicts = [judge(chain, question, ballot, prompts, settings) for chain in chains]
+    verdicts = [judge(chain, question, ballot, settings) for chain in chains]
     if settings.hints and question.gold is not None and "right" not in verdicts:
         hinted = await rationalise(question, teacher, prompts=prompts, settings=settings, first=len(chains))
-        verdicts += [judge(chain, question, ballot, prompts, replace(settings, keep_by="gold")) for chain in hinted]
+        verdicts += [judge(chain, question, ballot, replace(settings, keep_by="gold")) for chain in hinted]
         chains = chains + hinted
     right = [chain for chain, verdict in zip(chains, verdicts, strict=True) if verdict == "right"]
     kept = choose([(c.completion.text, c.completion.mean_logprob) for c in right], settings.keep, settings.diverse)
@@ -54,7 +56,7 @@ async def sample(question: Question, teacher: Teacher, *, prompts: Prompts, sett
             break
         request = Request(prompt, n=missing, first=len(chains), sampling=sampling(settings, prompts))
         answers = await teacher.complete(request)
-        chains += [read(question, completion, len(chains) + i) for i, completion in enumerate(answers)]
+        chains += [read(question, prompts, completion, len(chains) + i) for i, completion in enumerate(answers)]
     return chains
 
 
@@ -64,7 +66,7 @@ async def rationalise(
     """Chains written with the gold answer in view (STaR, section 3.2); `first` is the index of the first of them."""
     request = Request(prompts.hint(question), n=settings.hints, sampling=sampling(settings, prompts))
     answers = await teacher.complete(request)
-    return [replace(read(question, completion, first + i), hinted=True) for i, completion in enumerate(answers)]
+    return [replace(read(question, prompts, answer, first + i), hinted=True) for i, answer in enumerate(answers)]
 
 
 def draws_to_settle(chains: list[Chain], threshold: float) -> int:
@@ -87,11 +89,14 @@ def sampling(settings: RationaleSettings, prompts: Prompts) -> Sampling:
     )
 
 
-def read(question: Question, completion: Completion, index: int) -> Chain:
+def read(question: Question, prompts: Prompts, completion: Completion, index: int) -> Chain:
     """A chain that was cut off has not answered, whatever numbers it holds."""
     whole = completion.finish_reason != "length"
     answer = extract(completion.text, question.answer_type, options=question.options) if whole else None
-    return Chain(index, completion, answer)
+    correct = None
+    if answer is not None and question.gold is not None:
+        correct = equal(answer, question.gold, question.answer_type, tolerance=prompts.suite.tolerance)
+    return Chain(index, completion, answer, correct)
 
 
 def count(chains: list[Chain], settings: RationaleSettings) -> Vote:
@@ -103,7 +108,7 @@ def count(chains: list[Chain], settings: RationaleSettings) -> Vote:
     return vote(answers, weights=[0.0 if value is None else math.exp(value) for value in values])
 
 
-def judge(chain: Chain, question: Question, ballot: Vote, prompts: Prompts, settings: RationaleSettings) -> str:
+def judge(chain: Chain, question: Question, ballot: Vote, settings: RationaleSettings) -> str:
     """ "right", or the reason why the chain is left out."""
     if chain.completion.finish_reason == "length":
         return "truncated"
@@ -115,18 +120,12 @@ def judge(chain: Chain, question: Question, ballot: Vote, prompts: Prompts, sett
     if by == "none":
         return "right"
     if by == "gold" or (by == "auto" and question.gold is not None):
-        return "right" if is_gold(chain.answer, question, prompts) else "wrong"
+        return "right" if chain.correct else "wrong"
     if ballot.tied:
         return "tied"
     if ballot.agreement < settings.min_agreement:
         return "low_agreement"
     return "right" if chain.answer == ballot.answer else "minority"
-
-
-def is_gold(answer: str, question: Question, prompts: Prompts) -> bool:
-    return question.gold is not None and equal(
-        answer, question.gold, question.answer_type, tolerance=prompts.suite.tolerance
-    )
 
 
 def rows(
@@ -135,12 +134,11 @@ def rows(
     """Every chain as a row, and for a question that kept one the answers-only row."""
     votes = Counter(chain.answer for chain in chains if not chain.hinted)
     drawn = sum(not chain.hinted for chain in chains)
+    common = describe(question, prompts) | {"samples": drawn}
     outcomes: list[Outcome] = []
     for chain, verdict in zip(chains, verdicts, strict=True):
-        row = chain_row(question, chain, ballot, prompts) | {
-            "votes": votes[chain.answer] if chain.answer is not None else 0,
-            "samples": drawn,
-        }
+        row = common | chain_row(question, chain, ballot)
+        row["votes"] = votes[chain.answer] if chain.answer is not None else 0
         if chain.index in keep:
             outcomes.append(Accepted(row, "rationales"))
         else:
@@ -150,17 +148,18 @@ def rows(
     return outcomes + ([Accepted(answer_row(question, winner, ballot, prompts), "answers")] if winner else [])
 
 
-def chain_row(question: Question, chain: Chain, ballot: Vote, prompts: Prompts) -> Row:
+def chain_row(question: Question, chain: Chain, ballot: Vote) -> Row:
+    """The columns in which the rows of a question differ, and its agreement."""
     completion = chain.completion
     text = completion.text.strip()
-    return describe(question, prompts) | {
+    return {
         "id": content_id(METHOD, question.id, chain.index, text),
         "completion": assistant(text),
         "answer": chain.answer,
         "agreement": round(ballot.agreement, 6),
         "rationale": text,
         "chain": chain.index,
-        "correct": None if question.gold is None or chain.answer is None else is_gold(chain.answer, question, prompts),
+        "correct": chain.correct,
         "tied": ballot.tied,
         "hinted": chain.hinted,
         "mean_logprob": None if completion.mean_logprob is None else round(completion.mean_logprob, 3),

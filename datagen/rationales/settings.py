@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, Literal
 
-from datagen.errors import UserError
+from datagen.commands import check
+from datagen.teacher.settings import TeacherSettings
 
 
 @dataclass(frozen=True)
-class RationaleSettings:
+class RationaleSettings(TeacherSettings):
     """Sample chains of thought for questions and keep those that agree."""
 
     positional: ClassVar[tuple[str, ...]] = ("source",)
@@ -18,11 +19,6 @@ class RationaleSettings:
     source: str
     """Questions: a suite by name (gsm8k, svamp, bbh/navigate, microworld, ...), a JSONL, JSON, CSV or Parquet file,
     a dataset folder, or a dataset on the Hub (ORG/NAME)."""
-    out: Path | None = None
-    """The run folder, by default runs/SOURCE-SPLIT. The same command again resumes it."""
-    teacher: str = "micro"
-    """Who answers: micro (embedded, no key, no GPU), hf:NAME_OR_PATH, or openai:MODEL (with OPENAI_BASE_URL and
-    OPENAI_API_KEY)."""
     split: str = "train"
     """Split of a suite."""
     data_root: Path | None = None
@@ -62,32 +58,25 @@ class RationaleSettings:
     hints: int = 0
     """For a question with gold that no chain solved: draw this many chains with the answer as a hint, and keep the
     right ones without it (rationalisation, STaR)."""
-    seed: int = 0
-    concurrency: int = 64
-    """Questions under way at once. Changes nothing but speed."""
-    dry_run: bool = False
-    """Show the first prompts and what the run would ask for; ask nothing, write nothing."""
+    teacher_topk: int = 0
+    """Store this many of the teacher's most probable tokens in the place of each token of a kept row, for `train kd`;
+    what `datagen topk` does afterwards. 0: none."""
 
     def __post_init__(self) -> None:
         """Raises UserError for values out of range."""
-        checks = [
-            (self.samples >= 1, "--samples", self.samples, "at least 1"),
-            (self.temperature >= 0, "--temperature", self.temperature, "0 or more"),
-            (
-                self.samples == 1 or self.temperature > 0,
-                "--temperature",
-                self.temperature,
-                "above 0 for several samples",
+        super().__post_init__()
+        check(
+            self,
+            samples=(self.samples >= 1, "at least 1"),
+            temperature=(
+                self.temperature > 0 or (self.temperature == 0 and self.samples == 1),
+                "above 0 for several samples, else 0 or more",
             ),
-            (0 < self.top_p <= 1, "--top_p", self.top_p, "above 0 and at most 1"),
-            (self.max_tokens >= 1, "--max_tokens", self.max_tokens, "at least 1"),
-            (self.adaptive == 0 or 0.5 < self.adaptive < 1, "--adaptive", self.adaptive, "0, or between 0.5 and 1"),
-            (0 <= self.min_agreement <= 1, "--min_agreement", self.min_agreement, "between 0 and 1"),
-            (self.diverse >= 1, "--diverse", self.diverse, "at least 1"),
-            (self.hints >= 0, "--hints", self.hints, "0 or more"),
-            (self.concurrency >= 1, "--concurrency", self.concurrency, "at least 1"),
-            (self.limit is None or self.limit >= 1, "--limit", self.limit, "at least 1"),
-        ]
-        for holds, flag, value, wanted in checks:
-            if not holds:
-                raise UserError(f"{flag} {value}: must be {wanted}")
+            top_p=(0 < self.top_p <= 1, "above 0 and at most 1"),
+            max_tokens=(self.max_tokens >= 1, "at least 1"),
+            adaptive=(self.adaptive == 0 or 0.5 < self.adaptive < 1, "0, or between 0.5 and 1"),
+            min_agreement=(0 <= self.min_agreement <= 1, "between 0 and 1"),
+            diverse=(self.diverse >= 1, "at least 1"),
+            hints=(self.hints >= 0, "0 or more"),
+            limit=(self.limit is None or self.limit >= 1, "at least 1"),
+        )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Any
 
 from datagen.answers import vote
@@ -16,27 +16,23 @@ def statistics(items: Iterable[list[Row]]) -> dict[str, Any]:
     `single` of the first chain, `majority` of the vote by count, `solved` by any chain. samples: chains drawn per
     question, on average.
     """
-    agreements: list[float] = []
-    drawn: list[int] = []
-    scores: list[tuple[bool, bool, bool]] = []
+    questions = drawn = known = 0
+    agreement = 0.0
+    bins, solved = [0] * 10, [0, 0, 0]
     for rows in items:
         chains = sorted((r for r in rows if r.get("hinted") is False), key=lambda row: row["chain"])
         if not chains:
             continue
-        agreements.append(chains[0]["agreement"])
-        drawn.append(len(chains))
+        questions, drawn, agreement = questions + 1, drawn + len(chains), agreement + chains[0]["agreement"]
+        bins[min(int(chains[0]["agreement"] * 10), 9)] += 1
         if chains[0]["gold"] is not None:
-            scores.append(accuracy(chains))
-    single, majority, solved = zip(*scores, strict=True) if scores else ((), (), ())
+            known += 1
+            solved = [count + right for count, right in zip(solved, accuracy(chains), strict=True)]
+    single, majority, any_chain = (mean(count, known) for count in solved)
     return {
-        "samples": mean(drawn),
-        "agreement": {"mean": mean(agreements), "histogram": histogram(agreements)},
-        "accuracy": {
-            "questions": len(scores),
-            "single": mean(single),
-            "majority": mean(majority),
-            "solved": mean(solved),
-        },
+        "samples": mean(drawn, questions),
+        "agreement": {"mean": mean(agreement, questions), "histogram": bins},
+        "accuracy": {"questions": known, "single": single, "majority": majority, "solved": any_chain},
     }
 
 
@@ -47,12 +43,5 @@ def accuracy(chains: list[Row]) -> tuple[bool, bool, bool]:
     return bool(chains[0]["correct"]), vote([row["answer"] for row in chains]).answer in right, bool(right)
 
 
-def histogram(values: Sequence[float]) -> list[int]:
-    bins = [0] * 10
-    for value in values:
-        bins[min(int(value * 10), 9)] += 1
-    return bins
-
-
-def mean(values: Sequence[float]) -> float | None:
-    return round(sum(values) / len(values), 4) if values else None
+def mean(total: float, number: int) -> float | None:
+    return round(total / number, 4) if number else None

@@ -23,6 +23,8 @@ class Sampling:
     """Sample i of a prompt depends on (seed, prompt, i) alone, where the engine allows it."""
     logprobs: bool = False
     """Whether the completion should carry its mean token log-probability."""
+    schema: str = ""
+    """JSON schema, as text, that the answer must follow. Endpoints alone know it, and not all of them."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,8 @@ class Completion:
     """Completion tokens."""
     prompt_tokens: int = 0
     """Prompt tokens billed for this sample: the prompt's count stands at sample 0 of a request, 0 at the others."""
+    cached_tokens: int = 0
+    """How many of the prompt tokens the endpoint had in its cache, where it says so; they can cost less."""
     mean_logprob: float | None = None
     """Nats per token at temperature 1."""
     reasoning: str | None = None

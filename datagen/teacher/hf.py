@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from datagen.teacher.base import Completion, Messages, Request, Sampling, Teache
 from datagen.teacher.decode import Row, decode, score
 from datagen.teacher.fingerprint import fingerprint
 from datagen.teacher.scoring import Pair, shared_prefix
+from datagen.teacher.topk import Tokens, Topk, topk
 
 BATCH_ROWS = 256
 """Sequences generated at once; halved by itself when a GPU runs out of memory."""
@@ -114,6 +115,11 @@ class HfTeacher:
         asked = [pair for pair in encoded if pair[1]]
         scores = iter(await self._submit([], None, asked) if asked else [])
         return [next(scores) if answer else [] for _, answer in encoded]
+
+    async def topk(self, pairs: Sequence[Tokens], k: int) -> list[Topk]:
+        """The K most probable tokens in the place of each of the completions' tokens."""
+        await self.check()
+        return await asyncio.to_thread(topk, self, pairs, k)
 
     async def close(self) -> None:
         if self._worker is not None:
@@ -218,7 +224,8 @@ class HfTeacher:
 
     @property
     def _ends(self) -> set[int]:
-        return as_set(self._model.generation_config.eos_token_id) | as_set(self._tokenizer.eos_token_id)
+        ends = self._model.generation_config.eos_token_id
+        return {*(ends if isinstance(ends, list) else [ends]), self._tokenizer.eos_token_id} - {None}
 
     def _stopped(self, stop: tuple[str, ...]) -> Callable[[list[int]], bool]:
         """Whether a stop string stands in a text, looked for in its last tokens: each holds at least one byte."""
@@ -290,9 +297,3 @@ def kind(job: Job) -> Any:
 
 def width(job: Job) -> int:
     return job.request.n if job.request else len(job.pairs)
-
-
-def as_set(ids: int | Iterable[int] | None) -> set[int]:
-    if ids is None:
-        return set()
-    return {ids} if isinstance(ids, int) else set(ids)

@@ -1,57 +1,71 @@
 """The request journal: every answer is on disk before anything depends on it.
 
-One record a sample, and one for pairs that were scored together, keyed by all that decides it: engine and endpoint,
-messages, sampling settings, sample index. A changed prompt or setting is therefore a new request, and the same one is
-never asked twice, across kills and restarts.
+One record a request, with the samples that it brought, and one for pairs that were scored together, keyed by all that
+decides it: engine and endpoint, messages, sampling settings. A changed prompt or setting is therefore a new request,
+and a sample that is there is never asked for twice, across kills and restarts.
 """
 
 from __future__ import annotations
 
 import asyncio
 import hashlib
-import json
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
+from datagen.errors import UserError
+from datagen.json_bytes import dumps, loads
 from datagen.teacher.base import Completion, Messages, Request, Teacher
 from datagen.teacher.scoring import Pair, score_many
+
+Answer = TypeVar("Answer")
 
 GATHER_S = 0.004
 """Answers that arrive within this time share a commit."""
 SCHEMA = """
-CREATE TABLE IF NOT EXISTS answers (
-    request BLOB NOT NULL,
-    sample  INTEGER NOT NULL,
-    answer  TEXT NOT NULL,
-    tokens  INTEGER NOT NULL,
+CREATE TABLE IF NOT EXISTS replies (
+    request       BLOB NOT NULL,
+    first         INTEGER NOT NULL,
+    samples       INTEGER NOT NULL,
+    tokens        INTEGER NOT NULL,
     prompt_tokens INTEGER NOT NULL,
-    PRIMARY KEY (request, sample)
-) WITHOUT ROWID;
+    cached_tokens INTEGER NOT NULL,
+    answers       BLOB NOT NULL
+);
+CREATE INDEX IF NOT EXISTS by_request ON replies (request);
 CREATE TABLE IF NOT EXISTS scores (
     pairs    BLOB PRIMARY KEY,
-    logprobs TEXT NOT NULL
+    logprobs BLOB NOT NULL
 ) WITHOUT ROWID
 """
 
 
-def connect_database(path: Path) -> sqlite3.Connection:
-    """A database in WAL mode: what was committed survives the death of the process."""
+def connect_database(path: Path, *, page_bytes: int = 4096) -> sqlite3.Connection:
+    """A database in WAL mode: what was committed survives the death of the process. Large records want large pages."""
     database = sqlite3.connect(path, isolation_level=None)
+    database.execute(f"PRAGMA page_size = {page_bytes}")
     database.execute("PRAGMA journal_mode = WAL")
     database.execute("PRAGMA synchronous = NORMAL")
     return database
 
 
-@dataclass(frozen=True)
+@dataclass
 class Usage:
     """What the journal holds: answered samples and the tokens they cost."""
 
     answers: int
     completion_tokens: int
     prompt_tokens: int
+    cached_tokens: int
+    """Those of the prompt tokens that the endpoint had in its cache."""
+
+    def add(self, answers: int, completion_tokens: int, prompt_tokens: int, cached_tokens: int) -> None:
+        self.answers += answers
+        self.completion_tokens += completion_tokens
+        self.prompt_tokens += prompt_tokens
+        self.cached_tokens += cached_tokens
 
 
 class JournaledTeacher:
@@ -59,27 +73,27 @@ class JournaledTeacher:
 
     def __init__(self, teacher: Teacher, path: Path):
         self.teacher, self.name, self.identity = teacher, teacher.name, teacher.identity
-        self._database = connect_database(path)
+        self._path, self._database = path, connect_database(path)
         self._database.executescript(SCHEMA)
         self.usage = self._usage()
-        self._under_way: dict[tuple[bytes, int, int], asyncio.Future[list[Completion]]] = {}
-        self._scoring: dict[bytes, asyncio.Future[list[list[float]]]] = {}
-        self._saving: asyncio.Task[None] | None = None
+        self._under_way: dict[Any, asyncio.Future[Any]] = {}
+        self._waiting: list[asyncio.Future[None]] = []
+        self._timer: asyncio.TimerHandle | None = None
 
     async def check(self) -> None:
         await self.teacher.check()
 
     async def complete(self, request: Request) -> list[Completion]:
-        key = self._key(request)
-        found = self._find(key, request)
-        if len(found) == request.n:
+        key = digest([self.identity, request.prompt, vars(request.sampling)])
+
+        async def ask() -> list[Completion]:
+            found = self._find(key, request)
+            if len(found) < request.n:
+                found = await self._ask(key, request, known=found)
             await self._saved()
-            return found
-        work = (key, request.first, request.n)
-        if work not in self._under_way:
-            self._under_way[work] = asyncio.ensure_future(self._ask(key, request, known=len(found)))
-            self._under_way[work].add_done_callback(lambda _: self._under_way.pop(work))
-        return await asyncio.shield(self._under_way[work])
+            return [found[request.first + i] for i in range(request.n)]
+
+        return await self._once((key, request.first, request.n), ask)
 
     async def score(self, prompt: str | Messages, continuation: str) -> list[float]:
         [scores] = await self.score_many([(prompt, continuation)])
@@ -88,75 +102,97 @@ class JournaledTeacher:
     async def score_many(self, pairs: Sequence[Pair]) -> list[list[float]]:
         """One record for all the pairs, which an engine computes together: kept whole or, after a kill, asked whole."""
         key = digest([self.identity, "score", list(pairs)])
-        found = self._database.execute("SELECT logprobs FROM scores WHERE pairs = ?", (key,)).fetchone()
-        if found:
-            return [list(scores) for scores in json.loads(found[0])]
-        if key not in self._scoring:
-            self._scoring[key] = asyncio.ensure_future(self._ask_scores(key, pairs))
-            self._scoring[key].add_done_callback(lambda _: self._scoring.pop(key))
-        return await asyncio.shield(self._scoring[key])
+
+        async def ask() -> list[list[float]]:
+            found = self._database.execute("SELECT logprobs FROM scores WHERE pairs = ?", (key,)).fetchone()
+            if not found:
+                found = (dumps(await score_many(self.teacher, pairs)),)
+                self._insert("INSERT OR IGNORE INTO scores VALUES (?, ?)", (key, *found))
+            await self._saved()
+            return [list(scores) for scores in loads(found[0])]
+
+        return await self._once(key, ask)
 
     async def close(self) -> None:
         await self.teacher.close()
-        await self._saved()
+        if self._timer:
+            self._timer.cancel()
+        self._commit()
         self._database.close()
 
-    def _usage(self) -> Usage:
-        query = "SELECT count(*), coalesce(sum(tokens), 0), coalesce(sum(prompt_tokens), 0) FROM answers"
-        return Usage(*self._database.execute(query).fetchone())
+    async def _once(self, work: Any, ask: Callable[[], Awaitable[Answer]]) -> Answer:
+        """What `ask` gives; of equal work at the same time the first asks. If it is cancelled, the next one does."""
+        while other := self._under_way.get(work):
+            await asyncio.wait([other])
+            if not other.cancelled():
+                return other.result()
+        mine = self._under_way[work] = asyncio.get_running_loop().create_future()
+        try:
+            answer = await ask()
+            mine.set_result(answer)
+            return answer
+        except Exception as error:
+            mine.set_exception(error)
+            mine.exception()  # nobody else need be waiting for it
+            raise
+        finally:
+            del self._under_way[work]
+            mine.cancel()  # where it has no result yet
 
-    async def _ask(self, key: bytes, request: Request, *, known: int) -> list[Completion]:
+    async def _ask(self, key: bytes, request: Request, *, known: dict[int, Completion]) -> dict[int, Completion]:
         """Ask, and keep the answers. Of `known` samples the old ones stay."""
         answers = await self.teacher.complete(request)
-        rows = [
-            (key, request.first + i, json.dumps(vars(a), ensure_ascii=False), a.tokens, a.prompt_tokens)
-            for i, a in enumerate(answers)
-        ]
-        self._insert("answers", rows)
-        await self._saved()
-        self.usage = Usage(
-            self.usage.answers + len(answers),
-            self.usage.completion_tokens + sum(a.tokens for a in answers),
-            self.usage.prompt_tokens + sum(a.prompt_tokens for a in answers),
+        spent = (
+            len(answers),
+            sum(a.tokens for a in answers),
+            sum(a.prompt_tokens for a in answers),
+            sum(a.cached_tokens for a in answers),
         )
-        return answers if not known else self._find(key, request)
+        row = (key, request.first, *spent, dumps([vars(a) for a in answers]))
+        self._insert("INSERT INTO replies VALUES (?, ?, ?, ?, ?, ?, ?)", row)
+        self.usage.add(*spent)
+        return dict(enumerate(answers, request.first)) | known
 
-    async def _ask_scores(self, key: bytes, pairs: Sequence[Pair]) -> list[list[float]]:
-        scores = await score_many(self.teacher, pairs)
-        self._insert("scores", [(key, json.dumps(scores))])
-        await self._saved()
-        return scores
+    def _find(self, key: bytes, request: Request) -> dict[int, Completion]:
+        """The request's samples that are there, by their index."""
+        query = "SELECT first, answers FROM replies WHERE request = ? ORDER BY rowid DESC"
+        wanted = range(request.first, request.first + request.n)
+        found: dict[int, Completion] = {}
+        for first, answers in self._database.execute(query, (key,)):
+            found |= {i: Completion(**a) for i, a in enumerate(loads(answers), first) if i in wanted}
+        return found
 
-    def _insert(self, table: str, rows: list[tuple[Any, ...]]) -> None:
+    def _usage(self) -> Usage:
+        columns = ("samples", "tokens", "prompt_tokens", "cached_tokens")
+        sums = ", ".join(f"coalesce(sum({column}), 0)" for column in columns)
+        return Usage(*self._database.execute(f"SELECT {sums} FROM replies").fetchone())
+
+    def _insert(self, statement: str, row: tuple[Any, ...]) -> None:
         """Into the open transaction, or a new one. What arrives within moments is committed at once."""
-        if self._saving is None:
+        if not self._database.in_transaction:
             self._database.execute("BEGIN")
-            self._saving = asyncio.create_task(self._save())
-        places = ", ".join("?" * len(rows[0]))
-        self._database.executemany(f"INSERT OR IGNORE INTO {table} VALUES ({places})", rows)
-
-    async def _save(self) -> None:
-        try:
-            await asyncio.sleep(GATHER_S)
-        finally:
-            self._database.execute("COMMIT")
-            self._saving = None
+            self._timer = asyncio.get_running_loop().call_later(GATHER_S, self._commit)
+        self._database.execute(statement, row)
 
     async def _saved(self) -> None:
         """Until all that was inserted is on disk."""
-        if self._saving is not None:
-            await asyncio.shield(self._saving)
+        if self._database.in_transaction:
+            self._waiting.append(asyncio.get_running_loop().create_future())
+            await self._waiting[-1]
 
-    def _find(self, key: bytes, request: Request) -> list[Completion]:
-        rows = self._database.execute(
-            "SELECT answer FROM answers WHERE request = ? AND sample >= ? AND sample < ? ORDER BY sample",
-            (key, request.first, request.first + request.n),
-        )
-        return [Completion(**json.loads(answer)) for (answer,) in rows]
-
-    def _key(self, request: Request) -> bytes:
-        return digest([self.identity, request.prompt, vars(request.sampling)])
+    def _commit(self) -> None:
+        if not self._database.in_transaction:
+            return
+        error, waiting, self._waiting = None, self._waiting, []
+        try:
+            self._database.execute("COMMIT")
+        except sqlite3.Error as failure:
+            self._database.execute("ROLLBACK")
+            error = UserError(f"{self._path} cannot be written: {failure}")
+        for future in waiting:
+            if not future.done():
+                future.set_exception(error) if error else future.set_result(None)
 
 
 def digest(parts: list[Any]) -> bytes:
-    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).digest()
+    return hashlib.sha256(dumps(parts)).digest()

@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import os
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from datagen.errors import UserError
 from datagen.teacher.base import Completion, Messages, Request, TeacherError
+from datagen.teacher.batch import Batches
 from datagen.teacher.endpoint import Endpoint
 from datagen.teacher.prompt_logprobs import score
 from datagen.teacher.throttle import Patience
@@ -22,14 +24,23 @@ NO_WAY_IN = {301, 302, 303, 307, 308, 401, 402, 403, 404, TOO_MANY}
 class OpenAITeacher:
     """A model behind `OPENAI_BASE_URL` (the public API without it), with the key from `OPENAI_API_KEY`."""
 
-    def __init__(self, model: str, *, concurrency: int = 64, patience: Patience | None = None):
+    def __init__(
+        self,
+        model: str,
+        *,
+        concurrency: int = 64,
+        patience: Patience | None = None,
+        batches: Path | None = None,
+    ):
         self.model = model
         self.name = f"openai:{model}"
         self._url = os.environ.get("OPENAI_BASE_URL", "https://api.openai.com/v1").rstrip("/")
         self.base_url = without_password(self._url)  # what is shown and stored
         self.identity = f"{self.name}@{self.base_url}"
         self._concurrency, self._patience = concurrency, patience or Patience()
+        self._batches_file = batches
         self._endpoint: Endpoint | None = None
+        self._batches: Batches | None = None
 
     @property
     def endpoint(self) -> Endpoint:
@@ -41,6 +52,15 @@ class OpenAITeacher:
                 raise UserError("OPENAI_API_KEY holds a character that no key has: copy it again")
             self._endpoint = Endpoint(self._url, key, concurrency=self._concurrency, patience=self._patience)
         return self._endpoint
+
+    @property
+    def asked(self) -> Endpoint | Batches:
+        """What answers requests for completions."""
+        if self._batches_file is None:
+            return self.endpoint
+        if self._batches is None:
+            self._batches = Batches(self.endpoint.transport, self._batches_file, self._patience)
+        return self._batches
 
     async def check(self) -> None:
         """Reach the endpoint and look the model up, where it lists its models."""
@@ -67,7 +87,7 @@ class OpenAITeacher:
         try:
             while len(found) < request.n:
                 path, body = call(self.model, request, len(found))
-                found += await self.endpoint.ask(path, body, completions)
+                found += await self.asked.ask(path, body, completions)
         except Refused as error:
             if error.status in NO_WAY_IN:
                 raise UserError(f"{self.base_url} refuses model {self.model!r}: {error}") from None
@@ -86,9 +106,10 @@ class OpenAITeacher:
 
     async def close(self) -> None:
         """End what is in flight. A later request opens the endpoint again."""
-        if self._endpoint is not None:
-            await self._endpoint.close()
-            self._endpoint = None
+        for opened in (self._batches, self._endpoint):
+            if opened is not None:
+                await opened.close()
+        self._batches = self._endpoint = None
 
 
 def call(model: str, request: Request, have: int) -> tuple[str, dict[str, Any]]:
@@ -119,6 +140,9 @@ def chat_body(model: str, request: Request, messages: Messages, have: int) -> di
     body["messages"] = [{"role": role, "content": content} for role, content in messages]
     if request.sampling.logprobs:
         body["logprobs"] = True
+    if request.sampling.schema:
+        asked = {"name": "answer", "strict": True, "schema": json.loads(request.sampling.schema)}
+        body["response_format"] = {"type": "json_schema", "json_schema": asked}
     return body
 
 
@@ -137,18 +161,20 @@ def completions(reply: dict[str, Any]) -> list[Completion]:
     choices = sorted(reply["choices"], key=lambda c: c.get("index", 0))
     usage = reply.get("usage") or {}
     spent, prompt_tokens = int(usage.get("completion_tokens") or 0), int(usage.get("prompt_tokens") or 0)
+    cached = int((usage.get("prompt_tokens_details") or {}).get("cached_tokens") or 0)
     share, rest = divmod(spent, max(len(choices), 1))
     found = [completion(choice, tokens=share + (i < rest)) for i, choice in enumerate(choices)]
     usable = [answer for answer in found if answer]
     if not usable:
         raise Failure("a reply with null content" if choices else "a reply without choices")
-    return [replace(usable[0], prompt_tokens=prompt_tokens), *usable[1:]]
+    return [replace(usable[0], prompt_tokens=prompt_tokens, cached_tokens=min(cached, prompt_tokens)), *usable[1:]]
 
 
 def completion(choice: dict[str, Any], *, tokens: int) -> Completion | None:
     """None for a choice without content and without a reason for that."""
     message = choice.get("message") or {}
     content, finish_reason = message.get("content") if message else choice.get("text"), choice.get("finish_reason")
+    content = message.get("refusal") if content is None else content  # of a schema
     reasoning = message.get("reasoning_content") or message.get("reasoning")
     if content is None and not reasoning and finish_reason in {None, "stop"}:
         return None

@@ -112,11 +112,13 @@ class Level:
 
 
 class Breaker:
-    """Open while the endpoint is down: it cannot be reached, or many requests in a row fail, each of them."""
+    """Open while the endpoint is down: it cannot be reached, or many requests in a row fail, each of them, or a gateway
+    says so many times in a row, however few requests there are."""
 
     def __init__(self, ceiling: int):
         self._many = min(8, max(2, ceiling))
         self._failing: set[int] = set()
+        self._at_fault = 0
         self.since: float | None = None
         """When it opened; None while it is closed."""
         self.delay = PROBE_S
@@ -128,14 +130,16 @@ class Breaker:
         if failure.status == TOO_MANY:
             return False
         self._failing.add(who)
-        if self.since is None and (failure.unreachable or len(self._failing) >= self._many):
+        self._at_fault += failure.endpoint_at_fault
+        many = max(len(self._failing), self._at_fault) >= self._many
+        if self.since is None and (failure.unreachable or many):
             self.since, self.delay, self.announced = now, PROBE_S, False
             return True
         return False
 
     def answered(self) -> None:
         self._failing.clear()
-        self.since = None
+        self._at_fault, self.since = 0, None
 
 
 class Throttle:

@@ -64,7 +64,7 @@ class Transport:
             )
         self.url = without_password(url)
         self._secrets = [secret for secret in (key, parts.password, unquote(parts.password or "")) if secret]
-        self._headers = {
+        self.headers = {
             "Authorization": authorization(key, parts.username, parts.password),
             "Content-Type": "application/json",
             "User-Agent": f"emergent-distill/{datagen.__version__}",
@@ -88,11 +88,11 @@ class Transport:
                     return content
                 raise self._rejection(response, content)
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
-            raise Failure(self._line(error), unreachable=True) from None
+            raise Failure(self.line(error), unreachable=True) from None
         except TimeoutError:
             raise Failure(f"no answer within {timeout:.0f} s", status=408) from None
         except (aiohttp.ClientError, OSError) as error:
-            raise Failure(f"connection lost: {self._line(error)}") from None
+            raise Failure(f"connection lost: {self.line(error)}") from None
 
     async def close(self) -> None:
         if self._session is not None:
@@ -105,21 +105,21 @@ class Transport:
         if self._session is None:
             secure = self.url.startswith("https")
             connector = aiohttp.TCPConnector(limit=0, ttl_dns_cache=300, ssl=certificates() if secure else True)
-            self._session = aiohttp.ClientSession(connector=connector, headers=self._headers)
+            self._session = aiohttp.ClientSession(connector=connector, headers=self.headers)
         return self._session
 
     def _rejection(self, response: aiohttp.ClientResponse, content: bytes) -> Failure | Refused:
         status = response.status
-        message = self._line(f"{status} {reason(content)}")
+        message = self.line(f"{status} {reason(content)}")
         if 300 <= status < 400:
-            target = self._line(response.headers.get("Location", "elsewhere"))
+            target = self.line(response.headers.get("Location", "elsewhere"))
             return Refused(status, f"it redirects to {target}: set OPENAI_BASE_URL to the address itself")
         if (status in PASSING or status >= 500) and OUT_OF_CREDIT.encode() not in content:
             return Failure(message, status=status, retry_after=retry_after(response.headers))
         return Refused(status, message)
 
-    def _line(self, error: object) -> str:
-        """One line, no secret in it."""
+    def line(self, error: object) -> str:
+        """An error as one line, no secret in it."""
         text = str(error).strip() or type(error).__name__
         for secret in self._secrets:
             text = text.replace(secret, "***")

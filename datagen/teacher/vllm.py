@@ -10,16 +10,23 @@ import asyncio
 import itertools
 import json
 import os
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl
 
 from datagen.errors import UserError
 from datagen.teacher.base import Completion, Messages, Request, Sampling, TeacherError
+from datagen.teacher.topk import Tokens, Topk
 
-DEFAULTS: dict[str, Any] = {"enable_prefix_caching": True, "disable_log_stats": True}
+DEFAULTS: dict[str, Any] = {"enable_prefix_caching": True, "disable_log_stats": True, "max_logprobs": -1}
 """And no chunked prefill on CPU: a chunk of a request that has a seed ends vLLM 0.31 there ("CPU Generator does not use
-offset")."""
+offset"). max_logprobs -1: as many as are asked for."""
+LORA_RANKS = (1, 8, 16, 32, 64, 128, 256, 320, 512)
+
+
+class EngineDied(UserError):
+    """vLLM's engine ended; this process cannot bring it back."""
 
 
 class VllmTeacher:
@@ -52,20 +59,28 @@ class VllmTeacher:
     def _open(self) -> None:
         os.environ.setdefault("VLLM_LOGGING_LEVEL", "WARNING")
         try:
-            import torch
             from vllm import AsyncEngineArgs
+            from vllm.usage.usage_lib import UsageContext
             from vllm.v1.engine.async_llm import AsyncLLM
         except ImportError as error:
             raise UserError(f"vLLM is not installed ({error}): pip install 'emergent-distill[vllm]'") from None
         if (self.path.startswith(("/", ".")) or "\\" in self.path) and not Path(self.path).is_dir():
             raise UserError(f"no model at {self.path}: the folder does not exist")
         try:
-            chosen = DEFAULTS | {"enable_chunked_prefill": torch.cuda.is_available()} | self.arguments
-            arguments = AsyncEngineArgs(model=self.path, enable_lora=self._lora is not None, **chosen)
-            self._engine = AsyncLLM.from_engine_args(arguments)
+            arguments = AsyncEngineArgs(**self.engine_arguments())
+            # what `LLM` takes: more sequences and tokens a step than a server has by default
+            self._engine = AsyncLLM.from_engine_args(arguments, usage_context=UsageContext.LLM_CLASS)
         except (TypeError, ValueError, OSError, RuntimeError) as error:
             reason = (str(error).strip() or type(error).__name__).splitlines()[0][:300]
             raise UserError(f"vLLM cannot open {self.path}: {reason}") from None
+
+    def engine_arguments(self) -> dict[str, Any]:
+        """What vLLM is told; what the user says goes first."""
+        import torch
+
+        lora = {"enable_lora": True, "max_lora_rank": lora_rank(Path(self._lora))} if self._lora else {}
+        own = DEFAULTS | {"enable_chunked_prefill": torch.cuda.is_available()} | lora
+        return {"model": self.path} | own | self.arguments
 
     @property
     def tokenizer(self) -> Any:
@@ -83,13 +98,22 @@ class VllmTeacher:
             raise TeacherError(f"the prompt has {len(ids)} tokens, the context of {self.name} is {self.context}")
         output = await self._ask(ids, generating(request, room))
         choices = sorted(output.outputs, key=lambda choice: choice.index)
-        return [completion(choice, request.sampling, len(ids) if i == 0 else 0) for i, choice in enumerate(choices)]
+        texts = [choice.text for choice in choices] if request.sampling.stop else self._texts(choices)
+        costs = [len(ids), *[0] * (len(choices) - 1)]
+        return [completion(*found, request.sampling) for found in zip(choices, texts, costs, strict=True)]
+
+    def _texts(self, choices: Sequence[Any]) -> list[str]:
+        """All at once. vLLM would decode token by token, half of the time that this process spends on an answer."""
+        ends = [choice.finish_reason == "stop" for choice in choices]
+        tokens = [list(c.token_ids)[: -1 if end else None] for c, end in zip(choices, ends, strict=True)]
+        return list(self.tokenizer.batch_decode(tokens, skip_special_tokens=True))
 
     async def score(self, prompt: str | Messages, continuation: str) -> list[float]:
         """Log-probability in nats of each token of the continuation, given the prompt."""
         from vllm import SamplingParams
 
         ids = await self._encode(prompt)
+        self._check_adapter()
         answer = list(self.tokenizer(continuation, add_special_tokens=False).input_ids)
         if len(ids) + len(answer) >= self.context:
             raise TeacherError(
@@ -101,10 +125,40 @@ class VllmTeacher:
         found = output.prompt_logprobs[-len(answer) :]
         return [float(at[token].logprob) for at, token in zip(found, answer, strict=True)]
 
+    def _check_adapter(self) -> None:
+        """On CPU, vLLM 0.31 ends when it is asked for prompt log-probabilities under an adapter."""
+        import torch
+
+        if self._lora and not torch.cuda.is_available():
+            raise UserError(f"{self.name}: vLLM on CPU cannot score under an adapter; merge it into the model")
+
+    async def topk(self, pairs: Sequence[Tokens], k: int) -> list[Topk]:
+        """The K most probable tokens in the place of each of the completions' tokens."""
+        await self.check()
+        self._check_adapter()
+        return list(await asyncio.gather(*(self._topk(prompt, answer, k) for prompt, answer in pairs)))
+
+    async def _topk(self, prompt: list[int], answer: list[int], k: int, *, more: int = 0) -> Topk:
+        """The last token is left away: what would stand there is told of the token that vLLM must draw."""
+        from vllm import SamplingParams
+
+        if not answer:
+            return read_topk([], k)
+        wanted = k + more
+        asked = SamplingParams(max_tokens=1, prompt_logprobs=wanted, logprobs=wanted, temperature=0.0)
+        output = await self._ask((prompt + answer)[:-1], asked)
+        vocabulary = len(self.tokenizer)
+        places = [*output.prompt_logprobs, *output.outputs[0].logprobs][-len(answer) :]
+        known = [{token: at for token, at in place.items() if token < vocabulary} for place in places]
+        if any(len(place) < k for place in known) and not more:  # ids that pad the head were among the first k
+            pads = self._engine.model_config.get_vocab_size() - vocabulary
+            return await self._topk(prompt, answer, k, more=pads)
+        return read_topk(known, k)
+
     async def _ask(self, ids: list[int], sampling: Any) -> Any:
         """The finished output. A cancelled request is taken out of the engine, which ends its generator."""
         from vllm.lora.request import LoRARequest
-        from vllm.v1.engine.exceptions import EngineDeadError
+        from vllm.v1.engine.exceptions import EngineDeadError, EngineGenerateError
 
         lora = LoRARequest("adapter", 1, self._lora) if self._lora else None
         number = str(next(self._numbers))
@@ -113,9 +167,9 @@ class VllmTeacher:
                 last = output
             return last
         except EngineDeadError as error:
-            raise UserError(f"the vLLM engine of {self.path} died: {error}") from None
-        except ValueError as error:
-            raise TeacherError(str(error).splitlines()[0][:300]) from None
+            raise EngineDied(f"the vLLM engine of {self.path} died: {error}") from None
+        except (ValueError, EngineGenerateError) as error:
+            raise TeacherError(str(error.__cause__ or error).splitlines()[0][:300]) from None
 
     async def _encode(self, prompt: str | Messages) -> list[int]:
         await self.check()
@@ -149,22 +203,45 @@ def generating(request: Request, room: int) -> Any:
         top_p=sampling.top_p,
         max_tokens=min(sampling.max_tokens, room),
         stop=list(sampling.stop) or None,
+        detokenize=bool(sampling.stop),
         seed=sampling.seed + request.first,
         logprobs=0 if sampling.logprobs else None,
         output_kind=RequestOutputKind.FINAL_ONLY,
     )
 
 
-def completion(choice: Any, sampling: Sampling, prompt_tokens: int) -> Completion:
+def completion(choice: Any, text: str, prompt_tokens: int, sampling: Sampling) -> Completion:
     tokens = len(choice.token_ids)
     mean = choice.cumulative_logprob / tokens if sampling.logprobs and tokens else None
     return Completion(
-        text=choice.text,
+        text=text,
         finish_reason=choice.finish_reason or "unknown",
         tokens=tokens,
         prompt_tokens=prompt_tokens,
         mean_logprob=mean,
     )
+
+
+def read_topk(places: Sequence[Mapping[int, Any]], k: int) -> Topk:
+    """From vLLM's {token: (logprob, rank)} of each place. The tail is 1 minus the sum, exact to about 1e-7."""
+    import numpy as np
+
+    best = [sorted(place.items(), key=lambda pair: (-pair[1].logprob, pair[0]))[:k] for place in places]
+    logprobs = np.array([[at.logprob for _, at in row] for row in best], np.float64).reshape(-1, k)
+    return Topk(
+        ids=np.array([[token for token, _ in row] for row in best], np.int32).reshape(-1, k),
+        logprobs=logprobs.astype(np.float16),
+        tail=np.maximum(1 - np.exp(logprobs).sum(-1), 0).astype(np.float32),
+    )
+
+
+def lora_rank(folder: Path) -> int:
+    """The adapter's rank, which vLLM must know beforehand, as the next one that it has room for."""
+    try:
+        rank = int(json.loads((folder / "adapter_config.json").read_text(encoding="utf-8"))["r"])
+    except (OSError, ValueError, KeyError, TypeError):
+        raise UserError(f"lora={folder}: no adapter there (adapter_config.json with its rank r)") from None
+    return next((size for size in LORA_RANKS if size >= rank), rank)
 
 
 def read_arguments(query: str) -> dict[str, Any]:

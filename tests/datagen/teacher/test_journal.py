@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 
 from datagen.teacher import Request, Sampling, connect
+from datagen.teacher.base import Completion, TeacherError
 from datagen.teacher.journal import JournaledTeacher
 from tests.datagen.endpoint import Endpoint, Served
 
@@ -69,4 +70,61 @@ def test_further_samples_are_asked_for_alone(endpoint, tmp_path):
 def test_a_changed_request_is_a_new_one(endpoint, tmp_path, other):
     ask(tmp_path / "j", ASK)
     ask(tmp_path / "j", other)
+    assert len(endpoint.bodies) == 2
+
+
+class Slow:
+    """Answers after a moment, unless it is told to fail."""
+
+    name = identity = "slow"
+
+    def __init__(self, *, fails: bool = False):
+        self.asked, self.fails = 0, fails
+
+    async def check(self) -> None: ...
+
+    async def close(self) -> None: ...
+
+    async def complete(self, request):
+        self.asked += 1
+        await asyncio.sleep(0.02)
+        if self.fails:
+            raise TeacherError("no")
+        return [Completion(str(i), tokens=1) for i in range(request.n)]
+
+
+def test_of_equal_requests_one_that_is_cancelled_leaves_the_other_its_answer(tmp_path):
+    async def go():
+        teacher = Slow()
+        journal = JournaledTeacher(teacher, tmp_path / "j")
+        first, second = (asyncio.create_task(journal.complete(ASK)) for _ in range(2))
+        await asyncio.sleep(0.01)
+        first.cancel()
+        answers = await second
+        assert first.cancelled() or first.cancelling()
+        await journal.close()
+        return teacher.asked, [a.text for a in answers]
+
+    assert asyncio.run(go()) == (2, ["0", "1", "2", "3"])
+
+
+def test_equal_requests_fail_together(tmp_path):
+    async def go():
+        teacher = Slow(fails=True)
+        journal = JournaledTeacher(teacher, tmp_path / "j")
+        errors = await asyncio.gather(*(journal.complete(ASK) for _ in range(3)), return_exceptions=True)
+        await journal.close()
+        return teacher.asked, [str(e) for e in errors]
+
+    assert asyncio.run(go()) == (1, ["no"] * 3)
+
+
+def test_overlapping_requests_agree_on_the_samples_they_share(endpoint, tmp_path):
+    """The one that was answered first says what a sample is, in this run and later ones."""
+    [first], _ = ask(tmp_path / "j", replace(ASK, n=2, first=1))
+    [whole], usage = ask(tmp_path / "j", ASK)
+    [again], _ = ask(tmp_path / "j", ASK)
+    assert whole[1:3] == first
+    assert again == whole
+    assert usage.answers == 6
     assert len(endpoint.bodies) == 2
