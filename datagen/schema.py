@@ -11,6 +11,8 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+import orjson
+
 if TYPE_CHECKING:
     import pyarrow as pa
 
@@ -46,9 +48,15 @@ Outcome: TypeAlias = Accepted | Rejected
 
 
 def content_id(*parts: Any) -> str:
-    """16 hex digits of the SHA-256 of the parts' canonical JSON: equal content, equal id, on every machine."""
-    text = json.dumps(parts, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16]
+    """16 hex digits of the SHA-256 of the parts' canonical JSON: equal content, equal id, on every machine.
+
+    Parts are texts, whole numbers, None, and lists of these; floats have no one form in JSON.
+    """
+    try:
+        canonical = orjson.dumps(parts)
+    except TypeError:  # half a surrogate pair
+        canonical = json.dumps(parts, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogatepass")
+    return hashlib.sha256(canonical).hexdigest()[:16]
 
 
 def user(content: str) -> list[dict[str, str]]:
@@ -141,6 +149,7 @@ def _instruction() -> list[Any]:
 def _demonstration() -> list[Any]:
     import pyarrow as pa
 
+    message = pa.struct([("role", pa.string()), ("content", pa.string())])
     scored = pa.struct([("id", pa.string()), ("score", pa.float64())])
     shown = pa.struct([("id", pa.string()), ("input", pa.string()), ("output", pa.string()), ("score", pa.float64())])
     return [
@@ -152,6 +161,7 @@ def _demonstration() -> list[Any]:
         ("k", pa.int32()),  # number of demonstrations
         ("demonstrations", pa.list_(shown)),  # in the order shown, the last one nearest to the query
         ("query", pa.string()),
+        ("teacher_prompt", pa.list_(message)),  # what the teacher was asked, demonstrations in view; null if it was not
         ("target", pa.string()),
         ("prediction", pa.string()),  # the teacher's, with the demonstrations in view
         ("correct", pa.bool_()),  # prediction equals target
@@ -159,3 +169,27 @@ def _demonstration() -> list[Any]:
         ("generated", pa.bool_()),  # a demonstration was written by the teacher
         ("finish_reason", pa.string()),
     ]
+
+
+TOPK = "teacher_topk"
+"""A column that rows have only where it was asked for: what the teacher thinks of each token of the completion."""
+
+
+def with_topk(schema: pa.Schema) -> pa.Schema:
+    """The schema with the column `teacher_topk` behind its others."""
+    import pyarrow as pa
+
+    return schema.append(
+        pa.field(
+            TOPK,
+            pa.struct(
+                [
+                    ("tokens", pa.list_(pa.int32())),  # the completion's, the end of turn among them
+                    ("ids", pa.list_(pa.list_(pa.int32()))),  # in the place of each the K most probable tokens,
+                    ("logprobs", pa.list_(pa.list_(pa.float16()))),  # nats, under the whole vocabulary
+                    ("tail", pa.list_(pa.float32())),  # the probability of all others
+                    ("tokenizer", pa.string()),  # its fingerprint
+                ]
+            ),
+        )
+    )

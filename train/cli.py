@@ -1,5 +1,5 @@
-"""The `train` command. `sft` and `kd` take TRL's flags beside their own, so they have TRL's parser; `evaluate` is
-parsed as in `datagen`."""
+"""The `train` command. `sft`, `kd` and `gkd` take TRL's flags beside their own, so they have TRL's parser; `evaluate`
+and `push` are parsed as in `datagen`."""
 
 from __future__ import annotations
 
@@ -18,11 +18,16 @@ USAGE = f"""usage: train COMMAND [--config FILE.yaml] [--FLAG VALUE ...]
 {ABOUT}
 
 commands:
-  sft       fine-tune a student on one dataset version, with the loss on the completion
+  sft       fine-tune a student on dataset versions, with losses on what the rows hold
   kd        distil the teacher's probabilities that a dataset version stores
+  gkd       distil from a teacher in memory, on the student's own completions too
   evaluate  accuracy of base, students and teacher with intervals, and the gap closed
+  probe     what a student makes of every row of a version: its likelihood, and whether it is right
+  push      put a student on the Hub, with its card, lineage and figures
 
 train COMMAND --help lists its flags."""
+
+COMMANDS = ("sft", "kd", "gkd", "evaluate", "probe", "push")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -37,16 +42,28 @@ def main(argv: Sequence[str] | None = None) -> int:
         from train import kd
 
         return guard(lambda: kd.main(rest))
+    if command == "gkd":
+        from train import gkd
+
+        return guard(lambda: gkd.main(rest))
     if command == "evaluate":
         from train.evaluate.command import run
         from train.evaluate.settings import EvaluateSettings
 
         words = [command, *listed(rest, EvaluateSettings)]
         return run_command("train", ABOUT, {command: (EvaluateSettings, run)}, words)
+    if command == "probe":
+        from train.probe import ProbeSettings, probe
+
+        return run_command("train", ABOUT, {command: (ProbeSettings, probe)}, [command, *rest])
+    if command == "push":
+        from train.push import PushSettings, push
+
+        return run_command("train", ABOUT, {command: (PushSettings, push)}, [command, *rest])
     if command in ("-h", "--help"):
         print(USAGE)
         return 0
-    print(f"train: no command {command!r}: there are sft, kd and evaluate (train --help)", file=sys.stderr)
+    print(f"train: no command {command!r}: there are {', '.join(COMMANDS)} (train --help)", file=sys.stderr)
     return 2
 
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from datagen.errors import UserError
+from datagen.teacher.tokens import token_ids
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -17,7 +16,7 @@ if TYPE_CHECKING:
     from datagen.publish import Version
 
 COLUMNS = ("prompt", "completion")
-SOURCES = {"answer": "`datagen rationales` writes it"}
+SOURCES = {"answer": "`datagen rationales` writes it", "teacher_topk": "`datagen topk` adds it"}
 """Of columns that only some versions have: how they come about."""
 
 
@@ -25,8 +24,9 @@ SOURCES = {"answer": "`datagen rationales` writes it"}
 class DataArguments:
     """What a student is trained on: exactly one version."""
 
-    dataset: str
-    """What to train on: NAME@VERSION, NAME for its newest version, or a version's folder."""
+    dataset: str = ""
+    """What to train on: NAME@VERSION, NAME for its newest version, or a version's folder. ORG/NAME that the store has
+    not comes from the Hub, at the commit of its tag."""
     dataset_config: str = "rationales"
     """Which of the version's configs."""
     store: str | None = None
@@ -35,17 +35,20 @@ class DataArguments:
     """Train on the first rows only, this many."""
 
 
-def load_version(data: DataArguments, columns: Sequence[str] = ()) -> tuple[Version, Dataset]:
-    """The version that is named, its files checked against their hashes, and its rows: `prompt`, `completion` and what
-    `columns` names.
+def load_version(
+    data: DataArguments, columns: Sequence[str] = (), *, optional: Sequence[str] = ()
+) -> tuple[Version, Dataset]:
+    """The version that is named, its files checked against their hashes, and its rows: `prompt`, `completion`, what
+    `columns` names, and what of `optional` there is.
 
     Raises UserError for an unknown version or config, changed files and missing columns.
     """
-    from datagen.publish import resolve, verify
+    from datagen.publish.pull import locate
 
-    version = resolve(data.dataset, store=Path(data.store) if data.store else None)
-    verify(version)
-    return version, training_rows(open_config(version.path, data.dataset_config), data, columns)
+    version = locate(data.dataset, store=Path(data.store) if data.store else None)
+    rows = open_config(version.path, data.dataset_config)
+    there = [column for column in optional if column in rows.column_names and column not in columns]
+    return version, training_rows(rows, data, [*columns, *there])
 
 
 def training_rows(dataset: Dataset, data: DataArguments, columns: Sequence[str] = ()) -> Dataset:
@@ -70,10 +73,13 @@ def open_config(folder: Path, config: str) -> Dataset:
     from datasets import get_dataset_config_names, load_dataset
     from datasets.utils.logging import disable_progress_bar
 
+    from datagen.publish.local import open_version
+
     disable_progress_bar()
     configs = get_dataset_config_names(str(folder))
     if config not in configs:
-        raise UserError(f"{folder.parent.name} {folder.name} has no config {config!r}: there are {', '.join(configs)}")
+        version = open_version(folder)
+        raise UserError(f"{version.name} {version.version} has no config {config!r}: there are {', '.join(configs)}")
     return load_dataset(str(folder), config, split="train")
 
 
@@ -95,18 +101,3 @@ def teaches_to_stop(dataset: Dataset, tokenizer: Any, ends: set[int]) -> bool:
         return True
     prompt = token_ids(row["prompt"], tokenizer, add_generation_prompt=True)
     return not ends.isdisjoint(token_ids(row["prompt"] + row["completion"], tokenizer)[len(prompt) :])
-
-
-def token_ids(turns: str | list[dict[str, str]], tokenizer: Any, *, add_generation_prompt: bool = False) -> list[int]:
-    """Tokens of a text, or of chat turns under the tokenizer's template."""
-    if isinstance(turns, str):
-        return list(tokenizer(turns).input_ids)
-    text = tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=add_generation_prompt)
-    return list(tokenizer(text, add_special_tokens=False).input_ids)
-
-
-def tokenizer_fingerprint(tokenizer: Any) -> str:
-    """16 hex digits over the tokens and their ids: equal where an id means the same token, whatever a model pads its
-    vocabulary to."""
-    vocabulary = sorted((number, token) for token, number in tokenizer.get_vocab().items())
-    return hashlib.sha256(json.dumps(vocabulary).encode()).hexdigest()[:16]

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import argparse
 import os
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
@@ -14,25 +15,41 @@ from datagen.errors import UserError
 from train.data import DataArguments
 
 if TYPE_CHECKING:
-    from trl import ModelConfig, SFTConfig
+    from trl import ModelConfig
 
 Own = TypeVar("Own")
 
 
 def offline_if_local(argv: Sequence[str]) -> None:
-    """A model in a folder needs no hub: ask nothing over the network. `HF_HUB_OFFLINE=0` overrides it.
+    """Models in folders and data in the store need no hub: ask nothing over the network. `HF_HUB_OFFLINE=0` overrides
+    it.
 
     The libraries read the environment when they are imported, so this comes before they are.
     """
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
     flags = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
     flags.add_argument("--model", "--model_name_or_path", "--model-name-or-path")
+    flags.add_argument("--teacher_model_name_or_path", "--teacher-model-name-or-path")
     flags.add_argument("--config", default=None)
+    flags.add_argument("--dataset")
+    flags.add_argument("--mixture", nargs="*")
+    flags.add_argument("--store")
     found, _ = flags.parse_known_args(argv)
     values = as_flags(read_yaml(found.config)) if found.config else {}
     model = found.model or values.get("model_name_or_path")
-    if model and Path(str(model)).is_dir():
+    teacher = found.teacher_model_name_or_path or values.get("teacher_model_name_or_path") or "micro"
+    here = model and Path(str(model)).is_dir() and (teacher == "micro" or Path(str(teacher)).is_dir())
+    if here and not data_on_hub({**values, **{name: value for name, value in vars(found).items() if value}}):
         os.environ.setdefault("HF_HUB_OFFLINE", "1")
+
+
+def data_on_hub(flags: dict[str, Any]) -> bool:
+    """Whether a dataset of `--dataset` or `--mixture` comes from the Hub."""
+    from datagen.publish.pull import on_hub
+
+    store = Path(str(flags["store"])) if flags.get("store") else None
+    names = [flags.get("dataset"), *(re.split("[:=]", str(source))[0] for source in flags.get("mixture") or [])]
+    return any(on_hub(str(name), store=store) for name in names if name)
 
 
 def read_yaml(path: str) -> dict[str, Any]:
@@ -51,13 +68,24 @@ def read_yaml(path: str) -> dict[str, Any]:
 def as_flags(values: dict[str, Any]) -> dict[str, Any]:
     """YAML values as the flags take them: `model` is short for `model_name_or_path`, `2` becomes 2.0 for a float."""
     flags = {"model_name_or_path" if name == "model" else name: value for name, value in values.items()}
+    if isinstance(flags.get("mixture"), dict):
+        flags["mixture"] = [f"{source}={weight}" for source, weight in flags["mixture"].items()]
     return {name: str(value) if type(value) in (int, float) else value for name, value in flags.items()}
 
 
-def parse(argv: Sequence[str], command: str, own: type[Own]) -> tuple[DataArguments, SFTConfig, ModelConfig, Own]:
+def parse(
+    argv: Sequence[str],
+    command: str,
+    own: type[Own],
+    *,
+    config: type[Any] | None = None,
+    renamed: Mapping[str, str] | None = None,
+    defaults: Mapping[str, Any] | None = None,
+) -> tuple[DataArguments, Any, ModelConfig, Own]:
     """The settings of a command that has the fields of `own` beside those of the data and TRL's.
 
-    Raises UserError for unknown flags and values that do not fit.
+    `config` is TRL's configuration, `SFTConfig` where none is given; `renamed` has other names of its flags, `defaults`
+    values that they have here. Raises UserError for unknown flags and values that do not fit.
     """
     from trl import ModelConfig, SFTConfig, TrlParser
 
@@ -66,10 +94,14 @@ def parse(argv: Sequence[str], command: str, own: type[Own]) -> tuple[DataArgume
             raise UserError(f"{message} ({command} --help lists the flags)")
 
         def set_defaults_with_config(self, **values: Any) -> list[str]:
-            return super().set_defaults_with_config(**as_flags(values))
+            flags = {(renamed or {}).get(name, name): value for name, value in as_flags(values).items()}
+            return super().set_defaults_with_config(**flags)
 
-    parser = Parser((DataArguments, SFTConfig, ModelConfig, own), prog=command)
+    parser = Parser((DataArguments, config or SFTConfig, ModelConfig, own), prog=command)
     finish(parser, DataArguments, own)
+    for name, target in (renamed or {}).items():
+        parser._option_string_actions[f"--{name}"] = parser._option_string_actions[f"--{target}"]
+    parser.set_defaults(**(defaults or {}))
     arguments = [part for argument in argv for part in config_apart(argument)]
     try:
         data, training, model, settings = parser.parse_args_and_config(arguments)
@@ -77,6 +109,8 @@ def parse(argv: Sequence[str], command: str, own: type[Own]) -> tuple[DataArgume
         raise UserError(" ".join(str(error).split())) from None
     if not model.model_name_or_path:
         raise UserError("--model is missing: the base to start from, a folder or a name on the Hub")
+    if not (data.dataset or getattr(settings, "mixture", None)):
+        raise UserError("--dataset is missing: the version to train on, as NAME@VERSION")
     return data, training, model, settings
 
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -33,11 +33,49 @@ PLAIN = {"packing": False, "padding_free": False, "loss_type": "nll", "label_smo
 
 @dataclass(frozen=True, kw_only=True)
 class SftArguments:
-    """What counts in the loss."""
+    """What counts in the loss, and in which proportions the data come.
 
+    Losses that compare rows of a question make a batch one of questions: `per_device_train_batch_size` counts these.
+    """
+
+    mixture: list[str] | None = None
+    """Several versions in the place of --dataset: NAME@VERSION:CONFIG=WEIGHT for each, in proportion to the weights,
+    exactly; in YAML a map of NAME@VERSION:CONFIG to weights is the same."""
+    mixture_rows: int | None = None
+    """Rows of an epoch of the mixture; default: as many as --max_steps takes, else the fewest that hold every version
+    whole, smaller ones repeated."""
+    long_share: float | None = None
+    """Train on one rationale of each question: the longest for this share of the questions, the shortest for the
+    others."""
     answer_weight: float | None = None
     """Weight, from 0 to 1, of the tokens of a row's `answer` where the completion last names it, against all its other
     tokens, each of the two a mean of its own; default: the mean over all tokens alike."""
+    label_weight: float | None = None
+    """Weight, from 0 to 1, of the direct answer (the row of `answers` of the same question) as a task of its own,
+    against the rationale (distilling step by step)."""
+    counterfactual_weight: float | None = None
+    """Weight, from 0 to 1, of the answers that wrong rationales end with, these given, against the right rationales
+    (SCOTT)."""
+    consistency_weight: float | None = None
+    """Weight of the divergence between what two rationales of a question make of its answer (MCC-KD; 0.1 there). A
+    batch holds pairs of rationales then."""
+    contrast_weight: float | None = None
+    """Weight of the contrast between a right rationale and wrong ones of the same question (InfoNCE)."""
+    preference_weight: float | None = None
+    """Weight of the divergence between the teacher's and the student's preference among candidate demonstrations."""
+    lm_weight: float | None = None
+    """Weight of the language-modelling loss on the prompts, demonstrations among them (in-context distillation)."""
+    temperature: float = 1.0
+    """Temperature of consistency, contrast and preference."""
+    negatives: int = 4
+    """Most wrong rationales beside a right one."""
+    candidates: int = 8
+    """Most candidate demonstrations of a query."""
+
+
+SHARES = ("answer_weight", "label_weight", "counterfactual_weight", "long_share")
+WEIGHTS = ("consistency_weight", "contrast_weight", "preference_weight", "lm_weight")
+LOSSES = (*SHARES[:3], *WEIGHTS)
 
 
 def main(argv: Sequence[str]) -> None:
@@ -48,12 +86,15 @@ def main(argv: Sequence[str]) -> None:
 
 def run(trainer: StudentTrainer) -> None:
     """Train, or continue from the last whole checkpoint in `output_dir`; leave model, card and lineage there."""
+    from train.failures import room
     from train.student import last_checkpoint
 
-    checkpoint = last_checkpoint(Path(trainer.args.output_dir), trainer.lineage)
-    trainer.describe()
-    trainer.train(resume_from_checkpoint=checkpoint)
-    trainer.finish()
+    folder = Path(trainer.args.output_dir)
+    checkpoint = last_checkpoint(folder, trainer.lineage)
+    with room(folder):
+        trainer.describe()
+        trainer.train(resume_from_checkpoint=checkpoint)
+        trainer.finish()
 
 
 def parse_sft(argv: Sequence[str]) -> tuple[DataArguments, SFTConfig, ModelConfig, SftArguments]:
@@ -63,17 +104,42 @@ def parse_sft(argv: Sequence[str]) -> tuple[DataArguments, SFTConfig, ModelConfi
 
 def build(data: DataArguments, training: SFTConfig, model: ModelConfig, sft: SftArguments) -> StudentTrainer:
     """The trainer of these settings, its rows tokenised. Raises UserError for bad input; warns of rows that are cut."""
-    from train.spans import SpanTrainer
+    from train.group_trainer import GroupTrainer
+    from train.material import read_material
+    from train.objectives import terms
     from train.student import StudentTrainer
 
-    weight = sft.answer_weight
-    if weight is None:
-        return assemble(StudentTrainer, data, training, model, method="sft")
-    if not 0 <= weight <= 1:
-        raise UserError(f"--answer_weight {weight}: a number from 0 to 1 is needed")
-    plain(training, "--answer_weight")
-    told = {"answer_weight": weight}
-    return assemble(SpanTrainer, data, training, model, method="sft", columns=("answer",), settings=told, **told)
+    check(sft)
+    losses = [name for name in LOSSES if getattr(sft, name) is not None]
+    for name in losses[:1]:
+        plain(training, f"--{name}")
+
+    def load() -> Loaded:
+        material = read_material(data, sft, training)
+        if not losses:
+            return Loaded(material.dataset, material.rows)
+        return Loaded(material.dataset, material.members, {"groups": material.groups, "terms": terms(sft)})
+
+    told = {name: value for name, value in vars(sft).items() if value != getattr(SftArguments, name)}
+    told.pop("mixture", None)  # it stands under `dataset`, by names and hashes
+    kind = GroupTrainer if losses else StudentTrainer
+    return assemble(kind, data, training, model, method="sft", settings=told, load=load)
+
+
+def check(sft: SftArguments) -> None:
+    """Raises UserError for values out of range."""
+    ranges = [(SHARES, 1.0, "from 0 to 1"), (WEIGHTS, float("inf"), "of at least 0")]
+    for names, most, wanted in ranges:
+        for name in names:
+            value = getattr(sft, name)
+            if value is not None and not 0 <= value <= most:
+                raise UserError(f"--{name} {value}: a number {wanted} is needed")
+    for name, least in (("mixture_rows", 1), ("negatives", 1), ("candidates", 3)):
+        value = getattr(sft, name)
+        if value is not None and value < least:
+            raise UserError(f"--{name} {value}: at least {least} is needed")
+    if not sft.temperature > 0:
+        raise UserError(f"--temperature {sft.temperature}: more than 0 is needed")
 
 
 def plain(training: SFTConfig, what: str) -> None:
@@ -92,10 +158,12 @@ def assemble(
     method: str,
     columns: Sequence[str] = (),
     settings: Mapping[str, Any] | None = None,
+    load: Callable[[], Loaded] | None = None,
     **own: Any,
 ) -> Trainer:
-    """A trainer of this kind: base, rows with their `columns`, and lineage, in which `settings` stand beside TRL's.
-    `own` are the kind's arguments. Raises UserError for bad input."""
+    """A trainer of this kind: base, rows, and lineage, in which `settings` stand beside TRL's. The rows are those of
+    `--dataset` with their `columns`, or what `load` gives. `own` are the kind's arguments. Raises UserError for bad
+    input."""
     from trl import get_peft_config, get_quantization_config
 
     from train.student import base_of, lineage_of
@@ -104,28 +172,46 @@ def assemble(
         raise UserError("--eval_strategy: a version has no evaluation split; measure the student with `train evaluate`")
     tokenizer = open_tokenizer(training, model)
     with training.main_process_first():
-        version, rows = load_version(data, columns)
+        loaded = load() if load else load_one(data, columns)
     training.model_init_kwargs = init_kwargs(training, model)
-    lineage = lineage_of(data, training, model, base=base_of(model), version=version, rows=len(rows)) | {
-        "method": method
-    }
+    lineage = lineage_of(training, model, base=base_of(model), dataset=loaded.dataset) | {"method": method}
     lineage["settings"] |= settings or {}
     try:
         trainer = kind(
             model=model.model_name_or_path,
             args=training,
-            train_dataset=rows,
+            train_dataset=loaded.rows,
             processing_class=tokenizer,
             quantization_config=get_quantization_config(model),
             peft_config=get_peft_config(model),
             lineage=lineage,
+            **loaded.own,
             **own,
         )
     except ValueError as error:  # how TRL and PEFT refuse settings that do not go together
         raise UserError(" ".join(str(error).split())) from error
     if trainer.is_world_process_zero():
-        warn(rows, trainer)
+        warn(loaded.rows, trainer)
     return trainer
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """What a student learns from."""
+
+    dataset: dict[str, Any]
+    """As the lineage names it."""
+    rows: Dataset
+    own: dict[str, Any] = field(default_factory=dict)
+    """Arguments of the trainer that come from the data."""
+
+
+def load_one(data: DataArguments, columns: Sequence[str]) -> Loaded:
+    """The one version of `--dataset`."""
+    from train.student import dataset_lineage
+
+    version, rows = load_version(data, columns)
+    return Loaded(dataset_lineage(version, data.dataset_config, len(rows)), rows)
 
 
 def open_tokenizer(training: SFTConfig, model: ModelConfig) -> Any:
@@ -140,7 +226,7 @@ def open_tokenizer(training: SFTConfig, model: ModelConfig) -> Any:
     except (OSError, ValueError) as error:
         what = "no such folder" if name.startswith((".", "/")) and not Path(name).is_dir() else str(error).strip()
         raise UserError(f"cannot open the model {name}: {what.splitlines()[0]}") from None
-    if not (tokenizer.chat_template or training.chat_template_path):
+    if not (tokenizer.chat_template or getattr(training, "chat_template_path", None)):
         raise UserError(f"{name} has no chat template, and rows are conversations: give one with --chat_template_path")
     return tokenizer
 

@@ -12,6 +12,7 @@ The column `teacher_topk` of a row, for the tokens of its completion, the end of
 from __future__ import annotations
 
 import functools
+import math
 import types
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -22,7 +23,7 @@ from trl.trainer.sft_trainer import DataCollatorForLanguageModeling
 from trl.trainer.utils import FusedCausalLMOutput
 
 from datagen.errors import UserError
-from train.data import tokenizer_fingerprint
+from datagen.teacher.tokens import row_tokens, tokenizer_fingerprint
 from train.losses import chunked, token_log_probs, topk_divergence
 from train.student import StudentTrainer
 
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
 COLUMN, ROW = "teacher_topk", "row"
 FIELDS = ("tokens", "ids", "logprobs", "tail", "tokenizer")
 NOT_STORED = -1.0
+SLACK = 1e-3
+"""By which 16 bits may pass what a probability can be."""
 SCALES = ("final_logit_softcapping", "logit_scale", "output_multiplier", "lm_head_multiplier", "logits_scaling")
 """What some architectures do to the logits behind the head, in their configurations' words."""
 
@@ -72,7 +75,7 @@ class TopkTrainer(StudentTrainer):
     def _prepare_dataset(self, dataset: Any, processing_class: Any, *rest: Any) -> Any:
         """The probabilities stay where they lie, memory-mapped; rows carry only their number through TRL's steps."""
         self.stored = Stored(dataset)
-        self.stored.check_tokenizer(processing_class)
+        self.stored.check_tokenizer(processing_class, dataset)
         rows = dataset.remove_columns([COLUMN]).add_column(ROW, list(range(len(dataset))))
         prepared = super()._prepare_dataset(rows, processing_class, *rest)
         self.stored.check_rows(prepared, processing_class)
@@ -92,8 +95,8 @@ class Stored:
         if missing:
             raise UserError(f"the column {COLUMN} has no {', '.join(missing)}: it is not what `train kd` reads")
         self.rows = dataset.select_columns([COLUMN]).with_format("arrow")
-        first = self.field(0, "ids")
-        self.k = len(first[0]) if len(first) else 0
+        ids = (self.field(row, "ids") for row in range(len(self.rows)))
+        self.k = next((len(first[0]) for first in ids if len(first)), 0)
 
     def field(self, row: int, name: str) -> Any:
         """One field of one row, as an Arrow array."""
@@ -110,8 +113,9 @@ class Stored:
     def numbers(values: Any) -> Tensor:
         return torch.from_numpy(values.to_numpy(zero_copy_only=False).copy())
 
-    def check_tokenizer(self, tokenizer: Any) -> None:
-        """Every row has probabilities, of the student's tokenizer. Raises UserError."""
+    def check_tokenizer(self, tokenizer: Any, dataset: Dataset) -> None:
+        """Every row has probabilities, of the student's tokenizer. Raises UserError naming the first token that is
+        another."""
         own = tokenizer_fingerprint(tokenizer)
         batches = (batch[COLUMN].combine_chunks() for batch in self.rows.iter(1000))
         names = [name for batch in batches for name in batch.field("tokenizer").to_pylist()]
@@ -119,9 +123,20 @@ class Stored:
             raise UserError(f"{COLUMN} of row {names.index(None)}: nothing is stored")
         if others := sorted(set(names) - {own}):
             raise UserError(
-                f"{COLUMN} was stored with another tokenizer ({', '.join(others)}) than the student's ({own}): "
-                "ids mean other tokens; take a student of the teacher's family, or store the probabilities anew"
+                f"{COLUMN} was stored with another tokenizer ({', '.join(others)}) than the student's ({own})"
+                f"{self.first_difference(tokenizer, dataset)}; take a student of the teacher's family, or `train gkd "
+                "--cross_tokenizer`"
             )
+
+    def first_difference(self, tokenizer: Any, dataset: Dataset) -> str:
+        """Where the two read the first rows otherwise; nothing where they do not."""
+        for row in range(min(len(dataset), 100)):
+            ours = row_tokens(dataset[row], tokenizer)[1]
+            for place, (stored, own) in enumerate(zip(self.field(row, "tokens").to_pylist(), ours, strict=False)):
+                if stored != own:
+                    text = tokenizer.decode([own])
+                    return f": token {place} of row {row}'s completion is {own} ({text!r}) to it and was {stored}"
+        return ""
 
     def check_rows(self, prepared: Dataset, tokenizer: Any) -> None:
         """Each row's stored tokens begin the tokens that the student learns, as far as these are kept, and every one
@@ -145,8 +160,18 @@ class Stored:
         widths = {k for each in lists for k in pc.list_value_length(each).to_pylist()} <= {self.k}
         if not (lengths and widths):
             raise UserError(f"{COLUMN} of row {row}: every token needs {self.k} ids and log-probabilities, and a tail")
+        if not (in_range(lists[1].flatten(), -math.inf, SLACK) and in_range(tail, 0, 1 + SLACK)):
+            raise UserError(f"{COLUMN} of row {row}: a log-probability or a tail is no number, or out of range")
         if (largest := pc.max(lists[0].flatten()).as_py() or 0) >= vocabulary:
             raise UserError(f"{COLUMN} of row {row}: the tokenizer has no token {largest}")
+
+
+def in_range(values: Any, low: float, high: float) -> bool:
+    """Whether all are finite numbers from `low` to `high`."""
+    import numpy as np
+
+    found = values.to_numpy(zero_copy_only=False).astype(np.float64)
+    return bool((np.isfinite(found) & (found >= low) & (found <= high)).all())
 
 
 @dataclass

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -15,6 +16,7 @@ from datagen.schema import arrow_schema, assistant, content_id, user
 from tests.tiny import save_tiny_model
 
 ROWS = 24
+QUESTIONS = 12
 
 
 @pytest.fixture(scope="session")
@@ -45,13 +47,15 @@ def write_run(folder: Path) -> None:
         "rejected": [rationale(0, 1, 1, 1) | {"reason": "wrong"}],
     }.items():
         pq.write_table(pa.Table.from_pylist(rows, schema=arrow_schema(config)), folder / f"{config}.parquet")
-    config = {
+    settings = vars(RationaleSettings(source="microworld", samples=1)) | {"out": None, "shots": []}
+    del settings["teacher_topk"]  # as a run without it leaves it out
+    described = {
         "format": 1,
         "method": "rationales",
         "code_version": "0.1.0",
         "teacher": {"name": "micro", "identity": "micro@0", "license": None},
         "source": {"suite": "microworld", "split": "train", "questions": ROWS, "sha256": "0" * 64},
-        "settings": vars(RationaleSettings(source="microworld", samples=1)) | {"out": None, "shots": []},
+        "settings": settings,
     }
     stats: dict[str, Any] = {
         "finished": True,
@@ -66,7 +70,7 @@ def write_run(folder: Path) -> None:
         "seconds": 1.0,
         "agreement": {"mean": 1.0, "histogram": [0] * 9 + [ROWS]},
     }
-    (folder / "config.json").write_text(json.dumps(config))
+    (folder / "config.json").write_text(json.dumps(described))
     (folder / "stats.json").write_text(json.dumps(stats))
 
 
@@ -100,3 +104,70 @@ def rationale(number: int, a: int, b: int, times: int) -> dict[str, Any]:
         "mean_logprob": None,
         "finish_reason": "stop",
     }
+
+
+@pytest.fixture(scope="session")
+def chains(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A store with `chains@1.0.0`: of question i, 1 + i % 3 right rationales, i % 4 wrong ones, and an answer."""
+    run, store = tmp_path_factory.mktemp("chains-run"), tmp_path_factory.mktemp("chains-store")
+    write_run(run)
+    right, wrong, direct = [], [], []
+    for i in range(QUESTIONS):
+        a, b = 2 + i, 30 - 2 * i
+        direct.append(answer(i, a, b, 0))
+        right += [rationale(100 * i + k, a, b, 1 + k) for k in range(1 + i % 3)]
+        for k in range(i % 4):
+            row = rationale(100 * i + 50 + k, a, b, 1)
+            total = str(a + b + 10 * k + 1)
+            text = f"{a} and {b} make {total}. The answer is {total}."
+            row |= {"completion": assistant(text), "rationale": text, "answer": total, "correct": False}
+            wrong.append(row | {"reason": "wrong" if k % 2 else "minority"})
+    rejected = [*wrong, right[0] | {"reason": "redundant"}, wrong[0] | {"reason": "truncated", "answer": None}]
+    write(run, {"rationales": right, "answers": direct, "rejected": rejected})
+    assert datagen(["publish", str(run), "chains", "--store", str(store)]) == 0
+    return store
+
+
+def write(run: Path, configs: dict[str, list[dict[str, Any]]]) -> None:
+    """Rows of a run in the place of those that are there."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    for config, rows in configs.items():
+        pq.write_table(pa.Table.from_pylist(rows, schema=arrow_schema(config)), run / f"{config}.parquet")
+    stats = json.loads((run / "stats.json").read_text())
+    stats["accepted"] = {config: len(rows) for config, rows in configs.items() if config != "rejected"}
+    (run / "stats.json").write_text(json.dumps(stats))
+
+
+@pytest.fixture(scope="session")
+def episodes(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A store with `episodes@1.0.0`: six queries, each with five scored candidates, of which one is shown nowhere."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    run, store = tmp_path_factory.mktemp("episodes-run"), tmp_path_factory.mktemp("episodes-store")
+    write_run(run)
+    for old in run.glob("*.parquet"):
+        old.unlink()
+    shown = [
+        {"id": f"d{i}", "input": "abc"[: 1 + i % 3], "output": "xyz"[i % 3] * (1 + i), "score": 0.0} for i in range(5)
+    ]
+    rows = [
+        {
+            "id": f"e{n}", "method": "demonstrations", "parents": [f"q{n}"], "task": "t", "family": "t",
+            "kind": "meta-ict", "strategy": "teacher", "format": "arrow", "k": 1,
+            "prompt": user(f"{shown[n % 5]['input']} -> {shown[n % 5]['output']}\n{'ab' * n} ->"),
+            "completion": assistant("y" * (1 + n)), "demonstrations": [shown[n % 5]], "query": "ab" * n,
+            "target": "y" * (1 + n), "prediction": "y", "correct": True, "generated": False, "finish_reason": "stop",
+            "candidates": [{"id": f"d{i}", "score": math.sin(n + i)} for i in (0, 1, 2, 3, 4, 99)],
+        }
+        for n in range(6)
+    ]  # fmt: skip
+    for config, found in (("demonstrations", rows), ("rejected", [])):
+        schema = arrow_schema(config, family="demonstrations")
+        pq.write_table(pa.Table.from_pylist(found, schema=schema), run / f"{config}.parquet")
+    stats = json.loads((run / "stats.json").read_text()) | {"accepted": {"demonstrations": 6}, "rejected": {}}
+    (run / "stats.json").write_text(json.dumps(stats))
+    assert datagen(["publish", str(run), "episodes", "--store", str(store)]) == 0
+    return store

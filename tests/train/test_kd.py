@@ -12,9 +12,9 @@ import pytest
 import torch
 
 from datagen.cli import main as datagen
+from datagen.teacher.tokens import tokenizer_fingerprint
 from tests.train.conftest import write_run
 from train.cli import main
-from train.data import tokenizer_fingerprint
 
 END, ASSISTANT = "<|end|>", "<|assistant|>"
 Change = Callable[[dict[str, Any]], dict[str, Any] | None]
@@ -267,8 +267,14 @@ def test_bad_settings_are_one_line(
             "row 0: the tokenizer has no token 268",
         ),
         (lambda topk: None, "row 0: nothing is stored"),
+        (lambda topk: topk | {"tail": [float("nan"), *topk["tail"][1:]]}, "of row 0: a log-probability or a tail is"),
+        (lambda topk: topk | {"logprobs": [[1.0] * 8, *topk["logprobs"][1:]]}, "of row 0: a log-probability or a"),
+        (
+            lambda topk: topk | {"tokenizer": "0123456789abcdef", "tokens": [7, *topk["tokens"][1:]]},
+            "token 0 of row 0's completion is 21 ('6') to it and was 7;",
+        ),
     ],
-    ids=["tokenizer", "text", "tail", "ids", "vocabulary", "null"],
+    ids=["tokenizer", "text", "tail", "ids", "vocabulary", "null", "nan", "range", "token"],
 )
 def test_probabilities_of_something_else_are_refused(
     base: Path, teacher: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str], change: Change, line: str

@@ -78,16 +78,6 @@ def test_rationale_and_answer_are_normalised_apart(alpha: float) -> None:
     assert found.item() == pytest.approx(expected, rel=1e-12)
 
 
-def test_a_step_in_parts_is_the_step_in_one_with_its_counts() -> None:
-    log_probs, counts = normal(B, T), torch.stack([MASK.sum(), OTHER.sum()])
-    whole = losses.rationale_answer(log_probs, rationale=MASK, answer=OTHER, alpha=0.3)
-    parts = [
-        -(losses.span_weights(rationale=r, answer=a, alpha=0.3, counts=counts) * x).sum()
-        for x, r, a in zip(log_probs, MASK, OTHER, strict=True)
-    ]
-    assert sum(parts).item() == pytest.approx(whole.item(), rel=1e-6)
-
-
 def test_an_alpha_outside_of_0_to_1_is_refused() -> None:
     with pytest.raises(ValueError, match=r"alpha is 1\.5"):
         losses.rationale_answer(normal(B, T), rationale=MASK, answer=OTHER, alpha=1.5)

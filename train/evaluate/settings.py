@@ -18,7 +18,7 @@ class EvaluateSettings:
     """One evaluation."""
 
     out: Path
-    """Folder for report.json, answers.jsonl and report.png."""
+    """Folder for report.json, answers.jsonl and the figures, report.png and in_context.png."""
     students: tuple[str, ...] = ()
     """NAME=SPEC or NAME=SPEC:MODE each, such as rationales=hf:students/a or answers=hf:students/b:direct; MODE is
     rationale by default."""
@@ -27,11 +27,14 @@ class EvaluateSettings:
     teacher: str | None = None
     """micro, hf:NAME_OR_PATH or openai:MODEL, with or without :MODE."""
     suite: tuple[str, ...] = ("microworld",)
-    """Suites to measure on, by name."""
+    """Suites to measure on, by name; in-context (accuracy by number of demonstrations; in-context/category,shift: of
+    these rule families alone); episodes:NAME@VERSION, the rows of a demonstrations version."""
     split: str = "test"
     """The suites' split."""
     limit: int | None = None
-    """Questions per suite; all by default."""
+    """Questions per suite, all by default; of in-context, queries per rule family, 40 by default."""
+    demonstration_seeds: int = 5
+    """Draws of the demonstrations of in-context, of which mean and worst are told."""
     data_root: Path | None = None
     """Folder with the suites' published files; without it they come from the Hub."""
     samples: int = 8
@@ -50,7 +53,14 @@ class EvaluateSettings:
     """Of the made suites' questions, the sampling and the bootstrap."""
 
     def __post_init__(self) -> None:
-        least = {"samples": 0, "temperature": 0, "max_tokens": 1, "concurrency": 1, "resamples": 1000}
+        least = {
+            "demonstration_seeds": 1,
+            "samples": 0,
+            "temperature": 0,
+            "max_tokens": 1,
+            "concurrency": 1,
+            "resamples": 1000,
+        }
         for name, low in least.items():
             if getattr(self, name) < low:
                 raise UserError(f"--{name} {getattr(self, name)}: at least {low}")

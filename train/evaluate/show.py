@@ -18,6 +18,8 @@ def print_report(report: Mapping[str, Any]) -> None:
     """A table per suite, and the students compared."""
     from rich.console import Console
 
+    from train.evaluate.show_shots import print_shots
+
     console = Console()
     if not console.is_terminal:
         console = Console(width=LOG_WIDTH)
@@ -25,6 +27,8 @@ def print_report(report: Mapping[str, Any]) -> None:
         console.print(table(suite, report["settings"]["samples"]))
         for line in comparison_lines(suite):
             console.print(line, highlight=False)
+    for part in report["in_context"]:
+        print_shots(part, console)
 
 
 def table(suite: Mapping[str, Any], samples: int) -> Table:

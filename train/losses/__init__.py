@@ -15,7 +15,6 @@ from train.losses.likelihood import (
     mean_log_likelihood,
     nll,
     rationale_answer,
-    span_weights,
     token_log_probs,
 )
 from train.losses.mixed import in_context, mixed
@@ -41,7 +40,6 @@ __all__ = [
     "response_kd",
     "sampled_forward_kl",
     "sampled_reverse_kl",
-    "span_weights",
     "token_log_probs",
     "topk_divergence",
     "topk_kd",

@@ -36,17 +36,6 @@ def rationale_answer(log_probs: Tensor, *, rationale: Tensor, answer: Tensor, al
     return (1 - checked(alpha)) * nll(log_probs, rationale) + alpha * nll(log_probs, answer)
 
 
-def span_weights(*, rationale: Tensor, answer: Tensor, alpha: float, counts: Tensor | None = None) -> Tensor:
-    """The weights w_t, in float32, with which `rationale_answer` is −Σ_t w_t · log p(y_t); 0 outside of both spans.
-
-    `counts` (2,), tokens of the rationales and of the answers, replaces those of the masks: where the batch is only a
-    part, of a step that accumulates gradients or spans devices.
-    """
-    in_rationale, in_answer = counts if counts is not None else (rationale.sum(), answer.sum())
-    of_rationale = rationale * (1 - checked(alpha)) / in_rationale.clamp(min=1)
-    return of_rationale + answer * alpha / in_answer.clamp(min=1)
-
-
 def checked(alpha: float) -> float:
     if not 0 <= alpha <= 1:
         raise ValueError(f"alpha is {alpha}; it lies from 0 to 1")

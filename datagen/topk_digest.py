@@ -1,0 +1,48 @@
+"""The column `teacher_topk` for readers that take rows apart in Python: a row of it holds thousands of numbers."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING
+
+from datagen.schema import TOPK
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+def digested(batch: pa.RecordBatch) -> pa.RecordBatch:
+    """The batch with a line of text in the place of what a row stores: how many tokens, and a hash of everything."""
+    import pyarrow as pa
+
+    if TOPK not in batch.schema.names:
+        return batch
+    place = batch.schema.names.index(TOPK)
+    lines = [line(batch.column(place).slice(row, 1)) for row in range(len(batch))]
+    return batch.set_column(place, TOPK, pa.array(lines, pa.string()))
+
+
+def line(one: pa.StructArray) -> str | None:
+    """Of one row; None where nothing is stored."""
+    if one.null_count:
+        return None
+    digest = hashlib.sha256()
+    for name, values in zip(one.type.names, one.flatten(), strict=True):
+        digest.update(name.encode())
+        feed(digest, values)
+    first = one.flatten()[0]
+    return f"{len(first.flatten())} tokens, sha256 {digest.hexdigest()}"
+
+
+def feed(digest: hashlib._Hash, values: pa.Array) -> None:
+    """The lengths of lists on every level, and what is in them."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    while pa.types.is_list(values.type):
+        digest.update(repr(pc.list_value_length(values).to_pylist()).encode())
+        values = values.flatten()
+    if values.null_count or pa.types.is_string(values.type):
+        digest.update(repr(values.to_pylist()).encode())
+    else:
+        digest.update(values.to_numpy(zero_copy_only=False).tobytes())

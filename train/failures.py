@@ -1,0 +1,81 @@
+"""What ends a training before its time, said for a person: a loss that is no number, and a disk that is full."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import re
+import shutil
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from datagen.errors import UserError
+
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+NO_ROOM_TEXT = re.compile(r"os error (28|122|27)\b|No space left|File too large|file write failed|inline_container\.cc")
+"""How safetensors and torch (a file of another length than was written) say it: their errors have no number."""
+SHOWN = 3
+"""Rows that a message shows."""
+
+
+def whole_checkpoints(folder: Path) -> list[Path]:
+    """Checkpoints that were written to their end, oldest first."""
+    whole = [c for c in folder.glob("checkpoint-*") if (c / "trainer_state.json").is_file()]
+    return sorted(whole, key=lambda c: int(c.name.rpartition("-")[2]))
+
+
+@contextlib.contextmanager
+def room(folder: Path) -> Iterator[None]:
+    """Raises UserError in the place of an error that says that nothing more can be written; what was half written is
+    removed."""
+    try:
+        yield
+    except Exception as error:
+        if not no_room(error):
+            raise
+        whole = whole_checkpoints(folder)
+        for checkpoint in folder.glob("checkpoint-*"):
+            if checkpoint not in whole:
+                shutil.rmtree(checkpoint, ignore_errors=True)
+        kept = (
+            f"{whole[-1].name} is whole, and the same command goes on from it" if whole else "no checkpoint was whole"
+        )
+        raise UserError(f"no room left to write in {folder}: {kept}. Free space, or set --save_total_limit") from error
+
+
+def no_room(error: BaseException) -> bool:
+    if isinstance(error, OSError) and error.errno in NO_ROOM:
+        return True
+    return bool(NO_ROOM_TEXT.search(str(error)))
+
+
+def no_number(trainer: Any, loss: float, inputs: Mapping[str, Any]) -> UserError:
+    """Says in which step, and which rows of the batch have no finite loss by themselves."""
+    rows = rows_without_loss(trainer.model, inputs)
+    texts = [repr(trainer._tokenizer.decode(ids, skip_special_tokens=True)[:40]) for ids in rows[:SHOWN]]
+    found = "each row of the batch has a loss by itself" if not rows else f"{len(rows)} rows of the batch have none"
+    if texts:
+        found += f", such as {', '.join(texts)}"
+    whole = whole_checkpoints(Path(trainer.args.output_dir))
+    kept = f"{whole[-1].name} is kept" if whole else "no checkpoint was written yet"
+    return UserError(
+        f"the loss is {loss} in step {trainer.state.global_step + 1}: {found}; {kept}. A lower --learning_rate or "
+        "--max_grad_norm, or --bf16 in the place of fp16, may help"
+    )
+
+
+def rows_without_loss(model: Any, inputs: Mapping[str, Any]) -> list[list[int]]:
+    """The tokens of those rows of a batch whose log-probabilities are not finite, each asked alone."""
+    import torch
+
+    found = []
+    if "input_ids" not in inputs or "attention_mask" not in inputs:
+        return []
+    with torch.no_grad():
+        for ids, mask in zip(inputs["input_ids"], inputs["attention_mask"], strict=True):
+            row = ids[mask.bool()]
+            logp = model(input_ids=row[None].to(model.device)).logits[0].log_softmax(-1)
+            if not logp[range(len(row) - 1), row[1:].to(logp.device)].isfinite().all():
+                found.append(row.tolist())
+    return found
