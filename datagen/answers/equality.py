@@ -22,4 +22,4 @@ def equal(a: str, b: str, answer_type: str, *, tolerance: float = 0) -> bool:
     left, right = numbers.parse(a), numbers.parse(b)
     if left is None or right is None:
         return False
-    return abs(left - right) <= Fraction(tolerance)
+    return left == right if not tolerance else abs(left - right) <= Fraction(tolerance)

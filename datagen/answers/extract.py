@@ -26,6 +26,9 @@ TRIGGER = re.compile(
     r"\\(?:boxed|fbox)[ \t]?\{",
     re.IGNORECASE | re.MULTILINE,
 )
+MARKS = ("answer", "####", "a:", "a :", "a\t:", "\\boxed", "\\fbox")
+"""Every trigger holds one of these, in lower case, and at most BEFORE characters before it."""
+BEFORE = 16
 SENTENCE_END = re.compile(r"[.!?](?=\s|$)")
 QUOTES = "\"'`\u201c\u201d\u2018\u2019"
 
@@ -56,7 +59,7 @@ def check_type(answer_type: str) -> None:
 
 def segments(text: str) -> Iterator[str]:
     r"""What stands after each trigger, the last first: what `\boxed{...}` holds, else all up to the next trigger."""
-    triggers = list(TRIGGER.finditer(text))[-MAX_TRIGGERS:]
+    triggers = list(TRIGGER.finditer(text, before_triggers(text)))[-MAX_TRIGGERS:]
     end = len(text)
     for trigger in reversed(triggers):
         if trigger.group().endswith("{"):
@@ -64,6 +67,18 @@ def segments(text: str) -> Iterator[str]:
         else:
             yield text[trigger.end() : min(end, trigger.end() + MAX_SEGMENT)]
         end = trigger.start()
+
+
+def before_triggers(text: str) -> int:
+    """A place before the first trigger. Plain searches find it ten times faster than the pattern."""
+    lower = text.lower()
+    if len(lower) != len(text) or "\u017f" in text:  # which the pattern takes for an s
+        return 0
+    first = len(text)
+    for mark in MARKS:
+        place = lower.find(mark, 0, first + len(mark))
+        first = place if place >= 0 else first
+    return max(first - BEFORE, 0)
 
 
 def until_closing(text: str) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from fractions import Fraction
+from functools import lru_cache
 
 MAX_DIGITS = 60  # longer runs of digits are noise, and exact arithmetic on them is where time goes
 MAX_EXPONENT = 40
@@ -63,13 +64,20 @@ def value_of(match: re.Match[str]) -> Fraction | None:
     return -value if match["minus"] or match["minus_inside"] else value
 
 
+def written(match: re.Match[str]) -> str | None:
+    """`canonical(value_of(match))`, without the fractions where a number is a plain decimal: most are."""
+    if any(match.group("exponent", "over", "numerator", "scale")) or len(match.group()) > MAX_PLACES:
+        value = value_of(match)
+        return None if value is None else canonical(value)
+    whole, _, places = match["value"].replace(",", "").partition(".")
+    places = places.rstrip("0")
+    text = (whole.lstrip("0") or "0") + ("." + places if places else "")
+    return "-" + text if text != "0" and (match["minus"] or match["minus_inside"]) else text
+
+
 def first_number(text: str) -> str | None:
     """Canonical form of the first number in the text."""
-    for match in NUMBER.finditer(text):
-        value = value_of(match)
-        if value is not None:
-            return canonical(value)
-    return None
+    return next((found for match in NUMBER.finditer(text) if (found := written(match)) is not None), None)
 
 
 def last_number(text: str) -> str | None:
@@ -77,10 +85,10 @@ def last_number(text: str) -> str | None:
     found = None
     for match in NUMBER.finditer(text):
         found = match
-    value = value_of(found) if found else None
-    return None if value is None else canonical(value)
+    return written(found) if found else None
 
 
+@lru_cache(maxsize=1024)  # the answers of a question's chains are few
 def parse(text: str) -> Fraction | None:
     """The value of a canonical number, or of any text that is one number."""
     match = NUMBER.fullmatch(text.strip())

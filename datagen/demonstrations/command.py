@@ -21,9 +21,12 @@ from datagen.demonstrations.sources import read_pools
 from datagen.demonstrations.statistics import statistics
 from datagen.demonstrations.written import Written
 from datagen.run import Run
-from datagen.teacher import Teacher, connect
+from datagen.teacher import Request, Sampling, Teacher
+from datagen.teacher.budget import spending
+from datagen.teacher.forecast import forecast
+from datagen.teacher.settings import UNRECORDED
 
-NOT_IN_CONFIG = {"out", "concurrency", "data_root", "dry_run", "teacher", "source", "tasks", "held_out"}
+NOT_IN_CONFIG = UNRECORDED | {"data_root", "source", "split", "tasks", "held_out"}
 """Settings that change no row, and those that the configuration records in another form."""
 
 
@@ -37,13 +40,13 @@ def demonstrations(settings: DemonstrationSettings) -> None:
     format = Format(format_name(settings))
     for pool in used:
         format.check(pool.task, ((e.input, e.output) for e in (*pool.candidates, *queries_of(pool, settings.split))))
-    teacher = connect(settings.teacher, concurrency=settings.concurrency)
+    out = settings.out or Path("runs") / f"{Path(settings.source).stem}-{settings.kind}"
+    teacher = settings.connect(out)
     plan = Plan(settings, format, Chooser(settings, format), counter(teacher, settings), Written())
     queries = in_turn(used, settings.split)
     if settings.dry_run:
         preview(queries, plan)
         return
-    out = settings.out or Path("runs") / f"{Path(settings.source).stem}-{settings.kind}"
     print(summary(asyncio.run(generate(queries, held, plan, teacher, out)), out))
 
 
@@ -51,14 +54,16 @@ async def generate(
     queries: list[Query], held: Sequence[Pool], plan: Plan, teacher: Teacher, out: Path
 ) -> dict[str, Any]:
     await asyncio.to_thread(lambda: teacher.identity)
-    with Run(out, configuration(queries, held, plan, teacher), family="demonstrations") as run:
+    with Run(
+        out, configuration(queries, held, plan, teacher), family="demonstrations", account=plan.settings.account()
+    ) as run:
         return await run.each(
             queries,
             partial(distil, plan=plan),
             teacher=teacher,
             describe=partial(describe, plan=plan),
             statistics=statistics,
-            concurrency=plan.settings.concurrency,
+            concurrency=plan.settings.under_way,
         )
 
 
@@ -83,9 +88,9 @@ def in_turn(pools: Sequence[Pool], split: str) -> list[Query]:
 
 def counter(teacher: Teacher, settings: DemonstrationSettings) -> Any:
     """Tokens of a text, by the teacher's tokenizer where it runs here; else a quarter of the characters."""
-    if not hasattr(type(teacher), "tokenizer"):
+    if not hasattr(teacher, "tokenizer"):
         return lambda text: math.ceil(len(text) / 4)
-    return lambda text: len(teacher.tokenizer(text).input_ids)  # type: ignore[attr-defined]
+    return lambda text: len(teacher.tokenizer(text).input_ids)
 
 
 def configuration(queries: list[Query], held: Sequence[Pool], plan: Plan, teacher: Teacher) -> dict[str, Any]:
@@ -106,10 +111,12 @@ def configuration(queries: list[Query], held: Sequence[Pool], plan: Plan, teache
         "code_version": datagen.__version__,
         "teacher": {"name": teacher.name, "identity": teacher.identity, "license": None},
         "source": {
-            "name": Path(settings.source).name,
+            "suite": Path(settings.source).name,
+            "hub": None,
+            "split": settings.split,
             "tasks": sorted(pools),
             "held_out": sorted(pool.task for pool in held),
-            "queries": len(queries),
+            "questions": len(queries),
             "sha256": digest.hexdigest(),
         },
         "settings": values | {"shots": list(settings.ks), "format": plan.format.name},
@@ -124,6 +131,20 @@ def preview(queries: Sequence[Query], plan: Plan) -> None:
         print(teacher_text(query, shown, plan))
         print(f"--- asked of the student\n{student_text(query, shown, plan)}")
     print(f"---\n{len(queries):,} queries × {plan.settings.episodes} to {plan.settings.teacher}; nothing was asked.")
+    print(*predictions(queries, plan), "on top:    what a strategy scores and --generate writes", sep="\n")
+
+
+def predictions(queries: Sequence[Query], plan: Plan) -> list[str]:
+    """The forecast of the greedy predictions, each with the first demonstrations that there are."""
+    settings = plan.settings
+    sampling = Sampling(temperature=0, max_tokens=settings.max_tokens)
+    asked = [
+        Request(teacher_text(query, query.pool.candidates[:k], plan), sampling=sampling)
+        for query in queries
+        for k in settings.ks
+    ]
+    votes = settings.votes if settings.kind == "multitask-ict" else 1
+    return forecast(asked, settings, calls=len(queries) * settings.episodes * votes, bound="at least ")
 
 
 def summary(stats: dict[str, Any], out: Path) -> str:
@@ -135,7 +156,7 @@ def summary(stats: dict[str, Any], out: Path) -> str:
         f"rejected:  {rejected}",
         "accuracy:  "
         + ", ".join(f"k={k} {v['accuracy']:.3f} of {v['episodes']:,}" for k, v in stats["accuracy"].items()),
-        f"tokens:    {stats['prompt_tokens']:,} prompt, {stats['completion_tokens']:,} completion",
+        spending(stats),
         f"written to {out}; next: datagen publish {out} NAME",
     ]
     return "\n".join(lines)

@@ -219,6 +219,7 @@ def row(query: Query, answer: Answer, scored: dict[int, float], number: int, pla
         "id": content_id(METHOD, settings.kind, settings.strategy, query.example.id, number, ids, prompt, completion),
         "parents": [query.example.id, *ids],
         "prompt": user(prompt),
+        "teacher_prompt": user(teacher_text(query, shown.demonstrations, plan)),
         "completion": [] if completion is None else assistant(plan.format.target(completion)),
         "k": len(ids),
         "demonstrations": [

@@ -25,6 +25,8 @@ from datagen.suites.files import SUFFIXES, Record, first_line, read_records
 from datagen.suites.question import render
 
 SHIPPED = Path(__file__).parent / "mappings"
+CONVERTED = "refs/convert/parquet"
+"""The revision in which the Hub keeps what a script made: a folder a config, and no card that names them."""
 COLUMN = re.compile(r"\{(\w+)\}")
 
 
@@ -128,6 +130,7 @@ def mapped_pool(
     data_root: Path | None = None,
     queries: int = QUERIES,
     candidates: int | None = None,
+    seed: int = 0,
     limit: int | None = None,
 ) -> Pool:
     """The pool of a task whose mapping lies in `folder`, of the first `limit` rows. Raises UserError."""
@@ -143,6 +146,7 @@ def mapped_pool(
         test=examples("test") if task.test else (),
         queries=queries,
         candidates=candidates,
+        seed=seed,
         description=task.description,
         options=task.options,
         family=task.family,
@@ -172,7 +176,10 @@ def from_hub(task: TaskMap, split: str) -> Iterable[tuple[str, Record]]:
     from datasets import load_dataset
 
     try:
-        rows = load_dataset(task.hub, task.config or None, split=split, revision=task.revision or None)
+        if task.revision == CONVERTED:
+            rows = load_dataset(task.hub, data_dir=task.config or None, split=split, revision=CONVERTED)
+        else:
+            rows = load_dataset(task.hub, task.config or None, split=split, revision=task.revision or None)
     except Exception as error:  # whatever the network, the Hub or the loader raises: the person needs one line
         raise UserError(
             f"cannot load {task.hub} for task {task.task}: {first_line(error)} (--data-root reads local files)"

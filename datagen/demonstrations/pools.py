@@ -13,6 +13,9 @@ from datagen.schema import content_id
 
 QUERIES = 50
 """Training queries of a task, and as many test queries, where the settings say nothing."""
+HELD = 1000
+"""Examples kept for the test, a quarter at most, however few test queries a run takes of them: what a run with more
+queries measures, no run with fewer trains on or shows."""
 LEAST_CANDIDATES = 16
 """A rule of the micro-world is a pool only where so many demonstrations and a few queries can be made of it."""
 LEAST_QUERIES = 4
@@ -71,25 +74,29 @@ def divide(
     *,
     test: Iterable[Example] = (),
     queries: int = QUERIES,
+    most: int = HELD,
     candidates: int | None = None,
+    seed: int = 0,
     description: str = "",
     options: tuple[str, ...] = (),
     family: str = "",
 ) -> Pool:
     """The pool of a task. Without a `test` split of the source its test queries are taken from `examples`.
 
-    Each part of the queries takes at most a quarter of the examples. The order is that of the examples' hashes: a
-    query stays a query whatever the seed, so no run can train on what another one measures. An input that comes again
-    is dropped, as is a training example whose input is in the test split.
+    Each part of the queries takes at most a quarter of the examples. The order is that of the examples' hashes, and up
+    to `most` examples are kept for the test: a test query stays one whatever the seed and the number of queries, so no
+    run can train on what another one measures. The seed draws the
+    candidates where there are more than `candidates`. An input that comes again is dropped, as is a training example
+    whose input is in the test split.
     """
     held = distinct(test)
     rest = distinct(examples, apart_from=held)
     if not held:
-        held, rest = cut(rest, queries, of=len(rest))
+        held, rest = cut(rest, max(queries, most), of=len(rest))
     train, rest = cut(rest, queries, of=len(rest) + len(held))
-    return Pool(
-        task, tuple(rest[:candidates]), tuple(train), tuple(held[:queries]), description, options, family or task
-    )
+    if candidates is not None and candidates < len(rest):
+        rest = Random(f"{seed}:candidates:{task}").sample(rest, candidates)
+    return Pool(task, tuple(rest), tuple(train), tuple(held[:queries]), description, options, family or task)
 
 
 def cut(examples: list[Example], queries: int, *, of: int) -> tuple[list[Example], list[Example]]:
@@ -109,7 +116,12 @@ def distinct(examples: Iterable[Example], *, apart_from: Iterable[Example] = ())
 
 
 def microworld(
-    *, split: str = "train", per_family: int = 8, queries: int = QUERIES, candidates: int | None = None
+    *,
+    split: str = "train",
+    per_family: int = 8,
+    queries: int = QUERIES,
+    candidates: int | None = None,
+    seed: int = 0,
 ) -> list[Pool]:
     """Up to `per_family` different rules of a split for every family of the micro-world but those of recall.
 
@@ -127,7 +139,7 @@ def microworld(
             pairs_of_rule = distinct_rule(rng, split, family, seen)
             if pairs_of_rule and len(seen) <= per_family:
                 task = f"microworld/{family}-{len(seen)}"
-                pools.append(rule_pool(task, family, pairs_of_rule, next(names), queries, candidates))
+                pools.append(rule_pool(task, family, pairs_of_rule, next(names), queries, candidates, seed))
     return pools
 
 
@@ -146,17 +158,20 @@ def distinct_rule(rng: Random, split: str, family: str, seen: set[tuple[tuple[st
 
 
 def rule_pool(
-    task: str, family: str, pairs: dict[str, str], description: str, queries: int, candidates: int | None
+    task: str, family: str, pairs: dict[str, str], description: str, queries: int, candidates: int | None, seed: int
 ) -> Pool:
-    queries = min(queries, (len(pairs) - LEAST_CANDIDATES) // 2)
+    most = (len(pairs) - LEAST_CANDIDATES) // 2
     options = tuple(sorted(set(pairs.values()))) if family == "category" else ()
     examples = [example(task, x, y) for x, y in pairs.items()]
     return divide(
-        task, examples, queries=queries, candidates=candidates, description=description, options=options, family=family
-    )
+        task, examples, queries=min(queries, most), most=most, candidates=candidates, seed=seed,
+        description=description, options=options, family=family,
+    )  # fmt: skip
 
 
-def instruction_set(path: Path, *, least: int, queries: int = QUERIES, candidates: int | None = None) -> list[Pool]:
+def instruction_set(
+    path: Path, *, least: int, queries: int = QUERIES, candidates: int | None = None, seed: int = 0
+) -> list[Pool]:
     """The tasks of a file of instructions with instances (JSONL: id, instruction, instances) that have `least`
     candidates or more beside their queries. Raises UserError where there is none."""
     from datagen.instructions.tasks import read_tasks
@@ -167,7 +182,7 @@ def instruction_set(path: Path, *, least: int, queries: int = QUERIES, candidate
         family = "classification" if task.is_classification else "generation"
         options = tuple(sorted({e.output for e in examples})) if task.is_classification else ()
         pool = divide(
-            task.id, examples, queries=queries, candidates=candidates,
+            task.id, examples, queries=queries, candidates=candidates, seed=seed,
             description=task.instruction, options=options, family=family,
         )  # fmt: skip
         if len(pool.candidates) >= least and pool.train:

@@ -6,14 +6,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, Literal
 
+from datagen.commands import check
 from datagen.errors import UserError
+from datagen.teacher.settings import TeacherSettings
 
 SHOTS = {"meta-ict": "0,1,2,4,8,16", "multitask-ict": "16", "context-distillation": "16"}
 """Numbers of demonstrations where the settings say nothing."""
 
 
 @dataclass(frozen=True)
-class DemonstrationSettings:
+class DemonstrationSettings(TeacherSettings):
     """Build episodes: demonstrations, a query, and what the teacher makes of it."""
 
     positional: ClassVar[tuple[str, ...]] = ("source",)
@@ -21,11 +23,6 @@ class DemonstrationSettings:
     source: str
     """Tasks: micro (rules of the micro-world), a shipped mapping by name (bbh, glue, mmlu, superglue), your own YAML
     mapping, or a JSONL file of instructions with several instances each."""
-    out: Path | None = None
-    """The run folder, by default runs/SOURCE-KIND. The same command again resumes it."""
-    teacher: str = "micro"
-    """Who answers: micro (embedded, no key, no GPU), hf:NAME_OR_PATH, or openai:MODEL (with OPENAI_BASE_URL and
-    OPENAI_API_KEY)."""
     kind: Literal["meta-ict", "multitask-ict", "context-distillation"] = "meta-ict"
     """meta-ict: the student sees the demonstrations and learns to read them, on tasks apart from the test tasks; the
     completion is the gold. multitask-ict: it sees them on the very tasks; the completion is the teacher's vote over
@@ -53,7 +50,7 @@ class DemonstrationSettings:
     queries: int = 50
     """Most training queries of a task, and most test queries; each at most a quarter of its examples."""
     candidates: int | None = None
-    """Most candidates of a task; all by default."""
+    """Most candidates of a task, drawn by the seed; all by default."""
     format: Literal["auto", "arrow", "qa", "input_output"] = "auto"
     """How an episode is written; auto takes arrow for micro and qa for other sources."""
     prompt_style: Literal["chat", "plain"] = "chat"
@@ -85,11 +82,6 @@ class DemonstrationSettings:
     the teacher where it has one, else as characters / 4. The teacher's context is kept in any case."""
     max_tokens: int = 64
     """Longest prediction, in tokens."""
-    seed: int = 0
-    concurrency: int = 64
-    """Queries under way at once. Changes nothing but speed."""
-    dry_run: bool = False
-    """Show the first prompts; ask nothing, write nothing."""
 
     @property
     def ks(self) -> tuple[int, ...]:
@@ -102,37 +94,23 @@ class DemonstrationSettings:
     def __post_init__(self) -> None:
         """Raises UserError for values out of range."""
         blind = self.kind == "context-distillation" and self.describe != "always"
-        checks = [
-            (
-                not blind or 0 not in self.ks,
-                "--shots",
-                self.shots,
-                "above 0 where the teacher sees demonstrations alone",
-            ),
-            (
+        super().__post_init__()
+        check(
+            self,
+            shots=(not blind or 0 not in self.ks, "above 0 where the teacher sees demonstrations alone"),
+            labels=(
                 self.kind != "context-distillation" or self.labels == "natural",
-                "--labels",
-                self.labels,
                 "natural for context-distillation",
             ),
-            (self.episodes >= 1, "--episodes", self.episodes, "at least 1"),
-            (self.rules >= 1, "--rules", self.rules, "at least 1"),
-            (self.queries >= 1, "--queries", self.queries, "at least 1"),
-            (self.candidates is None or self.candidates >= 1, "--candidates", self.candidates, "at least 1"),
-            (self.limit is None or self.limit >= 1, "--limit", self.limit, "at least 1"),
-            (self.considered >= 1, "--considered", self.considered, "at least 1"),
-            (self.generate >= 0, "--generate", self.generate, "0 or more"),
-            (0 <= self.agreement <= 1, "--agreement", self.agreement, "between 0 and 1"),
-            (self.votes >= 1, "--votes", self.votes, "at least 1"),
-            (
-                self.prompt_tokens is None or self.prompt_tokens >= 1,
-                "--prompt_tokens",
-                self.prompt_tokens,
-                "at least 1",
-            ),
-            (self.max_tokens >= 1, "--max_tokens", self.max_tokens, "at least 1"),
-            (self.concurrency >= 1, "--concurrency", self.concurrency, "at least 1"),
-        ]
-        for holds, flag, value, wanted in checks:
-            if not holds:
-                raise UserError(f"{flag} {value}: must be {wanted}")
+            episodes=(self.episodes >= 1, "at least 1"),
+            rules=(self.rules >= 1, "at least 1"),
+            queries=(self.queries >= 1, "at least 1"),
+            candidates=(self.candidates is None or self.candidates >= 1, "at least 1"),
+            limit=(self.limit is None or self.limit >= 1, "at least 1"),
+            considered=(self.considered >= 1, "at least 1"),
+            generate=(self.generate >= 0, "0 or more"),
+            agreement=(0 <= self.agreement <= 1, "between 0 and 1"),
+            votes=(self.votes >= 1, "at least 1"),
+            prompt_tokens=(self.prompt_tokens is None or self.prompt_tokens >= 1, "at least 1"),
+            max_tokens=(self.max_tokens >= 1, "at least 1"),
+        )

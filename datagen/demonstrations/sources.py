@@ -49,7 +49,7 @@ def check_labels(pools: Sequence[Pool], settings: DemonstrationSettings) -> None
 
 def read_source(settings: DemonstrationSettings) -> list[Pool]:
     """All tasks of the source."""
-    sizes = {"queries": settings.queries, "candidates": settings.candidates}
+    sizes = {"queries": settings.queries, "candidates": settings.candidates, "seed": settings.seed}
     if settings.source == "micro":
         unseen = settings.kind == "meta-ict" and settings.split == "test"
         return microworld(split="test" if unseen else "train", per_family=settings.rules, **sizes)  # type: ignore[arg-type]

@@ -15,7 +15,7 @@ from datagen.publish.lineage import read_json
 from datagen.schema import CONFIGS, Row
 
 ACCEPTED = "accepted"
-NOT_READ = {"prompt", "completion", "method", "system"}
+NOT_READ = {"prompt", "completion", "method", "system", "teacher_topk"}
 """Columns that say again what others say, or that the page does not show."""
 BATCH = 1024
 """Rows in memory at once."""

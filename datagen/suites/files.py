@@ -6,39 +6,46 @@ import csv
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from datagen.answers.extract import check_type
 from datagen.errors import UserError
-from datagen.suites.question import Question, distinct, make
+from datagen.suites.question import Question, make
+from datagen.suites.spool import Spool
 
 Record = Mapping[str, Any]
 SUFFIXES = (".jsonl", ".json", ".csv", ".tsv", ".parquet")
+BATCH = 1024
+"""Rows of a Parquet file in memory at once."""
 HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
 
 
 def questions_from_file(
-    path: str | Path, *, question: str = "question", answer: str = "answer", answer_type: str
-) -> list[Question]:
+    path: str | Path, *, question: str = "question", answer: str = "answer", answer_type: str, limit: int | None = None
+) -> Sequence[Question]:
     """The questions of a JSONL, JSON, CSV or Parquet file, a dataset folder, or a dataset on the Hub ("ORG/NAME").
 
-    `question` and `answer` name the columns; `answer=""` says that there are no answers. An answer may be a worked
-    solution that ends in a trigger. Choice options belong into the question text. Of a dataset's splits "train" is
-    read, or the only one. Raises UserError, with the line, for what cannot be read.
+    With `limit` the first so many. `question` and `answer` name the columns; `answer=""` says that there are no
+    answers. An answer may be a worked solution that ends in a trigger. Choice options belong into the question text.
+    Of a dataset's splits "train" is read, or the only one. Raises UserError, with the line, for what cannot be read.
     """
     check_type(answer_type)
-    found = []
-    for where, record in read_records(path):
+
+    def read(where: str, record: Record) -> Question:
         text, gold = (cell(record, column, where) if column else None for column in (question, answer))
         if not text or not text.strip():
             raise UserError(f"{where}: the column {question!r} is empty")
-        found.append(make("file", text, gold, answer_type=answer_type))
-        if gold is not None and found[-1].gold is None:
+        found = make("file", text, gold, answer_type=answer_type)
+        if gold is not None and found.gold is None:
             raise UserError(f"{where}: no {answer_type} can be read from the answer {gold[:60]!r}")
-    if not found:
+        return found
+
+    questions = Spool(read(where, record) for where, record in islice(read_records(path), limit))
+    if not questions:
         raise UserError(f"{path}: no rows")
-    return distinct(found)
+    return questions
 
 
 def cell(record: Record, column: str, where: str) -> str | None:
@@ -73,8 +80,20 @@ def text_of(path: Path) -> str:
         raise UserError(f"{path}: not UTF-8 (byte {error.start})") from error
 
 
+def lines_of(path: Path) -> Iterator[str]:
+    """One at a time, however large the file is."""
+    start = 0
+    with path.open("rb") as file:
+        for line in file:
+            try:
+                yield line.decode("utf-8" if start else "utf-8-sig")
+            except UnicodeDecodeError as error:
+                raise UserError(f"{path}: not UTF-8 (byte {start + error.start})") from error
+            start += len(line)
+
+
 def from_jsonl(path: Path) -> Iterator[tuple[str, Record]]:
-    for number, line in enumerate(text_of(path).split("\n"), 1):
+    for number, line in enumerate(lines_of(path), 1):
         if line.strip():
             where = f"{path}, line {number}"
             try:
@@ -129,10 +148,11 @@ def from_parquet(path: Path) -> Iterator[tuple[str, Record]]:
     import pyarrow.parquet
 
     try:
-        table = pyarrow.parquet.read_table(path)
+        with pyarrow.parquet.ParquetFile(path) as file:
+            batches = file.iter_batches(batch_size=BATCH)
+            yield from numbered((row for batch in batches for row in batch.to_pylist()), str(path))
     except (pyarrow.ArrowException, OSError) as error:
         raise UserError(f"{path}: not Parquet ({str(error).splitlines()[0]})") from error
-    return numbered(table.to_pylist(), str(path))
 
 
 def from_folder(path: Path) -> Iterator[tuple[str, Record]]:

@@ -94,6 +94,7 @@ def is_made(suite: Suite) -> bool:
 
 def microworld(suite: Suite, split: str, *, n: int, seed: int) -> list[Question]:
     """Word problems; instructions of so many operations; rules of all families in turn after so many demonstrations."""
+    from datagen.demonstrations import in_context
     from datagen.microworld import instructions, problems, rules
 
     kind, _, number = suite.name.removeprefix("microworld").strip("/").rpartition("-")
@@ -101,12 +102,10 @@ def microworld(suite: Suite, split: str, *, n: int, seed: int) -> list[Question]
         tasks = instructions.instructions(split, n, operations=int(number), seed=seed)
         return [bare(suite, task.instruction, task.answer) for task in tasks]
     if kind == "in-context":
-        families = list(rules.FAMILIES)
-        each = {
-            f: iter(rules.episodes(split, -(-n // len(families)), family=f, k=int(number), seed=seed)) for f in families
-        }
-        drawn = [next(each[families[i % len(families)]]) for i in range(n)]
-        return distinct(bare(suite, e.prompt(), e.pairs[-1][1]) for e in drawn)
+        asked = in_context.queries(split, -(-n // len(rules.FAMILIES)), seed=seed)
+        each = [[q for q in asked if q.family == family] for family in rules.FAMILIES]
+        in_turn = [q for group in zip(*each, strict=True) for q in group][:n]
+        return distinct(bare(suite, q.text(int(number)), q.output) for q in in_turn)
     return [
         make(suite.name, problem.question, problem.answer, answer_type="number", rationale=problem.rationale)
         for problem in problems.problems(split, n, seed=seed)

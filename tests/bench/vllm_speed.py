@@ -2,7 +2,8 @@
 
     python tests/bench/vllm_speed.py [--questions 200] [--samples 8] [--rounds 2]      # in an environment with vLLM
 
-The arms take turns, every one in a process of its own, after a warm-up of eight prompts; loading is not counted.
+The arms take turns, every one in a process of its own, after a warm-up of eight prompts; loading and ending an engine are
+not counted.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import tempfile
 import time
 from functools import partial
 from pathlib import Path
+from typing import TypeAlias
 
 from datagen.microworld import WEIGHTS
 from datagen.rationales.generate import describe, distil
@@ -27,6 +29,9 @@ from datagen.run import Run
 from datagen.suites import SUITES, load
 from datagen.teacher import Request, Sampling, connect
 
+FOUND = "found: "
+Speed: TypeAlias = tuple[float, float, float]
+"""Tokens a second; CPU ms a token of the process that asks; and of all processes, the engine's too."""
 SAMPLING = Sampling(temperature=0.8, max_tokens=220)
 
 
@@ -38,22 +43,46 @@ def main() -> None:
     parser.add_argument("--arm", choices=ARMS, help="run one and print its tokens a second")
     args = parser.parse_args()
     if args.arm:
-        print(json.dumps(ARMS[args.arm](args.questions, args.samples)))
+        print(FOUND + json.dumps(ARMS[args.arm](args.questions, args.samples)), flush=True)
         return
-    found: dict[str, list[float]] = {arm: [] for arm in ARMS}
-    for _ in range(args.rounds):
-        for arm, rates in found.items():
-            command = [sys.executable, __file__, "--arm", arm, "--questions", str(args.questions)]
-            done = subprocess.run(
-                [*command, "--samples", str(args.samples)], stdout=subprocess.PIPE, text=True, check=True
-            )
-            rates.append(float(done.stdout.strip().splitlines()[-1]))
-            print(f"{arm:8} {rates[-1]:8,.0f} tokens/s", flush=True)
-    datagen, *others = (statistics.median(found[arm]) for arm in ("datagen", "bare", "hf"))
-    print("datagen / bare: {:.2f}; datagen / hf: {:.2f}".format(*(datagen / other for other in others)))
+    found: dict[str, list[Speed]] = {arm: [] for arm in ARMS}
+    for number in range(args.rounds):
+        for arm in list(ARMS)[:: 1 if number % 2 else -1]:
+            found[arm].append(measure(arm, args.questions, args.samples))
+            speed, asking, everything = found[arm][-1]
+            print(f"{arm:8} {speed:8,.0f} tokens/s; CPU ms a token: {asking:.4f}, in all {everything:.3f}", flush=True)
+    for what, place, sign in (("tokens/s", 0, 1), ("tokens a CPU second", 2, -1)):
+        ours, bare, hf = (statistics.median(one[place] ** sign for one in found[a]) for a in ("datagen", "bare", "hf"))
+        print(f"{what}: datagen / bare {ours / bare:.2f}, datagen / hf {ours / hf:.2f}")
 
 
-def bare(questions: int, samples: int) -> float:
+def measure(arm: str, questions: int, samples: int) -> Speed:
+    command = [sys.executable, __file__, "--arm", arm, "--questions", str(questions), "--samples", str(samples)]
+    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, check=True)
+    line = next(line for line in done.stdout.splitlines() if line.startswith(FOUND))
+    speed, asking, everything = json.loads(line.removeprefix(FOUND))
+    return speed, asking, everything
+
+
+class Clock:
+    """Since it was made: seconds, and CPU seconds of this process and of all that it started."""
+
+    def __init__(self) -> None:
+        self.begun = self.read()
+
+    def read(self) -> list[float]:
+        import psutil
+
+        me = psutil.Process()
+        spent = [sum(process.cpu_times()[:2]) for process in [me, *me.children(recursive=True)]]
+        return [time.monotonic(), spent[0], sum(spent)]
+
+    def speed(self, tokens: int) -> Speed:
+        seconds, asking, everything = (now - then for now, then in zip(self.read(), self.begun, strict=True))
+        return tokens / seconds, 1e3 * asking / tokens, 1e3 * everything / tokens
+
+
+def bare(questions: int, samples: int) -> Speed:
     from transformers import AutoTokenizer
     from vllm import LLM, SamplingParams
 
@@ -73,23 +102,24 @@ def bare(questions: int, samples: int) -> float:
         for asked in map(Prompts(SUITES["microworld"], "chat", ()).ask, load("microworld", "train", limit=questions))
     ]
     llm.generate(prompts[:8], params, use_tqdm=False)
-    started = time.monotonic()
+    clock = Clock()
     outputs = llm.generate(prompts, params, use_tqdm=False)
     tokens = sum(len(choice.token_ids) for output in outputs for choice in output.outputs)
-    return tokens / (time.monotonic() - started)
+    return clock.speed(tokens)
 
 
-def run(spec: str, questions: int, samples: int) -> float:
+def run(spec: str, questions: int, samples: int) -> Speed:
     return asyncio.run(_run(spec, questions, samples))
 
 
-async def _run(spec: str, questions: int, samples: int) -> float:
+async def _run(spec: str, questions: int, samples: int) -> Speed:
     teacher, asked = connect(spec), load("microworld", "train", limit=questions)
     prompts = Prompts(SUITES["microworld"], "chat", ())
     settings = RationaleSettings("microworld", samples=samples, temperature=0.8, max_tokens=220, concurrency=256)
     await asyncio.gather(*(teacher.complete(Request(prompts.ask(q), n=samples, sampling=SAMPLING)) for q in asked[:8]))
     with tempfile.TemporaryDirectory() as folder, Run(Path(folder) / "run", {"method": "rationales"}) as it:
-        started = time.monotonic()
+        close, teacher.close = teacher.close, nothing  # type: ignore[method-assign]
+        clock = Clock()
         stats = await it.each(
             asked,
             partial(distil, prompts=prompts, settings=settings),
@@ -98,7 +128,8 @@ async def _run(spec: str, questions: int, samples: int) -> float:
             statistics=told,
             concurrency=256,
         )
-        return float(stats["completion_tokens"]) / (time.monotonic() - started)
+        tokens = int(stats["completion_tokens"])
+        return clock.speed(tokens)
 
 
 ARMS = {

@@ -6,6 +6,7 @@ request's number and the name of its route, and says how (see `Hub`).
 
 from __future__ import annotations
 
+import io
 import json
 import re
 import socket
@@ -145,18 +146,23 @@ class Handler(BaseHTTPRequestHandler):
         self.close_connection = True
         self.connection.shutdown(socket.SHUT_RDWR)
 
-    def send(self, status: int, headers: dict[str, str], answer: bytes) -> None:
+    def send(self, status: int, headers: dict[str, str], answer: bytes | Path) -> None:
+        size = answer.stat().st_size if isinstance(answer, Path) else len(answer)
+        first, last = 0, size - 1
         asked = re.fullmatch(r"bytes=(\d+)-(\d*)", self.headers.get("Range", ""))
         if asked and status == 200:
-            first, last = int(asked[1]), min(int(asked[2] or len(answer) - 1), len(answer) - 1)
-            headers = headers | {"Content-Range": f"bytes {first}-{last}/{len(answer)}"}
-            status, answer = 206, answer[first : last + 1]
+            first, last = int(asked[1]), min(int(asked[2] or last), last)
+            headers, status = headers | {"Content-Range": f"bytes {first}-{last}/{size}"}, 206
         self.send_response(status)
-        for name, value in ({"Content-Length": str(len(answer)), "Accept-Ranges": "bytes"} | headers).items():
+        length = {"Content-Length": str(last + 1 - first), "Accept-Ranges": "bytes"}
+        for name, value in (length | headers).items():
             self.send_header(name, value)
         self.end_headers()
         if self.command != "HEAD":
-            self.wfile.write(answer)
+            with answer.open("rb") if isinstance(answer, Path) else io.BytesIO(answer) as file:
+                file.seek(first)
+                while (left := last + 1 - file.tell()) and (piece := file.read(min(left, 1 << 20))):
+                    self.wfile.write(piece)
 
     def whoami(self, user: Any, body: bytes) -> Any:
         if user is None:
@@ -260,7 +266,7 @@ class Handler(BaseHTTPRequestHandler):
         if route == "put":
             (self.hub.folder / f"{threading.get_ident()}.part").rename(self.hub.folder / oid)
             return 200, {}, b""
-        return 200, {"ETag": f'"{oid}"'}, (self.hub.folder / oid).read_bytes()
+        return 200, {"ETag": f'"{oid}"'}, self.hub.folder / oid
 
 
 def as_json(value: Any) -> tuple[int, dict[str, str], bytes]:

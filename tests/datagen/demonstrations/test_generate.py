@@ -83,6 +83,13 @@ def test_every_query_gets_every_number_of_demonstrations(run):
         assert sorted(row["k"] for row in rows if (row["task"], row["query"]) == query) == [1, 2, 4]
 
 
+def test_numbers_from_0_to_16_are_mixed_by_default(run):
+    rows, *_ = run(queries=9)
+    mixed = Counter(row["k"] for row in rows)
+    assert sorted(mixed) == [0, 1, 2, 4, 8, 16]
+    assert max(mixed.values()) - min(mixed.values()) <= 2  # each of the two tasks begins with another number
+
+
 def test_context_distillation_hides_the_demonstrations_from_the_student(run):
     rows, _, _, endpoint = run(kind="context-distillation", shots="8")
     assert len(rows) == 18
@@ -92,6 +99,7 @@ def test_context_distillation_hides_the_demonstrations_from_the_student(run):
         assert row["prompt"] == [{"role": "user", "content": f"Say even or odd, {way} way.\n{row['query']} ->"}]
         assert row["completion"][0]["content"] == row["prediction"]
         assert len(row["demonstrations"]) == 8
+    assert sorted(row["teacher_prompt"][0]["content"] for row in rows) == sorted(asked(endpoint))
     bare, *_ = run("bare", kind="context-distillation", shots="8", describe="never")
     assert {row["prompt"][0]["content"] for row in bare} == {f"{row['query']} ->" for row in bare}
 

@@ -23,7 +23,18 @@ def test_an_input_that_comes_again_is_in_one_part_only():
     examples += [example("t", f"INPUT  {n}", "x") for n in range(30)]
     pool = divide("t", examples, queries=6)
     assert_disjoint(pool)
-    assert (len(pool.candidates), len(pool.train), len(pool.test)) == (18, 6, 6)
+    assert (len(pool.candidates), len(pool.train), len(pool.test)) == (17, 6, 6)  # of 30, 7 are kept for the test
+
+
+def test_what_a_run_of_many_queries_measures_no_run_of_few_has_seen() -> None:
+    examples = [example("t", str(n), "y") for n in range(100)]
+    runs = [divide("t", examples, queries=queries) for queries in (5, 10, 25)]
+    assert [len(run.test) for run in runs] == [5, 10, 25]
+    assert not set(runs[-1].test) & {e for run in runs for e in run.train + run.candidates}
+    for few in microworld(per_family=2, queries=4):
+        [many] = [pool for pool in microworld(per_family=2, queries=200) if pool.task == few.task]
+        assert set(few.test) <= set(many.test)
+        assert not set(many.test) & set(few.train + few.candidates)
 
 
 def test_a_test_split_gives_the_test_queries_and_nothing_of_it_is_shown():
@@ -91,3 +102,14 @@ def test_instructions_with_several_instances_are_tasks(tmp_path):
     assert (len(pool.candidates), len(pool.train), len(pool.test)) == (6, 3, 3)
     with pytest.raises(UserError, match="no instruction has instances for 7 demonstrations"):
         instruction_set(file, least=7)
+
+
+def test_the_seed_draws_the_candidates_and_leaves_the_queries() -> None:
+    examples = [example("t", str(i), "x") for i in range(60)]
+    whole, *drawn = divide("t", examples), *(divide("t", examples, candidates=8, seed=seed) for seed in range(3))
+    for pool in drawn:
+        assert len(pool.candidates) == 8
+        assert set(pool.candidates) < set(whole.candidates)
+        assert (pool.train, pool.test) == (whole.train, whole.test)
+    assert len({frozenset(pool.candidates) for pool in drawn}) == 3
+    assert divide("t", examples, candidates=8, seed=1) == drawn[1]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -32,7 +33,7 @@ def written(path: Path) -> Path:
     return path
 
 
-def golds(questions: list[Question]) -> list[tuple[str, str | None]]:
+def golds(questions: Sequence[Question]) -> list[tuple[str, str | None]]:
     return [(question.question, question.gold) for question in questions]
 
 
@@ -41,7 +42,7 @@ def test_formats(tmp_path: Path, suffix: str) -> None:
     found = questions_from_file(written(tmp_path / f"mine{suffix}"), answer_type="number")
     assert golds(found) == [("1 + 1?", "2"), ("What, now?", "1000")]
     assert len({question.id for question in found}) == 2
-    assert found == questions_from_file(written(tmp_path / "again.jsonl"), answer_type="number")
+    assert list(found) == list(questions_from_file(written(tmp_path / "again.jsonl"), answer_type="number"))
 
 
 def test_dataset_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
