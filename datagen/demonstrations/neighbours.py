@@ -63,7 +63,7 @@ def approximate(encode: Encode, texts: Sequence[str]) -> Any:
         import faiss
     except ImportError:
         return None
-    lists = int(4 * len(texts) ** 0.5)
+    lists = int(len(texts) ** 0.5)
     sample = encode(texts[:: max(1, len(texts) // (64 * lists))])
     index: Any = faiss.index_factory(sample.shape[1], f"IVF{lists},{BYTES_8}", faiss.METRIC_INNER_PRODUCT)
     index.train(sample)

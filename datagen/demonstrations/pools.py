@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from itertools import permutations
+from itertools import chain, permutations
 from pathlib import Path
 from random import Random
 
@@ -131,7 +131,8 @@ def microworld(
     from datagen.microworld.words import LABELS
 
     pairs = list(permutations(LABELS, 2))
-    names = (f"Rule: {' '.join(pair)}" for pair in (pairs if split == "train" else reversed(pairs)))
+    more = permutations(LABELS, 3)  # where rules outnumber pairs; then the two splits share names
+    names = (f"Rule: {' '.join(words)}" for words in chain(pairs if split == "train" else reversed(pairs), more))
     pools = []
     for family in (f for f in FAMILIES if f not in RECALL):
         rng, seen = Random(f"pools:{split}:{family}"), set[tuple[tuple[str, str], ...]]()

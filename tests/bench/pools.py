@@ -1,9 +1,10 @@
-"""What selection from a large pool costs: seconds and peak memory, a process for each strategy.
+"""What selection from a large pool costs: seconds and peak memory.
 
 python tests/bench/pools.py [--candidates 1000000] [--queries 20] [--strategies knn,bm25,votek,dpp]
 
-Texts are 4 to 12 words of a vocabulary of 20,000, drawn as in a language (Zipf). Peak memory is the process's, its pool
-of examples and all libraries among it; what the pool alone takes is told first.
+Texts are 4 to 12 words of a vocabulary of 20,000, drawn as in a language (Zipf). The strategies share one index of
+vectors, which the first of them that wants it builds. Peak memory is the process's so far, its pool of examples and all
+libraries among it.
 """
 
 from __future__ import annotations
@@ -11,8 +12,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import resource
-import subprocess
-import sys
 import time
 
 import numpy as np
@@ -30,33 +29,30 @@ def main() -> None:
     parser.add_argument("--candidates", type=int, default=1_000_000)
     parser.add_argument("--queries", type=int, default=20)
     parser.add_argument("--strategies", default="knn,bm25,votek,dpp")
-    parser.add_argument("--alone", default="", help="measure this one strategy in this process")
     args = parser.parse_args()
-    if args.alone:
-        measure(args.alone, args.candidates, args.queries)
-        return
+    examples = made(args.candidates + args.queries)
+    queries, candidates = examples[: args.queries], examples[args.queries :]
+    pool = Indexed(Pool("made", tuple(candidates), (), ()), SelectionSettings())
+    print(f"{len(candidates):,} candidates, the pool alone {peak():,} MiB", flush=True)
     for strategy in args.strategies.split(","):
-        subprocess.run([sys.executable, *sys.argv, "--alone", strategy], check=True)
+        measure(strategy, pool, queries)
 
 
-def measure(strategy: str, candidates: int, queries: int) -> None:
-    examples = made(candidates + queries)
-    pool = Indexed(Pool("made", tuple(examples[queries:]), (), ()), SelectionSettings())
-    before = peak()
+def measure(strategy: str, pool: Indexed, queries: list[Example]) -> None:
+    """The first query builds what is not there yet."""
     began, cpu = time.perf_counter(), time.process_time()
-    asyncio.run(select(strategy, examples[0], pool, K, stream="first"))
+    asyncio.run(select(strategy, queries[0], pool, K, stream="first"))
     first, cpu = time.perf_counter() - began, time.process_time() - cpu
-    began = time.perf_counter()
-    for query in examples[1:queries]:
+    then = time.process_time()
+    for query in queries[1:]:
         found = asyncio.run(select(strategy, query, pool, K))
         assert len(set(found.indices)) == K
-    each = (time.perf_counter() - began) / max(queries - 1, 1)
-    neighbours = pool.__dict__.get("neighbours")  # built where the strategy wants it
+    each = (time.process_time() - then) / max(len(queries) - 1, 1)
+    neighbours = pool.__dict__.get("neighbours")  # built where a strategy wants it
     how = "" if neighbours is None else ", approximate" if neighbours.approximate else ", exact"
     print(
-        f"{strategy}: {candidates:,} candidates{how}: index and first query {first:.1f} s (CPU {cpu:.1f}), then "
-        f"a query {each * 1000:.0f} ms, "
-        f"peak {peak():,} MiB (pool alone {before:,})",
+        f"{strategy}{how}: index and first query {first:.0f} s (CPU {cpu:.0f}), "
+        f"then {each * 1000:.0f} ms of CPU a query; peak {peak():,} MiB",
         flush=True,
     )
 

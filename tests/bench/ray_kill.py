@@ -2,8 +2,8 @@
 
     python tests/bench/ray_kill.py [--teacher micro] [--questions 200] [--workers 2] [--kills 5]    # with Ray installed
 
-Both runs ask the same questions of the micro-world; loading is part of their time. For `openai:` teachers set
-OPENAI_BASE_URL and OPENAI_API_KEY.
+Both runs ask the same questions of the micro-world; loading is part of their time. A block must have time to be
+answered: one over which three workers died is given up. `openai:` teachers need OPENAI_BASE_URL and OPENAI_API_KEY.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ def main() -> int:
     parser.add_argument("--samples", type=int, default=8)
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--kills", type=int, default=5)
-    parser.add_argument("--every", type=float, default=10.0, help="seconds between kills, at most")
+    parser.add_argument("--every", type=float, default=45.0, help="seconds between kills, at most")
     args = parser.parse_args()
     asked = {"teacher": args.teacher, "limit": args.questions, "samples": args.samples, "concurrency": 512}
     here = RationaleSettings("microworld", **asked)

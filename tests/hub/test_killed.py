@@ -5,7 +5,6 @@ import random
 import signal
 import subprocess
 import sys
-import threading
 import time
 from collections import Counter
 
@@ -18,6 +17,8 @@ from tests.hub.server import TOKEN
 pytestmark = pytest.mark.slow
 REQUESTS = 25
 """About as many as a publisher makes."""
+SLOWLY = 0.3
+"""Seconds that the Hub takes for each."""
 
 
 def start(hub, tmp_path, run, name):
@@ -52,48 +53,36 @@ def test_killed_at_twenty_random_moments_and_given_again_it_is_one_version(hub, 
     assert killed >= 15
 
 
-def test_killed_at_twenty_random_times_and_given_again_it_is_one_version(hub, run, tmp_path, capsys):
-    """Moments between requests too: times are drawn from those that an undisturbed publisher takes, from its first
-    request on."""
-    hub.fault = slowly
-    span, reached, left = timed(hub, start(hub, tmp_path, run, "org/clean")), Counter(), Counter()
-    stream = random.Random("killed at times")
-    for place in range(20):
-        name, first = f"org/sums-{place}", len(hub.routes)
+def test_killed_a_moment_after_a_random_request_and_given_again_it_is_one_version(hub, run, tmp_path, capsys):
+    """Between requests, too: while files are written, hashed and sent, and while the Hub works on an answer."""
+    start(hub, tmp_path, run, "org/clean").communicate()
+    requests, stream, reached, left = len(hub.routes), random.Random("a moment after"), Counter(), Counter()
+    for place, after in enumerate(stream.choices(range(1, requests + 1), k=20)):
+        name = f"org/sums-{place}"
         for file in hub.folder.iterdir():
             file.unlink()
-        hub.fault = slowly
+        hub.fault = lambda number, route: time.sleep(SLOWLY)
         publisher = start(hub, tmp_path, run, name)
-        timed(hub, publisher, until=stream.uniform(0, span))
+        kill_after(hub, publisher, requests=len(hub.routes) + after, seconds=stream.uniform(0, SLOWLY))
         reached[hub.routes[-1] if publisher.returncode else "the end"] += 1
         left[left_behind(hub, name)] += 1
-        assert len(hub.routes) > first
         hub.fault = lambda number, route: None
         assert datagen("publish", run, name, "--hub") == 0
         assert published(hub, name) == [("v1.0.0", "Publish 1.0.0")]
         assert datagen("verify", name, "--hub") == 0
     with capsys.disabled():
-        print(f"\n{span:.1f} s; last request before the kill: {dict(reached)}; left on the Hub: {dict(left)}")
+        print(f"\nlast request before the kill: {dict(reached)}; left on the Hub: {dict(left)}")
     assert reached["the end"] <= 5
 
 
-def slowly(number, route):
-    """So that most of a publisher's time is that of its requests, not of the figures on its card."""
-    time.sleep(0.3)
-
-
-def timed(hub, publisher, *, until=None):
-    """Seconds from a publisher's first request to its end; `until`: it is killed after so many."""
-    first = len(hub.routes)
-    while len(hub.routes) == first and publisher.poll() is None:
+def kill_after(hub, publisher, *, requests, seconds):
+    """Kill a publisher so many seconds after the Hub's request of this number; what the Hub has begun it ends."""
+    while len(hub.routes) < requests and publisher.poll() is None:
         time.sleep(0.002)
-    begun = time.monotonic()
-    if until is not None:
-        killer = threading.Timer(until, publisher.send_signal, [signal.SIGKILL])
-        killer.start()
+    time.sleep(seconds)
+    publisher.kill()
     publisher.communicate()
-    time.sleep(0.1)  # what was under way at the Hub comes to its end
-    return time.monotonic() - begun - 0.1
+    time.sleep(2 * SLOWLY)
 
 
 def left_behind(hub, name):

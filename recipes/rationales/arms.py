@@ -1,0 +1,64 @@
+"""The arms of the comparison: what differs, in flags of `train sft`, `train kd` and `train gkd`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+SEEDS = 5
+TOKENS = 1_000_000
+"""Seen tokens of every student: prompts and completions, padding not counted."""
+COMMON = (
+    *("--learning_rate", "2e-3", "--lr_scheduler_type", "cosine", "--warmup_steps", "20"),
+    *("--per_device_train_batch_size", "32", "--max_length", "384", "--logging_steps", "50"),
+    *("--save_strategy", "no", "--disable_tqdm", "True", "--report_to", "none"),
+)
+CHAINS = "chains@1.0.0"
+"""All chains of 500 questions, 8 each: config rationales those of the majority, rejected the others."""
+
+
+@dataclass(frozen=True)
+class Arm:
+    name: str
+    flags: tuple[str, ...]
+    command: str = "sft"
+    mode: str = "rationale"
+    """How the student is asked."""
+    start: str = ""
+    """The arm whose student it goes on from; by default the base."""
+    budget: float = 1.0
+    """Share of the seen tokens."""
+    steps: int = 0
+    """Steps instead of tokens, where the student writes what it sees."""
+
+
+def data(dataset: str, config: str = "rationales") -> tuple[str, ...]:
+    return ("--dataset", dataset, "--dataset_config", config)
+
+
+FILTERED = data(CHAINS)
+GROUPS_OF_TWO = ("--per_device_train_batch_size", "16")
+GROUPS_OF_FIVE = ("--per_device_train_batch_size", "12", "--negatives", "2")
+GENTLE = ("--learning_rate", "5e-4", "--warmup_steps", "5", "--per_device_train_batch_size", "16")
+ON = {"start": "filtered", "steps": 60}
+TEACHER = ("--teacher_model_name_or_path", "micro", "--beta", "0.5", "--max_new_tokens", "128")
+
+ARMS = (
+    Arm("answers", data(CHAINS, "answers"), mode="direct"),
+    Arm("one", data("one@1.0.0")),
+    Arm("unfiltered", ("--mixture", f"{CHAINS}:rationales=0.78", f"{CHAINS}:rejected=0.22")),
+    Arm("filtered", FILTERED),
+    Arm("diverse", data("diverse@1.0.0")),
+    *(Arm(f"alpha-{alpha}", (*FILTERED, "--answer_weight", alpha)) for alpha in ("0", "0.3", "0.5", "0.7")),
+    Arm("step-by-step", (*FILTERED, "--label_weight", "0.3", *GROUPS_OF_TWO)),
+    Arm("consistency", (*FILTERED, "--consistency_weight", "0.1", *GROUPS_OF_TWO)),
+    Arm("contrast", (*FILTERED, "--contrast_weight", "0.1", *GROUPS_OF_FIVE)),
+    Arm("topk", data("topk@1.0.0"), command="kd"),
+    Arm("topk+nll", (*data("topk@1.0.0"), "--sft_weight", "0.5", "--kd_weight", "0.5"), command="kd"),
+    Arm("topk-long", data("topk@1.0.0"), command="kd", budget=4.0),
+    Arm("on-sft", (*FILTERED, *GENTLE), **ON),
+    Arm("on-topk", (*data("topk@1.0.0"), *GENTLE), command="kd", **ON),
+    *(
+        Arm(f"on-gkd-{lmbda}", (*FILTERED, *GENTLE, *TEACHER, "--lmbda", lmbda), command="gkd", **ON)
+        for lmbda in ("0", "0.5", "1")
+    ),
+)

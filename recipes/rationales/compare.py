@@ -1,0 +1,118 @@
+"""Students of every arm and seed on the same number of seen tokens: `python -m recipes.rationales.compare WHAT`.
+
+`train` makes the students that are not there yet; several may run at once (`--part 0/2`, `--part 1/2`). `names` lists
+them for `train evaluate --students`. `table` reads its report: mean accuracy over the seeds with a 95% t interval.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import os
+import statistics
+from collections.abc import Sequence
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from datagen.microworld import WEIGHTS
+from recipes.rationales.arms import ARMS, COMMON, SEEDS, TOKENS, Arm
+
+STUDENTS, REPORT = Path("students/rationales"), Path("reports/rationales/report.json")
+T_975 = {1: 12.706, 2: 4.303, 3: 3.182, 4: 2.776, 5: 2.571, 6: 2.447, 7: 2.365, 8: 2.306, 9: 2.262}
+"""The 97.5% point of Student's t, by degrees of freedom."""
+
+
+def train(part: str, wanted: Sequence[str]) -> None:
+    place, of = map(int, part.split("/"))
+    jobs = [(arm, seed) for arm in ARMS for seed in range(SEEDS) if not wanted or arm.name in wanted]
+    for arm, seed in [job for job in jobs if job[1] % of == place]:
+        folder = STUDENTS / arm.name / str(seed)
+        if not (folder / "seen.json").exists():
+            train_one(arm, seed, folder)
+
+
+def train_one(arm: Arm, seed: int, folder: Path) -> None:
+    """One student. The number of steps is what the tokens of a step make of the budget."""
+    from train.sft import run
+
+    start = STUDENTS / arm.start / str(seed) if arm.start else WEIGHTS / "student"
+    words = [*COMMON, "--model_name_or_path", str(start), "--output_dir", str(folder), "--seed", str(seed), *arm.flags]
+    per_step = tokens_per_step(build(arm, [*words, "--max_steps", "100"]))
+    steps = arm.steps or round(TOKENS * arm.budget / per_step)
+    trainer = build(arm, [*words, "--max_steps", str(steps)])
+    run(trainer)
+    seconds = round(trainer.state.log_history[-1]["train_runtime"])
+    seen = {"steps": steps, "tokens": round(steps * per_step), "seconds": seconds}
+    (folder / "seen.json").write_text(json.dumps(seen) + "\n")
+    print(arm.name, seed, json.dumps(seen), flush=True)
+
+
+def build(arm: Arm, words: Sequence[str]) -> Any:
+    """The trainer of `train COMMAND`."""
+    from train import gkd, kd, sft
+
+    if arm.command == "gkd":
+        return gkd.build(*gkd.parse_gkd(list(words)))
+    if arm.command == "kd":
+        return kd.build(*kd.parse_kd(list(words)))
+    return sft.build(*sft.parse_sft(list(words)))
+
+
+def tokens_per_step(trainer: Any, batches: int = 20) -> float:
+    """Mean over the first batches: tokens of prompts and completions, padding not counted."""
+    found = [int(batch["attention_mask"].sum()) for batch in islice(trainer.get_train_dataloader(), batches)]
+    return statistics.mean(found)
+
+
+def names() -> str:
+    """The students that there are, as `train evaluate --students` takes them."""
+    folders = [(arm, seed, STUDENTS / arm.name / str(seed)) for arm in ARMS for seed in range(SEEDS)]
+    there = [(arm, seed, folder) for arm, seed, folder in folders if (folder / "seen.json").exists()]
+    return " ".join(f"{arm.name}-{seed}=hf:{folder}:{arm.mode}" for arm, seed, folder in there)
+
+
+def table() -> None:
+    [suite] = json.loads(REPORT.read_text())["suites"]
+    print("| arm | seeds | steps | seen tokens | accuracy | gap closed |\n|---|---|---|---|---|---|")
+    for arm in ARMS:
+        students = [m for m in suite["models"] if m["role"] == "student" and m["name"].rpartition("-")[0] == arm.name]
+        if not students:
+            continue
+        seen = [
+            json.loads((STUDENTS / arm.name / s["name"].rpartition("-")[2] / "seen.json").read_text()) for s in students
+        ]
+        cells = [
+            interval([student[what]["mean"] for student in students]) for what in ("greedy_accuracy", "gap_closed")
+        ]
+        tokens = statistics.mean(one["tokens"] for one in seen)
+        print(f"| {arm.name} | {len(students)} | {seen[0]['steps']} | {tokens:,.0f} | {' | '.join(cells)} |")
+
+
+def interval(values: Sequence[float]) -> str:
+    """Mean and 95% t interval over seeds, as they are printed."""
+    mean = statistics.mean(values)
+    if len(values) < 2:
+        return f"{mean:.3f}"
+    half = T_975[len(values) - 1] * statistics.stdev(values) / math.sqrt(len(values))
+    return f"{mean:.3f} [{mean - half:.3f}, {mean + half:.3f}]"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("what", choices=("train", "names", "table"))
+    parser.add_argument("--part", default="0/1", help="a share of the seeds: 0/2 is every second one")
+    parser.add_argument("--arms", nargs="*", default=[], help="only these; all by default")
+    settings = parser.parse_args()
+    os.environ.setdefault("EMERGENT_STORE", "datasets/rationales")
+    if settings.what == "train":
+        train(settings.part, settings.arms)
+    elif settings.what == "names":
+        print(names())
+    else:
+        table()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,17 @@
+#!/usr/bin/env bash
+# The datasets of the comparison: all chains of 500 questions, 4 diverse ones, one, and the teacher's probabilities.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+PATH="${VENV:-.venv}/bin:$PATH"
+HERE=recipes/rationales RUNS=runs/rationales
+export EMERGENT_STORE=datasets/rationales TOKENIZERS_PARALLELISM=false
+
+step() { printf '\n\033[1m$ %s\033[0m\n' "$*"; "$@"; }
+
+step datagen rationales --config $HERE/chains.yaml --out $RUNS/chains
+step datagen rationales --config $HERE/chains.yaml --keep diverse --diverse 4 --out $RUNS/diverse
+step datagen rationales --config $HERE/chains.yaml --samples 1 --out $RUNS/one
+step datagen topk $RUNS/chains --teacher-topk 64 --out $RUNS/topk
+for name in chains diverse one topk; do
+    step datagen publish $RUNS/$name $name
+done
