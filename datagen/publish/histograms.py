@@ -38,7 +38,7 @@ def lengths(file: Path) -> Counter[float]:
     import pyarrow.parquet as pq
 
     found: Counter[float] = Counter()
-    with pq.ParquetFile(file) as parquet:
+    with pq.ParquetFile(file, pre_buffer=False) as parquet:
         for batch in parquet.iter_batches(columns=["completion"]):
             found.update(length for length in lengths_of(batch.column(0)) if length)
     return found
@@ -58,7 +58,7 @@ def values(file: Path, column: str) -> Counter[float]:
     """How many rows have each value of a column, to three decimals; nothing where there is no such column."""
     import pyarrow.parquet as pq
 
-    with pq.ParquetFile(file) as parquet:
+    with pq.ParquetFile(file, pre_buffer=False) as parquet:
         if column not in parquet.schema_arrow.names:
             return Counter()
         found: Counter[float] = Counter()
