@@ -18,7 +18,7 @@ quickstart: $(READY)  ## set up, then distil the embedded teacher into a student
 	VENV=$(VENV) recipes/quickstart/run.sh
 
 test: $(READY) lint  ## set up, check style and types, run the tests
-	$(BIN)/pytest
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadfile
 
 test-slow: $(READY)  ## the checks that take minutes
 	$(BIN)/pytest -m slow --timeout 3600

@@ -14,7 +14,7 @@ EXACT = 200_000
 """Up to so many texts, and wherever faiss is not installed, the search is exact."""
 BLOCK = 16_384
 """Texts that are compared, or encoded, at a time."""
-PROBES = 32
+PROBES = 256
 """Cells that an approximate search looks into."""
 BYTES_8 = "SQ8"
 
