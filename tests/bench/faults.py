@@ -1,6 +1,6 @@
 """What faults of an endpoint cost a run of `datagen rationales`: each alone, all together, an endpoint that is gone.
 
-    python -m tests.bench.faults [--server "python replay_teacher.py" --model replay --questions FILE.jsonl]
+    python -m tests.bench.faults [--server "python SERVER.py" --model replay --questions FILE.jsonl]
 
 Without --server it starts `tests.datagen.endpoint` with the faults. A server of one's own takes --port, --latency-ms,
 --error-rate, --drop-rate, --truncate-rate, --empty-rate, --hang-rate, --length-rate and --rate-limit; it is asked for
