@@ -19,13 +19,13 @@ from datagen.answers import equal, extract
 from datagen.answers.numbers import parse
 from datagen.demonstrations.formats import Format
 from datagen.demonstrations.generate import matches
+from datagen.derived import derived, read_source
 from datagen.errors import UserError
 from datagen.progress import meter
-from datagen.run_folder import commit, keep_config, lock, read_stats, write_json
+from datagen.run_folder import commit, read_stats, write_json
 from datagen.schema import Row
 from datagen.teacher import Request, Sampling, Teacher, TeacherError, connect
 from datagen.teacher.journal import JournaledTeacher
-from datagen.topk_command import TopkSettings, copy_rejected, family_of, read_source
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -57,16 +57,12 @@ def probe(settings: ProbeSettings) -> None:
     """Run, and print what came of it. Raises UserError."""
     if settings.max_tokens < 1:
         raise UserError(f"--max_tokens {settings.max_tokens}: at least 1 is needed")
-    source = read_source(TopkSettings(settings.source, store=settings.store))
+    source = read_source(settings.source, store=settings.store)
     out = settings.out or Path("runs") / f"{source.name}-probe"
     student = connect(f"hf:{settings.student}" if Path(settings.student).is_dir() else settings.student)
     told = {"probed_student": public_name(student.identity), "probe_max_tokens": settings.max_tokens}
-    config = source.config | {"settings": source.config["settings"] | told}
-    out.mkdir(parents=True, exist_ok=True)
-    with lock(out):
-        keep_config(out, config)
-        if not (out / "stats.json").exists():
-            copy_rejected(source.rejected, out, family=family_of(source.files))
+    with derived(source, out, told) as unfinished:
+        if unfinished:
             found = asyncio.run(ask_all(source.files, out, student, settings.max_tokens))
             write_json(out / "stats.json", {**source.stats, "finished": True, "probe": found, "code_commit": commit()})
     print(summary(read_stats(out)["probe"], out))

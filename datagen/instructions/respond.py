@@ -22,6 +22,7 @@ from datagen.instructions.tasks import instructions_from
 from datagen.schema import Accepted, Outcome, Rejected, Row, assistant, content_id
 from datagen.teacher import Completion, Messages, Request, Sampling, Teacher
 from datagen.teacher.forecast import preview
+from datagen.teacher.settings import sampling_checks
 
 METHOD = "respond"
 
@@ -52,13 +53,9 @@ class RespondSettings(session.InstructionSettings):
         check(
             self,
             limit=(self.limit is None or self.limit >= 1, "at least 1"),
-            samples=(self.samples >= 1, "at least 1"),
-            temperature=(
-                self.temperature > 0 or (self.temperature == 0 and self.samples == 1),
-                "above 0 for several samples, else 0 or more",
+            **sampling_checks(
+                samples=self.samples, temperature=self.temperature, top_p=self.top_p, max_tokens=self.max_tokens
             ),
-            top_p=(0 < self.top_p <= 1, "above 0 and at most 1"),
-            max_tokens=(self.max_tokens >= 1, "at least 1"),
         )
 
 

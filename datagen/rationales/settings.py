@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import ClassVar, Literal
 
 from datagen.commands import check
-from datagen.teacher.settings import TeacherSettings
+from datagen.teacher.settings import TeacherSettings, sampling_checks
 
 
 @dataclass(frozen=True)
@@ -67,13 +67,9 @@ class RationaleSettings(TeacherSettings):
         super().__post_init__()
         check(
             self,
-            samples=(self.samples >= 1, "at least 1"),
-            temperature=(
-                self.temperature > 0 or (self.temperature == 0 and self.samples == 1),
-                "above 0 for several samples, else 0 or more",
+            **sampling_checks(
+                samples=self.samples, temperature=self.temperature, top_p=self.top_p, max_tokens=self.max_tokens
             ),
-            top_p=(0 < self.top_p <= 1, "above 0 and at most 1"),
-            max_tokens=(self.max_tokens >= 1, "at least 1"),
             adaptive=(self.adaptive == 0 or 0.5 < self.adaptive < 1, "0, or between 0.5 and 1"),
             min_agreement=(0 <= self.min_agreement <= 1, "between 0 and 1"),
             diverse=(self.diverse >= 1, "at least 1"),

@@ -98,3 +98,16 @@ class TeacherSettings:
 
 UNRECORDED = {field.name for field in fields(TeacherSettings)} - {"seed"}
 """Settings that change no row, and the teacher, which a configuration records in another form."""
+
+
+def sampling_checks(*, samples: int, temperature: float, top_p: float, max_tokens: int) -> dict[str, tuple[bool, str]]:
+    """What `check` wants of settings that draw several samples of a prompt."""
+    return {
+        "samples": (samples >= 1, "at least 1"),
+        "temperature": (
+            temperature > 0 or (temperature == 0 and samples == 1),
+            "above 0 for several samples, else 0 or more",
+        ),
+        "top_p": (0 < top_p <= 1, "above 0 and at most 1"),
+        "max_tokens": (max_tokens >= 1, "at least 1"),
+    }

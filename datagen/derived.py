@@ -1,0 +1,70 @@
+"""A run of the rows that another run or a version holds, with more in them: `datagen topk` and `train probe`."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from datagen.publish import resolve
+from datagen.publish.lineage import CONFIG_KEYS, read_run
+from datagen.run_folder import keep_config, lock
+from datagen.schema import FAMILIES, arrow_schema
+
+
+@dataclass(frozen=True)
+class Source:
+    """What there is before."""
+
+    name: str
+    config: dict[str, Any]
+    stats: dict[str, Any]
+    files: dict[str, list[Path]]
+    """The Parquet files of each config of accepted rows."""
+    rejected: list[Path]
+
+
+def read_source(source: str, *, store: Path | None) -> Source:
+    """A run's folder or a version. Raises UserError where there is neither a finished run nor a version."""
+    run = Path(source)
+    if (run / "config.json").is_file():
+        config, stats = read_run(run)
+        files = {c: [run / f"{c}.parquet"] for c, rows in stats["accepted"].items() if rows}
+        return Source(run.resolve().name, config, stats, files, [run / "rejected.parquet"])
+    version = resolve(source, store=store)
+    lineage = version.lineage
+    config = {"format": 1, **{key: lineage.get(key) for key in CONFIG_KEYS}, "code_version": lineage["code"]["version"]}
+    stats = {"finished": True, **lineage["counts"], **lineage["quality"], **lineage["usage"]}
+    files = {c: version.files_of(c) for c in stats["accepted"]}
+    return Source(version.name.replace("/", "-"), config, stats, files, version.files_of("rejected"))
+
+
+@contextlib.contextmanager
+def derived(source: Source, out: Path, told: Mapping[str, Any]) -> Iterator[bool]:
+    """The run folder `out`, alone in it, its settings those of the source and `told`. Gives whether its rows are still
+    to be written; those that were rejected are there. Raises UserError where it holds another run."""
+    out.mkdir(parents=True, exist_ok=True)
+    with lock(out):
+        keep_config(out, source.config | {"settings": source.config["settings"] | told})
+        unfinished = not (out / "stats.json").exists()
+        if unfinished:
+            copy_rejected(source.rejected, out, family=family_of(source.files))
+        yield unfinished
+
+
+def copy_rejected(files: Sequence[Path], out: Path, *, family: str) -> None:
+    """The rejected rows as they were. A version without any has no file for them, a run has an empty one."""
+    import pyarrow.parquet as pq
+
+    schema = pq.read_schema(files[0]) if files else arrow_schema("rejected", family=family)
+    with pq.ParquetWriter(out / "rejected.parquet", schema, compression="zstd") as writer:
+        for file in files:
+            writer.write_table(pq.read_table(file))
+
+
+def family_of(configs: Iterable[str]) -> str:
+    """The family that has these configs."""
+    wanted = set(configs)
+    return next(family for family, its in FAMILIES.items() if wanted <= set(its))
