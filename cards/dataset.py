@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from cards.figures import accuracy_by_k, charts
 from cards.graph import graph, source_name
 from cards.licenses import license_fields
-from cards.limits import limits
+from cards.limits import languages, limits
 from cards.render import inline, number, render
+from cards.runs import configs_of
 
 TASKS = {"rationales": ["text-generation", "question-answering"]}
 SIZES = (
@@ -29,52 +30,80 @@ ABOUT = {
 """What the rows of a family are, by its first config."""
 FACTS = ("answer", "gold", "agreement", "task", "k", "nearest_similarity", "operation", "round", "score", "detail")
 """Columns that are shown above a sample's text, where they say something."""
+SHOWN = ("id", *FACTS, "reason", "instruction", "prompt", "completion")
+"""Columns of a sample that a card looks at."""
 
 
-def dataset_card(lineage: Mapping[str, Any], samples: Mapping[str, Sequence[Mapping[str, Any]]]) -> str:
-    """README.md of a version. `samples`: a few rows of some configs, shown as they are, as text.
-
-    Every number in it stands in the lineage or in these rows.
-    """
-    configs = {name: config for name, config in lineage["configs"].items() if config["rows"]}  # none opens without rows
+def dataset_card(lineage: Mapping[str, Any]) -> str:
+    """README.md of a version, with a section for each of its runs. Every number in it stands in the lineage."""
+    configs = {
+        name: config for name, config in configs_of(lineage).items() if config["rows"]
+    }  # none opens without rows
     first = next(iter(configs))
     return render(
         "dataset.md",
         header=header(lineage, configs, first),
         lineage=lineage,
-        samples=samples,
-        first=first,
-        about=ABOUT.get(first, "rows that a language model wrote"),
+        configs=configs,
         address=address(lineage, first),
-        source=source_name(lineage["source"]),
-        settings=settings(lineage["settings"]),
-        charts=charts(lineage),
-        graph=graph(lineage),
-        by_k=accuracy_by_k(lineage["quality"]),
-        limits=limits(lineage),
+        sections=[section(family, run) for family, run in lineage["runs"].items()],
         facts=facts,
     )
 
 
+def section(family: str, run: Mapping[str, Any]) -> dict[str, Any]:
+    """What the template says of a run."""
+    first = next(iter(run["configs"]))
+    return {
+        "family": family,
+        "run": run,
+        "rows": run["configs"][first]["rows"],
+        "about": ABOUT.get(first, "rows that a language model wrote"),
+        "source": source_name(run["source"]),
+        "settings": settings(run["settings"]),
+        "charts": charts(family, run),
+        "graph": graph(run),
+        "by_k": accuracy_by_k(run["quality"]),
+        "limits": limits(run),
+        "languages": languages(run),
+    }
+
+
 def header(lineage: Mapping[str, Any], configs: Mapping[str, Any], first: str) -> dict[str, Any]:
     """The metadata that the Hub reads."""
+    runs = list(lineage["runs"].values())
     kept = sum(config["rows"] for name, config in configs.items() if name != "rejected")
     return {
         "pretty_name": lineage["name"],
-        **license_fields(lineage["license"]),
-        "language": [lineage["language"]] if lineage["language"] else None,
+        **license_fields([run["license"] for run in runs]),
+        "language": distinct(run["language"] for run in runs),
         "annotations_creators": ["machine-generated"],
         "language_creators": ["machine-generated"],
         "size_categories": [size_category(kept)],
-        "source_datasets": [lineage["source"]["hub"]] if lineage["source"].get("hub") else None,
-        "task_categories": TASKS.get(lineage["method"], ["text-generation"]),
-        "tags": ["synthetic", "distillation", lineage["method"]],
+        "source_datasets": distinct(run["source"].get("hub") for run in runs),
+        "task_categories": distinct(task for run in runs for task in TASKS.get(run["method"], ["text-generation"])),
+        "tags": distinct(["synthetic", "distillation", *(run["method"] for run in runs)]),
         "configs": [
-            {"config_name": name, "data_files": [{"split": "train", "path": path_of(name, config)}]}
+            {"config_name": name, "data_files": [{"split": "train", "path": paths_of(name, config)}]}
             | ({"default": True} if name == first else {})
             for name, config in configs.items()
         ],
+        "dataset_info": [
+            {"config_name": name, "features": features_of(config)}
+            for name, config in configs.items()
+            if len(config["runs"]) > 1
+        ],
     }
+
+
+def distinct(values: Iterable[Any]) -> list[Any]:
+    return [value for value in dict.fromkeys(values) if value]
+
+
+def features_of(config: Mapping[str, Any]) -> list[Any]:
+    """The columns of files that differ in theirs: `datasets` fills what a file lacks with nulls."""
+    found = [column for its in config["runs"].values() for column in its["features"]]
+    return list({column["name"]: column for column in found}.values())
 
 
 def address(lineage: Mapping[str, Any], config: str) -> str:
@@ -104,9 +133,11 @@ def facts(row: Mapping[str, Any]) -> str:
     return ", ".join(f"{name} {inline(v, 100) if isinstance(v, str) else number(v)}" for name, v in known)
 
 
-def path_of(name: str, config: Mapping[str, Any]) -> str:
-    """The files of a config, by the hash of its rows."""
-    return f"{name}/*-{config['rows_sha256'][:16]}.parquet"
+def paths_of(name: str, config: Mapping[str, Any]) -> str | list[str]:
+    """The files of a config, by the hash of the rows of each run that has some."""
+    hashes = [its["rows_sha256"][:16] for its in config["runs"].values() if its["rows"]]
+    paths = [f"{name}/*-{digest}.parquet" for digest in hashes]
+    return paths[0] if len(paths) == 1 else paths
 
 
 def size_category(rows: int) -> str:

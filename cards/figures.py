@@ -22,6 +22,7 @@ SIZE = (6.4, 2.6)
 class Chart:
     """A bar chart: the bars of `series` stand on each other."""
 
+    family: str
     name: str
     caption: str
     x: str
@@ -34,26 +35,26 @@ class Chart:
     @property
     def path(self) -> str:
         """Its place in the version."""
-        return f"figures/{self.name}.png"
+        return f"figures/{self.family}-{self.name}.png"
 
 
-def charts(lineage: Mapping[str, Any]) -> list[Chart]:
-    """What this lineage has measured."""
-    quality, found = lineage.get("quality", {}), []
+def charts(family: str, run: Mapping[str, Any]) -> list[Chart]:
+    """What a run of this family has measured."""
+    quality, found = run["quality"], []
     if histogram := (quality.get("agreement") or {}).get("histogram"):
         share = [f"0.{tenth}" for tenth in range(len(histogram))]
         caption = "Questions by the agreement of their chains: the share that gives the commonest answer."
-        found.append(Chart("agreement", caption, "agreement", "questions", share, {"accepted": histogram}))
+        found.append(Chart(family, "agreement", caption, "agreement", "questions", share, {"accepted": histogram}))
     if by_k := accuracy_by_k(quality):
         caption = "Share of the teacher's predictions that equal the gold, by the number of demonstrations it saw."
         heights = {"accepted": [of["accuracy"] for of in by_k.values()]}
         x = "demonstrations shown"
-        found.append(Chart("accuracy", caption, x, "accuracy", list(by_k), heights, edges=False))
+        found.append(Chart(family, "accuracy", caption, x, "accuracy", list(by_k), heights, edges=False))
     for name, (caption, x) in MEASURED.items():
-        if bins := lineage.get("histograms", {}).get(name):
+        if bins := run.get("histograms", {}).get(name):
             series = {side: bins[side] for side in COLOURS if any(bins[side])}
             more = " The last bar holds what is longer." if bins["labels"][-1].endswith("+") else ""
-            found.append(Chart(name, caption + more, x, "rows", bins["labels"], series))
+            found.append(Chart(family, name, caption + more, x, "rows", bins["labels"], series))
     return found
 
 
@@ -78,7 +79,7 @@ def accuracy_by_k(quality: Mapping[str, Any]) -> dict[str, Any]:
 
 def figures(lineage: Mapping[str, Any]) -> dict[str, bytes]:
     """Path in the version to the PNG that stands there."""
-    return {chart.path: png(chart) for chart in charts(lineage)}
+    return {chart.path: png(chart) for family, run in lineage["runs"].items() for chart in charts(family, run)}
 
 
 def png(chart: Chart) -> bytes:

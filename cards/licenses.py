@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 HUB_LICENSES = frozenset(
     {
         "afl-3.0",
@@ -77,8 +80,12 @@ HUB_LICENSES = frozenset(
 """Identifiers of https://huggingface.co/docs/hub/repositories-licenses; newer ones may be missing here."""
 
 
-def license_fields(license: str | None) -> dict[str, str]:
-    """The YAML fields of a licence: none when none was given; `other` with its name when the Hub does not know it."""
-    if license is None:
+def license_fields(licenses: Sequence[str | None]) -> dict[str, Any]:
+    """The YAML fields of the licences that several runs have: none where one states none; `other` with its name for one
+    that the Hub does not know."""
+    if not all(licenses):
         return {}
-    return {"license": license} if license in HUB_LICENSES else {"license": "other", "license_name": license}
+    names = list(dict.fromkeys(str(license) for license in licenses))
+    known = list(dict.fromkeys(name if name in HUB_LICENSES else "other" for name in names))
+    others = ", ".join(name for name in names if name not in HUB_LICENSES)
+    return {"license": known[0] if len(known) == 1 else known} | ({"license_name": others} if others else {})

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from datagen.publish import resolve
-from datagen.publish.lineage import CONFIG_KEYS, read_run
+from datagen.publish.lineage import CONFIG_KEYS, family_of, read_run
 from datagen.run_folder import keep_config, lock
-from datagen.schema import FAMILIES, arrow_schema
+from datagen.schema import arrow_schema
 
 
 @dataclass(frozen=True)
@@ -26,19 +26,20 @@ class Source:
     rejected: list[Path]
 
 
-def read_source(source: str, *, store: Path | None) -> Source:
-    """A run's folder or a version. Raises UserError where there is neither a finished run nor a version."""
+def read_source(source: str, *, store: Path | None, family: str | None = None) -> Source:
+    """A run's folder or a version; of one that holds several runs, that of a family. Raises UserError where there is
+    neither a finished run nor a version, and where it has to be said which."""
     run = Path(source)
     if (run / "config.json").is_file():
         config, stats = read_run(run)
         files = {c: [run / f"{c}.parquet"] for c, rows in stats["accepted"].items() if rows}
         return Source(run.resolve().name, config, stats, files, [run / "rejected.parquet"])
     version = resolve(source, store=store)
-    lineage = version.lineage
-    config = {"format": 1, **{key: lineage.get(key) for key in CONFIG_KEYS}, "code_version": lineage["code"]["version"]}
-    stats = {"finished": True, **lineage["counts"], **lineage["quality"], **lineage["usage"]}
-    files = {c: version.files_of(c) for c in stats["accepted"]}
-    return Source(version.name.replace("/", "-"), config, stats, files, version.files_of("rejected"))
+    family, its = version.run(family)
+    config = {"format": 1, **{key: its.get(key) for key in CONFIG_KEYS}, "code_version": its["code"]["version"]}
+    stats = {"finished": True, **its["counts"], **its["quality"], **its["usage"]}
+    files = {c: version.files_of(c, family) for c in stats["accepted"]}
+    return Source(version.name.replace("/", "-"), config, stats, files, version.files_of("rejected", family))
 
 
 @contextlib.contextmanager
@@ -62,9 +63,3 @@ def copy_rejected(files: Sequence[Path], out: Path, *, family: str) -> None:
     with pq.ParquetWriter(out / "rejected.parquet", schema, compression="zstd") as writer:
         for file in files:
             writer.write_table(pq.read_table(file))
-
-
-def family_of(configs: Iterable[str]) -> str:
-    """The family that has these configs."""
-    wanted = set(configs)
-    return next(family for family, its in FAMILIES.items() if wanted <= set(its))

@@ -8,6 +8,16 @@ from typing import Any
 import orjson
 
 loads = orjson.loads
+"""What `dumps` wrote. What others wrote may hold halves of surrogate pairs and NaN: `loads_any`."""
+
+
+def loads_any(content: bytes) -> Any:
+    """Whatever `json.loads` takes; integers of more than 64 bits may become floats. Raises ValueError for the rest, and
+    RecursionError where it is nested too deep."""
+    try:
+        return orjson.loads(content)
+    except ValueError:
+        return json.loads(content)
 
 
 def dumps(value: Any) -> bytes:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -18,7 +18,8 @@ class Meter:
     label: str
     total: int
     done: int = 0
-    counts: dict[str, int] = field(default_factory=dict)
+    counts: Callable[[], Mapping[str, int]] = dict
+    """What is shown beside them; called when a line is drawn."""
     started: float = field(default_factory=time.monotonic)
     _at_start: int = 0
     _logged: float = 0.0
@@ -28,13 +29,12 @@ class Meter:
         seconds = max(time.monotonic() - self.started, 1e-9)
         rate = (self.done - self._at_start) / seconds
         left = clock((self.total - self.done) / rate) if rate else "?"
-        counts = [f"{name} {number:,}" for name, number in self.counts.items()]
+        counts = [f"{name} {number:,}" for name, number in self.counts().items()]
         return " · ".join([f"{self.done:,}/{self.total:,}", f"{rate:.1f} rows/s", *counts, f"{left} left"])
 
-    def advance(self, by: int = 1, **counts: int) -> None:
-        """`by` more items are done; `counts` are shown beside them."""
+    def advance(self, by: int = 1) -> None:
+        """`by` more items are done."""
         self.done += by
-        self.counts = counts
         self.draw()
 
     def draw(self) -> None:
@@ -45,9 +45,9 @@ class Meter:
 
 
 @contextmanager
-def meter(label: str, total: int, *, done: int = 0) -> Iterator[Meter]:
+def meter(label: str, total: int, *, done: int = 0, counts: Callable[[], Mapping[str, int]] = dict) -> Iterator[Meter]:
     """A meter drawn by rich where standard error is a terminal, else logged every 15 seconds."""
-    state = Meter(label, total, done=done, _at_start=done, _logged=time.monotonic())
+    state = Meter(label, total, done=done, counts=counts, _at_start=done, _logged=time.monotonic())
     if not sys.stderr.isatty():
         yield state
         return

@@ -13,7 +13,7 @@ import asyncio
 import gc
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Iterable, Sequence
-from contextlib import aclosing
+from contextlib import AbstractContextManager, aclosing
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, TypeAlias, TypeVar
@@ -30,7 +30,7 @@ from datagen.teacher.journal import JournaledTeacher
 Item = TypeVar("Item")
 Statistics: TypeAlias = Callable[[Iterable[list[Row]]], dict[str, Any]]
 
-FORMAT = 2
+FORMAT = 3
 FAILED = "failed"
 """Reason of an item whose request failed for good. The next run of the same command asks for it again."""
 HOPELESS = 20
@@ -92,13 +92,12 @@ class Run:
         left = done.count(0)
         waiting = ((position, items[position]) for position, is_done in enumerate(done) if not is_done)
         journal = self._journal(teacher)
-        started = time.monotonic()
 
         async def work() -> None:
             for position, item in waiting:
                 outcomes = await attempt(item)
                 self._rows.write(position, outcomes)
-                self._report(progress, journal)
+                progress.advance()
                 self._give_up_if_hopeless(outcomes)
 
         async def attempt(item: Item) -> list[Outcome]:
@@ -112,7 +111,8 @@ class Run:
                 return read_stats(self.path)
             if left:
                 await journal.check()
-            with meter(self.config["method"], len(items), done=len(items) - left) as progress:
+            started = time.monotonic()
+            with self._meter(journal, len(items), done=len(items) - left) as progress:
                 await together(work() for _ in range(concurrency))
             return self._finish(journal, len(items), time.monotonic() - started, statistics)
         finally:
@@ -138,16 +138,16 @@ class Run:
         done, position = self._rows.unbroken(), -1
         self._rows.drop_from(done)
         journal = self._journal(teacher)
-        started = time.monotonic()
         try:
             await journal.check()
-            with meter(self.config["method"], total, done=0) as progress:
+            started = time.monotonic()
+            with self._meter(journal, total) as progress:
                 async with aclosing(generate(journal)) as lists:
                     async for outcomes in lists:
                         position += 1
                         if position >= done:
                             self._rows.write(position, outcomes)
-                        self._report(progress, journal, advance=sum(isinstance(o, Accepted) for o in outcomes))
+                        progress.advance(by=sum(isinstance(o, Accepted) for o in outcomes))
             return self._finish(journal, position + 1, time.monotonic() - started, statistics)
         finally:
             await journal.close()
@@ -157,18 +157,16 @@ class Run:
         journal.teacher = self.account.watch(teacher, journal.usage)
         return journal
 
-    def _report(self, progress: Meter, journal: JournaledTeacher, *, advance: int = 1) -> None:
-        usage = journal.usage
-        progress.advance(
-            accepted=self._rows.accepted,
-            rejected=self._rows.rejected,
-            tokens=usage.prompt_tokens + usage.completion_tokens,
-            by=advance,
-        )
+    def _meter(self, journal: JournaledTeacher, total: int, *, done: int = 0) -> AbstractContextManager[Meter]:
+        def counts() -> dict[str, int]:
+            tokens = journal.usage.prompt_tokens + journal.usage.completion_tokens
+            return {"accepted": self._rows.accepted, "rejected": self._rows.rejected, "tokens": tokens}
+
+        return meter(self.config["method"], total, done=done, counts=counts)
 
     def _give_up_if_hopeless(self, outcomes: list[Outcome]) -> None:
         failed = self._rows.counts["rejected", FAILED]
-        if HOPELESS <= failed == self._rows.accepted + self._rows.rejected:
+        if failed >= HOPELESS and failed == self._rows.accepted + self._rows.rejected:
             raise UserError(
                 f"all of the first {failed} requests failed, the last with: {outcomes[-1].row['finish_reason']}"
             )
@@ -191,7 +189,7 @@ class Run:
             **asdict(journal.usage),
             **self.account.statistics(journal.usage),
             **statistics(self._rows.by_item()),
-            "seconds": round(seconds, 1),
+            "seconds": round(seconds, 2),
             "code_commit": commit(),
         }
         write_json(self.path / "stats.json", stats)

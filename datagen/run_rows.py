@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import itertools
 import os
 import sqlite3
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from datagen.errors import UserError
 from datagen.json_bytes import dumps, loads
@@ -25,14 +24,16 @@ GATHER_S = 0.1
 BATCH = 2048
 """Rows a Parquet row group holds, and the memory that writing it takes."""
 
+Kind: TypeAlias = tuple[str, str | None]
+"""Config, and the reason of a rejected row."""
+CONFIG, REASON = "json_extract(value, '$[0]')", "json_extract(value, '$[1]')"
+"""Of an element of `kinds`."""
 SCHEMA = """
-CREATE TABLE IF NOT EXISTS rows (
+CREATE TABLE IF NOT EXISTS items (
     position INTEGER NOT NULL,
-    part     INTEGER NOT NULL,
-    config   TEXT NOT NULL,
-    reason   TEXT,
-    row      BLOB NOT NULL,
-    PRIMARY KEY (position, part)
+    kinds    TEXT NOT NULL, -- JSON: [config, reason] of every row
+    rows     BLOB NOT NULL, -- a line of JSON each
+    UNIQUE (position) -- an index of its own, so that items are appended in whatever order they come
 )
 """
 
@@ -41,15 +42,16 @@ class Rows:
     """Accepted and rejected rows on disk. What is written to an item is there whole or, after a kill, not at all."""
 
     def __init__(self, path: Path):
-        self._path, self._database = path, connect_database(path, page_bytes=1 << 14)
+        self._path, self._database = path, connect_database(path, page_bytes=1 << 16)
         self._database.execute(SCHEMA)
-        self.counts: Counter[tuple[str, str | None]] = self._count()
+        self._waiting: list[tuple[int, str, bytes]] = []
+        self._written = time.monotonic()
+        self.counts: Counter[Kind] = self._count()
         """Rows by config and reason, which is None for accepted ones."""
-        self._begun = 0.0
 
     @property
     def rejected(self) -> int:
-        return sum(number for (config, _), number in self.counts.items() if config == "rejected")
+        return sum([number for (config, _), number in self.counts.items() if config == "rejected"])
 
     @property
     def accepted(self) -> int:
@@ -58,27 +60,26 @@ class Rows:
     def write(self, position: int, outcomes: Sequence[Outcome]) -> None:
         """All rows of an item. Items of a moment share a transaction, which the journal can make again after a kill."""
         assert outcomes, "an item ends accepted or rejected, never without a trace"
-        rows = []
-        for part, outcome in enumerate(outcomes):
-            if isinstance(outcome, Accepted):
-                config, reason, row = outcome.config, None, outcome.row
-            else:
-                config, reason, row = "rejected", outcome.reason, outcome.row | {"reason": outcome.reason}
-            rows.append((position, part, config, reason, dumps(row)))
-            self.counts[config, reason] += 1
-        now = time.monotonic()
-        with self._writing():
-            if not self._database.in_transaction:
-                self._database.execute("BEGIN")
-                self._begun = now
-            self._database.executemany("INSERT INTO rows VALUES (?, ?, ?, ?, ?)", rows)
-        if now - self._begun > GATHER_S:
+        kinds, rows = zip(*map(kind_and_row, outcomes), strict=True)
+        self._waiting.append((position, dumps(kinds).decode(), b"\n".join(map(dumps, rows))))
+        for kind in kinds:
+            self.counts[kind] += 1
+        if time.monotonic() - self._written > GATHER_S:
             self.commit()
 
     def commit(self) -> None:
-        if self._database.in_transaction:
-            with self._writing():
-                self._database.execute("COMMIT")
+        """Raises UserError where the disk takes no more; what was not committed is gone then, whole items of it."""
+        waiting, self._waiting, self._written = self._waiting, [], time.monotonic()
+        if not waiting:
+            return
+        try:
+            self._database.execute("BEGIN")
+            self._database.executemany("INSERT INTO items VALUES (?, ?, ?)", waiting)
+            self._database.execute("COMMIT")
+        except sqlite3.Error as error:
+            if self._database.in_transaction:
+                self._database.execute("ROLLBACK")
+            raise UserError(f"{self._path} cannot be written: {error}") from None
 
     def close(self) -> None:
         self.commit()
@@ -87,14 +88,14 @@ class Rows:
     def done(self, items: int) -> bytearray:
         """1 for every position that has rows, 0 for the others; a byte each, for memory's sake."""
         found = bytearray(items)
-        for (position,) in self._database.execute("SELECT position FROM rows WHERE part = 0"):
+        for (position,) in self._execute("SELECT position FROM items"):
             found[position] = 1
         return found
 
     def unbroken(self) -> int:
         """The first position that has no rows."""
         first = 0
-        for (position,) in self._database.execute("SELECT DISTINCT position FROM rows ORDER BY position"):
+        for (position,) in self._execute("SELECT position FROM items ORDER BY position"):
             if position != first:
                 break
             first += 1
@@ -102,21 +103,20 @@ class Rows:
 
     def drop(self, reason: str) -> bool:
         """Delete the rows of every item that has one rejected for `reason`; whether there was any."""
-        query = "DELETE FROM rows WHERE position IN (SELECT position FROM rows WHERE reason = ?)"
-        dropped = self._database.execute(query, (reason,)).rowcount > 0
+        query = f"DELETE FROM items WHERE EXISTS (SELECT 1 FROM json_each(kinds) WHERE {REASON} = ?)"
+        dropped = self._execute(query, (reason,)).rowcount > 0
         self.counts = self._count()
         return dropped
 
     def drop_from(self, position: int) -> None:
         """Delete the rows from this position on."""
-        self._database.execute("DELETE FROM rows WHERE position >= ?", (position,))
+        self._execute("DELETE FROM items WHERE position >= ?", (position,))
         self.counts = self._count()
 
     def by_item(self) -> Iterator[list[Row]]:
         """The rows of every item, in order."""
-        found = self._database.execute("SELECT position, row FROM rows ORDER BY position, part")
-        for _, group in itertools.groupby(found, key=lambda pair: pair[0]):
-            yield [loads(row) for _, row in group]
+        for (rows,) in self._execute("SELECT rows FROM items ORDER BY position"):
+            yield [loads(row) for row in rows.split(b"\n")]
 
     def export(self, folder: Path, configs: Sequence[str], *, family: str) -> None:
         """Write each config's rows in order, a batch at a time, and put the files in place whole."""
@@ -125,11 +125,12 @@ class Rows:
         schemas = {config: arrow_schema(config, family=family) for config in configs}
         partial = {config: folder / f"{config}.partial" for config in configs}
         waiting: dict[str, list[bytes]] = {config: [] for config in configs}
+        self.commit()
         with ExitStack() as stack:
             files = {
                 c: stack.enter_context(pq.ParquetWriter(partial[c], schemas[c], compression="zstd")) for c in configs
             }
-            for config, row in self._database.execute("SELECT config, row FROM rows ORDER BY position, part"):
+            for config, _, row in stored(self._database):
                 waiting[config].append(row)
                 if len(waiting[config]) == BATCH:
                     files[config].write_table(table(waiting[config], schemas[config]))
@@ -140,19 +141,27 @@ class Rows:
         for config in configs:
             os.replace(partial[config], folder / f"{config}.parquet")
 
-    @contextmanager
-    def _writing(self) -> Iterator[None]:
-        """Raises UserError where the disk takes no more; what was not committed is gone then, whole items of it."""
-        try:
-            yield
-        except sqlite3.Error as error:
-            if self._database.in_transaction:
-                self._database.execute("ROLLBACK")
-            raise UserError(f"{self._path} cannot be written: {error}") from None
+    def _execute(self, query: str, values: Sequence[Any] = ()) -> sqlite3.Cursor:
+        """Of all that was written, committed or not."""
+        self.commit()
+        return self._database.execute(query, values)
 
-    def _count(self) -> Counter[tuple[str, str | None]]:
-        query = "SELECT config, reason, count(*) FROM rows GROUP BY config, reason"
-        return Counter({(config, reason): number for config, reason, number in self._database.execute(query)})
+    def _count(self) -> Counter[Kind]:
+        query = f"SELECT {CONFIG}, {REASON}, count(*) FROM items, json_each(kinds) GROUP BY 1, 2"
+        return Counter({(config, reason): number for config, reason, number in self._execute(query)})
+
+
+def kind_and_row(outcome: Outcome) -> tuple[Kind, Row]:
+    if isinstance(outcome, Accepted):
+        return (outcome.config, None), outcome.row
+    return ("rejected", outcome.reason), outcome.row | {"reason": outcome.reason}
+
+
+def stored(database: sqlite3.Connection) -> Iterator[tuple[str, str | None, bytes]]:
+    """Config, reason and JSON of every row, in order."""
+    for kinds, rows in database.execute("SELECT kinds, rows FROM items ORDER BY position"):
+        for (config, reason), row in zip(loads(kinds), rows.split(b"\n"), strict=True):
+            yield config, reason, row
 
 
 def table(rows: Sequence[bytes], schema: pa.Schema) -> Any:

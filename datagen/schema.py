@@ -173,15 +173,18 @@ def _demonstration() -> list[Any]:
 
 TOPK = "teacher_topk"
 """A column that rows have only where it was asked for: what the teacher thinks of each token of the completion."""
+PROMPT_TOPK = "teacher_topk_prompt"
+"""The same of the prompt's tokens, but the first, which nothing foretells; null where teacher and student were asked
+otherwise (context distillation)."""
 
 
-def with_topk(schema: pa.Schema) -> pa.Schema:
-    """The schema with the column `teacher_topk` behind its others."""
+def with_topk(schema: pa.Schema, column: str = TOPK) -> pa.Schema:
+    """The schema with a column of stored probabilities behind its others."""
     import pyarrow as pa
 
     return schema.append(
         pa.field(
-            TOPK,
+            column,
             pa.struct(
                 [
                     ("tokens", pa.list_(pa.int32())),  # the completion's, the end of turn among them

@@ -12,7 +12,7 @@ from datagen.derived import derived, read_source
 from datagen.run_folder import read_stats
 from datagen.teacher import connect
 from datagen.teacher.topk import check_topk
-from datagen.topk import finish
+from datagen.topk import Storing, finish
 
 
 @dataclass(frozen=True)
@@ -30,20 +30,28 @@ class TopkSettings:
     teacher_topk: int = 64
     """How many of the most probable tokens are stored in the place of each token of a completion; the probability of
     all others is stored as one number. 6 bytes each, and 8 a token."""
+    prompts: bool = False
+    """The same for the tokens of the prompts that the student is shown, demonstrations among them: what `train kd
+    --lm_weight` learns from."""
+    family: str | None = None
+    """Whose rows, where the version holds several families: rationales, instructions or demonstrations."""
     store: Path | None = None
     """Folder that holds the versions; default $EMERGENT_STORE, else ./datasets."""
 
 
 def topk(settings: TopkSettings) -> None:
     """Run, and print what came of it. Raises UserError."""
-    source = read_source(settings.source, store=settings.store)
+    source = read_source(settings.source, store=settings.store, family=settings.family)
     out = settings.out or Path("runs") / f"{source.name}-topk"
     teacher: Any = connect(settings.teacher or source.config["teacher"]["name"])
     check_topk(teacher, settings.teacher_topk)
     told = {"teacher_topk": settings.teacher_topk, "topk_teacher": teacher.identity}
+    told |= {"topk_prompts": True} if settings.prompts else {}
     with derived(source, out, told) as unfinished:
         if unfinished:
-            asyncio.run(finish(source.files, out, teacher, settings.teacher_topk, source.stats))
+            asyncio.run(
+                finish(source.files, out, Storing(teacher, settings.teacher_topk, settings.prompts), source.stats)
+            )
     print(summary(read_stats(out), out))
 
 
@@ -51,9 +59,10 @@ def summary(stats: Mapping[str, Any], out: Path) -> str:
     """What a person wants to know at the end, a line each."""
     found = stats["teacher_topk"]
     cut = f"; {found['cut']:,} rows exceed the teacher's context: stored as far as it reaches" if found["cut"] else ""
+    prompts = f" and {found['prompt_tokens']:,} of prompts" if "prompt_tokens" in found else ""
     return "\n".join(
         [
-            f"{found['rows']:,} rows, {found['tokens']:,} tokens, the {found['k']} most probable of each{cut}",
+            f"{found['rows']:,} rows, {found['tokens']:,} tokens{prompts}, the {found['k']} most probable of each{cut}",
             f"bytes a token: {found['bytes_per_token']} in memory, {found['bytes_per_token_on_disk']} on disk",
             f"written to {out}; next: datagen publish {out} NAME",
         ]

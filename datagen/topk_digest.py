@@ -1,11 +1,11 @@
-"""The column `teacher_topk` for readers that take rows apart in Python: a row of it holds thousands of numbers."""
+"""Stored probabilities for readers that take rows apart in Python: a row of them holds thousands of numbers."""
 
 from __future__ import annotations
 
 import hashlib
 from typing import TYPE_CHECKING
 
-from datagen.schema import TOPK
+from datagen.schema import PROMPT_TOPK, TOPK
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -15,11 +15,11 @@ def digested(batch: pa.RecordBatch) -> pa.RecordBatch:
     """The batch with a line of text in the place of what a row stores: how many tokens, and a hash of everything."""
     import pyarrow as pa
 
-    if TOPK not in batch.schema.names:
-        return batch
-    place = batch.schema.names.index(TOPK)
-    lines = [line(batch.column(place).slice(row, 1)) for row in range(len(batch))]
-    return batch.set_column(place, TOPK, pa.array(lines, pa.string()))
+    for place, name in enumerate(batch.schema.names):
+        if name in (TOPK, PROMPT_TOPK):
+            lines = [line(batch.column(place).slice(row, 1)) for row in range(len(batch))]
+            batch = batch.set_column(place, name, pa.array(lines, pa.string()))
+    return batch
 
 
 def line(one: pa.StructArray) -> str | None:

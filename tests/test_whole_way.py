@@ -46,9 +46,10 @@ def test_lineage_leads_from_the_student_to_the_teacher(way):
     student = read(way / "student" / "lineage.json")
     assert student["dataset"]["content_sha256"] == version["content_sha256"]
     assert student["dataset"]["version"] == version["version"] == "1.0.0"
-    assert version["teacher"]["name"] == "micro"
-    assert version["source"]["suite"] == "microworld"
-    assert version["counts"] == {key: read(way / "run" / "stats.json")[key] for key in version["counts"]}
+    run = version["runs"]["rationales"]
+    assert run["teacher"]["name"] == "micro"
+    assert run["source"]["suite"] == "microworld"
+    assert run["counts"] == {key: read(way / "run" / "stats.json")[key] for key in run["counts"]}
 
 
 def test_the_report_measures_base_student_and_teacher(way):

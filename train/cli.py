@@ -20,7 +20,7 @@ USAGE = f"""usage: train COMMAND [--config FILE.yaml] [--FLAG VALUE ...]
 commands:
   sft       fine-tune a student on dataset versions, with losses on what the rows hold
   kd        distil the teacher's probabilities that a dataset version stores
-  gkd       distil from a teacher in memory, on the student's own completions too
+  gkd       distil from a teacher in memory or on a vLLM server, on the student's own completions too
   evaluate  accuracy of base, students and teacher with intervals, and the gap closed
   probe     what a student makes of every row of a version: its likelihood, and whether it is right
   push      put a student on the Hub, with its card, lineage and figures

@@ -16,7 +16,11 @@ if TYPE_CHECKING:
     from datagen.publish import Version
 
 COLUMNS = ("prompt", "completion")
-SOURCES = {"answer": "`datagen rationales` writes it", "teacher_topk": "`datagen topk` adds it"}
+SOURCES = {
+    "answer": "`datagen rationales` writes it",
+    "teacher_topk": "`datagen topk` adds it",
+    "teacher_topk_prompt": "`datagen topk --prompts` adds it",
+}
 """Of columns that only some versions have: how they come about."""
 
 

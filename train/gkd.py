@@ -1,9 +1,9 @@
-"""On-policy distillation from a teacher in memory: `train gkd`, or `accelerate launch -m train.gkd` on several devices.
+"""On-policy distillation from a live teacher: `train gkd`, or `accelerate launch -m train.gkd` on several devices.
 
 TRL's trainers do it all. Which one follows from what is asked: `GKDTrainer` mixes the dataset's completions with the
-student's own (λ); at λ = 1 the stable `DistillationTrainer` takes its place, or `ServerDistillationTrainer` where the
-teacher is on a vLLM server; with `--cross_tokenizer` it is `GOLDTrainer`. Every flag of the chosen one's configuration
-is a flag here.
+student's own (λ); at λ = 1 the stable `DistillationTrainer` takes its place, and `ServerDistillationTrainer` at any λ
+where the teacher is on a vLLM server (`gkd_server`); with `--cross_tokenizer` it is `GOLDTrainer`. Every flag of the
+chosen one's configuration is a flag here.
 """
 
 from __future__ import annotations
@@ -36,6 +36,12 @@ log = logging.getLogger("train.gkd")
 
 DEFAULTS = {"beta": 0.5, "temperature": 1.0, "learning_rate": 2e-5}
 """One value for all of TRL's trainers, whose own defaults differ: so that λ alone differs where λ alone is changed."""
+OWN_DEFAULTS: dict[str, dict[str, Any]] = {
+    "gold": {"use_uld_loss": True},
+    "server": {"beta": 0.0, "loss_top_k": 20},
+}
+"""A server gives the teacher's most probable tokens: enough for a forward KL; TRL's mixed divergence knows the first of
+them alone. 20 is what `vllm serve` gives without being told more."""
 NEW_TOKENS = "max_new_tokens"
 """TRL's name of it is `max_completion_length` in all but GKD; here it is this in all."""
 
@@ -69,10 +75,25 @@ def parse_gkd(argv: Sequence[str]) -> tuple[str, DataArguments, Any, ModelConfig
 
     own = OnPolicyArguments if kind in ("on-policy", "server") else GkdArguments
     renamed = {} if kind == "gkd" else {NEW_TOKENS: "max_completion_length"}
-    defaults = DEFAULTS | ({"max_new_tokens": 128} if kind == "gkd" else {"max_completion_length": 128})
-    defaults |= {"use_uld_loss": True} if kind == "gold" else {}
+    defaults: dict[str, Any] = DEFAULTS | ({"max_new_tokens": 128} if kind == "gkd" else {"max_completion_length": 128})
+    defaults |= OWN_DEFAULTS.get(kind, {})
     found = parse(argv, "train gkd", own, config=CONFIGS[kind], renamed=renamed, defaults=defaults)
+    if kind == "server":
+        check_server(found[1], own_share(found[3]))
     return kind, *found
+
+
+def check_server(training: Any, lmbda: float) -> None:
+    """Raises UserError for what a server's probabilities do not go with."""
+    if training.temperature != 1:
+        raise UserError(f"--temperature {training.temperature}: a vLLM server tells probabilities at temperature 1")
+    if not 0 <= lmbda <= 1:
+        raise UserError(f"--lmbda {lmbda}: a number from 0 to 1 is needed")
+
+
+def own_share(gkd: GkdArguments) -> float:
+    """λ, where it is no setting of the trainer."""
+    return gkd.lmbda if isinstance(gkd, OnPolicyArguments) else 1.0
 
 
 def kind_of(argv: Sequence[str]) -> str:
@@ -105,10 +126,11 @@ def build(kind: str, data: DataArguments, training: Any, model: ModelConfig, gkd
     tokenizer.padding_side = "left"
     with training.main_process_first():
         version, rows = load_version(data)
-    check_lengths(rows, tokenizer, training, model)
+    check_lengths(rows, tokenizer, training, model, whole=kind == "server" and own_share(gkd) < 1)
     dataset = dataset_lineage(version, data.dataset_config, len(rows))
     made_of = lineage_of(training, model, base=base_of(model), dataset=dataset)
     teacher, lineage = teacher_of(kind, training, model, tokenizer)
+    teacher |= {"lmbda": own_share(gkd)} if kind == "server" else {}
     made_of |= {"method": "gkd", "teacher": lineage}
     made_of["settings"] |= {"trainer": STUDENTS[kind].__mro__[2].__name__} | vars(gkd)
     training.model_init_kwargs = init_kwargs(training, model)
@@ -130,12 +152,16 @@ def build(kind: str, data: DataArguments, training: Any, model: ModelConfig, gkd
 
 def teacher_of(kind: str, training: Any, model: ModelConfig, tokenizer: Any) -> tuple[dict[str, Any], dict[str, Any]]:
     """What the trainer is given of the teacher, and what lineage says of it. Raises UserError."""
+    from cards.render import public_name
+    from train.gkd_server import TeacherServer
     from train.student import model_lineage
 
-    name = training.teacher_model_name_or_path
-    if kind == "server" and not name:
-        log.warning("the tokenizer of a server's teacher is not checked: --teacher_model_name_or_path names one")
-        return {}, {"name": "a vLLM server's"}
+    name, server = training.teacher_model_name_or_path, {}
+    if kind == "server":
+        server = {"teacher": TeacherServer(training.teacher_model_server_url)}
+        if not name:
+            log.warning("the tokenizer of a server's teacher is not checked: --teacher_model_name_or_path names one")
+            return server, {"name": public_name(f"vllm:{server['teacher'].model}")}
     path = teacher_path(name)
     told = model_lineage(path, getattr(training, "teacher_model_revision", None))
     told |= {"name": "micro"} if name == "micro" else {}
@@ -143,8 +169,8 @@ def teacher_of(kind: str, training: Any, model: ModelConfig, tokenizer: Any) -> 
         training.teacher_tokenizer_name_or_path = path
     else:
         check_same_tokens(tokenizer, open_teacher_tokenizer(path, training))
-    if kind == "server":
-        return {}, told
+    if server:
+        return server, told
     teacher = open_teacher(path, training)
     if kind != "gold":
         fit_vocabulary(teacher, config_of(training, model).vocab_size)
@@ -155,13 +181,13 @@ def teacher_of(kind: str, training: Any, model: ModelConfig, tokenizer: Any) -> 
 def rows_for(kind: str, rows: Dataset) -> Dataset:
     """The columns that the trainer reads."""
     if kind in ("on-policy", "server"):
-        return rows.select_columns(["prompt"])
+        return rows.select_columns(["prompt", *(["completion"] if kind == "server" else [])])
     return rows.map(lambda row: {"messages": row["prompt"] + row["completion"]}, remove_columns=rows.column_names)
 
 
-def check_lengths(rows: Dataset, tokenizer: Any, training: Any, model: ModelConfig) -> None:
-    """Raises UserError for a prompt that leaves no room for what the student writes, or a completion that leaves none
-    for its prompt."""
+def check_lengths(rows: Dataset, tokenizer: Any, training: Any, model: ModelConfig, *, whole: bool) -> None:
+    """Raises UserError for a prompt that leaves no room for what the student writes, a completion that leaves none for
+    its prompt, and, where nothing is cut (`whole`), a row longer than the student's context."""
     from datagen.teacher.tokens import row_tokens
 
     context = getattr(config_of(training, model), "max_position_embeddings", None) or sys.maxsize
@@ -176,6 +202,10 @@ def check_lengths(rows: Dataset, tokenizer: Any, training: Any, model: ModelConf
             )
         if len(completion) >= limit:
             raise UserError(f"row {number}: its completion fills --max_length {limit}, and leaves no prompt")
+        if whole and len(prompt) + len(completion) > context:
+            raise UserError(
+                f"row {number} has {len(prompt) + len(completion)} tokens: more than the context, {context}"
+            )
 
 
 def config_of(training: Any, model: ModelConfig) -> Any:

@@ -1,12 +1,14 @@
-"""TRL's trainers of on-policy distillation, as students: the one place that knows TRL's experimental modules (1.16)."""
+"""TRL's trainers of on-policy distillation, as students: with `gkd_server` the one place that knows TRL's experimental
+modules (1.16)."""
 
 from __future__ import annotations
 
 from trl import DistillationConfig, DistillationTrainer
 from trl.experimental.gkd import GKDConfig, GKDTrainer
 from trl.experimental.gold import GOLDConfig, GOLDTrainer
-from trl.experimental.server_distillation import ServerDistillationConfig, ServerDistillationTrainer
+from trl.experimental.server_distillation import ServerDistillationConfig
 
+from train.gkd_server import ServerStudent
 from train.student import Student
 
 
@@ -19,10 +21,6 @@ class GkdStudent(Student, GKDTrainer):
 
 class OnPolicyStudent(Student, DistillationTrainer):
     """λ = 1, with a loss in chunks and generation by vLLM where `use_vllm` says so."""
-
-
-class ServerStudent(Student, ServerDistillationTrainer):
-    """λ = 1, the teacher on a vLLM server, which gives its most probable tokens alone."""
 
 
 class GoldStudent(Student, GOLDTrainer):

@@ -14,12 +14,11 @@ from torch.nn.utils.rnn import pad_sequence
 from trl.trainer.sft_trainer import DataCollatorForLanguageModeling
 from trl.trainer.utils import FusedCausalLMOutput
 
-from datagen.errors import UserError
 from train.groups import LEARNED, Groups, kept
 from train.objectives import Batch, Outcome, Term, total
-from train.spans import SPAN, with_spans
+from train.spans import SPAN, with_shown, with_spans
 from train.student import StudentTrainer
-from train.topk import SCALES
+from train.topk import check_head
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -96,6 +95,8 @@ class GroupTrainer(StudentTrainer):
             rows = with_spans(rows, processing_class, args, needed_by=needed[0])
         else:
             rows = rows.remove_columns("answer")
+        learns_shown = any(term.name == "demonstrations" for term in self.terms)
+        rows = with_shown(rows, processing_class, args) if learns_shown else rows.remove_columns("shown")
         self.members = super()._prepare_dataset(rows, processing_class, args, *rest)
         groups = kept(self.groups, self.members[MEMBER], self.members["role"])
         return Dataset.from_dict({MEMBERS: groups})
@@ -104,7 +105,7 @@ class GroupTrainer(StudentTrainer):
         self._signature_columns: list[str] = [MEMBERS]
 
 
-OWN = ("role", "score", "group", "pairs", "answer_mask", "prompt_mask")
+OWN = ("role", "score", "group", "pairs", "answer_mask", "prompt_mask", "shown_mask")
 
 
 @dataclass
@@ -113,7 +114,8 @@ class GroupCollator(DataCollatorForLanguageModeling):
 
     group, role, score    (N,)       which group, what for, the teacher's score
     answer_mask           (N, T)     true at the answer's tokens
-    prompt_mask           (N, T)     true at the prompt's tokens, if they are learned too; they have labels then
+    prompt_mask           (N, T)     true at the prompt's tokens, if they are learned too
+    shown_mask            (N, T)     true at the demonstrations' outputs, if they are learned too
     pairs                 (P, L, 2)  see `objectives.consistency`
     """
 
@@ -134,7 +136,11 @@ class GroupCollator(DataCollatorForLanguageModeling):
             mask[slice(*span)] = True
         unlearned = (batch["labels"] == -100) & batch["attention_mask"].bool()
         batch["prompt_mask"] = unlearned if self.learn_prompts else torch.zeros_like(unlearned)
-        batch["labels"] = batch["labels"].where(~batch["prompt_mask"], batch["input_ids"])
+        batch["shown_mask"] = torch.zeros_like(unlearned)
+        for mask, outputs in zip(batch["shown_mask"], found.get("shown", []), strict=False):
+            mask[[token for output in outputs for token in output]] = True
+        learned = batch["prompt_mask"] | batch["shown_mask"]
+        batch["labels"] = batch["labels"].where(~learned, batch["input_ids"])
         batch["pairs"] = pairs(batch)
         return dict(batch)
 
@@ -168,9 +174,7 @@ def add_answer_logits(model: Any) -> None:
 
     Raises UserError for a head whose logits are scaled afterwards.
     """
-    config = model.config.get_text_config()
-    if scales := [name for name in SCALES if getattr(config, name, None) not in (None, 1)]:
-        raise UserError(f"--consistency_weight knows no logits with a {scales[0]}, as {config.model_type} has them")
+    check_head(model, needed_by="--consistency_weight")
     before = model.forward
 
     @functools.wraps(before)

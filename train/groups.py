@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from datagen.errors import UserError
 from train.data import DataArguments, load_version, open_config
+from train.losses.groups import LEAST_CANDIDATES
 from train.mixture import Source, by_length
 
 if TYPE_CHECKING:
@@ -25,18 +26,17 @@ if TYPE_CHECKING:
 LEARNED, LABEL, WRONG, CANDIDATE = range(4)
 """Roles of a row: learned as it is; the direct answer; a rationale that ends wrong; a demonstration to be scored."""
 WRONG_REASONS = ("wrong", "minority")
-LEAST = 3
-"""Candidates without which there is no preference."""
 OPTIONAL = (
     *("id", "parents", "answer", "rationale"),
     *("candidates", "demonstrations", "query", "target", "format", "strategy"),
 )
 Groups = list[list[int]]
+Spans = list[list[int]]
 
 
 @dataclass(frozen=True)
 class Part:
-    """One source, read: `groups` hold indices of `members`, which have prompt, completion, answer, role and score."""
+    """One source, read: `groups` hold indices of `members`, which have the columns of `members_of`."""
 
     source: Source
     version: Version
@@ -55,7 +55,8 @@ def read_part(data: DataArguments, source: Source, sft: SftArguments, *, seed: i
     if sft.long_share is not None and reasoned:
         lengths = [len(rationale) for rationale in rows["rationale"]]
         rows = rows.select(by_length(questions_of(rows), lengths, share=sft.long_share, seed=seed))
-    parts, groups = [members_of(rows, LEARNED)], [[row] for row in range(len(rows))]
+    shown = shown_outputs(rows) if sft.demonstration_weight and "demonstrations" in columns else None
+    parts, groups = [members_of(rows, LEARNED, shown=shown)], [[row] for row in range(len(rows))]
     if reasoned and sft.consistency_weight:
         groups = together(questions_of(rows), size=2, seed=seed)
     if reasoned and sft.label_weight:
@@ -73,15 +74,34 @@ def read_part(data: DataArguments, source: Source, sft: SftArguments, *, seed: i
     return Part(source, version, concatenate_datasets(parts), groups, columns)
 
 
-def members_of(rows: Dataset, role: int, scores: Sequence[float] | None = None) -> Dataset:
+def members_of(
+    rows: Dataset, role: int, scores: Sequence[float] | None = None, *, shown: Sequence[Spans] | None = None
+) -> Dataset:
     """The columns that all members have."""
-    from datasets import Value
+    from datasets import List, Value
 
     kept = rows.select_columns(["prompt", "completion", *(["answer"] if "answer" in rows.column_names else [])])
     if "answer" not in rows.column_names:
         kept = kept.add_column("answer", [None] * len(rows), feature=Value("string"))
     kept = kept.add_column("role", [role] * len(rows), feature=Value("int64"))
-    return kept.add_column("score", list(scores or [0.0] * len(rows)), feature=Value("float64"))
+    kept = kept.add_column("score", list(scores or [0.0] * len(rows)), feature=Value("float64"))
+    return kept.add_column("shown", list(shown or [[]] * len(rows)), feature=List(List(Value("int32"))))
+
+
+def shown_outputs(rows: Dataset) -> list[Spans]:
+    """First and last + 1 of the characters of the demonstrations' outputs in every row's last turn of the prompt; none
+    where the row does not show them (the student of context distillation)."""
+    from datagen.demonstrations.formats import Format
+
+    found: list[Spans] = []
+    for row in rows.select_columns(["prompt", "demonstrations", "query", "format"]):
+        format, text = Format(row["format"]), row["prompt"][-1]["content"]
+        pairs = [(each["input"], each["output"]) for each in row["demonstrations"]]
+        episode = format.text(pairs, row["query"])
+        ahead = len(text) - len(episode)
+        spans = format.outputs(pairs) if text.endswith(episode) else []
+        found.append([[ahead + start, ahead + end] for start, end in spans])
+    return found
 
 
 def questions_of(rows: Dataset) -> list[str]:
@@ -138,7 +158,7 @@ def candidates_of(rows: Dataset, *, most: int) -> tuple[Dataset, Groups]:
     for row in rows:
         known = [c for c in row["candidates"] if shown.get(c["id"]) and c["score"] is not None]
         ranked = spread(sorted(known, key=lambda c: -c["score"]), most)
-        ranked = ranked if row["strategy"] == "teacher" and len(ranked) >= LEAST else []
+        ranked = ranked if row["strategy"] == "teacher" and len(ranked) >= LEAST_CANDIDATES else []
         places.append(list(range(len(made), len(made) + len(ranked))))
         made += [one_shot(row, shown[c["id"]]) for c in ranked]
         scores += [c["score"] for c in ranked]

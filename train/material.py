@@ -102,6 +102,10 @@ NEEDS: dict[str, tuple[str, str]] = {
         "candidates",
         "candidates with scores, which `datagen demonstrations --strategy teacher` writes",
     ),
+    "demonstration_weight": (
+        "demonstrations",
+        "demonstrations: `datagen demonstrations --kind meta-ict`",
+    ),
     "long_share": ("rationale", "a column rationale, which `datagen rationales` writes"),
 }
 """What a setting looks for, and how it comes about."""

@@ -1,7 +1,7 @@
 """Which losses a student learns by, and with what weights: the pure functions of `train.losses` on a batch of groups.
 
     (1−w) · { (1−λ) · [ (1−α)·L_rationale + α·L_answer ] + λ·L_label } + w·L_counterfactual
-      + β·L_LM + a·consistency + c·contrast + p·preference
+      + β·L_LM + d·L_demonstrations + a·consistency + c·contrast + p·preference
 
 A part whose weight is not given is not there; without α the bracket is the mean over all tokens of the completions.
 """
@@ -40,8 +40,13 @@ class Batch:
         return self.inputs["prompt_mask"][:, 1:]
 
     @cached_property
+    def shown(self) -> Tensor:
+        """Tokens of the demonstrations' outputs, where these are learned too."""
+        return self.inputs["shown_mask"][:, 1:]
+
+    @cached_property
     def completion(self) -> Tensor:
-        return (self.inputs["labels"][:, 1:] != -100) & ~self.prompt
+        return (self.inputs["labels"][:, 1:] != -100) & ~self.prompt & ~self.shown
 
     @cached_property
     def answer(self) -> Tensor:
@@ -100,6 +105,8 @@ def terms(sft: SftArguments) -> list[Term]:
         found = share(found, likelihood("counterfactual", lambda b: b.of(b.answer, WRONG)), sft.counterfactual_weight)
     if sft.lm_weight:
         found.append(likelihood("lm", lambda b: b.of(b.prompt, LEARNED), sft.lm_weight))
+    if sft.demonstration_weight:
+        found.append(likelihood("demonstrations", lambda b: b.of(b.shown, LEARNED), sft.demonstration_weight))
     if sft.consistency_weight:
         found.append(consistency(sft.consistency_weight, sft.temperature))
     if sft.contrast_weight:

@@ -49,6 +49,8 @@ class ProbeSettings:
     """The folder of the new run, by default runs/SOURCE-probe. The same command again resumes it."""
     max_tokens: int = 512
     """Longest answer, in tokens."""
+    family: str | None = None
+    """Whose rows, where the version holds several families: rationales, instructions or demonstrations."""
     store: Path | None = None
     """Folder that holds the versions; default $EMERGENT_STORE, else ./datasets."""
 
@@ -57,7 +59,7 @@ def probe(settings: ProbeSettings) -> None:
     """Run, and print what came of it. Raises UserError."""
     if settings.max_tokens < 1:
         raise UserError(f"--max_tokens {settings.max_tokens}: at least 1 is needed")
-    source = read_source(settings.source, store=settings.store)
+    source = read_source(settings.source, store=settings.store, family=settings.family)
     out = settings.out or Path("runs") / f"{source.name}-probe"
     student = connect(f"hf:{settings.student}" if Path(settings.student).is_dir() else settings.student)
     told = {"probed_student": public_name(student.identity), "probe_max_tokens": settings.max_tokens}

@@ -65,6 +65,9 @@ class SftArguments:
     """Weight of the divergence between the teacher's and the student's preference among candidate demonstrations."""
     lm_weight: float | None = None
     """Weight of the language-modelling loss on the prompts, demonstrations among them (in-context distillation)."""
+    demonstration_weight: float | None = None
+    """Weight of the outputs of the demonstrations in the prompt, each given those before it: an episode of k
+    demonstrations teaches reading them k times more."""
     temperature: float = 1.0
     """Temperature of consistency, contrast and preference."""
     negatives: int = 4
@@ -74,7 +77,7 @@ class SftArguments:
 
 
 SHARES = ("answer_weight", "label_weight", "counterfactual_weight", "long_share")
-WEIGHTS = ("consistency_weight", "contrast_weight", "preference_weight", "lm_weight")
+WEIGHTS = ("consistency_weight", "contrast_weight", "preference_weight", "lm_weight", "demonstration_weight")
 LOSSES = (*SHARES[:3], *WEIGHTS)
 
 

@@ -1,9 +1,11 @@
-"""Where the answer stands in a completion: its characters, and its tokens under the student's chat template."""
+"""Where the answer stands in a completion, and the demonstrations' outputs in a prompt: their characters, and their
+tokens under the student's chat template."""
 
 from __future__ import annotations
 
 import logging
 import re
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from datagen.answers import numbers
@@ -48,13 +50,33 @@ def token_span(
     begin, found = text.rfind(content), answer_span(content, row["answer"])
     if found is None or begin < 0:
         return 0, 0
+    [inside] = kept_tokens(text, [(begin + found[0], begin + found[1])], tokenizer, max_length, keep_end=keep_end)
+    return (inside[0], inside[-1] + 1) if inside else (0, 0)
+
+
+def kept_tokens(
+    text: str, spans: Sequence[Sequence[int]], tokenizer: Any, max_length: int | None, *, keep_end: bool
+) -> list[list[int]]:
+    """The tokens that hold characters of each span, by their places in what is kept of `max_length` tokens."""
     offsets = tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)["offset_mapping"]
-    first, last = begin + found[0], begin + found[1]
-    tokens = [t for t, (left, right) in enumerate(offsets) if left < last and right > first]
     limit = len(offsets) if max_length is None else max_length
     shift = max(0, len(offsets) - limit) if keep_end else 0
-    inside = [t - shift for t in tokens if 0 <= t - shift < limit]
-    return (inside[0], inside[-1] + 1) if inside else (0, 0)
+    kept = list(enumerate(offsets))[shift : shift + limit]
+    return [[t - shift for t, (left, right) in kept if left < last and right > first] for first, last in spans]
+
+
+def with_shown(dataset: Dataset, tokenizer: Any, args: SFTConfig) -> Dataset:
+    """In `shown` the characters of the demonstrations' outputs in the last turn become their tokens' places."""
+
+    def tokens_of(row: dict[str, Any]) -> dict[str, Any]:
+        text = tokenizer.apply_chat_template(row["prompt"] + row["completion"], tokenize=False)
+        head = tokenizer.apply_chat_template(row["prompt"][:-1], tokenize=False) if len(row["prompt"]) > 1 else ""
+        begin = text.find(row["prompt"][-1]["content"].strip(), len(head) if text.startswith(head) else 0)
+        spans = [(begin + first, begin + last) for first, last in row["shown"]] if begin >= 0 else []
+        keep_end = args.truncation_mode == "keep_end"
+        return {"shown": kept_tokens(text, spans, tokenizer, args.max_length, keep_end=keep_end)}
+
+    return dataset.map(tokens_of, num_proc=args.dataset_num_proc)
 
 
 def answer_span(text: str, answer: str | None) -> tuple[int, int] | None:

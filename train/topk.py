@@ -1,19 +1,10 @@
-"""A trainer that learns from stored probabilities: their column checked and collated, the head that compares them.
-
-The column `teacher_topk` of a row, for the tokens of its completion, the end of turn among them:
-
-    tokens     list<int32>            the completion's tokens under the teacher's tokenizer
-    ids        list<list<int32>>      of each, the K most probable tokens in its place
-    logprobs   list<list<float16>>    their log-probabilities under the full softmax, in nats
-    tail       list<float32>          the probability of all others together
-    tokenizer  string                 fingerprint of the tokenizer
-"""
+"""A trainer that learns from stored probabilities: they are collated, and a head compares them."""
 
 from __future__ import annotations
 
 import functools
-import math
 import types
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -23,62 +14,82 @@ from trl.trainer.sft_trainer import DataCollatorForLanguageModeling
 from trl.trainer.utils import FusedCausalLMOutput
 
 from datagen.errors import UserError
-from datagen.teacher.tokens import row_tokens, tokenizer_fingerprint
+from datagen.schema import PROMPT_TOPK
 from train.losses import chunked, token_log_probs, topk_divergence
 from train.student import StudentTrainer
+from train.topk_column import ROW, Stored
 
 if TYPE_CHECKING:
-    from datasets import Dataset
-
     from train.kd import KdArguments
 
-COLUMN, ROW = "teacher_topk", "row"
-FIELDS = ("tokens", "ids", "logprobs", "tail", "tokenizer")
+TENSORS = ("topk_ids", "topk_logprobs", "topk_tail")
 NOT_STORED = -1.0
-SLACK = 1e-3
-"""By which 16 bits may pass what a probability can be."""
 SCALES = ("final_logit_softcapping", "logit_scale", "output_multiplier", "lm_head_multiplier", "logits_scaling")
 """What some architectures do to the logits behind the head, in their configurations' words."""
 
 
 class TopkTrainer(StudentTrainer):
-    """sft_weight · cross-entropy + kd_weight · divergence from the stored probabilities, mean over the tokens."""
+    """L_completion + lm_weight · L_prompt, each sft_weight · cross-entropy + kd_weight · divergence from the stored
+    probabilities, a mean over its own tokens of the whole step."""
 
     def __init__(self, *args: Any, kd: KdArguments, **kwargs: Any):
         self.kd = kd
+        self.prompt_tokens: Tensor | None = None
         super().__init__(*args, **kwargs)
         self.data_collator = TopkCollator(
             pad_token_id=self._tokenizer.pad_token_id,
             pad_to_multiple_of=self.args.pad_to_multiple_of,
             stored=self.stored,
+            prompts=self.prompts,
         )
         add_topk_head(getattr(self.model, "get_base_model", lambda: self.model)(), kd)
 
     def compute_loss(
         self, model: Any, inputs: Any, return_outputs: bool = False, num_items_in_batch: Any = None
     ) -> Any:
+        prompt = inputs["prompt_mask"][:, 1:]
+
         def mixed(**batch: Any) -> Any:
             outputs = model(**batch)
-            self.note(outputs)
-            outputs.log_probs = self.kd.sft_weight * outputs.log_probs - self.kd.kd_weight * outputs.divergence
+            self.note(outputs, prompt)
+            values = self.kd.sft_weight * outputs.log_probs - self.kd.kd_weight * outputs.divergence
+            if self.kd.lm_weight:  # TRL divides by the completions' tokens
+                whole = num_items_in_batch is not None
+                completions = num_items_in_batch if whole else outputs.label_mask.sum()
+                prompts = (self.prompt_tokens if whole else prompt.sum()).clamp(min=1)  # type: ignore[union-attr]
+                values = values.where(~prompt, values * self.kd.lm_weight * completions / prompts)
+            outputs.log_probs = values
             return outputs
 
         return super().compute_loss(mixed, inputs, return_outputs, num_items_in_batch)
 
-    def note(self, outputs: Any) -> None:
-        """Both parts of the loss, for the log: means over the batches of all devices."""
-        sums = torch.stack([outputs.divergence.sum(), -outputs.log_probs.sum(), outputs.label_mask.sum()]).detach()
-        kd, nll, tokens = self.accelerator.reduce(sums).tolist()
-        for name, value in (("kd", kd), ("nll", nll)):
-            self._metrics["train"][name].append(value / max(tokens, 1))
+    def note(self, outputs: Any, prompt: Tensor) -> None:
+        """The parts of the loss, for the log: means over the batches of all devices."""
+        parts = {"": outputs.label_mask} | ({"lm_": prompt} if self.kd.lm_weight else {})
+        for prefix, mask in parts.items():
+            values = (outputs.divergence[mask].sum(), -outputs.log_probs[mask].sum(), mask.sum())
+            kd, nll, tokens = self.accelerator.reduce(torch.stack(values).detach()).tolist()
+            for name, value in (("kd", kd), ("nll", nll)):
+                self._metrics["train"][prefix + name].append(value / max(tokens, 1))
+
+    def _get_num_items_in_batch(self, batch_samples: list[Any], device: Any) -> Any:
+        count = torch.tensor(sum(int(batch["prompt_mask"].sum()) for batch in batch_samples), device=device)
+        if self.args.average_tokens_across_devices and self.args.world_size > 1:
+            count = self.accelerator.gather(count).sum()
+        self.prompt_tokens = count
+        return super()._get_num_items_in_batch(batch_samples, device)
 
     def _prepare_dataset(self, dataset: Any, processing_class: Any, *rest: Any) -> Any:
         """The probabilities stay where they lie, memory-mapped; rows carry only their number through TRL's steps."""
         self.stored = Stored(dataset)
-        self.stored.check_tokenizer(processing_class, dataset)
-        rows = dataset.remove_columns([COLUMN]).add_column(ROW, list(range(len(dataset))))
+        self.prompts = Stored(dataset, PROMPT_TOPK, k=self.stored.k) if self.kd.lm_weight else None
+        columns = [stored for stored in (self.stored, self.prompts) if stored is not None]
+        for stored in columns:
+            stored.check_tokenizer(processing_class, dataset)
+        rows = dataset.remove_columns([stored.column for stored in columns]).add_column(ROW, list(range(len(dataset))))
         prepared = super()._prepare_dataset(rows, processing_class, *rest)
-        self.stored.check_rows(prepared, processing_class)
+        for stored in columns:
+            stored.check_rows(prepared, processing_class)
         return prepared
 
     def _set_signature_columns_if_needed(self) -> None:
@@ -86,132 +97,55 @@ class TopkTrainer(StudentTrainer):
         self._signature_columns: list[str] = sorted({*self._signature_columns, ROW})
 
 
-class Stored:
-    """The column `teacher_topk` of a dataset, read a row at a time. Raises UserError where it is of another form."""
-
-    def __init__(self, dataset: Dataset):
-        column = dataset.features[COLUMN]
-        missing = [field for field in FIELDS if not isinstance(column, dict) or field not in column]
-        if missing:
-            raise UserError(f"the column {COLUMN} has no {', '.join(missing)}: it is not what `train kd` reads")
-        self.rows = dataset.select_columns([COLUMN]).with_format("arrow")
-        ids = (self.field(row, "ids") for row in range(len(self.rows)))
-        self.k = next((len(first[0]) for first in ids if len(first)), 0)
-
-    def field(self, row: int, name: str) -> Any:
-        """One field of one row, as an Arrow array."""
-        return self.rows[row][COLUMN].combine_chunks().field(name).flatten()
-
-    def tensors(self, row: int) -> tuple[Tensor, Tensor, Tensor]:
-        """Ids (n, K), log-probabilities (n, K) and tail (n,) of the n tokens of a row's completion."""
-        tail = self.numbers(self.field(row, "tail")).float()
-        ids, logprobs = (self.numbers(self.field(row, name).flatten()) for name in ("ids", "logprobs"))
-        shape = (len(tail), self.k)
-        return ids.long().view(shape), logprobs.float().view(shape), tail
-
-    @staticmethod
-    def numbers(values: Any) -> Tensor:
-        return torch.from_numpy(values.to_numpy(zero_copy_only=False).copy())
-
-    def check_tokenizer(self, tokenizer: Any, dataset: Dataset) -> None:
-        """Every row has probabilities, of the student's tokenizer. Raises UserError naming the first token that is
-        another."""
-        own = tokenizer_fingerprint(tokenizer)
-        batches = (batch[COLUMN].combine_chunks() for batch in self.rows.iter(1000))
-        names = [name for batch in batches for name in batch.field("tokenizer").to_pylist()]
-        if None in names:
-            raise UserError(f"{COLUMN} of row {names.index(None)}: nothing is stored")
-        if others := sorted(set(names) - {own}):
-            raise UserError(
-                f"{COLUMN} was stored with another tokenizer ({', '.join(others)}) than the student's ({own})"
-                f"{self.first_difference(tokenizer, dataset)}; take a student of the teacher's family, or `train gkd "
-                "--cross_tokenizer`"
-            )
-
-    def first_difference(self, tokenizer: Any, dataset: Dataset) -> str:
-        """Where the two read the first rows otherwise; nothing where they do not."""
-        for row in range(min(len(dataset), 100)):
-            ours = row_tokens(dataset[row], tokenizer)[1]
-            for place, (stored, own) in enumerate(zip(self.field(row, "tokens").to_pylist(), ours, strict=False)):
-                if stored != own:
-                    text = tokenizer.decode([own])
-                    return f": token {place} of row {row}'s completion is {own} ({text!r}) to it and was {stored}"
-        return ""
-
-    def check_rows(self, prepared: Dataset, tokenizer: Any) -> None:
-        """Each row's stored tokens begin the tokens that the student learns, as far as these are kept, and every one
-        has its K. Raises UserError."""
-        for row, labels in zip(prepared[ROW], prepared["labels"], strict=True):
-            self.check_form(row, len(tokenizer))
-            learned = [label for label in labels if label != -100]
-            for place, pair in enumerate(zip(self.field(row, "tokens").to_pylist(), learned, strict=False)):
-                if pair[0] != pair[1]:
-                    then, now = (tokenizer.decode([token]) for token in pair)
-                    raise UserError(
-                        f"{COLUMN} of row {row} is of another text: token {place} of the completion was {then!r} "
-                        f"when it was stored and is {now!r} under the student's chat template"
-                    )
-
-    def check_form(self, row: int, vocabulary: int) -> None:
-        import pyarrow.compute as pc
-
-        tokens, tail, *lists = (self.field(row, name) for name in ("tokens", "tail", "ids", "logprobs"))
-        lengths = {len(tail), *map(len, lists)} == {len(tokens)}
-        widths = {k for each in lists for k in pc.list_value_length(each).to_pylist()} <= {self.k}
-        if not (lengths and widths):
-            raise UserError(f"{COLUMN} of row {row}: every token needs {self.k} ids and log-probabilities, and a tail")
-        if not (in_range(lists[1].flatten(), -math.inf, SLACK) and in_range(tail, 0, 1 + SLACK)):
-            raise UserError(f"{COLUMN} of row {row}: a log-probability or a tail is no number, or out of range")
-        if (largest := pc.max(lists[0].flatten()).as_py() or 0) >= vocabulary:
-            raise UserError(f"{COLUMN} of row {row}: the tokenizer has no token {largest}")
-
-
-def in_range(values: Any, low: float, high: float) -> bool:
-    """Whether all are finite numbers from `low` to `high`."""
-    import numpy as np
-
-    found = values.to_numpy(zero_copy_only=False).astype(np.float64)
-    return bool((np.isfinite(found) & (found >= low) & (found <= high)).all())
-
-
 @dataclass
 class TopkCollator(DataCollatorForLanguageModeling):
     """TRL's batch, and in the place of every label what the teacher thought of it: `topk_ids` and `topk_logprobs`
-    (B, T, K), `topk_tail` (B, T), which is below 0 where nothing is stored."""
+    (B, T, K), `topk_tail` (B, T), which is below 0 where nothing is stored. With `prompts` of the prompts' tokens too:
+    `prompt_mask` (B, T) is true at those that are learned, all but the first; they have no label."""
 
     stored: Stored | None = None
+    prompts: Stored | None = None
 
     def torch_call(self, examples: list[dict[str, Any]]) -> dict[str, Any]:
-        batch = super().torch_call(examples)
-        found = [self.stored.tensors(example[ROW]) for example in examples]  # type: ignore[union-attr]
-        shape, k = batch["labels"].shape, found[0][0].shape[1]
+        assert self.stored is not None
+        batch = dict(super().torch_call(examples))
+        shape, k = batch["labels"].shape, self.stored.k
         batch["topk_ids"] = torch.arange(k).expand(*shape, k).clone()
         batch["topk_logprobs"] = torch.zeros(*shape, k)
         batch["topk_tail"] = torch.full(shape, NOT_STORED)
-        for b, tensors in enumerate(found):
+        batch["prompt_mask"] = torch.zeros(shape, dtype=torch.bool)
+        for b, example in enumerate(examples):
             start = int((batch["labels"][b] != -100).int().argmax())
-            end = min(start + len(tensors[0]), len(examples[b]["input_ids"]))
-            for name, values in zip(("topk_ids", "topk_logprobs", "topk_tail"), tensors, strict=True):
-                batch[name][b, start:end] = values[: end - start]
-        return dict(batch)
+            self.put(batch, b, self.stored.tensors(example[ROW]), start, len(example["input_ids"]))
+            if self.prompts is not None:
+                self.put(batch, b, self.prompts.tensors(example[ROW]), 1, start)
+                batch["prompt_mask"][b, 1:start] = True
+        return batch
+
+    @staticmethod
+    def put(batch: dict[str, Tensor], b: int, tensors: Sequence[Tensor], start: int, end: int) -> None:
+        """What is stored, into row b from place `start` on, at most up to `end`."""
+        end = min(start + len(tensors[0]), end)
+        for name, values in zip(TENSORS, tensors, strict=True):
+            batch[name][b, start:end] = values[: end - start]
 
 
 @dataclass
 class TopkOutput(FusedCausalLMOutput):
-    """TRL's output of its fused head, and the divergence (B, T−1) of each label; 0 where it is −100 or not stored."""
+    """TRL's output of its fused head, and the divergence (B, T−1) of each token that is learned; 0 at others, and where
+    nothing is stored. `log_probs` are those of all that is learned, all else of TRL's those of the labels alone."""
 
     divergence: Tensor | None = None
 
 
 def add_topk_head(model: Any, kd: KdArguments) -> None:
-    """`model(..., topk_ids=, topk_logprobs=, topk_tail=, labels=)` gives a `TopkOutput`, in chunks of positions and
-    only of those that have a label. Without these the forward is what it was.
+    """`model(input_ids=, ..., labels=, prompt_mask=, topk_ids=, topk_logprobs=, topk_tail=)` gives a `TopkOutput`, in
+    chunks of positions and only of those that have a label or stand in the mask. Without these the forward is what it
+    was.
 
     Raises UserError for a head whose logits are scaled afterwards.
     """
-    config = model.config.get_text_config()
-    if scales := [name for name in SCALES if getattr(config, name, None) not in (None, 1)]:
-        raise UserError(f"train kd knows no logits with a {scales[0]}, as {config.model_type} has them")
+    check_head(model, needed_by="train kd")
     before = model.forward
 
     def per_position(logits: Tensor, labels: Tensor, *stored: Tensor) -> tuple[Tensor, ...]:
@@ -227,13 +161,26 @@ def add_topk_head(model: Any, kd: KdArguments) -> None:
             return before(*args, **batch)
         stored = [batch.pop("topk_ids"), batch.pop("topk_logprobs"), topk_tail]
         labels, _ = batch.pop("labels")[:, 1:], batch.pop("fused_lm_head", None)
-        mask, head = labels != -100, self.get_output_embeddings()
+        labeled, head = labels != -100, self.get_output_embeddings()
+        mask = labeled | batch.pop("prompt_mask")[:, 1:]
+        tokens = labels.where(labeled, batch["input_ids"][:, 1:])
         hidden = self.base_model(*args, **batch).last_hidden_state[:, :-1][mask]
-        targets = [labels[mask], *(x[:, 1:][mask] for x in stored)]
+        targets = [tokens[mask], *(x[:, 1:][mask] for x in stored)]
         values = chunked(per_position, hidden, head.weight, *targets, bias=head.bias)
-        divergence, *rest = (x.new_zeros(mask.shape).masked_scatter(mask, x) for x in values)
-        known = divergence.masked_fill(topk_tail[:, 1:] < 0, 0)
-        fields = dict(zip(("log_probs", "entropy", "is_top1"), rest, strict=True))
-        return TopkOutput(**fields, label_mask=mask, divergence=known)
+        divergence, log_probs, entropy, is_top1 = (x.new_zeros(mask.shape).masked_scatter(mask, x) for x in values)
+        return TopkOutput(
+            log_probs=log_probs,
+            entropy=entropy * labeled,
+            is_top1=is_top1 & labeled,
+            label_mask=labeled,
+            divergence=divergence.masked_fill(topk_tail[:, 1:] < 0, 0),
+        )
 
     model.forward = types.MethodType(forward, model)
+
+
+def check_head(model: Any, *, needed_by: str) -> None:
+    """Raises UserError for a head whose logits are scaled afterwards."""
+    config = model.config.get_text_config()
+    if scales := [name for name in SCALES if getattr(config, name, None) not in (None, 1)]:
+        raise UserError(f"{needed_by} knows no logits with a {scales[0]}, as {config.model_type} has them")

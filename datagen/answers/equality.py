@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from functools import lru_cache
 
 from datagen.answers import numbers
 from datagen.answers.extract import check_type, normalise
@@ -17,8 +18,11 @@ def equal(a: str, b: str, answer_type: str, *, tolerance: float = 0) -> bool:
     check_type(answer_type)
     if answer_type != "number":
         return normalise(a, answer_type) == normalise(b, answer_type)
-    if a == b:
-        return True
+    return a == b or equal_numbers(a, b, tolerance)
+
+
+@lru_cache(maxsize=1024)  # the answers of a question's chains are few
+def equal_numbers(a: str, b: str, tolerance: float) -> bool:
     left, right = numbers.parse(a), numbers.parse(b)
     if left is None or right is None:
         return False

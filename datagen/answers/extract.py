@@ -43,6 +43,8 @@ def extract(text: str, answer_type: str, *, options: Sequence[str] = ()) -> str 
     stop gone. `options` are the texts of the choices, A first. Raises ValueError for an unknown type.
     """
     check_type(answer_type)
+    if answer_type == "number" and (usual := usual_number(text)):
+        return usual
     after, anywhere = FINDERS[answer_type]
     text = text.rpartition("</think>")[2].replace("\r\n", "\n").replace("**", "")
     for segment in segments(text):
@@ -89,6 +91,19 @@ def until_closing(text: str) -> str:
         if not depth:
             return text[:place]
     return text
+
+
+# How our prompts ask a chain to end, and how GSM8K's and many others do.
+USUAL = ("\n####", "\nA:", " answer is", " answer is:")
+USUAL_NUMBER = re.compile(r"\$?(0|-?[1-9]\d{0,2}(?:,\d{3}){1,4}|-?[1-9]\d{0,15})\.?\n?", re.ASCII)
+USUAL_LENGTH = 48
+
+
+def usual_number(text: str) -> str | None:
+    """The whole number that a chain ends with as most do, ten times faster than by all the rules; None for others."""
+    before, _, last = text[-USUAL_LENGTH:].rpartition(" ")
+    found = USUAL_NUMBER.fullmatch(last) if before.endswith(USUAL) else None
+    return found[1].replace(",", "") if found else None
 
 
 def first_line(text: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 
 
 @dataclass(frozen=True)
@@ -27,21 +28,34 @@ def vote(answers: Sequence[str | None], *, weights: Sequence[float] | None = Non
     Weights are sequence probabilities; normalising them by length is the caller's choice. Raises ValueError when the
     lengths differ.
     """
-    weights = [1.0] * len(answers) if weights is None else weights
+    sums = tally(answers) if weights is None else weigh(answers, weights)
+    total = len(answers) if weights is None else math.fsum(weights)
+    if not sums:
+        return Vote(None, (), 0.0, False)
+    counts = tuple(sorted(sums.items(), key=itemgetter(1), reverse=True))  # equal ones keep the order of appearance
+    winner, most = counts[0]
+    tied = len(counts) > 1 and counts[1][1] == most
+    return Vote(winner, counts, most / total if total else 0.0, tied)
+
+
+def tally(answers: Sequence[str | None]) -> dict[str, float]:
+    """The number of each answer."""
+    sums: dict[str, float] = {}
+    for answer in answers:
+        if answer is not None:
+            sums[answer] = sums.get(answer, 0.0) + 1.0
+    return sums
+
+
+def weigh(answers: Sequence[str | None], weights: Sequence[float]) -> dict[str, float]:
+    """The weight of each answer."""
     if len(weights) != len(answers):
         raise ValueError(f"{len(answers)} answers but {len(weights)} weights")
     ballots: dict[str, list[float]] = {}
     for answer, weight in zip(answers, weights, strict=True):
         if answer is not None:
             ballots.setdefault(answer, []).append(weight)
-    sums = [(answer, math.fsum(ballot)) for answer, ballot in ballots.items()]
-    counts = tuple(sorted(sums, key=lambda pair: -pair[1]))  # stable: equal ones keep the order of appearance
-    if not counts:
-        return Vote(None, (), 0.0, False)
-    winner, most = counts[0]
-    total = math.fsum(weights)
-    tied = len(counts) > 1 and counts[1][1] == most
-    return Vote(winner, counts, most / total if total else 0.0, tied)
+    return {answer: math.fsum(ballot) for answer, ballot in ballots.items()}
 
 
 def settled(counts: Sequence[int], *, threshold: float = 0.95) -> bool:

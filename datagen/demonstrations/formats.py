@@ -54,6 +54,15 @@ class Format:
         parts = [description] if description else []
         return layout.separator.join([*parts, *shown, f"{layout.before}{query}{layout.between}"])
 
+    def outputs(self, demonstrations: Iterable[Pair]) -> list[tuple[int, int]]:
+        """First and last + 1 of the characters of every demonstration's output in `text` without a description."""
+        layout, spans, place = self.layout, [], 0
+        for x, y in demonstrations:
+            start = place + len(f"{layout.before}{x}{layout.between} ")
+            spans.append((start, start + len(y)))
+            place = start + len(y) + len(layout.separator)
+        return spans
+
     def prompt(
         self, demonstrations: Iterable[Pair], query: str, *, description: str = "", style: Style = "chat"
     ) -> str | Messages:

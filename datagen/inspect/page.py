@@ -35,8 +35,8 @@ FACTS = {
     "seconds": "seconds",
 }
 """Numbers of stats.json that the page shows, and what it calls them."""
-NOT_ASKED = {"format", "name", "method", "configs", "files", "counts", "quality", "usage", "content_sha256"}
-"""Keys of config.json and lineage.json that the page says elsewhere or leaves out."""
+NOT_ASKED = {"format", "name", "method"}
+"""Keys of a configuration that the page says elsewhere or leaves out."""
 
 
 def page(source: Source, summary: Summary) -> bytes:

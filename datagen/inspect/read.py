@@ -11,11 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from datagen.errors import UserError
-from datagen.publish.lineage import read_json
+from datagen.publish.lineage import CONFIG_KEYS, read_json, read_lineage
+from datagen.run_rows import stored
 from datagen.schema import CONFIGS, Row
 
 ACCEPTED = "accepted"
-NOT_READ = {"prompt", "completion", "method", "system", "teacher_topk"}
+NOT_READ = {"prompt", "completion", "method", "system", "teacher_topk", "teacher_topk_prompt"}
 """Columns that say again what others say, or that the page does not show."""
 BATCH = 1024
 """Rows in memory at once."""
@@ -56,7 +57,7 @@ class Source:
 
     path: Path
     config: dict[str, Any]
-    """What was asked: config.json, or a version's lineage.json."""
+    """What was asked: config.json, or the same of a version's lineage.json."""
     stats: dict[str, Any]
     """stats.json; empty while the run is not finished, and for a version."""
     files: dict[str, list[Path]]
@@ -89,9 +90,7 @@ def open_source(path: Path) -> Source:
         raise UserError(f"no run folder {path}")
     if (path / "lineage.json").is_file():
         files = {config: sorted((path / config).glob("*.parquet")) for config in CONFIGS}
-        return Source(
-            path, read_json(path / "lineage.json", ("name", "version")), {}, {c: f for c, f in files.items() if f}, True
-        )
+        return Source(path, told(read_lineage(path)), {}, {c: f for c, f in files.items() if f}, True)
     if not (path / "config.json").is_file():
         raise UserError(f"{path} is no run folder: it has no config.json")
     config = read_json(path / "config.json")
@@ -99,6 +98,15 @@ def open_source(path: Path) -> Source:
         return Source(path, config, {}, {}, False)
     parquet = {c: [file] for c in CONFIGS if (file := path / f"{c}.parquet").is_file()}
     return Source(path, config, read_json(path / "stats.json"), parquet, False)
+
+
+def told(lineage: dict[str, Any]) -> dict[str, Any]:
+    """What a version's run was asked, as a run's config.json has it; of several each under the name of its family."""
+    about, runs = {key: lineage[key] for key in ("name", "version", "created")}, lineage["runs"]
+    asked = {family: {key: run[key] for key in CONFIG_KEYS if key in run} for family, run in runs.items()}
+    if len(asked) == 1:
+        return about | next(iter(asked.values()))
+    return about | asked | {"method": ", ".join(dict.fromkeys(run["method"] for run in runs.values()))}
 
 
 def entry(row: Row, config: str, reason: str | None) -> Entry:
@@ -124,8 +132,7 @@ def database_entries(file: Path) -> Iterator[Entry]:
         raise UserError(f"{file.parent} holds no rows yet: it has no rows.sqlite")
     try:
         with closing(sqlite3.connect(f"{file.as_uri()}?mode=ro", uri=True)) as database:
-            query = "SELECT row, config, reason FROM rows ORDER BY position, part"
-            for row, config, reason in database.execute(query):
+            for config, reason, row in stored(database):
                 yield entry(json.loads(row), config, reason)
     except (sqlite3.Error, ValueError) as error:
         raise UserError(f"{file} cannot be read: {error}") from None

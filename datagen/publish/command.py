@@ -21,7 +21,6 @@ from datagen.publish.settings import (
     VersionsSettings,
 )
 from datagen.publish.terms import warnings
-from datagen.publish.versions import show
 
 
 def publish(settings: PublishSettings) -> None:
@@ -30,7 +29,8 @@ def publish(settings: PublishSettings) -> None:
     lineage = lineages.build(
         settings.run, name=settings.name, license=settings.license, language=settings.language, hub=settings.hub
     )
-    for warning in warnings(lineage["teacher"]):
+    ((family, run),) = lineage["runs"].items()
+    for warning in warnings(run["teacher"]):
         print(f"warning: {warning}", file=sys.stderr)
     if settings.dry_run:
         print(f"would be {settings.name} {planned(lineage, settings)}; nothing was written")
@@ -40,7 +40,7 @@ def publish(settings: PublishSettings) -> None:
         print(f"{version.name} {version.version} holds this content already: no new version")
         return
     print(f"published {version.name} {version.version}: {counts(version)}")
-    print(f"open it with datasets.load_dataset({opening(version)})")
+    print(f"open it with datasets.load_dataset({opening(version, family)})")
 
 
 def check(settings: PublishSettings) -> None:
@@ -64,16 +64,17 @@ def put(lineage: dict[str, Any], settings: PublishSettings) -> tuple[Version, bo
 def planned(lineage: dict[str, Any], settings: PublishSettings) -> str:
     """The number in words, for `--dry-run`."""
     if settings.hub:
-        found = hub.planned(settings.run, lineage, wanted=settings.version)
+        found = hub.planned(lineage, wanted=settings.version)
     else:
         existing = local.versions_of(settings.name, store=settings.store)
-        found = local.plan(lineage, settings.run, existing, settings.version)
-    return f"{found.version}, which holds this content already" if isinstance(found, Version) else show(found)
+        found = local.plan(lineage, existing, settings.version)
+    return f"{found.version}, which holds this content already" if isinstance(found, Version) else found["version"]
 
 
-def opening(version: Version) -> str:
-    """What `load_dataset` is given."""
-    config = next(name for name, config in version.lineage["configs"].items() if config["rows"])
+def opening(version: Version, family: str | None = None) -> str:
+    """What `load_dataset` is given, to see rows of a family, by default of the first."""
+    family = family or next(iter(version.lineage["runs"]))
+    config = next(name for name, config in version.configs.items() if config["rows"] and family in config["runs"])
     if version.commit is None:
         return f'"{version.path}", "{config}"'
     return f'"{version.name}", "{config}", revision="v{version.version}"'
@@ -89,9 +90,9 @@ def versions(settings: VersionsSettings) -> None:
     if not found:  # say which names there are
         found = [hub.resolve(name) if settings.hub else local.resolve(name, store=settings.store)]
     for version in found:
-        lineage = version.lineage
+        teachers = dict.fromkeys(run["teacher"]["name"] for run in version.lineage["runs"].values())
         mark = "(newest)" if version is found[-1] else ""
-        about = [lineage["created"], version.content_sha256[:12], lineage["teacher"]["name"], counts(version), mark]
+        about = [version.lineage["created"], version.content_sha256[:12], ", ".join(teachers), counts(version), mark]
         print(visible("  ".join([version.version, *about]).rstrip()))
 
 
@@ -121,7 +122,7 @@ def verify(settings: VerifySettings) -> None:
 
 
 def counts(version: Version) -> str:
-    return ", ".join(f"{config['rows']:,} {name}" for name, config in version.lineage["configs"].items())
+    return ", ".join(f"{config['rows']:,} {name}" for name, config in version.configs.items())
 
 
 COMMANDS: dict[str, Command] = {

@@ -6,14 +6,16 @@ from __future__ import annotations
 import datetime
 import json
 import math
+import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from datagen.publish.lineage import batches_of, file_sha256
-from datagen.publish.samples import samples
+from cards.runs import configs_of
+from datagen.errors import UserError
+from datagen.publish.lineage import batches_of, file_sha256, holding
 from datagen.publish.versions import Number, show
 
 if TYPE_CHECKING:
@@ -38,9 +40,64 @@ class Version:
     commit: str | None = None
     """The commit on the Hub."""
 
-    def files_of(self, config: str) -> list[Path]:
-        """The Parquet files of a config, in order."""
-        return [self.path / name for name in sorted(self.lineage["files"]) if name.startswith(f"{config}/")]
+    @property
+    def configs(self) -> dict[str, dict[str, Any]]:
+        """Rows and columns of its configs, and which families they come from."""
+        return configs_of(self.lineage)
+
+    def files_of(self, config: str, family: str | None = None) -> list[Path]:
+        """The Parquet files of a config in order: of all families that have it, or of one."""
+        families = self.configs.get(config, {"runs": {}})["runs"] if family is None else [family]
+        return [self.path / name for family in families for name in names_of(self.lineage, config, family)]
+
+    def run(self, family: str | None = None) -> tuple[str, dict[str, Any]]:
+        """The one run that it holds, or that of a family, with the family's name. Raises UserError."""
+        runs = self.lineage["runs"]
+        if family is None and len(runs) == 1:
+            (family,) = runs
+        if family not in runs:
+            raise UserError(
+                f"{self.name}@{self.version} holds {', '.join(runs)}: "
+                + ("say which with --family" if family is None else f"no {family}")
+            )
+        return str(family), runs[family]
+
+
+def names_of(lineage: dict[str, Any], config: str, family: str) -> list[str]:
+    """The Parquet files, in order, of what a family has of a config: they bear the hash of its rows."""
+    ending = f"-{lineage['runs'][family]['configs'][config]['rows_sha256'][:16]}.parquet"
+    return [name for name in sorted(lineage["files"]) if name.startswith(f"{config}/") and name.endswith(ending)]
+
+
+def beside(lineage: dict[str, Any], newest: Version | None) -> dict[str, Any]:
+    """The lineage of a run with what the newest version holds of other families: their runs, and under `files` their
+    Parquet files. A run of the same family gives way. Raises UserError where they do not go together."""
+    before = newest.lineage if newest else {"runs": {}}
+    others = {family: run for family, run in before["runs"].items() if family not in lineage["runs"]}
+    if newest and any("samples" not in run for run in others.values()):
+        raise UserError(
+            f"{newest.name} {newest.version} is of an earlier release: publish its run ({', '.join(others)}) anew "
+            "before one of another family"
+        )
+    configs = [(config, family) for family, run in others.items() for config in run["configs"]]
+    files = {name: before["files"][name] for config in configs for name in names_of(before, *config)}
+    together = holding(lineage, before["runs"] | lineage["runs"])
+    check_columns(together)
+    return together | {"files": files}
+
+
+def check_columns(lineage: dict[str, Any]) -> None:
+    """Families that share a config have no column of two types. Raises UserError."""
+    for config, described in configs_of(lineage).items():
+        kinds: dict[str, tuple[str, str]] = {}
+        for family, its in described["runs"].items():
+            for column, kind in its["columns"].items():
+                other, where = kinds.setdefault(column, (kind, family))
+                if kind != other:
+                    raise UserError(
+                        f"{config}: column {column} is {other} in {where} and {kind} in {family}: "
+                        "publish one of them under another name"
+                    )
 
 
 def stamped(lineage: dict[str, Any], number: Number, previous: Version | None) -> dict[str, Any]:
@@ -49,19 +106,20 @@ def stamped(lineage: dict[str, Any], number: Number, previous: Version | None) -
         "version": show(number),
         "created": datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
         "previous": previous and {"version": previous.version, "content_sha256": previous.content_sha256},
-        "files": {},
     }
 
 
 def fill(folder: Path, run: Path, lineage: dict[str, Any], *, shard_mb: int = SHARD_MB) -> None:
-    """Make the folder of a version: the Parquet files, the card with its figures, and last the lineage."""
+    """Make the folder of a version: the Parquet files, the card with its figures, and last the lineage. Files that the
+    lineage names already are those of another version, and for the store to bring."""
     from cards.figures import figures
 
     folder.mkdir()
-    for config, described in lineage["configs"].items():
-        if described["rows"]:
-            write_config(run / f"{config}.parquet", folder, config, described, shard_mb)
-    (folder / "README.md").write_text(card(lineage, run), encoding="utf-8")
+    for family, its in lineage["runs"].items():
+        for config, described in its["configs"].items():
+            if described["rows"] and not names_of(lineage, config, family):
+                write_config(run / f"{config}.parquet", folder, config, described, shard_mb)
+    (folder / "README.md").write_text(card(lineage), encoding="utf-8")
     for place, image in figures(lineage).items():
         (folder / place).parent.mkdir(exist_ok=True)
         (folder / place).write_bytes(image)
@@ -69,6 +127,16 @@ def fill(folder: Path, run: Path, lineage: dict[str, Any], *, shard_mb: int = SH
         name = file.relative_to(folder).as_posix()
         lineage["files"][name] = {"sha256": file_sha256(file), "bytes": file.stat().st_size}
     (folder / "lineage.json").write_text(json.dumps(lineage, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def bring(names: Iterable[str], source: Path, folder: Path) -> None:
+    """Files of another version's folder, linked where the file system has links."""
+    for name in names:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        try:
+            os.link(source / name, folder / name)
+        except OSError:
+            shutil.copyfile(source / name, folder / name)
 
 
 def write_config(source: Path, folder: Path, config: str, described: dict[str, Any], shard_mb: int) -> None:
@@ -79,7 +147,7 @@ def write_config(source: Path, folder: Path, config: str, described: dict[str, A
     """
     count = min(described["rows"], math.ceil(source.stat().st_size / (shard_mb * 1_000_000)))
     names = [f"train-{i:05}-of-{count:05}-{described['rows_sha256'][:16]}.parquet" for i in range(count)]
-    (folder / config).mkdir()
+    (folder / config).mkdir(exist_ok=True)
     if count == 1:
         shutil.copyfile(source, folder / config / names[0])
     else:
@@ -123,9 +191,8 @@ def groups(pieces: Iterator[pa.RecordBatch]) -> Iterator[pa.Table]:
         yield pa.Table.from_batches(waiting)
 
 
-def card(lineage: dict[str, Any], run: Path) -> str:
-    """The card of a run's lineage, with a few of its rows."""
+def card(lineage: dict[str, Any]) -> str:
+    """The card of a version."""
     from cards.dataset import dataset_card
 
-    seed = lineage["settings"].get("seed", 0)
-    return dataset_card(lineage, samples(run, lineage["configs"], seed=seed))
+    return dataset_card(lineage)

@@ -1,10 +1,11 @@
 """Versions on the Hub: a commit, and a tag vX.Y.Z at it.
 
-A publisher looks at the repository, commits all files of the next version at once on top of the head that it saw (the
-Hub refuses it where another was faster), and tags that commit. Killed between the two, it leaves a commit "Publish
-X.Y.Z" without a tag; whoever publishes next, the same command again or another's, first tags that. So one version is
-finished before the next begins. Any failure is met by looking again: the repository is the only memory, and what had
-come through is found there. A tag is made once and never moved.
+A publisher looks at the repository, commits the files of the next version at once on top of the head that it saw (the
+Hub refuses it where another was faster), and tags that commit. What the newest version holds of other families stays in
+the tree. Killed between commit and tag, it leaves a commit "Publish X.Y.Z" without a tag; whoever publishes next, the
+same command again or another's, first tags that. So one version is finished before the next begins. Any failure is met
+by looking again: the repository is the only memory, and what had come through is found there. A tag is made once and
+never moved.
 """
 
 from __future__ import annotations
@@ -19,12 +20,14 @@ from typing import TYPE_CHECKING, Any
 
 from datagen.errors import UserError
 from datagen.publish.connection import connect, retried
-from datagen.publish.folder import SHARD_MB, Version, fill, stamped
+from datagen.publish.folder import SHARD_MB, Version, fill
+from datagen.publish.lineage import RUN_KEYS
 from datagen.publish.local import check_name, open_version, plan
-from datagen.publish.versions import Number, parse, show
+from datagen.publish.versions import FIRST, Number, parse, show
 
 if TYPE_CHECKING:
     from huggingface_hub import HfApi
+    from huggingface_hub.hf_api import RepoFile
 
 MESSAGE = re.compile(r"Publish (\d+\.\d+\.\d+)")
 """Title of the commit that makes a version."""
@@ -62,22 +65,23 @@ def publish(
     def next_version() -> Version:
         state = finish(api, name, look(api, name))
         existing = versions_at(api, name, state)
-        found = plan(lineage, run, existing, wanted)
+        found = plan(lineage, existing, wanted)
         if isinstance(found, Version):
             return found
+        number, kept = parse(found["version"]) or FIRST, dict(found["files"])
         with tempfile.TemporaryDirectory(prefix="datagen-") as scratch:
-            folder = Path(scratch) / show(found)
-            fill(folder, run, stamped(lineage, found, existing[-1] if existing else None), shard_mb=shard_mb)
-            commit = commit_folder(api, name, folder, state, existing, message=f"Publish {show(found)}")
-        tag(api, name, found, commit)
-        return version_at(api, name, found, commit)
+            folder = Path(scratch) / show(number)
+            fill(folder, run, found, shard_mb=shard_mb)
+            commit = commit_folder(api, name, folder, kept, state, existing, message=f"Publish {show(number)}")
+        tag(api, name, number, commit)
+        return version_at(api, name, number, commit)
 
     version = retried(next_version, name)
     return version, parse(version.version) not in before.tags
 
 
-def planned(run: Path, lineage: dict[str, Any], *, wanted: str | None = None) -> Version | Number:
-    """The version that holds a run's content already, or the number that it would get; nothing is written."""
+def planned(lineage: dict[str, Any], *, wanted: str | None = None) -> Version | dict[str, Any]:
+    """The version that holds a run's content already, or the lineage that it would get; nothing is written."""
     from huggingface_hub.errors import RepositoryNotFoundError
 
     name = checked(lineage["name"])
@@ -89,7 +93,7 @@ def planned(run: Path, lineage: dict[str, Any], *, wanted: str | None = None) ->
         except RepositoryNotFoundError:
             return []
 
-    return plan(lineage, run, retried(existing, name), wanted)
+    return plan(lineage, retried(existing, name), wanted)
 
 
 def checked(name: str) -> str:
@@ -179,18 +183,32 @@ def tag(api: HfApi, name: str, number: Number, commit: str) -> None:
             raise UserError(f"{name} has a tag v{show(number)} at another commit; a tag is never moved") from None
 
 
-def commit_folder(api: HfApi, name: str, folder: Path, state: State, existing: list[Version], *, message: str) -> str:
-    """Commit the files of a version in place of its predecessor's. Returns the commit's hash."""
+def commit_folder(
+    api: HfApi,
+    name: str,
+    folder: Path,
+    kept: dict[str, Any],
+    state: State,
+    existing: list[Version],
+    *,
+    message: str,
+) -> str:
+    """Commit the files of a version in place of its predecessor's, of which those in `kept` (by hash and size) stay as
+    they are. Returns the commit's hash."""
     from huggingface_hub import CommitOperationAdd, CommitOperationDelete
     from huggingface_hub.hf_api import RepoFile
 
     new = {file.relative_to(folder).as_posix(): file for file in sorted(folder.rglob("*")) if file.is_file()}
     tree = api.list_repo_tree(name, recursive=True, revision=state.head, repo_type="dataset")
-    there = {entry.path for entry in tree if isinstance(entry, RepoFile)}
-    if not existing and (foreign := sorted(there - NEUTRAL)):
+    there = {entry.path: entry for entry in tree if isinstance(entry, RepoFile)}
+    if not existing and (foreign := sorted(there.keys() - NEUTRAL)):
         raise UserError(f"{name} on the Hub holds files that are no version ({foreign[0]}, ...): choose another name")
-    old = {path for version in existing for path in version.lineage["files"]} & there
-    operations: list[Any] = [CommitOperationDelete(path, is_folder=False) for path in sorted(old - new.keys())]
+    for path, expected in kept.items():
+        if path not in there or not as_published(there[path], expected):
+            raise UserError(f"{name} on the Hub: {path} was changed since {existing[-1].version}: restore it on main")
+    old = {path for version in existing for path in version.lineage["files"]} & there.keys()
+    gone = sorted(old - new.keys() - kept.keys())
+    operations: list[Any] = [CommitOperationDelete(path, is_folder=False) for path in gone]
     operations += [CommitOperationAdd(path, file) for path, file in new.items()]
     return api.create_commit(
         name,
@@ -200,6 +218,11 @@ def commit_folder(api: HfApi, name: str, folder: Path, state: State, existing: l
         revision="main",
         parent_commit=state.head,
     ).oid
+
+
+def as_published(entry: RepoFile, expected: dict[str, Any]) -> bool:
+    """Whether a file of the branch has the size and, where the Hub tells it, the hash that a lineage names."""
+    return entry.size == expected["bytes"] and (entry.lfs is None or entry.lfs.sha256 == expected["sha256"])
 
 
 def versions_at(api: HfApi, name: str, state: State) -> list[Version]:
@@ -226,10 +249,13 @@ def version_at(api: HfApi, name: str, number: Number, commit: str) -> Version:
 def sound(lineage: dict[str, Any]) -> bool:
     """Whether what is read of a lineage has its form: it may be anybody's."""
     try:
+        runs, files = lineage["runs"].values(), lineage["files"].values()
+        configs = [config for run in runs for config in run["configs"].values()]
         return (
-            isinstance(lineage["teacher"]["name"], str)
-            and all(isinstance(file["sha256"], str) and file["bytes"] >= 0 for file in lineage["files"].values())
-            and all(config["columns"].keys() and config["rows"] >= 0 for config in lineage["configs"].values())
+            all(run.keys() >= set(RUN_KEYS) and isinstance(run["teacher"]["name"], str) for run in runs)
+            and all(isinstance(file["sha256"], str) and file["bytes"] >= 0 for file in files)
+            and all(config["columns"].keys() and config["rows"] >= 0 for config in configs)
+            and all(isinstance(config["rows_sha256"], str) for config in configs)
         )
     except (AttributeError, KeyError, TypeError):
         return False

@@ -17,13 +17,14 @@ from pathlib import Path
 from typing import Any
 
 from datagen.errors import UserError
-from datagen.publish.folder import SHARD_MB, Version, card, fill, stamped
-from datagen.publish.lineage import FORMAT, content_sha256, describe, file_sha256, read_json
-from datagen.publish.versions import FIRST, Number, following, parse, show
+from datagen.publish.folder import SHARD_MB, Version, beside, bring, card, fill, stamped
+from datagen.publish.lineage import content_of, content_sha256, describe, file_sha256, read_lineage
+from datagen.publish.versions import FIRST, following, parse, show
 
 NAME = re.compile(r"(?=.{1,96}$)\w([\w.-]*\w)?(/\w([\w.-]*\w)?)?", re.ASCII)
 """What the Hub takes as a repository's name (huggingface_hub's `validate_repo_id`), so that a name can move there."""
-LINEAGE_KEYS = ("name", "version", "created", "previous", "method", "teacher", "configs", "files", "content_sha256")
+UNCOMPARED = ("usage", "code", "languages")
+"""Parts of a run's lineage that may differ in the same version."""
 
 
 def default_store() -> Path:
@@ -48,7 +49,7 @@ def versions_of(name: str, *, store: Path | None = None) -> list[Version]:
 
 
 def open_version(path: Path) -> Version:
-    lineage = read_json(path / "lineage.json", LINEAGE_KEYS)
+    lineage = read_lineage(path)
     return Version(lineage["name"], lineage["version"], path, lineage["content_sha256"], lineage)
 
 
@@ -103,19 +104,18 @@ def changed(version: Version, name: str) -> UserError:
 
 
 def verify(version: Version) -> None:
-    """Recompute the hash of every file, and `content_sha256` from the rows. Raises UserError naming the first that
-    differs from the lineage, or saying that another release hashed its rows in another way."""
+    """Recompute the hash of every file, and `content_sha256` of every run from its rows. Raises UserError naming the
+    first that differs from the lineage."""
     lineage = complete(version).lineage
-    if lineage.get("format") != FORMAT:
-        raise UserError(
-            f"{version.name}@{version.version} has a lineage of format {lineage.get('format')}, and this release reads "
-            f"{FORMAT}: publish its run anew"
-        )
     for name, expected in lineage["files"].items():
         if file_sha256(version.path / name) != expected["sha256"]:
             raise changed(version, name)
-    configs = {c: describe(*version.files_of(c)) if d["rows"] else d for c, d in lineage["configs"].items()}
-    if content_sha256(lineage["method"], configs) != version.content_sha256:
+    for family, run in lineage["runs"].items():
+        files = {c: version.files_of(c, family) for c in run["configs"]}
+        configs = {c: describe(*files[c]) if files[c] else described for c, described in run["configs"].items()}
+        if content_sha256(run["method"], configs) != run["content_sha256"]:
+            raise changed(version, "lineage.json")
+    if content_of(lineage["runs"]) != version.content_sha256:
         raise changed(version, "lineage.json")
 
 
@@ -133,28 +133,29 @@ def publish(
         with turn(folder):
             sweep(folder)
             existing = versions_of(lineage["name"], store=store)
-            found = plan(lineage, run, existing, wanted)
+            found = plan(lineage, existing, wanted)
             if isinstance(found, Version):
                 return found, False
-            newest = existing[-1] if existing else None
-            return write(run, lineage, found, newest, folder=folder, shard_mb=shard_mb), True
+            return write(run, found, existing, folder=folder, shard_mb=shard_mb), True
     except OSError as error:
         raise UserError(f"cannot write to {folder}: {error.strerror or error}") from None
 
 
-def plan(lineage: dict[str, Any], run: Path, existing: list[Version], wanted: str | None) -> Version | Number:
-    """The version that holds this content already, or the number that it gets. Raises UserError."""
+def plan(lineage: dict[str, Any], existing: list[Version], wanted: str | None) -> Version | dict[str, Any]:
+    """The version that holds a run already, beside what the newest holds of other families, or the lineage of the
+    version that is to be made. Raises UserError."""
     if wanted is not None:
         check_free(wanted, lineage["name"], existing)
-    same = next((version for version in existing if holds(version, lineage, run)), None)
+    newest = existing[-1] if existing else None
+    lineage = beside(lineage, newest)
+    same = next((version for version in existing if holds(version, lineage)), None)
     if same is not None:
         return same
-    least = following(existing[-1].lineage, lineage) if existing else FIRST
+    least = following(newest.lineage, lineage) if newest else FIRST
     number = (parse(wanted) if wanted is not None else None) or least
-    if existing and number < least:
-        newest = existing[-1].version
-        raise UserError(f"--version {wanted}: what changed since {newest} asks for {show(least)} or later")
-    return number
+    if newest and number < least:
+        raise UserError(f"--version {wanted}: what changed since {newest.version} asks for {show(least)} or later")
+    return stamped(lineage, number, newest)
 
 
 def check_free(wanted: str, name: str, existing: list[Version]) -> None:
@@ -166,25 +167,31 @@ def check_free(wanted: str, name: str, existing: list[Version]) -> None:
         raise UserError(f"{name} {show(number)} exists and is never changed; versions: {there}")
 
 
-def holds(version: Version, lineage: dict[str, Any], run: Path) -> bool:
+def holds(version: Version, lineage: dict[str, Any]) -> bool:
     """Whether a version already has this content and this card: the card is rendered as that version's and compared.
 
-    What it cost and which commit made it is not compared: the same rows made again are the same version.
+    What it cost, which commit made it and what another detector sees in it is not compared: the same rows made again
+    are the same version.
     """
-    if version.content_sha256 != lineage["content_sha256"]:
+    there = version.lineage
+    if version.content_sha256 != lineage["content_sha256"] or there["runs"].keys() != lineage["runs"].keys():
         return False
-    keys = ("version", "created", "previous", "usage", "code", "hub")
-    same = {key: version.lineage[key] for key in keys if key in version.lineage}
-    return (version.path / "README.md").read_text(encoding="utf-8") == card(lineage | same, run)
+    same = {key: there[key] for key in ("version", "created", "previous", "hub") if key in there}
+    runs = {
+        family: run | {key: there["runs"][family][key] for key in UNCOMPARED if key in there["runs"][family]}
+        for family, run in lineage["runs"].items()
+    }
+    return (version.path / "README.md").read_text(encoding="utf-8") == card(lineage | same | {"runs": runs})
 
 
-def write(
-    run: Path, lineage: dict[str, Any], number: Number, previous: Version | None, *, folder: Path, shard_mb: int
-) -> Version:
+def write(run: Path, lineage: dict[str, Any], existing: list[Version], *, folder: Path, shard_mb: int) -> Version:
     """Write a version beside its place and rename it. Raises UserError where something is in its place."""
-    partial, place = folder / f".{show(number)}.{os.getpid()}.partial", folder / show(number)
-    fill(partial, run, stamped(lineage, number, previous), shard_mb=shard_mb)
-    return into_place(partial, place)
+    number, kept = lineage["version"], list(lineage["files"])
+    partial = folder / f".{number}.{os.getpid()}.partial"
+    fill(partial, run, lineage, shard_mb=shard_mb)
+    if kept:
+        bring(kept, complete(existing[-1]).path, partial)
+    return into_place(partial, folder / number)
 
 
 def into_place(partial: Path, place: Path) -> Version:

@@ -7,18 +7,17 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+from cards.dataset import SHOWN
 from datagen.schema import Row
 
 KEPT = 3
 """Rows of the first config."""
 REASONS = 4
 """The commonest reasons, of which one row each is shown."""
-LEFT_OUT = ("teacher_topk", "candidates", "demonstrations")
-"""Columns that a card does not show, and that can be large."""
 
 
 def samples(run: Path, configs: dict[str, Any], *, seed: int) -> dict[str, list[Row]]:
-    """Rows of the first config and of `rejected`."""
+    """Rows of the first config and of `rejected`, by config, with the columns that a card shows."""
     first = next(iter(configs))
     kept = range(configs[first]["rows"])
     places = sorted(Random(f"{seed}:card:{first}").sample(kept, min(KEPT, len(kept))))
@@ -47,7 +46,7 @@ def rows_at(file: Path, places: Sequence[int]) -> list[Row]:
 
     found: dict[int, Row] = {}
     with pq.ParquetFile(file) as parquet:
-        columns, start = [name for name in parquet.schema_arrow.names if name not in LEFT_OUT], 0
+        columns, start = [name for name in parquet.schema_arrow.names if name in SHOWN], 0
         for group in range(parquet.num_row_groups):
             end = start + parquet.metadata.row_group(group).num_rows
             inside = [place for place in places if start <= place < end]

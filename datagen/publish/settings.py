@@ -11,7 +11,8 @@ from datagen.publish.folder import SHARD_MB
 
 @dataclass(frozen=True)
 class PublishSettings:
-    """Make an immutable, numbered version of a finished run."""
+    """Make an immutable, numbered version of a finished run. What NAME holds of other families of methods (rationales,
+    instructions, demonstrations) stays beside it; a run of its own family gives way."""
 
     positional: ClassVar[tuple[str, ...]] = ("run", "name")
 
@@ -26,8 +27,8 @@ class PublishSettings:
     store: Path | None = None
     """Folder that holds the versions; default $EMERGENT_STORE, else ./datasets."""
     version: str | None = None
-    """Number to give, such as 2.0.0. By default: major where schema or method changed, minor where rows did, patch
-    where only the card did, and no new version where nothing did."""
+    """Number to give, such as 2.0.0. By default: major where schema or method changed, minor where rows did or another
+    family came, patch where only the card did, and no new version where nothing did."""
     license: str | None = None
     """Licence identifier for the card, such as apache-2.0. None is invented."""
     language: str | None = None

@@ -132,48 +132,46 @@ def rows(
     question: Question, chains: list[Chain], verdicts: list[str], keep: set[int], ballot: Vote, prompts: Prompts
 ) -> list[Outcome]:
     """Every chain as a row, and for a question that kept one the answers-only row."""
-    votes = Counter(chain.answer for chain in chains if not chain.hinted)
-    drawn = sum(not chain.hinted for chain in chains)
-    common = describe(question, prompts) | {"samples": drawn}
+    drawn = [chain.answer for chain in chains if not chain.hinted]
+    ours = {"samples": len(drawn), "agreement": round(ballot.agreement, 6), "tied": ballot.tied}
+    common = describe(question, prompts) | ours
     outcomes: list[Outcome] = []
     for chain, verdict in zip(chains, verdicts, strict=True):
-        row = common | chain_row(question, chain, ballot)
-        row["votes"] = votes[chain.answer] if chain.answer is not None else 0
+        row = chain_row(question, chain, common)
+        row["votes"] = 0 if chain.answer is None else drawn.count(chain.answer)
         if chain.index in keep:
             outcomes.append(Accepted(row, "rationales"))
         else:
             outcomes.append(Rejected(row, "redundant" if verdict == "right" else verdict))
     answers = [chain.answer for chain in chains if chain.index in keep and chain.answer is not None]
     winner = vote(answers).answer
-    return outcomes + ([Accepted(answer_row(question, winner, ballot, prompts), "answers")] if winner else [])
+    return outcomes + ([Accepted(common | answer_row(question, winner, prompts), "answers")] if winner else [])
 
 
-def chain_row(question: Question, chain: Chain, ballot: Vote) -> Row:
-    """The columns in which the rows of a question differ, and its agreement."""
+def chain_row(question: Question, chain: Chain, common: Row) -> Row:
+    """The columns that all rows of the question have in common, and the chain's own."""
     completion = chain.completion
     text = completion.text.strip()
     return {
+        **common,
         "id": content_id(METHOD, question.id, chain.index, text),
         "completion": assistant(text),
         "answer": chain.answer,
-        "agreement": round(ballot.agreement, 6),
         "rationale": text,
         "chain": chain.index,
         "correct": chain.correct,
-        "tied": ballot.tied,
         "hinted": chain.hinted,
         "mean_logprob": None if completion.mean_logprob is None else round(completion.mean_logprob, 3),
         "finish_reason": completion.finish_reason,
     }
 
 
-def answer_row(question: Question, answer: str, ballot: Vote, prompts: Prompts) -> Row:
-    return describe(question, prompts) | {
+def answer_row(question: Question, answer: str, prompts: Prompts) -> Row:
+    return {
         "id": content_id("answers", question.id, answer),
         "prompt": user(prompts.direct(question)),
         "completion": assistant(f"The answer is {answer}."),
         "answer": answer,
-        "agreement": round(ballot.agreement, 6),
     }
 
 

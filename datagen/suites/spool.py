@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import tempfile
 from array import array
 from collections import Counter
@@ -43,10 +42,14 @@ class Spool(Sequence[Question]):
             return [self[i] for i in range(*place.indices(len(self)))]
         place = range(len(self))[place]
         start, end = self._ends[place], self._ends[place + 1]
-        identity, text, gold, answer_type, options, rationale = loads(os.pread(self._file.fileno(), end - start, start))
+        identity, text, gold, answer_type, options, rationale = loads(self._read(start, end))
         question = Question(identity, text, gold, answer_type, tuple(options), rationale)
         repeat = self._repeats.get(place)
         return replace(question, id=content_id(identity, repeat)) if repeat else question
+
+    def _read(self, start: int, end: int) -> bytes:
+        self._file.seek(start)  # the next question is most often in the file's buffer
+        return self._file.read(end - start)
 
 
 def repeats(ids: array[int]) -> dict[int, int]:

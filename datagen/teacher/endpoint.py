@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-import json
 import random
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+from datagen.json_bytes import dumps, loads_any
 from datagen.teacher.base import TeacherError
 from datagen.teacher.throttle import Patience, Throttle
 from datagen.teacher.transport import TOO_MANY, Failure, Transport
@@ -36,7 +36,7 @@ class Endpoint:
         Raises TeacherError when its tries are spent, Refused when asking again is no use, UserError when the endpoint
         is down for good.
         """
-        tries, payload = Tries(next(self._numbers), self.patience), json.dumps(body).encode()
+        tries, payload = Tries(next(self._numbers), self.patience), dumps(body)
         me = asyncio.current_task()
         assert me is not None
         self._asking.add(me)
@@ -113,6 +113,6 @@ class Tries:
 def parsed(content: bytes, read: Callable[[dict[str, Any]], Answer]) -> Answer:
     """What `read` makes of a JSON body. Raises Failure for a body that is broken or shaped otherwise."""
     try:
-        return read(json.loads(content))
+        return read(loads_any(content))
     except (ValueError, KeyError, IndexError, TypeError, AttributeError, RecursionError) as error:
         raise Failure(f"the reply is no answer ({type(error).__name__})") from None

@@ -77,6 +77,7 @@ class JournaledTeacher:
         self._database.executescript(SCHEMA)
         self.usage = self._usage()
         self._under_way: dict[Any, asyncio.Future[Any]] = {}
+        self._unsaved: list[tuple[str, tuple[Any, ...]]] = []
         self._waiting: list[asyncio.Future[None]] = []
         self._timer: asyncio.TimerHandle | None = None
 
@@ -126,6 +127,7 @@ class JournaledTeacher:
             await asyncio.wait([other])
             if not other.cancelled():
                 return other.result()
+            await self._saved()  # it may have had its answer
         mine = self._under_way[work] = asyncio.get_running_loop().create_future()
         try:
             answer = await ask()
@@ -168,26 +170,29 @@ class JournaledTeacher:
         return Usage(*self._database.execute(f"SELECT {sums} FROM replies").fetchone())
 
     def _insert(self, statement: str, row: tuple[Any, ...]) -> None:
-        """Into the open transaction, or a new one. What arrives within moments is committed at once."""
-        if not self._database.in_transaction:
-            self._database.execute("BEGIN")
+        """Soon: what arrives within moments is committed at once."""
+        if not self._unsaved:
             self._timer = asyncio.get_running_loop().call_later(GATHER_S, self._commit)
-        self._database.execute(statement, row)
+        self._unsaved.append((statement, row))
 
     async def _saved(self) -> None:
         """Until all that was inserted is on disk."""
-        if self._database.in_transaction:
+        if self._unsaved:
             self._waiting.append(asyncio.get_running_loop().create_future())
             await self._waiting[-1]
 
     def _commit(self) -> None:
-        if not self._database.in_transaction:
-            return
-        error, waiting, self._waiting = None, self._waiting, []
+        unsaved, self._unsaved = self._unsaved, []
+        waiting, self._waiting = self._waiting, []
+        error = None
         try:
+            self._database.execute("BEGIN")
+            for statement, row in unsaved:
+                self._database.execute(statement, row)
             self._database.execute("COMMIT")
         except sqlite3.Error as failure:
-            self._database.execute("ROLLBACK")
+            if self._database.in_transaction:
+                self._database.execute("ROLLBACK")
             error = UserError(f"{self._path} cannot be written: {failure}")
         for future in waiting:
             if not future.done():

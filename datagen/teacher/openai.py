@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -163,14 +162,16 @@ def completions(reply: dict[str, Any]) -> list[Completion]:
     spent, prompt_tokens = int(usage.get("completion_tokens") or 0), int(usage.get("prompt_tokens") or 0)
     cached = int((usage.get("prompt_tokens_details") or {}).get("cached_tokens") or 0)
     share, rest = divmod(spent, max(len(choices), 1))
-    found = [completion(choice, tokens=share + (i < rest)) for i, choice in enumerate(choices)]
-    usable = [answer for answer in found if answer]
+    billed, usable = (prompt_tokens, min(cached, prompt_tokens)), list[Completion]()
+    for i, choice in enumerate(choices):
+        if answer := completion(choice, share + (i < rest), *((0, 0) if usable else billed)):
+            usable.append(answer)
     if not usable:
         raise Failure("a reply with null content" if choices else "a reply without choices")
-    return [replace(usable[0], prompt_tokens=prompt_tokens, cached_tokens=min(cached, prompt_tokens)), *usable[1:]]
+    return usable
 
 
-def completion(choice: dict[str, Any], *, tokens: int) -> Completion | None:
+def completion(choice: dict[str, Any], tokens: int, prompt_tokens: int, cached_tokens: int) -> Completion | None:
     """None for a choice without content and without a reason for that."""
     message = choice.get("message") or {}
     content, finish_reason = message.get("content") if message else choice.get("text"), choice.get("finish_reason")
@@ -182,6 +183,8 @@ def completion(choice: dict[str, Any], *, tokens: int) -> Completion | None:
         text=readable(content or ""),
         finish_reason=str(finish_reason or "unknown"),
         tokens=tokens,
+        prompt_tokens=prompt_tokens,
+        cached_tokens=cached_tokens,
         mean_logprob=mean_logprob(choice.get("logprobs")),
         reasoning=readable(reasoning) if reasoning else None,
     )

@@ -1,4 +1,4 @@
-"""How much is asked at once, and when nothing may be: the level, the breaker, and the queue before them."""
+"""How much is asked at once, and when nothing may be: level, pace and breaker, and the queue before them."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from datagen.errors import UserError
+from datagen.teacher.pace import Pace
 from datagen.teacher.transport import TOO_MANY, Failure
 
 START = 32
@@ -147,7 +148,7 @@ class Throttle:
 
     def __init__(self, where: str, ceiling: int, patience: Patience, *, say: Callable[[str], None] | None = None):
         self.where, self.patience = where, patience
-        self.level, self.breaker = Level(ceiling), Breaker(ceiling)
+        self.level, self.pace, self.breaker = Level(ceiling), Pace(), Breaker(ceiling)
         self.in_flight = 0
         self._say = say or (lambda line: print(line, file=sys.stderr, flush=True))
         self._waiting: deque[asyncio.Future[None]] = deque()
@@ -184,15 +185,16 @@ class Throttle:
             if self.breaker.announced:
                 self._say(f"{self.where} is back after {now - self.breaker.since:.0f} s")
         self.breaker.answered()
-        full = bool(self._waiting) or self.in_flight >= self.level.limit
-        self.level.answered(started, now, full=full)
+        self.level.answered(started, now, full=self.in_flight >= self.level.limit)
+        self.pace.answered(now)
         self.left()
 
     def failed(self, who: int, started: float, failure: Failure) -> None:
         """An attempt of request `who` failed."""
         now = time.monotonic()
-        if failure.status in OVERLOAD:
-            self.level.overloaded(started, now, certain=failure.status == TOO_MANY)
+        refused = failure.status == TOO_MANY
+        if failure.status in OVERLOAD and not (refused and self.pace.refused(started, now)):
+            self.level.overloaded(started, now, certain=refused)
         if self.breaker.failed(who, failure, now):
             self._not_before = now + PROBE_S
         self._announce(failure, now)
@@ -213,16 +215,21 @@ class Throttle:
     def _wake(self) -> None:
         """Let go who may."""
         now = time.monotonic()
-        while self._waiting and now >= self._not_before and (self.down or self.in_flight < self.level.limit):
+        while self._waiting and now >= self._next and (self.down or self.in_flight < self.level.limit):
             turn = self._waiting.popleft()
             if not turn.done():
                 self._admit(now)
                 turn.set_result(None)
-        if self._waiting and now < self._not_before and self._alarm is None:
-            self._alarm = asyncio.get_running_loop().call_later(self._not_before - now, self._ring)
+        if self._waiting and now < self._next and self._alarm is None:
+            self._alarm = asyncio.get_running_loop().call_later(self._next - now, self._ring)
+
+    @property
+    def _next(self) -> float:
+        return max(self._not_before, self.pace.next)
 
     def _admit(self, now: float) -> None:
         self.in_flight += 1
+        self.pace.admitted(now)
         if self.down:  # one request at a time finds out whether it is back
             self._not_before = now + self.breaker.delay
             self.breaker.delay = min(2 * self.breaker.delay, LONGEST_PROBE_S)

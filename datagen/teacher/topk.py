@@ -39,6 +39,10 @@ class Topk:
     tail: ndarray
     """(n,) float32: the probability of all other tokens together."""
 
+    def __getitem__(self, places: slice) -> Topk:
+        """Of some of the places."""
+        return Topk(self.ids[places], self.logprobs[places], self.tail[places])
+
 
 class TopkTeacher(Teacher, Protocol):
     """A teacher that says more than its choice."""

@@ -9,11 +9,15 @@ export EMERGENT_STORE=datasets/in-context TOKENIZERS_PARALLELISM=false
 
 step() { printf '\n\033[1m$ %s\033[0m\n' "$*"; "$@"; }
 
-# 1. Meta-ICT: episodes of five families; attribute, key and few_labels are in none of them, nor is any rule that is measured.
+# 1. Meta-ICT. Its base: a small model that has read words, single instructions and keys that come again, and no rule.
+step python -m recipes.microworld.pretrain reader --tokens 2e6 --batch 24 --out $STUDENTS/reader
+READER=$STUDENTS/reader/model
+# Episodes of four families; few_labels, attribute and permutation are in none of them, nor is any rule that is measured.
 step datagen demonstrations micro --config $HERE/meta.yaml --out $RUNS/meta
 step datagen publish $RUNS/meta meta
-step train sft --config $HERE/meta-sft.yaml --model "$BASE" --dataset meta@1.0.0 --output_dir $STUDENTS/meta
-step train evaluate --suite in-context/attribute,few_labels,key in-context/category,prefix,permutation,successor --limit 20 --teacher micro:direct --base "hf:$BASE" \
+step train sft --config $HERE/meta-sft.yaml --model "$READER" --dataset meta@1.0.0 --output_dir $STUDENTS/meta
+step train evaluate --suite in-context/few_labels,attribute,permutation in-context/category,prefix,successor in-context/key \
+    --limit 20 --teacher micro:direct --base "hf:$READER" \
     --students meta=hf:$STUDENTS/meta:direct --out reports/in-context/meta
 
 # 2. Context distillation: the teacher sees eight demonstrations, the student the rule's name alone.

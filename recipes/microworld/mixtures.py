@@ -66,4 +66,12 @@ MODELS = {
             (1.0, _mix(rule=0.06, one_step=0.1, next_step=0.52, direct=0.05, arithmetic=0.22, one=0.05)),
         ),
     ),
+    "reader": Model(
+        width=112,
+        layers=4,
+        heads=4,
+        hidden=224,
+        stages=((4e5, _mix(recall=0.8, repeat=0.2)), (1.0, _mix(recall=0.5, repeat=0.2, one=0.3))),
+        looks_back=True,
+    ),
 }

@@ -26,8 +26,9 @@ T_975 = {1: 12.706, 2: 4.303, 3: 3.182, 4: 2.776, 5: 2.571, 6: 2.447, 7: 2.365, 
 
 def train(part: str, wanted: Sequence[str]) -> None:
     place, of = map(int, part.split("/"))
-    jobs = [(arm, seed) for arm in ARMS for seed in range(SEEDS) if not wanted or arm.name in wanted]
-    for arm, seed in [job for job in jobs if job[1] % of == place]:
+    jobs = [(arm, seed) for seed in range(SEEDS) for arm in ARMS if not wanted or arm.name in wanted]
+    jobs.sort(key=lambda job: bool(job[0].start))
+    for arm, seed in jobs[place::of]:
         folder = STUDENTS / arm.name / str(seed)
         if not (folder / "seen.json").exists():
             train_one(arm, seed, folder)
@@ -39,8 +40,9 @@ def train_one(arm: Arm, seed: int, folder: Path) -> None:
 
     start = STUDENTS / arm.start / str(seed) if arm.start else WEIGHTS / "student"
     words = [*COMMON, "--model_name_or_path", str(start), "--output_dir", str(folder), "--seed", str(seed), *arm.flags]
+    words += ["--max_length", arm.max_length] if arm.max_length else []
     per_step = tokens_per_step(build(arm, [*words, "--max_steps", "100"]))
-    steps = arm.steps or round(TOKENS * arm.budget / per_step)
+    steps = arm.steps or round(TOKENS / per_step)
     trainer = build(arm, [*words, "--max_steps", str(steps)])
     run(trainer)
     seconds = round(trainer.state.log_history[-1]["train_runtime"])
@@ -61,9 +63,11 @@ def build(arm: Arm, words: Sequence[str]) -> Any:
 
 
 def tokens_per_step(trainer: Any, batches: int = 20) -> float:
-    """Mean over the first batches: tokens of prompts and completions, padding not counted."""
-    found = [int(batch["attention_mask"].sum()) for batch in islice(trainer.get_train_dataloader(), batches)]
-    return statistics.mean(found)
+    """Mean over the first batches: tokens of prompts and completions, padding not counted; 0 where it is not known."""
+    found = list(islice(trainer.get_train_dataloader(), batches))
+    if isinstance(found[0], list):  # prompts alone: the student writes what it sees
+        return 0.0
+    return statistics.mean(int(batch["attention_mask"].sum()) for batch in found)
 
 
 def names() -> str:
@@ -102,7 +106,7 @@ def interval(values: Sequence[float]) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("what", choices=("train", "names", "table"))
-    parser.add_argument("--part", default="0/1", help="a share of the seeds: 0/2 is every second one")
+    parser.add_argument("--part", default="0/1", help="a share of the students: 0/2 is every second one")
     parser.add_argument("--arms", nargs="*", default=[], help="only these; all by default")
     settings = parser.parse_args()
     os.environ.setdefault("EMERGENT_STORE", "datasets/rationales")

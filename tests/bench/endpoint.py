@@ -5,8 +5,9 @@
 
 Without OPENAI_BASE_URL it starts `tests.datagen.endpoint` with 20 ms of latency. A row is one request of n samples.
 The arms take turns, every one in a process of its own. Its CPU is counted without the imports: for datagen, what a run
-of 8 questions takes is subtracted (the whole is shown beside it). Seconds are those of asking, journal and rows
-included; writing Parquet at the end is not in the rate, but in the CPU.
+of 8 questions takes is subtracted (the whole is shown beside it). Seconds are those from the first request to the last
+row, journal and rows included; the imports and the check before are not in them, as for the other arms. Writing Parquet
+at the end is not in the rate, but in the CPU.
 """
 
 from __future__ import annotations

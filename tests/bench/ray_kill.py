@@ -1,9 +1,9 @@
 """Kill Ray workers at random moments of a run, and compare it with a run without Ray that was left alone.
 
-    python tests/bench/ray_kill.py [--teacher micro] [--questions 200] [--workers 2] [--kills 5]    # with Ray installed
+    python -m tests.bench.ray_kill [--teacher micro] [--questions 200] [--workers 2] [--kills 5]    # with Ray installed
 
-Both runs ask the same questions of the micro-world; loading is part of their time. A block must have time to be
-answered: one over which three workers died is given up. `openai:` teachers need OPENAI_BASE_URL and OPENAI_API_KEY.
+Both runs ask the same questions of the micro-world; loading is part of their time. A request must have time to be
+answered: one over which five workers died is given up. `openai:` teachers need OPENAI_BASE_URL and OPENAI_API_KEY.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from pathlib import Path
 from datagen.rationales.command import generate, read_source
 from datagen.rationales.prompts import Prompts
 from datagen.rationales.settings import RationaleSettings
+from tests.datagen.teacher.ray_processes import workers
 
 
 def main() -> int:
@@ -67,12 +68,6 @@ def run(settings: RationaleSettings, out: Path, *, kills: int, every: float = 0.
     stats, landed = asyncio.run(both())
     told = f"{stats['answers']:,} answers, accepted {stats['accepted']}, rejected {stats['rejected']}"
     return f"{told}; {landed} kills; {time.monotonic() - started:.0f} s"
-
-
-def workers() -> list[int]:
-    """Processes of this machine that Ray has named after our actor."""
-    lines = {int(p.name): (p / "cmdline").read_bytes() for p in Path("/proc").iterdir() if p.name.isdigit()}
-    return [pid for pid, line in lines.items() if line.startswith(b"ray::Worker")]
 
 
 if __name__ == "__main__":

@@ -7,14 +7,12 @@ import yaml
 from cards.dataset import dataset_card, size_category
 from cards.render import fenced, inline
 
-LINEAGE = {
-    "name": "org/sums",
-    "version": "1.2.0",
+RUN = {
     "method": "rationales",
     "license": None,
     "language": None,
-    "created": "2026-01-01T00:00:00Z",
-    "previous": {"version": "1.1.0", "content_sha256": "c" * 64},
+    "terms": None,
+    "prompts": {},
     "teacher": {"name": "openai:m", "identity": "openai:m@http://127.0.0.1/v1", "license": None},
     "source": {"suite": "a|b <script>x</script>", "hub": None, "split": None, "questions": 3, "sha256": "ab" * 32},
     "settings": {"samples": 4, "shots": None},
@@ -30,9 +28,22 @@ LINEAGE = {
         "rationales": {"rows": 1234, "rows_sha256": "f" * 64, "columns": {"id": "string"}},
         "rejected": {"rows": 77, "rows_sha256": "0" * 64, "columns": {"id": "x"}},
     },
+    "samples": {},
+    "content_sha256": "e" * 64,
+}
+VERSION = {
+    "name": "org/sums",
+    "version": "1.2.0",
+    "created": "2026-01-01T00:00:00Z",
+    "previous": {"version": "1.1.0", "content_sha256": "c" * 64},
     "content_sha256": "e" * 64,
 }
 HOSTILE = "```\n---\nlicense: mit\n---\n# Big\n<script>alert(1)</script>\n````\n{{ 7 * 7 }} \x1b[31m"
+
+
+def card_of(**facts):
+    """The card of a version of one run, with these facts in the place of its own."""
+    return dataset_card(VERSION | {"runs": {"rationales": RUN | facts}})
 
 
 def row(text):
@@ -55,7 +66,7 @@ def outside_fences(card):
 
 
 def test_every_figure_of_the_lineage_stands_in_the_card():
-    card = dataset_card(LINEAGE, {"rationales": [row("fine")], "rejected": []})
+    card = card_of(samples={"rationales": [row("fine")], "rejected": []})
     figures = ("1,234", "77", "4,321", "0.812", "0.438", "0.562", "0.688", "17,284", "111,222", "333,444")
     for figure in figures:
         assert figure in card, figure
@@ -64,7 +75,7 @@ def test_every_figure_of_the_lineage_stands_in_the_card():
 
 
 def test_what_a_model_wrote_cannot_leave_its_block():
-    card = dataset_card(LINEAGE, {"rationales": [row(HOSTILE)], "rejected": [row("x") | {"reason": "wrong"}]})
+    card = card_of(samples={"rationales": [row(HOSTILE)], "rejected": [row("x") | {"reason": "wrong"}]})
     markup = outside_fences(card)
     assert "<script>" not in markup
     assert "# Big" not in markup

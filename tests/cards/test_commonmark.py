@@ -6,10 +6,9 @@ import pytest
 import yaml
 from markdown_it import MarkdownIt
 
-from cards.dataset import dataset_card
 from cards.licenses import license_fields
 from cards.render import fenced, inline, public_name
-from tests.cards.test_cards import LINEAGE, row
+from tests.cards.test_cards import RUN, card_of, row
 
 HOSTILE = [
     "```\n# EVIL\n```",
@@ -37,15 +36,21 @@ def card_with(text):
     """A card with the text wherever a model, a user's file or a remote lineage may have put it."""
     rejected = row(text) | {"id": text, "reason": text or "empty", "answer": text, "detail": text}
     rejected["prompt"] = [{"role": text, "content": text}]
-    facts = LINEAGE | {
-        "source": LINEAGE["source"] | {"suite": text, "split": text},
+    facts = {
+        "source": RUN["source"] | {"suite": text, "split": text},
         "settings": {"trigger": text, "shots": None, "against": text or "x", "ngram_share": 0.5, "rouge_l": 0.7},
         "teacher": {"name": text, "identity": text, "license": text},
         "terms": text or "none",
         "prompts": {text: text},
-        "counts": LINEAGE["counts"] | {"rejected": {text: 5}},
+        "counts": RUN["counts"] | {"rejected": {text: 5}},
+        "samples": {"rationales": [row(text)], "rejected": [rejected]},
+        "languages": {"detector": text, "shortest": 40, "configs": {"rationales": seen(text)}},
     }
-    return dataset_card(facts, {"rationales": [row(text)], "rejected": [rejected]})
+    return card_of(**facts)
+
+
+def seen(text):
+    return {"sample": 9} | {part: {"languages": {text: 8}, "too_short": 1} for part in ("prompt", "completion")}
 
 
 @pytest.mark.parametrize("text", HOSTILE)
@@ -69,9 +74,15 @@ def test_characters_that_hide_or_reorder_text_are_shown():
 
 
 def test_a_licence_is_the_hubs_or_other_with_its_name():
-    assert license_fields(None) == {}
-    assert license_fields("apache-2.0") == {"license": "apache-2.0"}
-    assert license_fields("my-terms") == {"license": "other", "license_name": "my-terms"}
+    assert license_fields([None]) == {}
+    assert license_fields(["apache-2.0"]) == {"license": "apache-2.0"}
+    assert license_fields(["my-terms"]) == {"license": "other", "license_name": "my-terms"}
+
+
+def test_licences_of_several_runs_are_told_where_each_states_one():
+    assert license_fields(["mit", None]) == {}
+    assert license_fields(["mit", "mit"]) == {"license": "mit"}
+    assert license_fields(["mit", "my-terms"]) == {"license": ["mit", "other"], "license_name": "my-terms"}
 
 
 @pytest.mark.parametrize(

@@ -18,9 +18,9 @@ from datagen.schema import FAMILIES
 from tests.cards.runs import run_of
 
 EXPECTED = {
-    "rationales": {"figures/agreement.png", "figures/length.png"},
-    "instructions": {"figures/length.png", "figures/similarity.png"},
-    "demonstrations": {"figures/accuracy.png", "figures/length.png"},
+    "rationales": {"figures/rationales-agreement.png", "figures/rationales-length.png"},
+    "instructions": {"figures/instructions-length.png", "figures/instructions-similarity.png"},
+    "demonstrations": {"figures/demonstrations-accuracy.png", "figures/demonstrations-length.png"},
 }
 DRAW = """
 import hashlib, sys
@@ -47,7 +47,7 @@ def test_what_was_measured_is_drawn(tmp_path, family):
     run = run_of(tmp_path / "run", family, kept=90, rejected=30)
     lineage = lineages.build(run, name="sums", license=None, language=None)
     drawn = figures(lineage)
-    assert drawn.keys() == EXPECTED[family] == {chart.path for chart in charts(lineage)}
+    assert drawn.keys() == EXPECTED[family] == {chart.path for chart in charts(family, lineage["runs"][family])}
     for image in drawn.values():
         assert set(chunks(image)) == {"IHDR", "pHYs", "IDAT", "IEND"}
 
@@ -84,8 +84,8 @@ def test_figures_belong_to_a_version_and_not_to_its_content(tmp_path):
 
     copy = tmp_path / "copy"
     shutil.copytree(version.path, copy)
-    image = copy / "figures/length.png"
+    image = copy / "figures/rationales-length.png"
     image.chmod(0o644)
     image.write_bytes(image.read_bytes()[:-1] + b"x")
-    with pytest.raises(UserError, match=r"figures/length\.png was changed"):
+    with pytest.raises(UserError, match=r"figures/rationales-length\.png was changed"):
         verify(resolve(str(copy)))

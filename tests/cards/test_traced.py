@@ -1,24 +1,22 @@
-"""Every number of a card stands in the lineage or in the rows that it shows, for each family."""
+"""Every number of a card stands in the lineage, for each family and for a version of all three."""
 
-import html
 import json
-import re
 from itertools import pairwise
+from random import Random
 
 import pyarrow.parquet as pq
 import pytest
 import yaml
 from huggingface_hub import DatasetCard, DatasetCardData
 
-from cards.dataset import size_category
+from cards.dataset import SHOWN, size_category
+from cards.runs import configs_of
 from datagen.publish import lineage as lineages
-from datagen.publish.folder import card, stamped
+from datagen.publish.folder import Version, beside, card, stamped
 from datagen.publish.samples import samples
 from datagen.schema import FAMILIES
 from tests.cards.runs import run_of
-
-WORD = re.compile(r"[A-Za-z0-9_.,]*\d[A-Za-z0-9_.,]*")
-NUMBER = re.compile(r"\d+(\.\d+)?|\d{1,3}(,\d{3})+(\.\d+)?")
+from tests.cards.traces import WORD, untraced
 
 
 @pytest.fixture(params=FAMILIES)
@@ -36,60 +34,49 @@ def lineage_of(run, **given):
     return stamped(lineages.build(run, **about), (3, 2, 1), None)
 
 
+def mixed(tmp_path, families=tuple(FAMILIES)):
+    """The lineage of a version that holds a run of each family, published in this order."""
+    newest = None
+    for place, family in enumerate(families):
+        run = run_of(tmp_path / f"{family}-run", family, kept=1234 + place, rejected=321 + place)
+        lineage = stamped(
+            beside(lineages.build(run, name="org/sums", license="mit", language="en"), newest), (3, place, 0), newest
+        )
+        newest = Version("org/sums", lineage["version"], tmp_path, lineage["content_sha256"], lineage)
+    return newest.lineage
+
+
 def all_rows(run):
     return [row for file in sorted(run.glob("*.parquet")) for row in pq.read_table(file).to_pylist()]
 
 
-def leaves(value):
-    """Numbers and texts, keys among them."""
-    if isinstance(value, dict):
-        for key, inner in value.items():
-            yield key
-            yield from leaves(inner)
-    elif isinstance(value, list):
-        for inner in value:
-            yield from leaves(inner)
-    elif value is not None:
-        yield value
+def body_of(text):
+    return text.split("---\n", 2)[2]
 
 
-def untraced(text, lineage, rows):
-    """The words of a card's text that hold a digit and come from nowhere."""
-    known = list(leaves([lineage, rows]))
-    numbers = {value for value in known if isinstance(value, int | float)}
-    texts = {value for value in known if isinstance(value, str)}
-    words = {word.strip(".,") for value in texts for word in WORD.findall(value)}
-    plain = html.unescape(re.sub(r"\\([^\w\s])", r"\1", text))
-    found = {word.strip(".,").removeprefix("v") for word in WORD.findall(plain)}
-    return sorted(
-        word
-        for word in found
-        if word not in words and not (stated(word, numbers) if NUMBER.fullmatch(word) else within(word, texts))
-    )
-
-
-def stated(word, numbers):
-    """Whether a number is one of the known, to the decimals that it has."""
-    digits = word.replace(",", "")
-    decimals = len(digits.partition(".")[2])
-    return any(f"{number:.{decimals}f}" == digits for number in numbers)
-
-
-def within(word, texts):
-    return any(word in text for text in texts)
-
-
-def test_every_number_comes_from_the_lineage_or_the_rows(run):
+def test_every_number_comes_from_the_lineage(run):
     lineage = lineage_of(run)
-    rows = list(samples(run, lineage["configs"], seed=5).values())
-    body = card(lineage, run).split("---\n", 2)[2]
+    body = body_of(card(lineage))
     assert len(WORD.findall(body)) > 40
-    assert untraced(body, lineage, rows) == []
-    assert untraced(body + "\n4,242 rows of ff00aa11, 0.123", lineage, rows) == ["0.123", "4,242", "ff00aa11"]
+    assert untraced(body, lineage) == []
+    assert untraced(body + "\n4,242 rows of ff00aa11, 0.123", lineage) == ["0.123", "4,242", "ff00aa11"]
+
+
+def test_every_number_of_a_section_comes_from_its_run_and_of_the_rest_from_the_version(tmp_path):
+    lineage = mixed(tmp_path)
+    top, *sections = body_of(card(lineage)).split("\n## ")
+    *sections, licences = sections
+    assert [section.splitlines()[0].lower() for section in sections] == list(FAMILIES)
+    for section, (family, run) in zip(sections, lineage["runs"].items(), strict=True):
+        assert len(WORD.findall(section)) > 40
+        assert untraced(section, run) == []
+        assert f"| accepted: {FAMILIES[family][0]} | {run['configs'][FAMILIES[family][0]]['rows']:,} |" in section
+    assert untraced(top + licences, [lineage, configs_of(lineage)]) == []
+    assert f"| rejected | {321 + 322 + 323} |" in top
 
 
 def test_counts_of_the_card_are_those_of_the_files(run, family):
-    text = card(lineage_of(run), run)
+    text = card(lineage_of(run))
     first = FAMILIES[family][0]
     assert f"| accepted: {first} | {pq.read_table(run / f'{first}.parquet').num_rows:,} |" in text
     reasons = pq.read_table(run / "rejected.parquet").column("reason").to_pylist()
@@ -98,7 +85,7 @@ def test_counts_of_the_card_are_those_of_the_files(run, family):
 
 
 def test_the_metadata_are_valid_and_the_size_is_true(run, family):
-    made = DatasetCard(card(lineage_of(run), run))
+    made = DatasetCard(card(lineage_of(run)))
     assert isinstance(made.data, DatasetCardData)
     assert made.data.to_dict() == yaml.safe_load(made.content.split("---\n")[1])
     rows = sum(pq.read_metadata(run / f"{config}.parquet").num_rows for config in FAMILIES[family])
@@ -109,21 +96,38 @@ def test_the_metadata_are_valid_and_the_size_is_true(run, family):
     assert names == [*FAMILIES[family], "rejected"]
 
 
+def test_the_metadata_of_several_families_are_valid_and_name_the_columns_of_what_they_share(tmp_path):
+    order = ("demonstrations", "rationales", "instructions")
+    lineage = mixed(tmp_path, order)
+    data = DatasetCard(card(lineage)).data
+    assert [config["config_name"] for config in data.configs] == [
+        *(config for family in order for config in FAMILIES[family]),
+        "rejected",
+    ]
+    assert [config["config_name"] for config in data.configs if config.get("default")] == ["demonstrations"]
+    assert data.tags == ["synthetic", "distillation", "demonstrations", "rationales", "self-instruct"]
+    (shared,) = data.to_dict()["dataset_info"]
+    schemas = [pq.read_schema(tmp_path / f"{family}-run" / "rejected.parquet") for family in order]
+    assert {column["name"] for column in shared["features"]} == {name for schema in schemas for name in schema.names}
+    hashes = [lineage["runs"][family]["configs"]["rejected"]["rows_sha256"][:16] for family in sorted(order)]
+    assert data.configs[-1]["data_files"][0]["path"] == [f"rejected/*-{digest}.parquet" for digest in hashes]
+
+
 def test_the_card_says_how_a_version_is_loaded(run, family):
     first = FAMILIES[family][0]
-    text = card(lineage_of(run, hub=True), run)
+    text = card(lineage_of(run, hub=True))
     assert f'load_dataset("org/sums", "{first}", revision="v3.2.1", split="train")' in text
-    assert f'load_dataset("STORE/org/sums/3.2.1", "{first}", split="train")' in card(lineage_of(run), run)
+    assert f'load_dataset("STORE/org/sums/3.2.1", "{first}", split="train")' in card(lineage_of(run))
 
 
 def test_the_same_run_gives_the_same_card(run, family, tmp_path):
     again = run_of(tmp_path / "again", family)
     lineage = lineage_of(run)
-    assert card(lineage_of(again) | {"created": lineage["created"]}, again) == card(lineage, run)
+    assert card(lineage_of(again) | {"created": lineage["created"]}) == card(lineage)
 
 
 def test_histograms_count_every_row_where_it_belongs(run, family):
-    bins = lineage_of(run)["histograms"]["length"]
+    bins = lineage_of(run)["runs"][family]["histograms"]["length"]
     edges = [int(label.rstrip("+")) for label in bins["labels"]]
     for side, file in (("accepted", FAMILIES[family][0]), ("rejected", "rejected")):
         lengths = [len(row["completion"][0]["content"]) for row in pq.read_table(run / f"{file}.parquet").to_pylist()]
@@ -133,7 +137,7 @@ def test_histograms_count_every_row_where_it_belongs(run, family):
 
 
 def test_similarity_is_counted_by_twentieths(run, family):
-    found = lineage_of(run)["histograms"]
+    found = lineage_of(run)["runs"][family]["histograms"]
     if family != "instructions":
         assert found.keys() == {"length"}
         return
@@ -143,10 +147,9 @@ def test_similarity_is_counted_by_twentieths(run, family):
 
 
 def test_samples_are_rows_of_the_run_drawn_by_its_seed(run, family):
-    first, described = FAMILIES[family][0], lineage_of(run)["configs"]
+    first, described = FAMILIES[family][0], lineage_of(run)["runs"][family]["configs"]
     drawn = samples(run, described, seed=5)
-    left_out = {"candidates", "demonstrations"}
-    there = [{k: v for k, v in row.items() if k not in left_out} for row in all_rows(run)]
+    there = [{k: v for k, v in row.items() if k in SHOWN} for row in all_rows(run)]
     assert len(drawn[first]) == 3
     assert all(row in there for rows in drawn.values() for row in rows)
     assert sorted(row["reason"] for row in drawn["rejected"]) == ["similar", "truncated", "wrong"]
@@ -155,15 +158,66 @@ def test_samples_are_rows_of_the_run_drawn_by_its_seed(run, family):
 
 
 def test_what_it_cost_is_told_where_it_is_known(run):
-    assert ", for 0.000312 usd." in card(lineage_of(run), run)
+    assert ", for 0.000312 usd." in card(lineage_of(run))
     stats = json.loads((run / "stats.json").read_text())
     (run / "stats.json").write_text(json.dumps(stats | {"cost": None, "currency": None}))
-    assert "completion tokens.\n" in card(lineage_of(run), run)
+    assert "completion tokens.\n" in card(lineage_of(run))
 
 
 def test_a_run_without_rejected_rows_shows_none(tmp_path, family):
     run = run_of(tmp_path / "clean", family, rejected=0)
-    text = card(lineage_of(run), run)
+    text = card(lineage_of(run))
     assert "`rejected`" not in text
     assert "| rejected | 0 |" not in text
     assert "### rejected" not in text
+
+
+def test_duplicates_are_those_that_the_rows_have(run, family):
+    """Against sets of the rows' own texts."""
+    found = lineage_of(run)["runs"][family]["duplicates"]
+    assert found.keys() == set(FAMILIES[family])
+    for config, repeated in found.items():
+        rows = pq.read_table(run / f"{config}.parquet").to_pylist()
+        prompts = {row["prompt"][0]["content"] for row in rows}
+        pairs = {(row["prompt"][0]["content"], row["completion"][0]["content"]) for row in rows}
+        assert repeated == {"prompts": len(rows) - len(prompts), "rows": len(rows) - len(pairs)}
+        assert f"{repeated['prompts']:,} have the prompt of an earlier one" in card(lineage_of(run))
+
+
+TONGUES = {
+    "en": "The old bridge over the river was closed in winter, because nobody had the time to mend it before the snow.",
+    "de": "Die alte Brücke über den Fluss war im Winter gesperrt, weil niemand sie vor dem Schnee ausbessern konnte.",
+    "zh": "河上的旧桥冬天一直关闭，因为下雪之前没有人来得及修好它，村里的人只好绕路去集市买东西。",
+    "fr": "Le vieux pont sur la rivière était fermé en hiver, parce que personne n'avait eu le temps de le réparer.",
+}
+
+
+def test_languages_are_those_that_the_rows_were_written_in(tmp_path):
+    """3,000 rows, of which 2,000 are looked at; every twentieth has too few letters."""
+    rng = Random("languages")
+    texts = [rng.choice([*TONGUES]) for _ in range(3000)]
+    run = run_of(tmp_path / "run", "instructions", kept=3000)
+    table = pq.read_table(run / "instructions.parquet").to_pylist()
+    for place, (row, tongue) in enumerate(zip(table, texts, strict=True)):
+        row["completion"][0]["content"] = TONGUES[tongue] if place % 20 else "12 + 13 = 25, so x = 25."
+    schema = pq.read_schema(run / "instructions.parquet")
+    import pyarrow as pa
+
+    pq.write_table(pa.Table.from_pylist(table, schema=schema), run / "instructions.parquet", row_group_size=700)
+    measured = lineage_of(run)["runs"]["instructions"]["languages"]
+    found = measured["configs"]["instructions"]
+    assert found["sample"] == 2000
+    assert found["prompt"] == {"languages": {}, "too_short": 2000}
+    counts = found["completion"]["languages"]
+    assert counts.keys() == TONGUES.keys()
+    assert list(counts.values()) == sorted(counts.values(), reverse=True)
+    assert sum(counts.values()) + found["completion"]["too_short"] == 2000
+    for tongue in TONGUES:  # 2,000 of 3,000 rows, give or take what chance makes of it
+        wanted = sum(text == tongue for place, text in enumerate(texts) if place % 20) * 2 / 3
+        assert abs(counts[tongue] - wanted) < 60
+    text = card(lineage_of(run))
+    assert f"by {measured['detector']}" in text
+    named = ", ".join(f"{tongue} {count:,}" for tongue, count in counts.items())
+    assert f"| instructions | 2,000 | completions | {named} | {found['completion']['too_short']} |" in text
+    assert "often misjudges short or formulaic text" in text
+    assert measured == lineage_of(run)["runs"]["instructions"]["languages"]

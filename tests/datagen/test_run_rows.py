@@ -1,10 +1,12 @@
 """Rows on disk: what is written comes back, as JSON and as Parquet."""
 
+import json
+
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from datagen.json_bytes import dumps, loads
+from datagen.json_bytes import dumps, loads, loads_any
 from datagen.run_rows import BATCH, Rows
 from datagen.schema import FAMILIES, Accepted, Rejected, arrow_schema
 
@@ -79,6 +81,30 @@ def test_counts_survive_a_restart(rows, tmp_path):
     rows.commit()
     again = Rows(tmp_path / "rows.sqlite")
     assert again.counts == {("rejected", "wrong"): 1, ("answers", None): 2}
+    again.close()
+
+
+OTHERS = ['{"a": 1}', '["\\ud83d"]', '{"b": NaN}', '"\\u00e9 \\ud83d\\ude00"', "[-1.5e300, 9007199254740993]"]
+
+
+@pytest.mark.parametrize("text", OTHERS)
+def test_what_others_wrote_reads_as_by_the_standard_library(text):
+    assert repr(loads_any(text.encode())) == repr(json.loads(text))
+
+
+@pytest.mark.parametrize("text", ["", "{", '{"a": }', "[1] 2"])
+def test_broken_json_is_a_value_error(text):
+    with pytest.raises(json.JSONDecodeError):
+        loads_any(text.encode())
+
+
+def test_rows_that_wait_are_seen_and_kept(rows, tmp_path):
+    """By this process at once, by another once they are committed."""
+    rows.write(1, [Accepted({"id": "b"}, "answers"), Rejected({"id": "c"}, "wrong")])
+    rows.write(0, [Accepted({"id": "a"}, "answers")])
+    assert [[row["id"] for row in group] for group in rows.by_item()] == [["a"], ["b", "c"]]
+    again = Rows(tmp_path / "rows.sqlite")
+    assert list(again.done(3)) == [1, 1, 0]
     again.close()
 
 

@@ -10,6 +10,8 @@ from collections import Counter
 
 import pytest
 
+from datagen.publish import hub as on_hub
+from tests.cards.runs import run_of
 from tests.datagen.publish.conftest import make_run
 from tests.hub.conftest import datagen, published
 from tests.hub.server import TOKEN
@@ -36,21 +38,46 @@ def test_killed_at_twenty_random_moments_and_given_again_it_is_one_version(hub, 
             file.unlink()
         publisher = start(hub, tmp_path, run, name)
 
-        def kill(number, route, at=first + at, how=how, publisher=publisher):
-            if number < at:
-                return None
-            publisher.send_signal(signal.SIGKILL)
-            return how if number == at else "cut"
-
-        hub.fault = kill
-        publisher.communicate()
-        killed += publisher.returncode == -signal.SIGKILL
-        hub.fault = lambda number, route: None
+        killed += kill_at(hub, publisher, first + at, how)
         assert datagen("publish", run, name, "--hub") == 0
         assert published(hub, name) == [("v1.0.0", "Publish 1.0.0")]
         assert datagen("verify", name, "--hub") == 0
     print(f"{killed} of {len(moments)} were killed before they ended")
     assert killed >= 15
+
+
+def kill_at(hub, publisher, at, how):
+    """Kill a publisher while the Hub has its request of this number, which is `cut` or done and its answer `lost`.
+    Whether it was still at work."""
+
+    def kill(number, route):
+        if number < at:
+            return None
+        publisher.send_signal(signal.SIGKILL)
+        return how if number == at else "cut"
+
+    hub.fault = kill
+    publisher.communicate()
+    hub.fault = lambda number, route: None
+    return publisher.returncode == -signal.SIGKILL
+
+
+def test_killed_while_a_family_is_put_beside_another_and_given_again_it_is_one_version_of_both(hub, run, tmp_path):
+    other = run_of(tmp_path / "other", "instructions", kept=9, rejected=3)
+    moments = random.Random("beside").sample([(at, how) for at in range(1, REQUESTS) for how in ("cut", "lost")], 10)
+    killed = 0
+    for place, (at, how) in enumerate(moments):
+        name = f"org/sums-{place}"
+        for file in hub.folder.iterdir():
+            file.unlink()
+        assert datagen("publish", run, name, "--hub") == 0
+        killed += kill_at(hub, start(hub, tmp_path, other, name), len(hub.routes) + at, how)
+        assert datagen("publish", other, name, "--hub") == 0
+        assert published(hub, name) == [("v1.0.0", "Publish 1.0.0"), ("v1.1.0", "Publish 1.1.0")]
+        assert list(on_hub.resolve(name).lineage["runs"]) == ["rationales", "instructions"]
+        assert datagen("verify", name, "--hub") == 0
+    print(f"{killed} of {len(moments)} were killed before they ended")
+    assert killed >= 7
 
 
 def test_killed_a_moment_after_a_random_request_and_given_again_it_is_one_version(hub, run, tmp_path, capsys):
@@ -93,8 +120,12 @@ def left_behind(hub, name):
     return "a version" if repository.tags else "a commit" if committed else "an empty repository"
 
 
-def test_two_publishers_at_once_ten_times_make_two_versions_each_time(hub, tmp_path):
-    runs = [make_run(tmp_path / "one", rows=5), make_run(tmp_path / "two", rows=6)]
+@pytest.mark.parametrize("families", ["one family", "two families"])
+def test_two_publishers_at_once_ten_times_make_two_versions_each_time(hub, tmp_path, families):
+    runs = [make_run(tmp_path / "one", rows=5)]
+    runs += (
+        [make_run(tmp_path / "two", rows=6)] if families == "one family" else [run_of(tmp_path / "two", "instructions")]
+    )
     for attempt in range(10):
         name = f"org/sums-{attempt}"
         racers = [start(hub, tmp_path, run, name) for run in runs]
@@ -104,3 +135,4 @@ def test_two_publishers_at_once_ten_times_make_two_versions_each_time(hub, tmp_p
         assert sorted(text.split(":")[0] for text in said) == [f"published {name} 1.0.0", f"published {name} 1.1.0"]
         for version in ("1.0.0", "1.1.0"):
             assert datagen("verify", f"{name}@{version}", "--hub") == 0
+        assert len(on_hub.resolve(name).lineage["runs"]) == (1 if families == "one family" else 2)

@@ -28,13 +28,28 @@ print(json.dumps(found))
 """
 
 
-def load(hub, tmp_path, python=sys.executable):
+SOME = """
+import json, sys
+from datasets import load_dataset
+
+wanted = [dict(path="org/sums", revision=tag, name=config, split="train") for tag, config in json.loads(sys.argv[1])]
+found = [[load_dataset(**one).to_list(), list(load_dataset(**one, streaming=True))] for one in wanted]
+print(json.dumps(found))
+"""
+
+
+def loaded(hub, tmp_path, wanted):
+    """The rows of each (tag, config), whole and as a stream."""
+    return load(hub, tmp_path, code=[SOME, json.dumps(wanted)])
+
+
+def load(hub, tmp_path, python=sys.executable, code=(LOADER,)):
     """Run the loader in a process of its own, without a token, in an empty folder with an empty cache."""
     (tmp_path / "empty").mkdir()
     names = {"HF_HOME": str(tmp_path / "fresh"), "HF_ENDPOINT": hub.url, "HF_TOKEN": "", "OMP_NUM_THREADS": "1"}
     environment = {"PATH": os.environ["PATH"], "HOME": str(tmp_path / "empty"), **names}
     done = subprocess.run(
-        [python, "-c", LOADER],
+        [python, "-c", *code],
         env=environment,
         cwd=tmp_path / "empty",
         capture_output=True,

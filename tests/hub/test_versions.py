@@ -137,7 +137,7 @@ def test_pull_refuses_what_is_not_as_published_and_what_would_replace_another(hu
     datagen("publish", make_run(tmp_path / "mine", rows=3), "org/sums")
     assert datagen("pull", "org/sums") == 2
     assert "is another org/sums 1.0.0 than the Hub's" in capsys.readouterr().err
-    assert resolve("org/sums").lineage["configs"]["rationales"]["rows"] == 3
+    assert resolve("org/sums").configs["rationales"]["rows"] == 3
 
 
 def test_a_lineage_that_names_a_file_outside_is_refused(hub, run, tmp_path, capsys):
@@ -155,7 +155,10 @@ def test_a_lineage_that_names_a_file_outside_is_refused(hub, run, tmp_path, caps
     assert not list(tmp_path.rglob("escaped"))
 
 
-@pytest.mark.parametrize("change", [{"files": {"a": 1}}, {"configs": []}, {"teacher": "x"}, {"files": None}])
+FORMS = [{"files": {"a": 1}}, {"runs": []}, {"runs": {"rationales": {"teacher": "x"}}}, {"files": None}]
+
+
+@pytest.mark.parametrize("change", FORMS)
 def test_a_lineage_of_another_form_is_one_line(hub, run, tmp_path, capsys, change):
     from tests.hub.repository import regular
 

@@ -73,7 +73,7 @@ def test_likelihood_and_correctness_of_every_row(
 
     assert datagen(["publish", str(out), "chains", "--store", str(store)]) == 0
     lineage = json.loads((store / "chains" / "2.0.0" / "lineage.json").read_text())
-    assert lineage["configs"]["rationales"]["columns"]["student_logprob"] == "double"
+    assert lineage["runs"]["rationales"]["configs"]["rationales"]["columns"]["student_logprob"] == "double"
     assert str(base) not in json.dumps(lineage)
 
 

@@ -27,7 +27,8 @@ def test_probabilities_are_those_of_the_prompt_that_the_teacher_saw(
     with Served(Reading()) as url:
         monkeypatch.setenv("OPENAI_BASE_URL", url)
         assert main(["demonstrations", str(write_tasks(tmp_path)), *words, "--out", str(run)]) == 0
-    assert main(["topk", str(run), "--teacher", f"hf:{model}", "--teacher_topk", "8", "--out", str(out)]) == 0
+    words = ["--teacher", f"hf:{model}", "--teacher_topk", "8", "--prompts"]
+    assert main(["topk", str(run), *words, "--out", str(out)]) == 0
     network, tokenizer = AutoModelForCausalLM.from_pretrained(model).eval(), AutoTokenizer.from_pretrained(model)
     rows = pq.read_table(out / "demonstrations.parquet").to_pylist()
     assert len(rows) >= 3
@@ -41,3 +42,8 @@ def test_probabilities_are_those_of_the_prompt_that_the_teacher_saw(
         for place, logprobs in enumerate(logits.log_softmax(-1)):
             expected = logprobs[torch.tensor(column["ids"][place])]
             assert torch.allclose(torch.tensor(column["logprobs"][place]).float(), expected, atol=0.02)
+        if kind == "context-distillation":  # the student sees another prompt
+            assert row["teacher_topk_prompt"] is None
+        else:
+            assert row["teacher_topk_prompt"]["tokens"] == prompt[1:]
+    assert main(["publish", str(out), "episodes", "--store", str(tmp_path / "store")]) == 0

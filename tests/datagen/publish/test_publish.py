@@ -91,7 +91,7 @@ def test_publishers_at_the_same_time_overwrite_nothing(store, tmp_path):
     assert [racer.wait() for racer in racers] == [0] * 4
     found = versions_of("org/sums", store=store)
     assert [v.version for v in found] == ["1.0.0", "1.1.0", "1.2.0", "1.3.0"]
-    assert sorted(v.lineage["configs"]["rationales"]["rows"] for v in found) == [3, 4, 5, 6]
+    assert sorted(v.configs["rationales"]["rows"] for v in found) == [3, 4, 5, 6]
     for version in found:
         verify(version)
     left = sorted(p.name for p in (store / "org/sums").iterdir() if p.name != ".lock")

@@ -15,6 +15,7 @@ from datagen.errors import UserError
 from datagen.publish import resolve, verify, versions_of
 from datagen.publish.local import check_name
 from datagen.schema import arrow_schema
+from tests.cards.runs import run_of
 from tests.datagen.publish.conftest import make_run, row
 
 
@@ -131,7 +132,7 @@ def test_a_teacher_in_a_folder_is_named_without_its_place(run, store):
     change_json(run / "config.json", teacher=teacher)
     assert publish(run, store) == 0
     version = resolve("org/sums", store=store)
-    assert version.lineage["teacher"]["identity"] == "hf:model@0a1b"
+    assert version.lineage["runs"]["rationales"]["teacher"]["identity"] == "hf:model@0a1b"
     for name in ("README.md", "lineage.json"):
         assert "secret" not in (version.path / name).read_text()
 
@@ -177,3 +178,62 @@ def test_names_are_those_that_the_hub_takes(name):
 def test_a_name_that_looks_like_a_version_is_refused(name):
     with pytest.raises(UserError, match="is a version"):
         check_name(name)
+
+
+def to_format_2(folder):
+    """The lineage of a version of one run as the release before wrote it: the run's facts beside the version's."""
+    file = folder / "lineage.json"
+    lineage = json.loads(file.read_text())
+    (run,) = lineage.pop("runs").values()
+    for key in ("samples", "languages", "duplicates", "content_sha256"):
+        del run[key]
+    del run["configs"]["rejected"]["features"]
+    os.chmod(file, 0o644)
+    file.write_text(json.dumps(lineage | run | {"format": 2}))
+
+
+def test_a_version_of_the_format_before_is_read_and_replaced_but_nothing_is_put_beside_it(run, store, tmp_path, capsys):
+    assert publish(run, store) == 0
+    before = resolve("org/sums", store=store)
+    to_format_2(before.path)
+    old = resolve("org/sums", store=store)
+    verify(old)
+    assert old.configs.keys() == before.configs.keys()
+    assert old.files_of("rejected") == before.files_of("rejected")
+    other = run_of(tmp_path / "other", "instructions", kept=9, rejected=3)
+    assert publish(other, store) == 2
+    error = capsys.readouterr().err
+    assert "org/sums 1.0.0 is of an earlier release: publish its run (rationales) anew before one of another" in error
+    assert error.count("\n") == 1
+    assert publish(make_run(tmp_path / "more", rows=6), store) == 0
+    assert publish(other, store) == 0
+    found = versions_of("org/sums", store=store)
+    assert [version.version for version in found] == ["1.0.0", "1.1.0", "1.2.0"]
+    assert list(found[-1].lineage["runs"]) == ["rationales", "instructions"]
+
+
+@pytest.mark.parametrize("command", ["versions", "verify", "publish"])
+def test_a_version_of_a_format_that_is_no_more_is_one_line(run, store, capsys, command):
+    publish(run, store)
+    change_json(store / "org/sums" / "1.0.0" / "lineage.json", format=1)
+    capsys.readouterr()
+    words = [command, str(run), "org/sums"] if command == "publish" else [command, "org/sums"]
+    assert main([*words, "--store", str(store)]) == 2
+    error = capsys.readouterr().err
+    assert "org/sums@1.0.0 has a lineage of format 1, and this release reads 2 and 3: publish its run anew" in error
+    assert error.count("\n") == 1
+
+
+def test_what_stays_is_linked_and_a_damaged_version_gives_nothing(run, store, tmp_path, capsys):
+    publish(run, store)
+    first = resolve("org/sums", store=store)
+    other = run_of(tmp_path / "other", "instructions", kept=9, rejected=3)
+    assert publish(other, store) == 0
+    second = resolve("org/sums", store=store)
+    for one, two in zip(first.files_of("answers"), second.files_of("answers"), strict=True):
+        assert one.samefile(two)
+    (file,) = second.files_of("answers")
+    file.unlink()
+    assert publish(run_of(tmp_path / "more", "instructions", kept=10, rejected=3), store) == 2
+    assert "org/sums@1.1.0: answers/" in capsys.readouterr().err
+    assert [version.version for version in versions_of("org/sums", store=store)] == ["1.0.0", "1.1.0"]

@@ -52,9 +52,9 @@ def test_publishing_warns_goes_on_and_writes_the_terms_into_the_lineage(tmp_path
     run = make_run(tmp_path / "run")
     config = json.loads((run / "config.json").read_text())
     assert datagen("publish", run, "org/free", "--store", store) == 0
-    assert resolve("org/free", store=store).lineage["terms"] is None
+    assert resolve("org/free", store=store).lineage["runs"]["rationales"]["terms"] is None
     (run / "config.json").write_text(json.dumps(config | {"teacher": teacher("hf:Llama-2-7b", license="llama2")}))
     assert datagen("publish", run, "org/sums", "--store", store) == 0
     warning = capsys.readouterr().err.strip()
     assert warning.startswith("warning: the terms of hf:Llama-2-7b forbid")
-    assert resolve("org/sums", store=store).lineage["terms"] == warning.removeprefix("warning: ")
+    assert resolve("org/sums", store=store).lineage["runs"]["rationales"]["terms"] == warning.removeprefix("warning: ")

@@ -4,16 +4,21 @@ import asyncio
 import json
 import os
 import random
+import shutil
 import signal
 
+import pyarrow.parquet as pq
 import pytest
+from aiohttp import web
 
 from datagen.cli import main
 from datagen.errors import UserError
 from datagen.rationales.settings import RationaleSettings
 from datagen.teacher import Request, Sampling, connect
-from datagen.teacher.ray import BLOCK, DEPTH, RayTeacher, gpus_of
+from datagen.teacher.ray import AGAIN, BLOCK, DEPTH, RayTeacher
+from datagen.teacher.ray_cluster import gpus_of
 from tests.datagen.endpoint import Endpoint, Served
+from tests.datagen.teacher.ray_processes import holder, workers
 
 
 def test_a_worker_takes_the_gpus_that_its_teacher_is_spread_over():
@@ -22,19 +27,17 @@ def test_a_worker_takes_the_gpus_that_its_teacher_is_spread_over():
     assert gpus_of("openai:model") == 0
 
 
-def test_the_settings_choose_the_engine(tmp_path):
-    settings = RationaleSettings("gsm8k", teacher="openai:model", engine="ray", workers=3)
-    assert isinstance(settings.connect(tmp_path), RayTeacher)
+def test_batches_need_no_workers():
     with pytest.raises(UserError, match="--engine ray: must be local with --batch"):
         RationaleSettings("gsm8k", teacher="openai:model", engine="ray", batch=True)
 
 
-def test_without_ray_the_error_says_what_to_install():
+def test_without_ray_the_error_says_what_to_install(tmp_path):
     try:
         import ray  # noqa: F401
     except ImportError:
         with pytest.raises(UserError, match=r"pip install 'emergent-distill\[ray\]'"):
-            asyncio.run(RayTeacher("micro").check())
+            RationaleSettings("gsm8k", engine="ray").connect(tmp_path)
     else:
         pytest.skip("Ray is installed")
 
@@ -92,7 +95,7 @@ def test_a_killed_worker_costs_its_blocks_and_no_row(cluster, endpoint, question
         running = asyncio.create_task(asyncio.to_thread(main, [*command, "--out", str(tmp_path / "ray"), *engine]))
         while endpoint.answered.total() < 100:
             await asyncio.sleep(0.05)
-        os.kill(worker_pids()[0], signal.SIGKILL)
+        os.kill(workers()[0], signal.SIGKILL)
         assert await running == 0
 
     engine = ["--engine", "ray", "--workers", "2"]
@@ -103,15 +106,81 @@ def test_a_killed_worker_costs_its_blocks_and_no_row(cluster, endpoint, question
     assert endpoint.answered.total() - repeated == 1000
 
 
-def worker_pids() -> list[int]:
-    """Processes of this machine that Ray has named after our actor."""
-    found = []
-    for entry in os.scandir("/proc"):
-        if entry.name.isdigit():
-            with open(f"/proc/{entry.name}/cmdline", "rb") as handle:
-                if handle.read().startswith(b"ray::Worker"):
-                    found.append(int(entry.name))
-    return found
+@pytest.mark.ray
+def test_workers_killed_again_and_again_from_their_start_on_cost_no_row(cluster, endpoint, questions, tmp_path):
+    command = ["rationales", str(questions), "--teacher", "openai:arith", "--samples", "4", "--concurrency", "256"]
+    assert main([*command, "--out", str(tmp_path / "here")]) == 0
+    endpoint.answered.clear()
+
+    async def kill(number: int) -> None:
+        """The first before it said who it is, the others whenever more answers are on their way to it."""
+        rng, killed = random.Random(0), 0
+        while killed < number:
+            pids = workers()
+            if pids and len(endpoint.answered) >= 60 * killed:
+                os.kill(rng.choice(pids), signal.SIGKILL)
+                killed += 1
+            await asyncio.sleep(0.05)
+
+    async def run() -> None:
+        killing = asyncio.create_task(kill(10))
+        engine = ["--out", str(tmp_path / "ray"), "--engine", "ray", "--workers", "2"]
+        assert await asyncio.to_thread(main, [*command, *engine]) == 0
+        assert killing.done()
+
+    asyncio.run(run())
+    assert files(tmp_path / "here") == files(tmp_path / "ray")
+
+
+class Deadly(Endpoint):
+    """One question kills the worker that asks it."""
+
+    def __init__(self, word: str):
+        super().__init__(latency=0.1)
+        self.word, self.deaths = word, 0
+
+    async def complete(self, request: web.Request) -> web.StreamResponse:
+        if self.word in await request.text():
+            self.deaths += 1
+            os.kill(holder(request.transport.get_extra_info("peername")[1]), signal.SIGKILL)
+        return await super().complete(request)
+
+
+@pytest.mark.ray
+def test_a_request_that_kills_workers_fails_alone(cluster, questions, monkeypatch, tmp_path):
+    monkeypatch.setenv("OPENAI_API_KEY", "test-key")
+    endpoint, out = Deadly("Case 77:"), tmp_path / "run"
+    with Served(endpoint) as url:
+        monkeypatch.setenv("OPENAI_BASE_URL", url)
+        command = ["rationales", str(questions), "--limit", "200", "--samples", "4", "--out", str(out)]
+        assert main([*command, "--teacher", "openai:arith", "--engine", "ray", "--workers", "2"]) == 0
+    stats = json.loads((out / "stats.json").read_text())
+    rejected = pq.read_table(out / "rejected.parquet").to_pylist()
+    [failed] = [row for row in rejected if row["reason"] == "failed"]
+    assert "Case 77:" in failed["prompt"][0]["content"]
+    assert "workers were lost over this request" in failed["finish_reason"]
+    assert endpoint.deaths == len(AGAIN) + 1
+    assert stats["answers"] == 199 * 4
+
+
+@pytest.mark.ray
+def test_requests_end_when_no_worker_can_be_started_again(cluster, tiny_model, tmp_path):
+    folder = shutil.copytree(tiny_model, tmp_path / "model")
+    teacher, request = RayTeacher(f"hf:{folder}", workers=1), Request("a", sampling=Sampling(max_tokens=4))
+
+    async def ask():
+        try:
+            await teacher.check()
+            await teacher.complete(request)
+            shutil.rmtree(folder)
+            os.kill(workers()[0], signal.SIGKILL)
+            for _ in range(2):
+                with pytest.raises(UserError, match=r"^no model at"):
+                    await teacher.complete(request)
+        finally:
+            await teacher.close()
+
+    asyncio.run(ask())
 
 
 @pytest.mark.ray
@@ -138,4 +207,5 @@ def test_errors_come_back_to_the_request_that_made_them(cluster, endpoint):
 def test_a_wrong_model_is_said_before_anything_is_asked(cluster, endpoint, questions, tmp_path, capsys):
     command = ["rationales", str(questions), "--teacher", "openai:none", "--out", str(tmp_path / "run")]
     assert main([*command, "--engine", "ray", "--workers", "1"]) == 2
-    assert "has no model 'none'" in capsys.readouterr().err
+    [line] = capsys.readouterr().err.splitlines()
+    assert "has no model 'none'" in line

@@ -1,4 +1,7 @@
-"""vLLM for real, on CPU where there is no GPU: `make test-vllm`. The transformers engine is the reference."""
+"""vLLM for real, on CPU where there is no GPU: `make test-vllm`. The transformers engine is the reference.
+
+CI runs those that are not slow: they share one engine.
+"""
 
 import asyncio
 import json
@@ -193,6 +196,7 @@ def adapter(tmp_path_factory) -> tuple[Path, Path]:
     return folder, merged
 
 
+@pytest.mark.slow
 @pytest.mark.vllm
 def test_an_adapter_gives_the_answers_of_the_merged_model(engines, adapter):
     folder, merged = adapter
@@ -243,6 +247,7 @@ def server():
         process.wait(60)
 
 
+@pytest.mark.slow
 @pytest.mark.vllm
 def test_a_vllm_server_is_a_teacher_that_scores(engines, server, monkeypatch):
     monkeypatch.setenv("OPENAI_BASE_URL", server)
