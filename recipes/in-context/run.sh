@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Two students of demonstrations: one learns to read them, one learns what they say; and what came across.
+# Students of demonstrations: some learn to read them, some learn what they say; and what came across.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 PATH="${VENV:-.venv}/bin:$PATH"
@@ -15,16 +15,23 @@ READER=$STUDENTS/reader/model
 # Episodes of four families; few_labels, attribute and permutation are in none of them, nor is any rule that is measured.
 step datagen demonstrations micro --config $HERE/meta.yaml --out $RUNS/meta
 step datagen publish $RUNS/meta meta
-step train sft --config $HERE/meta-sft.yaml --model "$READER" --dataset meta@1.0.0 --output_dir $STUDENTS/meta
+for seed in ${SEEDS:-0 1 2}; do
+    step train sft --config $HERE/meta-sft.yaml --model "$READER" --dataset meta@1.0.0 --seed "$seed" --output_dir "$STUDENTS/meta-$seed"
+done
+as() { for seed in ${SEEDS:-0 1 2}; do printf '%s-%s=hf:%s/%s-%s:direct ' "$1" "$seed" "$STUDENTS" "$1" "$seed"; done; }
+# shellcheck disable=SC2046
 step train evaluate --suite in-context/few_labels,attribute,permutation in-context/category,prefix,successor in-context/key \
     --limit 20 --teacher micro:direct --base "hf:$READER" \
-    --students meta=hf:$STUDENTS/meta:direct --out reports/in-context/meta
+    --students $(as meta) --out reports/in-context/meta
 
 # 2. Context distillation: the teacher sees eight demonstrations, the student the rule's name alone.
 for split in train test; do
     step datagen demonstrations micro --config $HERE/distil.yaml --split $split --out $RUNS/distil-$split
     step datagen publish $RUNS/distil-$split distil-$split
 done
-step train sft --config $HERE/distil-sft.yaml --model "$BASE" --dataset distil-train@1.0.0 --output_dir $STUDENTS/distil
+for seed in ${SEEDS:-0 1 2}; do
+    step train sft --config $HERE/distil-sft.yaml --model "$BASE" --dataset distil-train@1.0.0 --seed "$seed" --output_dir "$STUDENTS/distil-$seed"
+done
+# shellcheck disable=SC2046
 step train evaluate --suite episodes:distil-test@1.0.0 --teacher micro:direct --base "hf:$BASE" \
-    --students distil=hf:$STUDENTS/distil:direct --out reports/in-context/distil
+    --students $(as distil) --out reports/in-context/distil
