@@ -72,8 +72,11 @@ class TeacherSettings:
 
     @property
     def under_way(self) -> int:
-        """Items to work on at once."""
-        return max(self.concurrency, BATCH_UNDER_WAY) if self.batch else self.concurrency
+        """Items to work on at once: more than an endpoint may have in flight, or its places would stand empty while
+        answers are kept and read."""
+        if self.batch:
+            return max(self.concurrency, BATCH_UNDER_WAY)
+        return self.concurrency * 3 // 2 if self.teacher.startswith("openai:") else self.concurrency
 
     def connect(self, out: Path) -> Teacher:
         """The teacher; `out` is where batches under way are remembered. Raises UserError."""
