@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 SEEDS = 5
 TOKENS = 600_000
-"""Seen tokens of every student: prompts and completions, padding not counted."""
+"""Seen tokens of a student: prompts and completions, padding not counted."""
+LONG = 3_000_000
 COMMON = (
     *("--learning_rate", "2e-3", "--lr_scheduler_type", "cosine", "--warmup_steps", "20"),
     *("--per_device_train_batch_size", "32", "--logging_steps", "50"),
@@ -27,6 +28,7 @@ class Arm:
     """Of prompt and completion; empty where the trainer bounds the completion alone."""
     start: str = ""
     """The arm whose student it goes on from; by default the base."""
+    tokens: int = TOKENS
     steps: int = 0
     """Steps instead of tokens, where the student writes what it sees."""
 
@@ -53,6 +55,8 @@ ARMS = (
     Arm("contrast", (*FILTERED, "--contrast_weight", "0.1", *GROUPS_OF_FIVE)),
     Arm("topk", data("topk@1.0.0"), command="kd"),
     Arm("topk+nll", (*data("topk@1.0.0"), "--sft_weight", "0.5", "--kd_weight", "0.5"), command="kd"),
+    Arm("long", FILTERED, tokens=LONG),
+    Arm("many", data("many@1.0.0"), tokens=LONG),
     Arm("on-sft", (*FILTERED, *GENTLE), **ON),
     *(
         Arm(f"on-gkd-{lmbda}", (*FILTERED, *GENTLE, *TEACHER, "--lmbda", lmbda), "gkd", max_length=longest, **ON)

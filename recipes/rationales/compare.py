@@ -1,4 +1,6 @@
-"""Students of every arm and seed on the same number of seen tokens: `python -m recipes.rationales.compare WHAT`.
+"""Students of every arm and seed: `python -m recipes.rationales.compare WHAT`.
+
+All see the same number of tokens, but for the arms `long` and `many`, which see five times as many.
 
 `train` makes the students that are not there yet; several may run at once (`--part 0/2`, `--part 1/2`). `names` lists
 them for `train evaluate --students`. `table` reads its report: mean accuracy over the seeds with a 95% t interval.
@@ -17,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from datagen.microworld import WEIGHTS
-from recipes.rationales.arms import ARMS, COMMON, SEEDS, TOKENS, Arm
+from recipes.rationales.arms import ARMS, COMMON, SEEDS, Arm
 
 STUDENTS, REPORT = Path("students/rationales"), Path("reports/rationales/report.json")
 T_975 = {1: 12.706, 2: 4.303, 3: 3.182, 4: 2.776, 5: 2.571, 6: 2.447, 7: 2.365, 8: 2.306, 9: 2.262}
@@ -42,7 +44,7 @@ def train_one(arm: Arm, seed: int, folder: Path) -> None:
     words = [*COMMON, "--model_name_or_path", str(start), "--output_dir", str(folder), "--seed", str(seed), *arm.flags]
     words += ["--max_length", arm.max_length] if arm.max_length else []
     per_step = tokens_per_step(build(arm, [*words, "--max_steps", "100"]))
-    steps = arm.steps or round(TOKENS / per_step)
+    steps = arm.steps or round(arm.tokens / per_step)
     trainer = build(arm, [*words, "--max_steps", str(steps)])
     run(trainer)
     seconds = round(trainer.state.log_history[-1]["train_runtime"])
