@@ -23,7 +23,7 @@ def main() -> None:
         for model in suite["models"]:
             mode = " (direct)" if model["role"] == "base" and model["mode"] != suite["base_mode"] else ""
             if not mode:
-                found[model["name"].rpartition("-")[0] or model["name"]].append(model["greedy_accuracy"]["mean"])
+                found[model["name"].rpartition("-")[0] or model["name"]].append(model["greedy_accuracy"]["value"])
         for name, values in found.items():
             cells[name].append(interval(values))
     print("| | " + " | ".join(suite["suite"].removeprefix("microworld/") for suite in suites) + " |")

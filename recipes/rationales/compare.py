@@ -80,20 +80,33 @@ def names() -> str:
 
 
 def table() -> None:
+    """Accuracy and gap closed; and the difference in accuracy to `filtered`, paired by training seed."""
     [suite] = json.loads(REPORT.read_text())["suites"]
-    print("| arm | seeds | steps | seen tokens | accuracy | gap closed |\n|---|---|---|---|---|---|")
+    found: dict[str, dict[str, Any]] = {}
+    for model in suite["models"]:
+        arm, _, seed = model["name"].rpartition("-")
+        if model["role"] == "student":
+            found.setdefault(arm, {})[seed] = model
+    print("| arm | seeds | steps | seen tokens | accuracy | minus filtered | gap closed |\n" + "|---" * 7 + "|")
     for arm in ARMS:
-        students = [m for m in suite["models"] if m["role"] == "student" and m["name"].rpartition("-")[0] == arm.name]
-        if not students:
-            continue
-        seen = [
-            json.loads((STUDENTS / arm.name / s["name"].rpartition("-")[2] / "seen.json").read_text()) for s in students
-        ]
-        cells = [
-            interval([student[what]["mean"] for student in students]) for what in ("greedy_accuracy", "gap_closed")
-        ]
-        tokens = statistics.mean(one["tokens"] for one in seen)
-        print(f"| {arm.name} | {len(students)} | {seen[0]['steps']} | {tokens:,.0f} | {' | '.join(cells)} |")
+        if arm.name in found:
+            print(line(arm.name, found[arm.name], found["filtered"]))
+
+
+def line(arm: str, students: dict[str, Any], filtered: dict[str, Any]) -> str:
+    seen = [json.loads((STUDENTS / arm / seed / "seen.json").read_text()) for seed in students]
+    tokens = statistics.mean(one["tokens"] for one in seen)
+    accuracy = {seed: student["greedy_accuracy"]["value"] for seed, student in students.items()}
+    minus = [value - filtered[seed]["greedy_accuracy"]["value"] for seed, value in accuracy.items()]
+    closed = [student["gap_closed"]["value"] for student in students.values()]
+    cells = [
+        arm,
+        len(students),
+        seen[0]["steps"],
+        f"{tokens:,.0f}",
+        *map(interval, (list(accuracy.values()), minus, closed)),
+    ]
+    return f"| {' | '.join(map(str, cells))} |"
 
 
 def interval(values: Sequence[float]) -> str:
