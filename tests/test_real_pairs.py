@@ -1,4 +1,4 @@
-"""The recipes' real.sh cannot be run here: that their commands are ones, and their accelerate files files, can be seen."""
+"""The recipes' real.sh cannot be run here; that their commands and accelerate files are understood can be seen."""
 
 import json
 import os
@@ -45,7 +45,9 @@ def settings_of(words):
         assert command == "evaluate"
         listed = [command, *train.listed(rest, EvaluateSettings)]
         return parse("train", "", {command: (EvaluateSettings, print)}, listed)[1]
-    assert words[1] == "launch" and words[2] == "--config_file" and words[4] == "-m"
+    assert words[1] == "launch"
+    assert words[2] == "--config_file"
+    assert words[4] == "-m"
     trainers = {"train.sft": sft.parse_sft, "train.kd": kd.parse_kd, "train.gkd": gkd.parse_gkd}
     return trainers[words[5]](words[6:])
 
@@ -54,7 +56,8 @@ def settings_of(words):
 def test_every_command_is_one_that_there_is(tmp_path, ability):
     done, commands = run(tmp_path, ability, "1")
     assert done.returncode == 0, done.stderr
-    assert [words[0] for words in commands][-1] == "train" and any(words[0] == "accelerate" for words in commands)
+    assert [words[0] for words in commands][-1] == "train"
+    assert any(words[0] == "accelerate" for words in commands)
     for words in commands:
         assert settings_of(words)
 
@@ -75,5 +78,6 @@ def test_the_accelerate_files_say_how_many_processes_start(tmp_path, gpus, proce
 
 def test_another_number_of_gpus_is_refused_in_one_line(tmp_path):
     done, commands = run(tmp_path, "rationales", "3")
-    assert done.returncode == 2 and not commands
+    assert done.returncode == 2
+    assert not commands
     assert done.stderr == "GPUS is 1 or 8, not 3\n"

@@ -47,7 +47,7 @@ TEACHER = ("--teacher_model_name_or_path", "micro", "--beta", "0.5", "--max_new_
 ARMS = (
     Arm("answers", data(CHAINS, "answers"), mode="direct"),
     Arm("one", data("one@1.0.0")),
-    Arm("unfiltered", ("--mixture", f"{CHAINS}:rationales=0.78", f"{CHAINS}:rejected=0.22")),
+    Arm("unfiltered", data("unfiltered@1.0.0")),
     Arm("filtered", FILTERED),
     Arm("diverse", data("diverse@1.0.0")),
     *(Arm(f"alpha-{alpha}", (*FILTERED, "--answer_weight", alpha)) for alpha in ("0", "0.3", "0.5", "0.7")),
@@ -55,8 +55,8 @@ ARMS = (
     Arm("contrast", (*FILTERED, "--contrast_weight", "0.1", *GROUPS_OF_FIVE)),
     Arm("topk", data("topk@1.0.0"), command="kd"),
     Arm("topk+nll", (*data("topk@1.0.0"), "--sft_weight", "0.5", "--kd_weight", "0.5"), command="kd"),
-    Arm("long", FILTERED, tokens=LONG),
-    Arm("many", data("many@1.0.0"), tokens=LONG),
+    Arm("many", data("many@1.0.0")),
+    Arm("many-long", data("many@1.0.0"), tokens=LONG),
     Arm("on-sft", (*FILTERED, *GENTLE), **ON),
     *(
         Arm(f"on-gkd-{lmbda}", (*FILTERED, *GENTLE, *TEACHER, "--lmbda", lmbda), "gkd", max_length=longest, **ON)
