@@ -7,7 +7,7 @@ from dataclasses import dataclass
 SEEDS = 5
 TOKENS = 600_000
 """Seen tokens of a student: prompts and completions, padding not counted."""
-LONG = 5_000_000
+LONG = 3_000_000
 COMMON = (
     *("--learning_rate", "2e-3", "--lr_scheduler_type", "cosine", "--warmup_steps", "20"),
     *("--per_device_train_batch_size", "32", "--logging_steps", "50"),

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # The datasets of the comparison: the majority's chains of 500 questions, 4 diverse ones, one, all, the teacher's
-# probabilities, and the right chains of 8,000 questions.
+# probabilities, and the right chains of 24,000 questions.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 PATH="${VENV:-.venv}/bin:$PATH"
@@ -14,7 +14,7 @@ step datagen rationales --config $HERE/chains.yaml --keep diverse --diverse 4 --
 step datagen rationales --config $HERE/chains.yaml --samples 1 --out $RUNS/one
 step datagen rationales --config $HERE/chains.yaml --keep_by none --out $RUNS/unfiltered
 step datagen topk $RUNS/chains --teacher-topk 64 --out $RUNS/topk
-step datagen rationales --config $HERE/chains.yaml --limit 8000 --samples 2 --keep_by gold --out $RUNS/many
+step datagen rationales --config $HERE/chains.yaml --limit 24000 --samples 1 --keep_by gold --out $RUNS/many
 for name in chains diverse one unfiltered topk many; do
     step datagen publish $RUNS/$name $name
 done
