@@ -35,3 +35,4 @@ done
 # shellcheck disable=SC2046
 step train evaluate --suite episodes:distil-test@1.0.0 --teacher micro:direct --base "hf:$BASE" \
     --students $(as distil) --out reports/in-context/distil
+PYTHONPATH=. python $HERE/table.py

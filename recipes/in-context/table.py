@@ -1,4 +1,4 @@
-"""The README's tables from the two reports: `python recipes/in-context/table.py`.
+"""The README's tables from the two reports: `PYTHONPATH=. python recipes/in-context/table.py`.
 
 A student's figures are means over its training seeds, the intervals of slopes and of the distilled students' accuracy
 95% t intervals over these seeds; those of base and teacher, which are one model each, the report's own.
