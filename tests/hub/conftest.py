@@ -55,3 +55,17 @@ def published(hub: Hub, name: str = "org/sums") -> list[tuple[str, str]]:
     made = [commit for commit in repository.commits() if commit.title.startswith("Publish ")]
     assert sorted(commit.oid for commit in made) == sorted(commit.oid for commit in repository.tags.values())
     return sorted((tag, commit.title) for tag, commit in repository.tags.items())
+
+
+def spoil_once(hub: Hub, route: str, how: str) -> list[int]:
+    """Spoil the first request of a route; the list holds that request's number once it has come."""
+    done: list[int] = []
+
+    def spoil(number: int, asked: str) -> str | None:
+        if asked == route and not done:
+            done.append(number)
+            return how
+        return None
+
+    hub.fault = spoil
+    return done

@@ -13,7 +13,7 @@ from datagen.publish import resolve, verify, versions_of
 from datagen.schema import FAMILIES
 from tests.cards.runs import run_of
 from tests.datagen.publish.conftest import make_run
-from tests.hub.conftest import datagen, published
+from tests.hub.conftest import datagen, published, spoil_once
 from tests.hub.test_loading import loaded
 
 ORDER = ("rationales", "instructions", "demonstrations")
@@ -175,15 +175,7 @@ def test_what_stays_is_not_uploaded_and_stays_the_same_file(hub, runs):
 @pytest.mark.parametrize("route", ["put", "commit", "tag"])
 def test_a_fault_while_a_family_is_put_beside_another_is_got_over(hub, runs, no_waiting, route, how):
     publish(runs["rationales"], "--hub")
-    done = []
-
-    def spoil(number, asked):
-        if asked == route and not done:
-            done.append(number)
-            return how
-        return None
-
-    hub.fault = spoil
+    done = spoil_once(hub, route, how)
     assert publish(runs["instructions"], "--hub") == 0
     assert done
     assert published(hub) == [("v1.0.0", "Publish 1.0.0"), ("v1.1.0", "Publish 1.1.0")]

@@ -7,6 +7,7 @@ import shutil
 import pytest
 
 from datagen.teacher.fingerprint import fingerprint
+from tests.hub.conftest import spoil_once
 from tests.hub.server import STRANGER, TOKEN
 from train.cli import main
 
@@ -107,15 +108,7 @@ def test_the_figures_of_the_report_are_in_card_and_lineage(hub, student, report,
 @pytest.mark.parametrize("how", ["500", "lost", "cut", "504"])
 @pytest.mark.parametrize("route", ["whoami", "create", "info", "tree", "preupload", "batch", "put", "commit"])
 def test_a_fault_at_any_route_is_got_over_with_one_commit(hub, student, no_waiting, route, how):
-    done = []
-
-    def spoil(number, asked):
-        if asked == route and not done:
-            done.append(number)
-            return how
-        return None
-
-    hub.fault = spoil
+    done = spoil_once(hub, route, how)
     assert push(student) == 0
     assert done
     assert pushed(hub) == ["Push a student of org/sums 1.0.0"]

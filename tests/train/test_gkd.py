@@ -17,22 +17,6 @@ TRAINERS = {"0": "GKDTrainer", "0.5": "GKDTrainer", "1": "DistillationTrainer"}
 
 
 @pytest.fixture(scope="module")
-def teacher(base: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Folder of a model of the same tokenizer with other weights."""
-    from transformers import AutoModelForCausalLM, AutoTokenizer
-
-    folder = tmp_path_factory.mktemp("teachers") / "teacher"
-    model = AutoModelForCausalLM.from_pretrained(base)
-    torch.manual_seed(1)
-    with torch.no_grad():
-        for weight in model.parameters():
-            weight += 0.2 * torch.randn_like(weight)
-    model.save_pretrained(folder)
-    AutoTokenizer.from_pretrained(base).save_pretrained(folder)
-    return folder
-
-
-@pytest.fixture(scope="module")
 def stranger(base: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Folder of a model whose tokens 10 and 11 have changed places."""
     folder = save_tiny_model(tmp_path_factory.mktemp("strangers") / "stranger", context=512)

@@ -17,7 +17,7 @@ from aiohttp import web
 
 from datagen.microworld import WEIGHTS
 from tests.datagen.endpoint import Served
-from tests.train.test_gkd import flags, refused, teacher  # noqa: F401
+from tests.train.test_gkd import flags, refused
 from tests.train.test_kd import completion_of
 
 VOCABULARY = 261
@@ -61,7 +61,7 @@ class Server:
 
 
 @pytest.fixture
-def server(teacher: Path) -> Iterator[tuple[str, Server]]:  # noqa: F811
+def server(teacher: Path) -> Iterator[tuple[str, Server]]:
     found = Server(teacher)
     with Served(found) as url:
         yield url, found
@@ -91,21 +91,13 @@ def check_against_the_local_teacher(
 
 
 def test_the_loss_is_that_of_the_local_teacher(
-    base: Path,
-    store: Path,
-    teacher: Path,  # noqa: F811
-    tmp_path: Path,
-    server: tuple[str, Server],
+    base: Path, store: Path, teacher: Path, tmp_path: Path, server: tuple[str, Server]
 ) -> None:
     check_against_the_local_teacher(base, store, teacher, tmp_path, server[0], VOCABULARY)
 
 
 def test_off_policy_the_server_is_asked_of_the_rows(
-    base: Path,
-    store: Path,
-    teacher: Path,  # noqa: F811
-    tmp_path: Path,
-    server: tuple[str, Server],
+    base: Path, store: Path, teacher: Path, tmp_path: Path, server: tuple[str, Server]
 ) -> None:
     from datasets import load_dataset
 
@@ -151,7 +143,7 @@ def test_the_share_of_own_completions_is_told_in_the_lineage(
 def test_bad_settings_are_one_line(
     base: Path,
     store: Path,
-    teacher: Path,  # noqa: F811
+    teacher: Path,
     tmp_path: Path,
     server: tuple[str, Server],
     capsys: pytest.CaptureFixture[str],

@@ -21,22 +21,6 @@ ALPHA, BETA, K = 0.7, 0.6, 8
 MIXED = {"kd_weight": ALPHA, "sft_weight": 1 - ALPHA, "lm_weight": BETA}
 
 
-@pytest.fixture(scope="module")
-def teacher(base: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Folder of a model of the same tokenizer with other weights."""
-    from transformers import AutoModelForCausalLM, AutoTokenizer
-
-    folder = tmp_path_factory.mktemp("teachers") / "teacher"
-    model = AutoModelForCausalLM.from_pretrained(base)
-    torch.manual_seed(1)
-    with torch.no_grad():
-        for weight in model.parameters():
-            weight += 0.2 * torch.randn_like(weight)
-    model.save_pretrained(folder)
-    AutoTokenizer.from_pretrained(base).save_pretrained(folder)
-    return folder
-
-
 def stored_run(folder: Path, teacher: Path, k: int, *more: str) -> Path:
     """A run of rows with what the teacher thinks of them."""
     (folder / "sums").mkdir()
