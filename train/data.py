@@ -87,15 +87,20 @@ def open_config(folder: Path, config: str) -> Dataset:
     return load_dataset(str(folder), config, split="train")
 
 
-def cut_rows(dataset: Dataset, tokenizer: Any, *, max_length: int | None, workers: int | None = None) -> int:
-    """How many rows have more than `max_length` tokens, chat template included, and will be cut."""
+def cut_rows(dataset: Dataset, tokenizer: Any, *, max_length: int | None, workers: int | None) -> tuple[int, int]:
+    """How many rows have more than `max_length` tokens, chat template included, and will be cut; and how many of these
+    have a prompt of that length, so that where the start is kept nothing of the completion is."""
     if max_length is None:
-        return 0
+        return 0, 0
 
     def too_long(row: dict[str, Any]) -> bool:
         return len(token_ids(row["prompt"] + row["completion"], tokenizer)) > max_length
 
-    return len(dataset.filter(too_long, num_proc=workers, load_from_cache_file=False))
+    def all_prompt(row: dict[str, Any]) -> bool:
+        return len(token_ids(row["prompt"], tokenizer, add_generation_prompt=True)) >= max_length
+
+    cut = dataset.filter(too_long, num_proc=workers, load_from_cache_file=False)
+    return len(cut), len(cut.filter(all_prompt, load_from_cache_file=False))
 
 
 def teaches_to_stop(dataset: Dataset, tokenizer: Any, ends: set[int]) -> bool:

@@ -193,6 +193,8 @@ def assemble(
         )
     except ValueError as error:  # how TRL and PEFT refuse settings that do not go together
         raise UserError(" ".join(str(error).split())) from error
+    if not len(trainer.train_dataset):
+        raise UserError(f"--max_length {training.max_length}: every row's prompt fills it, and no completion is left")
     if trainer.is_world_process_zero():
         warn(loaded.rows, trainer)
     return trainer
@@ -237,9 +239,11 @@ def open_tokenizer(training: SFTConfig, model: ModelConfig) -> Any:
 def warn(rows: Dataset, trainer: StudentTrainer) -> None:
     """Say what the student would otherwise silently not learn: the ends of rows that are too long, and to stop."""
     limit, tokenizer = trainer.args.max_length, trainer.processing_class
-    cut = cut_rows(rows, tokenizer, max_length=limit, workers=trainer.args.dataset_num_proc)
+    cut, lost = cut_rows(rows, tokenizer, max_length=limit, workers=trainer.args.dataset_num_proc)
     if cut:
         log.warning("%d of %d rows have more than %d tokens and are cut there (--max_length)", cut, len(rows), limit)
+    if lost and trainer.args.truncation_mode == "keep_start":
+        log.warning("%d of these have no token of their completion left, and teach nothing", lost)
     if not teaches_to_stop(rows, tokenizer, trainer.end_tokens()):
         log.warning("the completions hold no token that ends generation: the student will not learn to stop")
 

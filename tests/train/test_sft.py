@@ -185,6 +185,19 @@ def test_rows_that_are_cut_are_counted(
     assert 0 < longer < len(rows)
     assert main(["sft", *flags(base, store, tmp_path / "out", max_length=limit, max_steps=1)]) == 0
     assert f"{longer} of {len(rows)} rows have more than {limit} tokens" in caplog.text
+    assert "no token of their completion left" not in caplog.text
+
+
+def test_rows_whose_prompt_fills_the_length_are_counted(
+    base: Path, store: Path, tmp_path: Path, rows: list[dict[str, Any]], caplog: pytest.LogCaptureFixture
+) -> None:
+    """Prompts end with the tokens that start and end the question, and the one that starts the answer."""
+    prompts = [3 + len(row["prompt"][0]["content"]) for row in rows]
+    limit = sorted(prompts)[len(prompts) // 2]
+    lost = sum(length >= limit for length in prompts)
+    assert 0 < lost < len(rows)
+    assert main(["sft", *flags(base, store, tmp_path / "out", max_length=limit, max_steps=1)]) == 0
+    assert f"{lost} of these have no token of their completion left" in caplog.text
 
 
 def test_an_adapter_is_trained_and_answers(base: Path, store: Path, tmp_path: Path) -> None:
@@ -223,6 +236,7 @@ def test_an_adapter_is_trained_and_answers(base: Path, store: Path, tmp_path: Pa
         ({"dataset": "sums@9.0.0"}, "1.0.0"),
         ({"dataset_config": "chains"}, "has no config"),
         ({"limit": 0}, "--limit 0: at least one row is needed"),
+        ({"max_length": 5}, "--max_length 5: every row's prompt fills it, and no completion is left"),
         ({"model": "/no/such/model"}, "cannot open the model /no/such/model: no such folder"),
         ({"learning_rate": "fast"}, "invalid float value: 'fast'"),
         ({"no_such_flag": 1}, "--no_such_flag"),
