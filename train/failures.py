@@ -1,4 +1,5 @@
-"""What ends a training before its time, said for a person: a loss that is no number, and a disk that is full."""
+"""What ends a training before its time, said for a person: settings that libraries refuse, a loss that is no number, a
+disk that is full."""
 
 from __future__ import annotations
 
@@ -15,6 +16,8 @@ from datagen.errors import UserError
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 NO_ROOM_TEXT = re.compile(r"os error (28|122|27)\b|No space left|File too large|file write failed|inline_container\.cc")
 """How safetensors and torch (a file of another length than was written) say it: their errors have no number."""
+NOT_INSTALLED = re.compile(r"requires? \S+ to be installed")
+"""How transformers says it of what reports: the error is a RuntimeError."""
 SHOWN = 3
 """Rows that a message shows."""
 
@@ -23,6 +26,18 @@ def whole_checkpoints(folder: Path) -> list[Path]:
     """Checkpoints that were written to their end, oldest first."""
     whole = [c for c in folder.glob("checkpoint-*") if (c / "trainer_state.json").is_file()]
     return sorted(whole, key=lambda c: int(c.name.rpartition("-")[2]))
+
+
+@contextlib.contextmanager
+def refusals(*kinds: type[Exception]) -> Iterator[None]:
+    """Raises UserError in the place of these kinds of errors, and of one that names a package to install: TRL, PEFT and
+    transformers refuse settings so."""
+    try:
+        yield
+    except Exception as error:
+        if isinstance(error, (ImportError, *kinds)) or NOT_INSTALLED.search(str(error)):
+            raise UserError(" ".join(str(error).split())) from error
+        raise
 
 
 @contextlib.contextmanager

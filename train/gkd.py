@@ -119,6 +119,7 @@ def build(kind: str, data: DataArguments, training: Any, model: ModelConfig, gkd
     """The trainer of these settings. Raises UserError for bad input."""
     from trl import get_peft_config, get_quantization_config
 
+    from train.failures import refusals
     from train.gkd_trainers import STUDENTS
     from train.student import base_of, dataset_lineage, lineage_of
 
@@ -136,7 +137,7 @@ def build(kind: str, data: DataArguments, training: Any, model: ModelConfig, gkd
     training.model_init_kwargs = init_kwargs(training, model)
     if quantization := get_quantization_config(model):
         training.model_init_kwargs["quantization_config"] = quantization
-    try:
+    with refusals(ValueError, OSError):
         return STUDENTS[kind](
             model=model.model_name_or_path,
             args=training,
@@ -146,8 +147,6 @@ def build(kind: str, data: DataArguments, training: Any, model: ModelConfig, gkd
             lineage=made_of,
             **teacher,
         )
-    except (ValueError, ImportError, ConnectionError) as error:  # how TRL and PEFT refuse what does not go together
-        raise UserError(" ".join(str(error).split())) from error
 
 
 def teacher_of(kind: str, training: Any, model: ModelConfig, tokenizer: Any) -> tuple[dict[str, Any], dict[str, Any]]:

@@ -21,8 +21,8 @@ Own = TypeVar("Own")
 
 
 def offline_if_local(argv: Sequence[str]) -> None:
-    """Models in folders and data in the store need no hub: ask nothing over the network. `HF_HUB_OFFLINE=0` overrides
-    it.
+    """Models in folders and data in the store need no hub: ask nothing over the network, unless the student is to go
+    there. `HF_HUB_OFFLINE=0` overrides it.
 
     The libraries read the environment when they are imported, so this comes before they are.
     """
@@ -34,10 +34,13 @@ def offline_if_local(argv: Sequence[str]) -> None:
     flags.add_argument("--dataset")
     flags.add_argument("--mixture", nargs="*")
     flags.add_argument("--store")
+    flags.add_argument("--push_to_hub", "--push-to-hub", nargs="?", const="true")
     found, _ = flags.parse_known_args(argv)
     values = as_flags(read_yaml(found.config)) if found.config else {}
     model = found.model or values.get("model_name_or_path")
     teacher = found.teacher_model_name_or_path or values.get("teacher_model_name_or_path") or "micro"
+    if str(found.push_to_hub or values.get("push_to_hub")).lower() in ("true", "1", "yes"):
+        return
     here = model and Path(str(model)).is_dir() and (teacher == "micro" or Path(str(teacher)).is_dir())
     if here and not data_on_hub({**values, **{name: value for name, value in vars(found).items() if value}}):
         os.environ.setdefault("HF_HUB_OFFLINE", "1")
@@ -105,13 +108,32 @@ def parse(
     arguments = [part for argument in argv for part in config_apart(argument)]
     try:
         data, training, model, settings = parser.parse_args_and_config(arguments)
-    except (ValueError, TypeError, OSError) as error:
+    except (ValueError, TypeError, OSError, ImportError) as error:
         raise UserError(" ".join(str(error).split())) from None
     if not model.model_name_or_path:
         raise UserError("--model is missing: the base to start from, a folder or a name on the Hub")
     if not (data.dataset or getattr(settings, "mixture", None)):
         raise UserError("--dataset is missing: the version to train on, as NAME@VERSION")
+    check(training)
     return data, training, model, settings
+
+
+def check(training: Any) -> None:
+    """Raises UserError for numbers with which nothing is trained, and for what is not ours to honour."""
+    for name in ("per_device_train_batch_size", "gradient_accumulation_steps"):
+        if getattr(training, name) < 1:
+            raise UserError(f"--{name} {getattr(training, name)}: at least 1 is needed")
+    if not training.learning_rate >= 0:
+        raise UserError(f"--learning_rate {training.learning_rate}: a number of at least 0 is needed")
+    if training.max_steps <= 0 and not training.num_train_epochs > 0:
+        raise UserError(f"--num_train_epochs {training.num_train_epochs}: without --max_steps more than 0 is needed")
+    if training.hub_token:
+        raise UserError("--hub_token: it would be written beside the student; set HF_TOKEN in its place")
+    if training.resume_from_checkpoint:
+        raise UserError(
+            "--resume_from_checkpoint: a training goes on by itself from the last whole checkpoint of its "
+            "--output_dir; weights to start from are --model"
+        )
 
 
 def finish(parser: argparse.ArgumentParser, *ours: type[Any]) -> None:

@@ -89,12 +89,12 @@ def main(argv: Sequence[str]) -> None:
 
 def run(trainer: StudentTrainer) -> None:
     """Train, or continue from the last whole checkpoint in `output_dir`; leave model, card and lineage there."""
-    from train.failures import room
+    from train.failures import refusals, room
     from train.student import last_checkpoint
 
     folder = Path(trainer.args.output_dir)
     checkpoint = last_checkpoint(folder, trainer.lineage)
-    with room(folder):
+    with room(folder), refusals():
         trainer.describe()
         trainer.train(resume_from_checkpoint=checkpoint)
         trainer.finish()
@@ -169,6 +169,7 @@ def assemble(
     input."""
     from trl import get_peft_config, get_quantization_config
 
+    from train.failures import refusals
     from train.student import base_of, lineage_of
 
     if training.eval_strategy != "no":
@@ -179,7 +180,7 @@ def assemble(
     training.model_init_kwargs = init_kwargs(training, model)
     lineage = lineage_of(training, model, base=base_of(model), dataset=loaded.dataset) | {"method": method}
     lineage["settings"] |= settings or {}
-    try:
+    with refusals(ValueError, OSError):
         trainer = kind(
             model=model.model_name_or_path,
             args=training,
@@ -191,8 +192,6 @@ def assemble(
             **loaded.own,
             **own,
         )
-    except ValueError as error:  # how TRL and PEFT refuse settings that do not go together
-        raise UserError(" ".join(str(error).split())) from error
     if not len(trainer.train_dataset):
         raise UserError(f"--max_length {training.max_length}: every row's prompt fills it, and no completion is left")
     if trainer.is_world_process_zero():

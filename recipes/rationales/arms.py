@@ -7,7 +7,7 @@ from dataclasses import dataclass
 SEEDS = 5
 TOKENS = 600_000
 """Seen tokens of a student: prompts and completions, padding not counted."""
-LONG = 3_000_000
+LONG = 5_000_000
 COMMON = (
     *("--learning_rate", "2e-3", "--lr_scheduler_type", "cosine", "--warmup_steps", "20"),
     *("--per_device_train_batch_size", "32", "--logging_steps", "50"),
@@ -56,6 +56,8 @@ ARMS = (
     Arm("topk", data("topk@1.0.0"), command="kd"),
     Arm("topk+nll", (*data("topk@1.0.0"), "--sft_weight", "0.5", "--kd_weight", "0.5"), command="kd"),
     Arm("many", data("many@1.0.0")),
+    Arm("answers-long", data("many@1.0.0", "answers"), mode="direct", tokens=LONG),
+    Arm("filtered-long", FILTERED, tokens=LONG),
     Arm("many-long", data("many@1.0.0"), tokens=LONG),
     Arm("on-sft", (*FILTERED, *GENTLE), **ON),
     *(

@@ -1,6 +1,6 @@
 """Students of every arm and seed: `python -m recipes.rationales.compare WHAT`.
 
-All see the same number of tokens, but for the arm `many-long`, which sees 3 million.
+All see the same number of tokens, but for the arm `many-long`, which sees 5 million.
 
 `train` makes the students that are not there yet; several may run at once (`--part 0/2`, `--part 1/2`). `names` lists
 them for `train evaluate --students`. `table` reads its report: mean accuracy over the seeds with a 95% t interval.

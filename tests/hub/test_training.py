@@ -135,3 +135,19 @@ def test_the_command_itself_asks_the_hub_for_the_data_though_the_model_is_a_fold
     assert done.returncode == 0, done.stderr
     assert json.loads((out / "lineage.json").read_text())["dataset"]["commit"] == sums.tags["v1.0.0"].oid
     shutil.rmtree(tmp_path / "home")
+
+
+@pytest.mark.slow
+def test_a_student_goes_to_the_hub_as_it_trains_with_its_own_card(sums, hub, tiny_model, tmp_path):
+    out = tmp_path / "student"
+    names = {"HF_HOME": str(tmp_path / "home"), "HF_ENDPOINT": hub.url, "HF_TOKEN": TOKEN, "HF_HUB_DISABLE_XET": "1"}
+    words = ["--dataset", "org/sums@1.0.0", "--model", tiny_model, "--output_dir", out, "--max_steps", "1"]
+    words += ["--push_to_hub", "--hub_model_id", "org/student", "--max_length", "64"]
+    environment = {key: value for key, value in os.environ.items() if key != "HF_HUB_OFFLINE"} | names
+    command = [sys.executable, "-m", "train.cli", "sft", *map(str, words)]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    there = hub.repositories["models/org/student"]
+    for name in ("README.md", "lineage.json"):
+        assert hub.read(there.file("main", name)) == (out / name).read_bytes()
+    assert TOKEN.encode() not in b"".join(file.read_bytes() for file in out.rglob("*") if file.is_file())

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -13,6 +15,7 @@ import pytest
 
 from train.cli import main
 from train.data import DataArguments, training_rows
+from train.parse import offline_if_local
 
 END, ASSISTANT = "<|end|>", "<|assistant|>"
 
@@ -242,6 +245,13 @@ def test_an_adapter_is_trained_and_answers(base: Path, store: Path, tmp_path: Pa
         ({"no_such_flag": 1}, "--no_such_flag"),
         ({"config": "/no/such.yaml"}, "/no/such.yaml: cannot read it"),
         ({"eval_strategy": "steps", "eval_steps": 5}, "--eval_strategy: a version has no evaluation split"),
+        ({"per_device_train_batch_size": 0}, "--per_device_train_batch_size 0: at least 1 is needed"),
+        ({"gradient_accumulation_steps": 0}, "--gradient_accumulation_steps 0: at least 1 is needed"),
+        ({"learning_rate": -1}, "--learning_rate -1.0: a number of at least 0 is needed"),
+        ({"num_train_epochs": 0}, "--num_train_epochs 0.0: without --max_steps more than 0 is needed"),
+        ({"resume_from_checkpoint": "x"}, "goes on by itself from the last whole checkpoint of its --output_dir"),
+        ({"hub_token": "hf_x"}, "--hub_token: it would be written beside the student; set HF_TOKEN"),
+        ({"chat_template_path": "/no/such"}, "/no/such"),
     ],
     ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
 )
@@ -253,6 +263,36 @@ def test_bad_input_is_one_line(
     assert len(errors) == 1
     assert line in errors[0]
     assert not (tmp_path / "out" / "model.safetensors").exists()
+
+
+@pytest.mark.parametrize(
+    ("package", "changes"),
+    [
+        ("liger_kernel", {"use_liger_kernel": True}),
+        ("wandb", {"report_to": "wandb"}),
+        ("bitsandbytes", {"optim": "adamw_8bit"}),
+        ("deepspeed", {"deepspeed": "x.json"}),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_a_package_that_is_not_installed_is_named(
+    base: Path, store: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], package: str, changes: dict[str, Any]
+) -> None:
+    if importlib.util.find_spec(package):
+        pytest.skip(f"{package} is installed")
+    assert main(["sft", *flags(base, store, tmp_path / "out", **changes)]) == 2
+    [line] = [found for found in capsys.readouterr().err.splitlines() if found.startswith("train: ")]
+    assert package.replace("_", "-") in line
+
+
+@pytest.mark.parametrize(("words", "offline"), [([], "1"), (["--push_to_hub"], None), (["--push_to_hub", "no"], "1")])
+def test_what_is_all_here_asks_nothing_over_the_network_unless_the_student_is_to_go_there(
+    base: Path, store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: list[str], offline: str | None
+) -> None:
+    monkeypatch.setenv("HF_HUB_OFFLINE", "")  # so that it is put back in the end
+    monkeypatch.delenv("HF_HUB_OFFLINE")
+    offline_if_local([*flags(base, store, tmp_path / "out"), *words])
+    assert os.environ.get("HF_HUB_OFFLINE") == offline
 
 
 def test_missing_columns_are_named_with_those_there() -> None:
