@@ -7,6 +7,7 @@ import contextlib
 import errno
 import re
 import shutil
+import zipfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,22 @@ def whole_checkpoints(folder: Path) -> list[Path]:
     """Checkpoints that were written to their end, oldest first."""
     whole = [c for c in folder.glob("checkpoint-*") if (c / "trainer_state.json").is_file()]
     return sorted(whole, key=lambda c: int(c.name.rpartition("-")[2]))
+
+
+def damaged(checkpoint: Path) -> str | None:
+    """The name of a file of a checkpoint that cannot be read to its end, or None."""
+    from safetensors import SafetensorError, safe_open
+
+    for file in sorted(checkpoint.iterdir()):
+        if file.suffix == ".safetensors":
+            try:
+                with safe_open(file, "pt"):
+                    pass
+            except SafetensorError:
+                return file.name
+        if file.suffix in (".pt", ".pth", ".bin") and not zipfile.is_zipfile(file):
+            return file.name
+    return None
 
 
 @contextlib.contextmanager

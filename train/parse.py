@@ -109,7 +109,11 @@ def parse(
     try:
         data, training, model, settings = parser.parse_args_and_config(arguments)
     except (ValueError, TypeError, OSError, ImportError) as error:
-        raise UserError(" ".join(str(error).split())) from None
+        said = " ".join(str(error).split())
+        if said.startswith("Unknown arguments from config file"):
+            unknown = ", ".join(re.findall(r"'--(\w+)'", said))
+            raise UserError(f"--config: no such flag: {unknown} ({command} --help lists the flags)") from None
+        raise UserError(said) from None
     if not model.model_name_or_path:
         raise UserError("--model is missing: the base to start from, a folder or a name on the Hub")
     if not (data.dataset or getattr(settings, "mixture", None)):
@@ -127,6 +131,10 @@ def check(training: Any) -> None:
         raise UserError(f"--learning_rate {training.learning_rate}: a number of at least 0 is needed")
     if training.max_steps <= 0 and not training.num_train_epochs > 0:
         raise UserError(f"--num_train_epochs {training.num_train_epochs}: without --max_steps more than 0 is needed")
+    folder = Path(training.output_dir)
+    there = next(found for found in (folder, *folder.absolute().parents) if found.exists())
+    if not there.is_dir() or not os.access(there, os.W_OK):
+        raise UserError(f"--output_dir {folder}: {there} is no folder that can be written to")
     if training.hub_token:
         raise UserError("--hub_token: it would be written beside the student; set HF_TOKEN in its place")
     if training.resume_from_checkpoint:

@@ -13,7 +13,7 @@ from trl import ModelConfig, SFTConfig, SFTTrainer
 from datagen import __version__
 from datagen.errors import UserError
 from datagen.run_folder import differences
-from train.failures import no_number, whole_checkpoints
+from train.failures import damaged, no_number, whole_checkpoints
 
 if TYPE_CHECKING:
     from datagen.publish import Version
@@ -155,7 +155,7 @@ def model_lineage(name: str, revision: str | None) -> dict[str, Any]:
 
 def last_checkpoint(folder: Path, lineage: dict[str, Any]) -> str | None:
     """The newest checkpoint that was written to its end, or None. Raises UserError where it belongs to another
-    training."""
+    training, or was damaged since."""
     whole = whole_checkpoints(folder)
     if not whole:
         return None
@@ -168,6 +168,10 @@ def last_checkpoint(folder: Path, lineage: dict[str, Any]) -> str | None:
     if differs:
         raise UserError(
             f"{folder} holds checkpoints of another training ({'; '.join(differs)}): take another --output_dir"
+        )
+    if file := damaged(whole[-1]):
+        raise UserError(
+            f"{whole[-1]}: {file} is damaged; remove this checkpoint, and the same command goes on from the one before"
         )
     return str(whole[-1])
 

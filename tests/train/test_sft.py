@@ -138,6 +138,21 @@ def test_a_killed_run_ends_with_the_weights_of_an_uninterrupted_one(
     assert (student / "lineage.json").read_bytes() == (out / "lineage.json").read_bytes()
 
 
+@pytest.mark.parametrize("name", ["model.safetensors", "optimizer.pt", "rng_state.pth"])
+def test_a_checkpoint_that_was_damaged_is_named(
+    base: Path, store: Path, student: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    out = tmp_path / "out"
+    shutil.copytree(student, out)
+    file = out / "checkpoint-12" / name
+    file.write_bytes(file.read_bytes()[:-100])
+    assert main(["sft", *flags(base, store, out)]) == 2
+    assert f"{file.parent}: {name} is damaged; remove this checkpoint" in capsys.readouterr().err
+    shutil.rmtree(file.parent)
+    assert main(["sft", *flags(base, store, out)]) == 0
+    assert same(weights(out), weights(student))
+
+
 def test_checkpoints_of_another_training_are_refused(
     base: Path, store: Path, student: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -176,6 +191,14 @@ def test_yaml_equals_flags(base: Path, store: Path, student: Path, tmp_path: Pat
     assert main(["sft", f"--config={tmp_path / 'sft.yaml'}", "--learning_rate", "0.001"]) == 0
     assert (tmp_path / "out" / "lineage.json").read_bytes() == (student / "lineage.json").read_bytes()
     assert same(weights(tmp_path / "out"), weights(student))
+
+
+def test_a_key_that_is_no_flag_is_named(
+    base: Path, store: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "sft.yaml").write_text("learning_rate: 1.0e-3\nlearning_rat: 2\n")
+    assert main(["sft", *flags(base, store, tmp_path / "out"), "--config", str(tmp_path / "sft.yaml")]) == 2
+    assert "train: --config: no such flag: learning_rat (train sft --help lists" in capsys.readouterr().err
 
 
 def test_rows_that_are_cut_are_counted(
@@ -250,6 +273,8 @@ def test_an_adapter_is_trained_and_answers(base: Path, store: Path, tmp_path: Pa
         ({"learning_rate": -1}, "--learning_rate -1.0: a number of at least 0 is needed"),
         ({"num_train_epochs": 0}, "--num_train_epochs 0.0: without --max_steps more than 0 is needed"),
         ({"resume_from_checkpoint": "x"}, "goes on by itself from the last whole checkpoint of its --output_dir"),
+        ({"output_dir": __file__}, f"--output_dir {__file__}: {__file__} is no folder that can be written to"),
+        ({"output_dir": f"{__file__}/x"}, f"{__file__} is no folder that can be written to"),
         ({"hub_token": "hf_x"}, "--hub_token: it would be written beside the student; set HF_TOKEN"),
         ({"chat_template_path": "/no/such"}, "/no/such"),
     ],
