@@ -1,6 +1,6 @@
 """Students of every arm and seed: `python -m recipes.rationales.compare WHAT`.
 
-All see the same number of tokens, but for the arm `many-long`, which sees 5 million.
+All see the same number of tokens, but for the arms `…-long`, which see 5 million.
 
 `train` makes the students that are not there yet; several may run at once (`--part 0/2`, `--part 1/2`). `names` lists
 them for `train evaluate --students`. `table` reads its report: mean accuracy over the seeds with a 95% t interval.
@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from datagen.microworld import WEIGHTS
-from recipes.rationales.arms import ARMS, COMMON, SEEDS, Arm
+from recipes.rationales.arms import ARMS, COMMON, SEEDS, TOKENS, Arm
 
 STUDENTS, REPORT = Path("students/rationales"), Path("reports/rationales/report.json")
 T_975 = {1: 12.706, 2: 4.303, 3: 3.182, 4: 2.776, 5: 2.571, 6: 2.447, 7: 2.365, 8: 2.306, 9: 2.262}
@@ -80,7 +80,8 @@ def names() -> str:
 
 
 def table() -> None:
-    """Accuracy and gap closed; and the difference in accuracy to `filtered`, paired by training seed."""
+    """Accuracy and gap closed; and the difference in accuracy to `filtered`, or for those that see as much as it to
+    `filtered-long`, paired by training seed."""
     [suite] = json.loads(REPORT.read_text())["suites"]
     found: dict[str, dict[str, Any]] = {}
     for model in suite["models"]:
@@ -90,23 +91,31 @@ def table() -> None:
     print("| arm | seeds | steps | seen tokens | accuracy | minus filtered | gap closed |\n" + "|---" * 7 + "|")
     for arm in ARMS:
         if arm.name in found:
-            print(line(arm.name, found[arm.name], found["filtered"]))
+            print(line(arm, found[arm.name], found["filtered" if arm.tokens == TOKENS else "filtered-long"]))
 
 
-def line(arm: str, students: dict[str, Any], filtered: dict[str, Any]) -> str:
-    seen = [json.loads((STUDENTS / arm / seed / "seen.json").read_text()) for seed in students]
-    tokens = statistics.mean(one["tokens"] for one in seen)
+def line(arm: Arm, students: dict[str, Any], filtered: dict[str, Any]) -> str:
     accuracy = {seed: student["greedy_accuracy"]["value"] for seed, student in students.items()}
     minus = [value - filtered[seed]["greedy_accuracy"]["value"] for seed, value in accuracy.items()]
     closed = [student["gap_closed"]["value"] for student in students.values()]
     cells = [
-        arm,
-        len(students),
-        seen[0]["steps"],
-        f"{tokens:,.0f}",
-        *map(interval, (list(accuracy.values()), minus, closed)),
+        arm.name,
+        str(len(students)),
+        *seen(arm, list(students)),
+        interval(list(accuracy.values())),
+        "" if students is filtered else interval(minus),
+        interval(closed),
     ]
-    return f"| {' | '.join(map(str, cells))} |"
+    return f"| {' | '.join(cells)} |"
+
+
+def seen(arm: Arm, seeds: Sequence[str]) -> tuple[str, str]:
+    """Steps of the first seed and mean tokens, as the table says them: on top of another arm's, or not counted where
+    the student wrote its own."""
+    told = [json.loads((STUDENTS / arm.name / seed / "seen.json").read_text()) for seed in seeds]
+    tokens, more = statistics.mean(one["tokens"] for one in told), " more" if arm.start else ""
+    own = arm.command == "gkd" and arm.flags[-2:] != ("--lmbda", "0")
+    return f"{told[0]['steps']}{more}", "not counted" if own else f"{tokens:,.0f}{more}"
 
 
 def interval(values: Sequence[float]) -> str:

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The comparison of the README: datasets, 5 students an arm, and the table. About two hours and a half on two cores.
+# The comparison of the README: datasets, 5 students an arm, and the table. About three hours on two cores.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 PATH="${VENV:-.venv}/bin:$PATH"
