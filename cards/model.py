@@ -21,6 +21,7 @@ LOSSES = {
     "contrast_weight": "contrast between a right rationale and wrong ones",
     "preference_weight": "divergence between teacher's and student's preference among demonstrations",
     "lm_weight": "language modelling of the prompts",
+    "demonstration_weight": "outputs of the demonstrations in the prompt, each given those before it",
 }
 """Settings that make the loss, and what each weighs."""
 MEASURES = ("greedy_accuracy", "majority_accuracy", "gap_closed")

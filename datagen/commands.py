@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from datagen.errors import UserError
+from datagen.errors import NO_ROOM, UserError
 
 Command = tuple[type, Callable[[Any], None]]
 """The settings of a command, and what it does with them. A class attribute `positional` names the fields that may be
@@ -23,6 +23,14 @@ def run_command(program: str, about: str, commands: Mapping[str, Command], argv:
     except UserError as error:
         print(f"{program}: {error}", file=sys.stderr)
         return error.status
+    except OSError as error:
+        if error.errno not in NO_ROOM:
+            raise
+        print(
+            f"{program}: no room left to write ({one_line(error)}): free space, and give the same command again",
+            file=sys.stderr,
+        )
+        return UserError.status
     except KeyboardInterrupt:
         print(f"\n{program}: stopped. What had arrived is kept; the same command goes on from there.", file=sys.stderr)
         return 130

@@ -10,7 +10,7 @@ from typing import Any
 
 from datagen.publish import resolve
 from datagen.publish.lineage import CONFIG_KEYS, family_of, read_run
-from datagen.run_folder import keep_config, lock
+from datagen.run_folder import keep_config, lock, make_folder
 from datagen.schema import arrow_schema
 
 
@@ -46,7 +46,7 @@ def read_source(source: str, *, store: Path | None, family: str | None = None) -
 def derived(source: Source, out: Path, told: Mapping[str, Any]) -> Iterator[bool]:
     """The run folder `out`, alone in it, its settings those of the source and `told`. Gives whether its rows are still
     to be written; those that were rejected are there. Raises UserError where it holds another run."""
-    out.mkdir(parents=True, exist_ok=True)
+    make_folder(out)
     with lock(out):
         keep_config(out, source.config | {"settings": source.config["settings"] | told})
         unfinished = not (out / "stats.json").exists()

@@ -20,7 +20,7 @@ from typing import Any, TypeAlias, TypeVar
 
 from datagen.errors import UserError
 from datagen.progress import Meter, meter
-from datagen.run_folder import commit, keep_config, lock, read_stats, write_json
+from datagen.run_folder import commit, keep_config, lock, make_folder, read_stats, write_json
 from datagen.run_rows import Rows
 from datagen.schema import FAMILIES, Accepted, Outcome, Rejected, Row
 from datagen.teacher.base import Teacher, TeacherError
@@ -51,7 +51,7 @@ class Run:
         """
         self.path, self.config, self.family = path, {"format": FORMAT, **config}, family
         self.account = account or Account()
-        path.mkdir(parents=True, exist_ok=True)
+        make_folder(path)
         self._lock = lock(path)
         try:
             keep_config(path, self.config)

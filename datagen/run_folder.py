@@ -12,6 +12,14 @@ from typing import IO, Any
 from datagen.errors import UserError
 
 
+def make_folder(path: Path) -> None:
+    """Raises UserError where there can be none."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"--out {path}: no folder can be made there ({error.strerror})") from None
+
+
 def lock(path: Path) -> IO[str]:
     handle = (path / ".lock").open("w")
     try:

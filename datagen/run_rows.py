@@ -42,8 +42,7 @@ class Rows:
     """Accepted and rejected rows on disk. What is written to an item is there whole or, after a kill, not at all."""
 
     def __init__(self, path: Path):
-        self._path, self._database = path, connect_database(path, page_bytes=1 << 16)
-        self._database.execute(SCHEMA)
+        self._path, self._database = path, connect_database(path, SCHEMA, page_bytes=1 << 16)
         self._waiting: list[tuple[int, str, bytes]] = []
         self._written = time.monotonic()
         self.counts: Counter[Kind] = self._count()

@@ -75,7 +75,7 @@ def guard(run: Callable[[], None]) -> int:
         print(f"train: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        print("\ntrain: stopped. The same command goes on from the last checkpoint.", file=sys.stderr)
+        print("\ntrain: stopped. The same command goes on from the last checkpoint, if there is one.", file=sys.stderr)
         return 130
     return 0
 

@@ -4,45 +4,21 @@ disk that is full."""
 from __future__ import annotations
 
 import contextlib
-import errno
 import re
 import shutil
-import zipfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from datagen.errors import UserError
+from datagen.errors import NO_ROOM, UserError
+from train.checkpoints import whole_checkpoints
 
-NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 NO_ROOM_TEXT = re.compile(r"os error (28|122|27)\b|No space left|File too large|file write failed|inline_container\.cc")
 """How safetensors and torch (a file of another length than was written) say it: their errors have no number."""
 NOT_INSTALLED = re.compile(r"requires? \S+ to be installed")
 """How transformers says it of what reports: the error is a RuntimeError."""
 SHOWN = 3
 """Rows that a message shows."""
-
-
-def whole_checkpoints(folder: Path) -> list[Path]:
-    """Checkpoints that were written to their end, oldest first."""
-    whole = [c for c in folder.glob("checkpoint-*") if (c / "trainer_state.json").is_file()]
-    return sorted(whole, key=lambda c: int(c.name.rpartition("-")[2]))
-
-
-def damaged(checkpoint: Path) -> str | None:
-    """The name of a file of a checkpoint that cannot be read to its end, or None."""
-    from safetensors import SafetensorError, safe_open
-
-    for file in sorted(checkpoint.iterdir()):
-        if file.suffix == ".safetensors":
-            try:
-                with safe_open(file, "pt"):
-                    pass
-            except SafetensorError:
-                return file.name
-        if file.suffix in (".pt", ".pth", ".bin") and not zipfile.is_zipfile(file):
-            return file.name
-    return None
 
 
 @contextlib.contextmanager
@@ -73,7 +49,7 @@ def room(folder: Path) -> Iterator[None]:
         kept = (
             f"{whole[-1].name} is whole, and the same command goes on from it" if whole else "no checkpoint was whole"
         )
-        raise UserError(f"no room left to write in {folder}: {kept}. Free space, or set --save_total_limit") from error
+        raise UserError(f"no room left to write in {folder}: {kept}. Free space first") from error
 
 
 def no_room(error: BaseException) -> bool:
@@ -87,7 +63,9 @@ def no_number(trainer: Any, loss: float, inputs: Mapping[str, Any]) -> UserError
     rows = rows_without_loss(trainer.model, inputs)
     texts = [repr(trainer._tokenizer.decode(ids, skip_special_tokens=True)[:40]) for ids in rows[:SHOWN]]
     found = "each row of the batch has a loss by itself" if not rows else f"{len(rows)} rows of the batch have none"
-    if texts:
+    if len(rows) == len(inputs.get("input_ids", [])) and len(rows) > 1:
+        found = "no row of the batch has one, so the weights themselves are lost"
+    elif texts:
         found += f", such as {', '.join(texts)}"
     whole = whole_checkpoints(Path(trainer.args.output_dir))
     kept = f"{whole[-1].name} is kept" if whole else "no checkpoint was written yet"

@@ -8,8 +8,8 @@ chosen one's configuration is a flag here.
 
 from __future__ import annotations
 
-import argparse
 import logging
+import math
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ from train.gkd_teacher import (
     open_teacher_tokenizer,
     teacher_path,
 )
-from train.parse import as_flags, offline_if_local, parse, read_yaml
+from train.parse import Words, as_flags, offline_if_local, parse, read_yaml
 from train.sft import init_kwargs, open_tokenizer, run
 
 if TYPE_CHECKING:
@@ -78,27 +78,35 @@ def parse_gkd(argv: Sequence[str]) -> tuple[str, DataArguments, Any, ModelConfig
     defaults: dict[str, Any] = DEFAULTS | ({"max_new_tokens": 128} if kind == "gkd" else {"max_completion_length": 128})
     defaults |= OWN_DEFAULTS.get(kind, {})
     found = parse(argv, "train gkd", own, config=CONFIGS[kind], renamed=renamed, defaults=defaults)
-    if kind == "server":
-        check_server(found[1], own_share(found[3]))
+    check(kind, found[1], own_share(found[1], found[3]))
     return kind, *found
 
 
-def check_server(training: Any, lmbda: float) -> None:
-    """Raises UserError for what a server's probabilities do not go with."""
-    if training.temperature != 1:
-        raise UserError(f"--temperature {training.temperature}: a vLLM server tells probabilities at temperature 1")
+def check(kind: str, training: Any, lmbda: float) -> None:
+    """Raises UserError for values out of range."""
     if not 0 <= lmbda <= 1:
         raise UserError(f"--lmbda {lmbda}: a number from 0 to 1 is needed")
+    if not 0 < training.temperature < math.inf:
+        raise UserError(f"--temperature {training.temperature}: a number above 0 is needed")
+    if kind == "server" and training.temperature != 1:
+        raise UserError(f"--temperature {training.temperature}: a vLLM server tells probabilities at temperature 1")
+    if new_tokens(training) < 1:
+        raise UserError(f"--{NEW_TOKENS} {new_tokens(training)}: at least 1 is needed")
 
 
-def own_share(gkd: GkdArguments) -> float:
-    """λ, where it is no setting of the trainer."""
-    return gkd.lmbda if isinstance(gkd, OnPolicyArguments) else 1.0
+def own_share(training: Any, gkd: GkdArguments) -> float:
+    """λ, ours or the trainer's."""
+    return gkd.lmbda if isinstance(gkd, OnPolicyArguments) else training.lmbda
+
+
+def new_tokens(training: Any) -> int:
+    """Most tokens of a completion that the student writes."""
+    return getattr(training, NEW_TOKENS) if hasattr(training, NEW_TOKENS) else training.max_completion_length
 
 
 def kind_of(argv: Sequence[str]) -> str:
     """Which trainer the flags ask for. Raises UserError for a λ that is no number."""
-    flags = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    flags = Words(add_help=False, allow_abbrev=False)
     for name in ("config", "lmbda", "teacher_model_server_url"):
         flags.add_argument(f"--{name}")
     flags.add_argument("--cross_tokenizer", nargs="?", const="true")
@@ -127,17 +135,17 @@ def build(kind: str, data: DataArguments, training: Any, model: ModelConfig, gkd
     tokenizer.padding_side = "left"
     with training.main_process_first():
         version, rows = load_version(data)
-    check_lengths(rows, tokenizer, training, model, whole=kind == "server" and own_share(gkd) < 1)
+    check_lengths(rows, tokenizer, training, model, whole=kind == "server" and own_share(training, gkd) < 1)
     dataset = dataset_lineage(version, data.dataset_config, len(rows))
     made_of = lineage_of(training, model, base=base_of(model), dataset=dataset)
     teacher, lineage = teacher_of(kind, training, model, tokenizer)
-    teacher |= {"lmbda": own_share(gkd)} if kind == "server" else {}
+    teacher |= {"lmbda": own_share(training, gkd)} if kind == "server" else {}
     made_of |= {"method": "gkd", "teacher": lineage}
     made_of["settings"] |= {"trainer": STUDENTS[kind].__mro__[2].__name__} | vars(gkd)
     training.model_init_kwargs = init_kwargs(training, model)
     if quantization := get_quantization_config(model):
         training.model_init_kwargs["quantization_config"] = quantization
-    with refusals(ValueError, OSError):
+    with refusals(ValueError, TypeError, OSError):
         return STUDENTS[kind](
             model=model.model_name_or_path,
             args=training,
@@ -190,7 +198,7 @@ def check_lengths(rows: Dataset, tokenizer: Any, training: Any, model: ModelConf
     from datagen.teacher.tokens import row_tokens
 
     context = getattr(config_of(training, model), "max_position_embeddings", None) or sys.maxsize
-    new = getattr(training, NEW_TOKENS, None) or training.max_completion_length
+    new = new_tokens(training)
     limit = getattr(training, "max_length", None) or sys.maxsize
     for number, row in enumerate(rows):
         prompt, completion = row_tokens(row, tokenizer)

@@ -79,9 +79,9 @@ def build(data: DataArguments, training: SFTConfig, model: ModelConfig, kd: KdAr
 def check(kd: KdArguments) -> None:
     if kd.divergence not in KINDS:
         raise UserError(f"--divergence {kd.divergence}: there are {', '.join(KINDS)}")
-    if kd.temperature <= 0:
-        raise UserError(f"--temperature {kd.temperature}: more than 0 is needed")
-    if kd.kd_weight < 0 or kd.sft_weight < 0 or not kd.kd_weight + kd.sft_weight:
+    if not 0 < kd.temperature < math.inf:
+        raise UserError(f"--temperature {kd.temperature}: a number above 0 is needed")
+    if not (kd.kd_weight >= 0 and kd.sft_weight >= 0 and 0 < kd.kd_weight + kd.sft_weight < math.inf):
         raise UserError("--kd_weight and --sft_weight: at least one above 0 and none below is needed")
     if not 0 <= kd.lm_weight < math.inf:
         raise UserError(f"--lm_weight {kd.lm_weight}: a number of at least 0 is needed")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import os
 import re
 from collections.abc import Mapping, Sequence
@@ -20,6 +21,13 @@ if TYPE_CHECKING:
 Own = TypeVar("Own")
 
 
+class Words(argparse.ArgumentParser):
+    """Reads some flags ahead of the others."""
+
+    def error(self, message: str) -> NoReturn:
+        raise UserError(message)
+
+
 def offline_if_local(argv: Sequence[str]) -> None:
     """Models in folders and data in the store need no hub: ask nothing over the network, unless the student is to go
     there. `HF_HUB_OFFLINE=0` overrides it.
@@ -27,7 +35,7 @@ def offline_if_local(argv: Sequence[str]) -> None:
     The libraries read the environment when they are imported, so this comes before they are.
     """
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
-    flags = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    flags = Words(add_help=False, allow_abbrev=False)
     flags.add_argument("--model", "--model_name_or_path", "--model-name-or-path")
     flags.add_argument("--teacher_model_name_or_path", "--teacher-model-name-or-path")
     flags.add_argument("--config", default=None)
@@ -98,6 +106,7 @@ def parse(
 
         def set_defaults_with_config(self, **values: Any) -> list[str]:
             flags = {(renamed or {}).get(name, name): value for name, value in as_flags(values).items()}
+            no_nulls(flags, self.dataclass_types)
             return super().set_defaults_with_config(**flags)
 
     parser = Parser((DataArguments, config or SFTConfig, ModelConfig, own), prog=command)
@@ -110,20 +119,34 @@ def parse(
         data, training, model, settings = parser.parse_args_and_config(arguments)
     except (ValueError, TypeError, OSError, ImportError) as error:
         said = " ".join(str(error).split())
-        if said.startswith("Unknown arguments from config file"):
-            unknown = ", ".join(re.findall(r"'--(\w+)'", said))
-            raise UserError(f"--config: no such flag: {unknown} ({command} --help lists the flags)") from None
+        if re.match("Unknown arguments from config file|Some specified arguments are not used", said):
+            unknown = ", ".join(re.findall(r"'(--[\w-]+)", said))
+            kind = (config or SFTConfig).__name__
+            raise UserError(
+                f"no flag {unknown} with these settings, which {kind} serves ({command} --help lists them)"
+            ) from None
         raise UserError(said) from None
     if not model.model_name_or_path:
         raise UserError("--model is missing: the base to start from, a folder or a name on the Hub")
     if not (data.dataset or getattr(settings, "mixture", None)):
         raise UserError("--dataset is missing: the version to train on, as NAME@VERSION")
-    check(training)
+    check(training, str(model.model_name_or_path))
     return data, training, model, settings
 
 
-def check(training: Any) -> None:
+def no_nulls(values: Mapping[str, Any], kinds: Sequence[type[Any]]) -> None:
+    """Raises UserError for a key that is null where a value is needed."""
+    for field in [field for kind in kinds for field in dataclasses.fields(kind)]:
+        optional = field.default is None or re.search("None|Optional", str(field.type))
+        if field.name in values and values[field.name] is None and not optional:
+            raise UserError(f"--config: {field.name} is null: leave it out for its default")
+
+
+def check(training: Any, model: str) -> None:
     """Raises UserError for numbers with which nothing is trained, and for what is not ours to honour."""
+    longest = getattr(training, "max_length", None)
+    if longest is not None and longest < 1:
+        raise UserError(f"--max_length {longest}: at least 1 is needed")
     for name in ("per_device_train_batch_size", "gradient_accumulation_steps"):
         if getattr(training, name) < 1:
             raise UserError(f"--{name} {getattr(training, name)}: at least 1 is needed")
@@ -135,6 +158,8 @@ def check(training: Any) -> None:
     there = next(found for found in (folder, *folder.absolute().parents) if found.exists())
     if not there.is_dir() or not os.access(there, os.W_OK):
         raise UserError(f"--output_dir {folder}: {there} is no folder that can be written to")
+    if Path(model).is_dir() and folder.exists() and folder.samefile(model):
+        raise UserError(f"--output_dir {folder}: it is the base's own folder, which would be overwritten")
     if training.hub_token:
         raise UserError("--hub_token: it would be written beside the student; set HF_TOKEN in its place")
     if training.resume_from_checkpoint:

@@ -8,6 +8,7 @@ TRL's `SFTTrainer` does the training, with the loss on the completion. Every fla
 from __future__ import annotations
 
 import logging
+import math
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -88,16 +89,26 @@ def main(argv: Sequence[str]) -> None:
 
 
 def run(trainer: StudentTrainer) -> None:
-    """Train, or continue from the last whole checkpoint in `output_dir`; leave model, card and lineage there."""
+    """Train, or continue from the last whole checkpoint in `output_dir`; leave model, card and lineage there. A student
+    that is finished stays as it is."""
+    from train.checkpoints import claim, finished, last_checkpoint
     from train.failures import refusals, room
-    from train.student import last_checkpoint
 
     folder = Path(trainer.args.output_dir)
-    checkpoint = last_checkpoint(folder, trainer.lineage)
+    claim(folder, trainer.lineage)
+    if finished(folder):
+        return tell(trainer, f"{folder} holds this student already, finished; nothing was trained")
+    checkpoint = last_checkpoint(folder)
     with room(folder), refusals():
         trainer.describe()
         trainer.train(resume_from_checkpoint=checkpoint)
         trainer.finish()
+    return tell(trainer, f"written to {folder}; next: train evaluate --students {folder.name}=hf:{folder} ...")
+
+
+def tell(trainer: StudentTrainer, line: str) -> None:
+    if trainer.is_world_process_zero():
+        print(line)
 
 
 def parse_sft(argv: Sequence[str]) -> tuple[DataArguments, SFTConfig, ModelConfig, SftArguments]:
@@ -131,7 +142,7 @@ def build(data: DataArguments, training: SFTConfig, model: ModelConfig, sft: Sft
 
 def check(sft: SftArguments) -> None:
     """Raises UserError for values out of range."""
-    ranges = [(SHARES, 1.0, "from 0 to 1"), (WEIGHTS, float("inf"), "of at least 0")]
+    ranges = [(SHARES, 1.0, "from 0 to 1"), (WEIGHTS, sys.float_info.max, "of at least 0")]
     for names, most, wanted in ranges:
         for name in names:
             value = getattr(sft, name)
@@ -141,8 +152,8 @@ def check(sft: SftArguments) -> None:
         value = getattr(sft, name)
         if value is not None and value < least:
             raise UserError(f"--{name} {value}: at least {least} is needed")
-    if not sft.temperature > 0:
-        raise UserError(f"--temperature {sft.temperature}: more than 0 is needed")
+    if not 0 < sft.temperature < math.inf:
+        raise UserError(f"--temperature {sft.temperature}: a number above 0 is needed")
 
 
 def plain(training: SFTConfig, what: str) -> None:
@@ -177,10 +188,10 @@ def assemble(
     tokenizer = open_tokenizer(training, model)
     with training.main_process_first():
         loaded = load() if load else load_one(data, columns)
-    training.model_init_kwargs = init_kwargs(training, model)
     lineage = lineage_of(training, model, base=base_of(model), dataset=loaded.dataset) | {"method": method}
     lineage["settings"] |= settings or {}
-    with refusals(ValueError, OSError):
+    training.model_init_kwargs = init_kwargs(training, model)
+    with refusals(ValueError, TypeError, OSError):
         trainer = kind(
             model=model.model_name_or_path,
             args=training,

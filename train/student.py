@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import json
 import math
 from pathlib import Path
@@ -11,14 +12,12 @@ from typing import TYPE_CHECKING, Any
 from trl import ModelConfig, SFTConfig, SFTTrainer
 
 from datagen import __version__
-from datagen.errors import UserError
-from datagen.run_folder import differences
-from train.failures import damaged, no_number, whole_checkpoints
+from train.checkpoints import LINEAGE
+from train.failures import no_number, refusals
 
 if TYPE_CHECKING:
     from datagen.publish import Version
 
-LINEAGE = "lineage.json"
 SHOWN = (
     *("num_train_epochs", "max_steps", "learning_rate", "lr_scheduler_type", "warmup_steps", "weight_decay", "optim"),
     *("per_device_train_batch_size", "gradient_accumulation_steps", "max_length", "packing", "max_grad_norm"),
@@ -26,7 +25,8 @@ SHOWN = (
 )
 """Settings that lineage and card state even at their default."""
 UNSTATED = (
-    *("output_dir", "run_name", "project", "report_to", "use_cpu", "accelerator_config", "model_init_kwargs"),
+    *("output_dir", "run_name", "project", "report_to", "use_cpu", "accelerator_config"),
+    *("dataloader_num_workers", "dataloader_pin_memory", "dataloader_persistent_workers", "dataloader_prefetch_factor"),
     *("gradient_checkpointing", "include_for_metrics", "debug", "pad_to_multiple_of"),
     *("teacher_model_name_or_path", "teacher_tokenizer_name_or_path", "teacher_model_server_url"),
 )
@@ -38,10 +38,11 @@ UNSTATED_KINDS = (
     "push_",
     "eval_",
     "disable_tqdm",
-    "dataloader_",
     "dataset_num_proc",
 )
 """Settings that change no weight, or that name places on this machine."""
+OPENED = {"dtype": "float32", "attn_implementation": None}
+"""How the base is opened, with TRL's defaults."""
 
 
 class Student:
@@ -67,13 +68,32 @@ class Student:
             raise no_number(self, loss.item(), args[1])
         return loss
 
+    def _run_epoch(self, *args: Any, **kwargs: Any) -> None:
+        """Nothing after the last step: resumed from its checkpoint, transformers would take one more."""
+        if self.state.global_step < self.state.max_steps:
+            super()._run_epoch(*args, **kwargs)  # type: ignore[misc]
+
+    def create_optimizer(self, *args: Any, **kwargs: Any) -> Any:
+        """Raises UserError for settings that the optimizer refuses."""
+        with refusals(ValueError, TypeError):
+            return super().create_optimizer(*args, **kwargs)  # type: ignore[misc]
+
+    def create_scheduler(self, *args: Any, **kwargs: Any) -> Any:
+        """Raises UserError for settings that the schedule refuses."""
+        with refusals(ValueError, TypeError):
+            return super().create_scheduler(*args, **kwargs)  # type: ignore[misc]
+
     def create_model_card(self, *_: Any, **__: Any) -> None:
         self.describe()
 
-    def describe(self) -> None:
-        """Write lineage and card as they stand."""
+    def _save(self, output_dir: str | None = None, state_dict: Any = None) -> None:
+        super()._save(output_dir, state_dict)  # type: ignore[misc]
+        self.describe(output_dir)  # PEFT has written a card of its own
+
+    def describe(self, place: str | None = None) -> None:
+        """Write lineage and card as they stand, into the student's folder or one of its checkpoints."""
         if self.is_world_process_zero():
-            folder = Path(self.args.output_dir)
+            folder = Path(place or self.args.output_dir)
             folder.mkdir(parents=True, exist_ok=True)
             (folder / LINEAGE).write_text(
                 json.dumps(self.lineage, indent=2, ensure_ascii=False) + "\n", encoding="utf-8"
@@ -82,9 +102,9 @@ class Student:
 
     def finish(self) -> None:
         """Save the model. No loss is stated: logged ones are means since the last log or resume, not of the weights."""
+        self.save_model()
         self.lineage["result"] = {"steps": self.state.global_step}
         self.describe()
-        self.save_model()
         if self.args.push_to_hub:
             self.push_to_hub()
 
@@ -130,8 +150,19 @@ def settings_of(training: SFTConfig, model: ModelConfig) -> dict[str, Any]:
     defaults = {field.name: default_of(field) for field in dataclasses.fields(training)}
     told = {k: v for k, v in values.items() if k not in UNSTATED and not k.startswith(UNSTATED_KINDS)}
     settings = {k: v for k, v in told.items() if k in SHOWN or v != defaults.get(k, v)}
+    if path := settings.get("chat_template_path"):
+        settings["chat_template_path"] = content_name(path)
+    opened = {k: v for k, v in vars(model).items() if k in OPENED and v != OPENED[k]}
     adapter = {k: v for k, v in vars(model).items() if k.startswith(("lora_", "use_dora", "use_rslora", "load_in_"))}
-    return {**settings, "devices": training.world_size, **(adapter if model.use_peft else {})}
+    return {**settings, **opened, "devices": training.world_size, **(adapter if model.use_peft else {})}
+
+
+def content_name(path: str) -> str:
+    """What names a file by its content, a folder by its last part, and a place on the Hub as it is."""
+    place = Path(path)
+    if place.is_file():
+        return f"sha256:{hashlib.sha256(place.read_bytes()).hexdigest()}"
+    return place.resolve().name if place.is_dir() else path
 
 
 def default_of(field: dataclasses.Field[Any]) -> Any:
@@ -151,29 +182,6 @@ def model_lineage(name: str, revision: str | None) -> dict[str, Any]:
     if folder.is_dir():
         return {"name": folder.resolve().name, "fingerprint": fingerprint(folder)}
     return {"name": name, "revision": revision}
-
-
-def last_checkpoint(folder: Path, lineage: dict[str, Any]) -> str | None:
-    """The newest checkpoint that was written to its end, or None. Raises UserError where it belongs to another
-    training, or was damaged since."""
-    whole = whole_checkpoints(folder)
-    if not whole:
-        return None
-    try:
-        before = json.loads((folder / LINEAGE).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        before = {}
-    before.pop("result", None)
-    differs = differences(before, json.loads(json.dumps(lineage)))
-    if differs:
-        raise UserError(
-            f"{folder} holds checkpoints of another training ({'; '.join(differs)}): take another --output_dir"
-        )
-    if file := damaged(whole[-1]):
-        raise UserError(
-            f"{whole[-1]}: {file} is damaged; remove this checkpoint, and the same command goes on from the one before"
-        )
-    return str(whole[-1])
 
 
 def card_of(lineage: dict[str, Any]) -> str:

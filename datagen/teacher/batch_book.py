@@ -42,8 +42,7 @@ class Book:
     """A SQLite file. A batch is written down with its requests before it is submitted, its replies together."""
 
     def __init__(self, file: Path):
-        self._database = connect_database(file)
-        self._database.executescript(SCHEMA)
+        self._database = connect_database(file, SCHEMA)
 
     def find(self, id: str) -> tuple[Reply | None, bool]:
         """The reply to a request, if it has one; and whether it is in a batch that has not ended."""

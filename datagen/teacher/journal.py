@@ -42,12 +42,17 @@ CREATE TABLE IF NOT EXISTS scores (
 """
 
 
-def connect_database(path: Path, *, page_bytes: int = 4096) -> sqlite3.Connection:
-    """A database in WAL mode: what was committed survives the death of the process. Large records want large pages."""
-    database = sqlite3.connect(path, isolation_level=None)
-    database.execute(f"PRAGMA page_size = {page_bytes}")
-    database.execute("PRAGMA journal_mode = WAL")
-    database.execute("PRAGMA synchronous = NORMAL")
+def connect_database(path: Path, schema: str, *, page_bytes: int = 4096) -> sqlite3.Connection:
+    """A database in WAL mode: what was committed survives the death of the process. Large records want large pages.
+    Raises UserError where it can be neither read nor written."""
+    try:
+        database = sqlite3.connect(path, isolation_level=None)
+        database.execute(f"PRAGMA page_size = {page_bytes}")
+        database.execute("PRAGMA journal_mode = WAL")
+        database.execute("PRAGMA synchronous = NORMAL")
+        database.executescript(schema)
+    except sqlite3.Error as error:
+        raise UserError(f"{path} cannot be read and written: {error}") from None
     return database
 
 
@@ -73,8 +78,7 @@ class JournaledTeacher:
 
     def __init__(self, teacher: Teacher, path: Path):
         self.teacher, self.name, self.identity = teacher, teacher.name, teacher.identity
-        self._path, self._database = path, connect_database(path)
-        self._database.executescript(SCHEMA)
+        self._path, self._database = path, connect_database(path, SCHEMA)
         self.usage = self._usage()
         self._under_way: dict[Any, asyncio.Future[Any]] = {}
         self._unsaved: list[tuple[str, tuple[Any, ...]]] = []

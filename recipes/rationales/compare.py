@@ -12,6 +12,7 @@ import argparse
 import json
 import math
 import os
+import shutil
 import statistics
 from collections.abc import Sequence
 from itertools import islice
@@ -37,9 +38,10 @@ def train(part: str, wanted: Sequence[str]) -> None:
 
 
 def train_one(arm: Arm, seed: int, folder: Path) -> None:
-    """One student. The number of steps is what the tokens of a step make of the budget."""
+    """One student, anew where it was cut off. The number of steps is what the tokens of a step make of the budget."""
     from train.sft import run
 
+    shutil.rmtree(folder, ignore_errors=True)
     start = STUDENTS / arm.start / str(seed) if arm.start else WEIGHTS / "student"
     words = [*COMMON, "--model_name_or_path", str(start), "--output_dir", str(folder), "--seed", str(seed), *arm.flags]
     words += ["--max_length", arm.max_length] if arm.max_length else []

@@ -53,6 +53,17 @@ def test_an_empty_file(ask):
     check(ask(""), "questions.jsonl", "empty")
 
 
+def test_an_output_folder_that_is_a_file(ask):
+    check(ask(GOOD, "--out", __file__), f"--out {__file__}: no folder can be made there")
+
+
+def test_a_journal_that_is_none(ask, tmp_path):
+    assert ask(GOOD) == (0, "")
+    (tmp_path / "run" / "stats.json").unlink()
+    (tmp_path / "run" / "journal.sqlite").write_bytes(b"not a database" * 100)
+    check(ask(GOOD), "journal.sqlite cannot be read and written")
+
+
 def test_no_such_file(capsys, tmp_path):
     assert main(["rationales", str(tmp_path / "no.jsonl")]) == 2
     assert "no such file" in capsys.readouterr().err

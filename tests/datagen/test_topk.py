@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import resource
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -259,6 +260,23 @@ def test_bad_settings_are_one_line(
     errors = capsys.readouterr().err
     assert line in errors
     assert len(errors.strip().splitlines()) == 1
+
+
+def test_a_full_disk_is_one_line_and_the_same_command_goes_on(
+    run: Path, model: Path, stored: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (8000, limits[1]))
+    try:
+        status = topk(run, model, tmp_path / "out")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    errors = capsys.readouterr().err
+    assert (status, errors.count("\n")) == (2, 1)
+    assert "no room left to write" in errors
+    assert topk(run, model, tmp_path / "out") == 0
+    for file in stored.glob("*.parquet"):
+        assert (tmp_path / "out" / file.name).read_bytes() == file.read_bytes()
 
 
 def test_sources_that_are_none(run: Path, model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

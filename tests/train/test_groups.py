@@ -258,7 +258,7 @@ def test_batches_in_parts_take_the_step_of_the_whole(base: Path, chains: Path, t
     [
         ({"label_weight": 2}, "--label_weight 2.0: a number from 0 to 1 is needed"),
         ({"contrast_weight": -1}, "--contrast_weight -1.0: a number of at least 0 is needed"),
-        ({"contrast_weight": 1, "temperature": 0}, "--temperature 0.0: more than 0 is needed"),
+        ({"contrast_weight": 1, "temperature": 0}, "--temperature 0.0: a number above 0 is needed"),
         ({"contrast_weight": 1, "negatives": 0}, "--negatives 0: at least 1 is needed"),
         ({"contrast_weight": 1, "packing": True}, "--packing True: it does not go with --contrast_weight"),
         (

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib.util
 import json
 import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,7 @@ import pytest
 from train.cli import main
 from train.data import DataArguments, training_rows
 from train.parse import offline_if_local
+from train.student import card_of
 
 END, ASSISTANT = "<|end|>", "<|assistant|>"
 
@@ -138,19 +141,129 @@ def test_a_killed_run_ends_with_the_weights_of_an_uninterrupted_one(
     assert (student / "lineage.json").read_bytes() == (out / "lineage.json").read_bytes()
 
 
-@pytest.mark.parametrize("name", ["model.safetensors", "optimizer.pt", "rng_state.pth"])
-def test_a_checkpoint_that_was_damaged_is_named(
-    base: Path, store: Path, student: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str
-) -> None:
-    out = tmp_path / "out"
+def unfinished(student: Path, out: Path) -> Path:
+    """A copy of a student whose training was cut off after its last checkpoint."""
     shutil.copytree(student, out)
-    file = out / "checkpoint-12" / name
-    file.write_bytes(file.read_bytes()[:-100])
+    (out / "model.safetensors").unlink()
+    lineage = json.loads((out / "lineage.json").read_text())
+    del lineage["result"]
+    (out / "lineage.json").write_text(json.dumps(lineage))
+    return out
+
+
+def halved(file: Path) -> None:
+    file.write_bytes(file.read_bytes()[: file.stat().st_size // 2])
+
+
+@pytest.mark.parametrize(
+    ("name", "damage", "said"),
+    [
+        ("model.safetensors", halved, "model.safetensors is damaged"),
+        ("optimizer.pt", halved, "optimizer.pt is damaged"),
+        ("rng_state.pth", halved, "rng_state.pth is damaged"),
+        ("trainer_state.json", halved, "trainer_state.json is damaged"),
+        ("config.json", halved, "config.json is damaged"),
+        ("model.safetensors", Path.unlink, "the file of the weights is damaged"),
+        ("optimizer.pt", Path.unlink, "one of optimizer, scheduler and rng_state"),
+        ("rng_state.pth", Path.unlink, "one of optimizer, scheduler and rng_state"),
+    ],
+)
+def test_a_checkpoint_that_was_damaged_is_named(
+    base: Path,
+    store: Path,
+    student: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    name: str,
+    damage: Callable[[Path], None],
+    said: str,
+) -> None:
+    out = unfinished(student, tmp_path / "out")
+    damage(out / "checkpoint-12" / name)
     assert main(["sft", *flags(base, store, out)]) == 2
-    assert f"{file.parent}: {name} is damaged; remove this checkpoint" in capsys.readouterr().err
-    shutil.rmtree(file.parent)
+    assert f"{out / 'checkpoint-12'}: {said}" in capsys.readouterr().err
+    shutil.rmtree(out / "checkpoint-12")
     assert main(["sft", *flags(base, store, out)]) == 0
     assert same(weights(out), weights(student))
+
+
+def test_cut_off_after_the_last_step_no_further_one_is_taken(base: Path, store: Path, tmp_path: Path) -> None:
+    """Eight steps end within the second epoch of six."""
+    words = {"max_steps": 8, "save_steps": 4, "lr_scheduler_type": "constant"}
+    whole = tmp_path / "whole"
+    assert main(["sft", *flags(base, store, whole, **words)]) == 0
+    out = unfinished(whole, tmp_path / "out")
+    assert main(["sft", *flags(base, store, out, **words)]) == 0
+    assert same(weights(out), weights(whole))
+    assert (out / "lineage.json").read_bytes() == (whole / "lineage.json").read_bytes()
+    assert sorted(path.name for path in out.glob("checkpoint-*")) == ["checkpoint-4", "checkpoint-8"]
+
+
+def files(folder: Path) -> dict[str, tuple[bytes, int]]:
+    return {str(f): (f.read_bytes(), f.stat().st_mtime_ns) for f in folder.rglob("*") if f.is_file()}
+
+
+def test_the_command_of_a_finished_training_changes_nothing(
+    base: Path, store: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out"
+    words = ["sft", *flags(base, store, out, max_steps=2, save_strategy="no")]
+    assert main(words) == 0
+    assert f"written to {out}; next: train evaluate" in capsys.readouterr().out
+    before = files(out)
+    assert main(words) == 0
+    assert "finished; nothing was trained" in capsys.readouterr().out
+    assert files(out) == before
+
+
+@pytest.mark.parametrize(
+    "changes", [{"seed": 7}, {"learning_rate": 1e30}, {"use_peft": True}, {"model": "out"}], ids=str
+)
+def test_a_student_is_not_overwritten_by_another(
+    base: Path, store: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], changes: dict[str, Any]
+) -> None:
+    out = tmp_path / "out"
+    settings = {"max_steps": 2, "save_strategy": "no"}
+    assert main(["sft", *flags(base, store, out, **settings)]) == 0
+    before = files(out)
+    changes = {name: out if value == "out" else value for name, value in changes.items()}
+    assert main(["sft", *flags(base, store, out, **settings, **changes)]) == 2
+    [line] = [found for found in capsys.readouterr().err.splitlines() if found.startswith("train: ")]
+    assert "holds another training" in line or "it is the base's own folder" in line
+    assert files(out) == before
+
+
+def test_a_folder_with_somebodys_files_is_left_alone(
+    base: Path, store: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "README.md").write_text("mine")
+    assert main(["sft", *flags(base, store, tmp_path, max_steps=1)]) == 2
+    assert f"{tmp_path} holds README.md and no lineage.json of a student" in capsys.readouterr().err
+    assert [file.name for file in tmp_path.iterdir()] == ["README.md"]
+
+
+def test_settings_that_change_the_weights_are_in_the_lineage(base: Path, store: Path, tmp_path: Path) -> None:
+    from train.sft import build, parse_sft
+
+    template = "{% for m in messages %}<|{{ m.role }}|>{{ m.content }}<|end|>{% endfor %}"
+    (tmp_path / "template.jinja").write_text(template)
+
+    def settings(**others: Any) -> dict[str, Any]:
+        return build(*parse_sft(flags(base, store, tmp_path / "out", **others))).lineage["settings"]
+
+    plain = settings()
+    for name, value, told in [
+        ("dtype", "bfloat16", "bfloat16"),
+        ("attn_implementation", "eager", "eager"),
+        ("dataloader_drop_last", True, True),
+        ("model_init_kwargs", '{"use_cache": false}', {"use_cache": False}),
+        (
+            "chat_template_path",
+            tmp_path / "template.jinja",
+            f"sha256:{hashlib.sha256(template.encode()).hexdigest()}",
+        ),
+    ]:
+        assert settings(**{name: value}) == plain | {name: told}
 
 
 def test_checkpoints_of_another_training_are_refused(
@@ -198,7 +311,11 @@ def test_a_key_that_is_no_flag_is_named(
 ) -> None:
     (tmp_path / "sft.yaml").write_text("learning_rate: 1.0e-3\nlearning_rat: 2\n")
     assert main(["sft", *flags(base, store, tmp_path / "out"), "--config", str(tmp_path / "sft.yaml")]) == 2
-    assert "train: --config: no such flag: learning_rat (train sft --help lists" in capsys.readouterr().err
+    (tmp_path / "null.yaml").write_text("seed: null\nmax_length: null\n")
+    assert main(["sft", *flags(base, store, tmp_path / "out"), "--config", str(tmp_path / "null.yaml")]) == 2
+    said = capsys.readouterr().err
+    assert "train: --config: seed is null: leave it out for its default" in said
+    assert "train: no flag --learning_rat with these settings, which SFTConfig serves (train sft --help lists" in said
 
 
 def test_rows_that_are_cut_are_counted(
@@ -241,6 +358,10 @@ def test_an_adapter_is_trained_and_answers(base: Path, store: Path, tmp_path: Pa
     assert main(["sft", *flags(base, store, out, **lora)]) == 0
     assert (base / "model.safetensors").read_bytes() == before
     assert json.loads((out / "lineage.json").read_text())["settings"]["lora_r"] == 4
+    card = (out / "README.md").read_text()
+    assert card == card_of(json.loads((out / "lineage.json").read_text()))
+    assert card == (out / "checkpoint-3" / "README.md").read_text()
+    assert str(base) not in card
     adapted = PeftModel.from_pretrained(AutoModelForCausalLM.from_pretrained(base), out)
     ups = [p for name, p in adapted.named_parameters() if "lora_B" in name]
     assert len(ups) == 14
@@ -275,6 +396,13 @@ def test_an_adapter_is_trained_and_answers(base: Path, store: Path, tmp_path: Pa
         ({"resume_from_checkpoint": "x"}, "goes on by itself from the last whole checkpoint of its --output_dir"),
         ({"output_dir": __file__}, f"--output_dir {__file__}: {__file__} is no folder that can be written to"),
         ({"output_dir": f"{__file__}/x"}, f"{__file__} is no folder that can be written to"),
+        ({"max_length": -3}, "--max_length -3: at least 1 is needed"),
+        ({"lr_scheduler_kwargs": '{"foo": 1}'}, "foo"),
+        ({"lr_scheduler_type": "cosine_with_min_lr"}, "min_lr"),
+        ({"adam_beta1": 2}, "Invalid beta parameter"),
+        ({"model_init_kwargs": '{"foo": 1}'}, "foo"),
+        ({"consistency_weight": "inf"}, "--consistency_weight inf: a number of at least 0 is needed"),
+        ({"temperature": "inf"}, "--temperature inf: a number above 0 is needed"),
         ({"hub_token": "hf_x"}, "--hub_token: it would be written beside the student; set HF_TOKEN"),
         ({"chat_template_path": "/no/such"}, "/no/such"),
     ],

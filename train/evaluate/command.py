@@ -12,6 +12,7 @@ from typing import Any
 from datagen import __version__
 from datagen.errors import UserError
 from datagen.progress import meter
+from datagen.run_folder import make_folder
 from datagen.suites import SUITES, Question, load
 from datagen.teacher import Teacher, connect
 from datagen.teacher.journal import JournaledTeacher
@@ -43,7 +44,7 @@ def evaluate(settings: EvaluateSettings) -> dict[str, Any]:
         suite: read_cases(suite, settings) if has_cases(suite) else read_questions(suite, settings)
         for suite in settings.suite
     }
-    settings.out.mkdir(parents=True, exist_ok=True)
+    make_folder(settings.out)
     found, identities = asyncio.run(ask_all(models, asked, settings))
     bootstrap = Bootstrap(settings.resamples, settings.seed)
     report = {

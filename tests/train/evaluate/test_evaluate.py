@@ -194,6 +194,7 @@ def test_without_base_or_teacher_there_is_no_gap() -> None:
         ("--teacher micro --limit 0", "--limit 0: at least 1"),
         ("--teacher micro --suite gsm8k --data_root /no/such", "no such data folder: /no/such"),
         ("--teacher micro --no_such_flag 1", "--no_such_flag"),
+        (f"--teacher micro --limit 1 --out {__file__}", "no folder can be made there"),
         ("", "nothing to measure"),
     ],
 )

@@ -1,0 +1,96 @@
+"""The student's folder: whose it is, whether its training is finished, and the checkpoint to go on from."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from datagen.errors import UserError
+from datagen.run_folder import differences
+
+LINEAGE = "lineage.json"
+WEIGHTS = ("model*.safetensors", "adapter_model.safetensors", "pytorch_model*.bin")
+OTHERS = ("README.md", "config.json", *WEIGHTS)
+"""What training would overwrite in a folder that is no student's."""
+
+
+def claim(folder: Path, lineage: dict[str, Any]) -> None:
+    """Raises UserError where the folder holds another student or somebody's files."""
+    before = read(folder)
+    if not before:
+        if held := found(folder, (*OTHERS, "checkpoint-*")):
+            raise UserError(f"{folder} holds {held} and no {LINEAGE} of a student: take another --output_dir")
+        return
+    before.pop("result", None)
+    differs = differences(before, json.loads(json.dumps(lineage)))
+    if differs and (found(folder, WEIGHTS) or whole_checkpoints(folder)):
+        raise UserError(f"{folder} holds another training ({'; '.join(differs)}): take another --output_dir")
+
+
+def finished(folder: Path) -> bool:
+    """Whether a training left its result here, and its weights."""
+    return "result" in read(folder) and found(folder, WEIGHTS) is not None
+
+
+def read(folder: Path) -> dict[str, Any]:
+    """The lineage that lies in a folder; empty where none can be read."""
+    try:
+        told: dict[str, Any] = json.loads((folder / LINEAGE).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return told
+
+
+def found(folder: Path, patterns: Iterable[str]) -> str | None:
+    """The name of the first file that fits one of the patterns."""
+    return next((file.name for pattern in patterns for file in sorted(folder.glob(pattern))), None)
+
+
+def last_checkpoint(folder: Path) -> str | None:
+    """The newest checkpoint that was written to its end, or None. Raises UserError where it was damaged since."""
+    whole = whole_checkpoints(folder)
+    if not whole:
+        return None
+    if file := damaged(whole[-1]):
+        raise UserError(
+            f"{whole[-1]}: {file} is damaged; remove this checkpoint, and the same command goes on from the one before"
+        )
+    return str(whole[-1])
+
+
+def whole_checkpoints(folder: Path) -> list[Path]:
+    """Checkpoints that were written to their end, oldest first."""
+    whole = [c for c in folder.glob("checkpoint-*") if (c / "trainer_state.json").is_file()]
+    return sorted(whole, key=lambda c: int(c.name.rpartition("-")[2]))
+
+
+def damaged(checkpoint: Path) -> str | None:
+    """The name of a file of a checkpoint that is missing or cannot be read to its end, or None."""
+    files = sorted(checkpoint.iterdir())
+    if broken := next((file.name for file in files if not readable(file)), None):
+        return broken
+    names = " ".join(file.name for file in files)
+    if any(file.is_dir() for file in files):  # sharded: the parts are not ours to know
+        return None
+    if not found(checkpoint, WEIGHTS):
+        return "the file of the weights"
+    resumes = [name for name in ("optimizer.", "scheduler.", "rng_state") if name in names]  # all, or none were kept
+    return None if len(resumes) in (0, 3) else f"one of optimizer, scheduler and rng_state, beside {resumes[0]},"
+
+
+def readable(file: Path) -> bool:
+    """Whether JSON parses, the lengths of safetensors add up, and torch's files, which are archives, have an end."""
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        if file.suffix == ".json":
+            json.loads(file.read_bytes())
+        if file.suffix == ".safetensors":
+            with safe_open(file, "pt"):
+                pass
+    except (ValueError, SafetensorError):
+        return False
+    return file.suffix not in (".pt", ".pth", ".bin") or zipfile.is_zipfile(file)
