@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-import json
 import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from trl import ModelConfig, SFTConfig, SFTTrainer
 
 from datagen import __version__
+from datagen.run_folder import write_json
 from train.checkpoints import LINEAGE
 from train.failures import no_number, refusals
 
@@ -95,9 +95,7 @@ class Student:
         if self.is_world_process_zero():
             folder = Path(place or self.args.output_dir)
             folder.mkdir(parents=True, exist_ok=True)
-            (folder / LINEAGE).write_text(
-                json.dumps(self.lineage, indent=2, ensure_ascii=False) + "\n", encoding="utf-8"
-            )
+            write_json(folder / LINEAGE, self.lineage)  # whole at any moment: other processes read it
             (folder / "README.md").write_text(card_of(self.lineage), encoding="utf-8")
 
     def finish(self) -> None:
