@@ -28,14 +28,26 @@ ABOUT = {
     "demonstrations": "in-context learning episodes: demonstrations of a task, a query, and its answer",
 }
 """What the rows of a family are, by its first config."""
-FACTS = ("answer", "gold", "agreement", "task", "k", "nearest_similarity", "operation", "round", "score", "detail")
+FACTS = (
+    "answer",
+    "gold",
+    "agreement",
+    "task",
+    "k",
+    "nearest_similarity",
+    "operation",
+    "round",
+    "score",
+    "detail",
+)
 """Columns that are shown above a sample's text, where they say something."""
 SHOWN = ("id", *FACTS, "reason", "instruction", "prompt", "completion")
 """Columns of a sample that a card looks at."""
 
 
 def dataset_card(lineage: Mapping[str, Any]) -> str:
-    """README.md of a version, with a section for each of its runs. Every number in it stands in the lineage."""
+    """README.md of a version, with a section for each of its runs. Every number in it stands in the
+    lineage."""
     configs = {
         name: config for name, config in configs_of(lineage).items() if config["rows"]
     }  # none opens without rows
@@ -81,10 +93,15 @@ def header(lineage: Mapping[str, Any], configs: Mapping[str, Any], first: str) -
         "language_creators": ["machine-generated"],
         "size_categories": [size_category(kept)],
         "source_datasets": distinct(run["source"].get("hub") for run in runs),
-        "task_categories": distinct(task for run in runs for task in TASKS.get(run["method"], ["text-generation"])),
+        "task_categories": distinct(
+            task for run in runs for task in TASKS.get(run["method"], ["text-generation"])
+        ),
         "tags": distinct(["synthetic", "distillation", *(run["method"] for run in runs)]),
         "configs": [
-            {"config_name": name, "data_files": [{"split": "train", "path": paths_of(name, config)}]}
+            {
+                "config_name": name,
+                "data_files": [{"split": "train", "path": paths_of(name, config)}],
+            }
             | ({"default": True} if name == first else {})
             for name, config in configs.items()
         ],
@@ -107,14 +124,16 @@ def features_of(config: Mapping[str, Any]) -> list[Any]:
 
 
 def address(lineage: Mapping[str, Any], config: str) -> str:
-    """What `load_dataset` is given: on the Hub name and tag, else the version's folder in a store."""
+    """What `load_dataset` is given: on the Hub name and tag, else the version's folder in a
+    store."""
     if lineage.get("hub"):
         return f'"{lineage["name"]}", "{config}", revision="v{lineage["version"]}"'
     return f'"STORE/{lineage["name"]}/{lineage["version"]}", "{config}"'
 
 
 def settings(values: Mapping[str, Any]) -> dict[str, str]:
-    """Settings as they are told: texts that were shown are among the prompts, so here is only how many they are."""
+    """Settings as they are told: texts that were shown are among the prompts, so here is only how
+    many they are."""
     told = {name: value for name, value in values.items() if name not in ("templates", "shots")}
     if shots := values.get("shots"):
         told["shots"] = shots if isinstance(shots[0], int) else len(shots)
@@ -129,8 +148,12 @@ def tell(value: Any) -> str:
 
 def facts(row: Mapping[str, Any]) -> str:
     """What is known of a sample, in one line."""
-    known = [(name.replace("_", " "), row[name]) for name in ("id", *FACTS) if row.get(name) is not None]
-    return ", ".join(f"{name} {inline(v, 100) if isinstance(v, str) else number(v)}" for name, v in known)
+    known = [
+        (name.replace("_", " "), row[name]) for name in ("id", *FACTS) if row.get(name) is not None
+    ]
+    return ", ".join(
+        f"{name} {inline(v, 100) if isinstance(v, str) else number(v)}" for name, v in known
+    )
 
 
 def paths_of(name: str, config: Mapping[str, Any]) -> str | list[str]:

@@ -1,4 +1,5 @@
-"""The figures of a dataset card: what they show is read from the lineage, so equal lineage gives equal bytes."""
+"""The figures of a dataset card: what they show is read from the lineage, so equal lineage gives
+equal bytes."""
 
 from __future__ import annotations
 
@@ -43,13 +44,27 @@ def charts(family: str, run: Mapping[str, Any]) -> list[Chart]:
     quality, found = run["quality"], []
     if histogram := (quality.get("agreement") or {}).get("histogram"):
         share = [f"0.{tenth}" for tenth in range(len(histogram))]
-        caption = "Questions by the agreement of their chains: the share that gives the commonest answer."
-        found.append(Chart(family, "agreement", caption, "agreement", "questions", share, {"accepted": histogram}))
+        caption = (
+            "Questions by the agreement of their chains: the share that gives the commonest answer."
+        )
+        found.append(
+            Chart(
+                family,
+                "agreement",
+                caption,
+                "agreement",
+                "questions",
+                share,
+                {"accepted": histogram},
+            )
+        )
     if by_k := accuracy_by_k(quality):
         caption = "Share of the teacher's predictions that equal the gold, by the number of demonstrations it saw."
         heights = {"accepted": [of["accuracy"] for of in by_k.values()]}
         x = "demonstrations shown"
-        found.append(Chart(family, "accuracy", caption, x, "accuracy", list(by_k), heights, edges=False))
+        found.append(
+            Chart(family, "accuracy", caption, x, "accuracy", list(by_k), heights, edges=False)
+        )
     for name, (caption, x) in MEASURED.items():
         if bins := run.get("histograms", {}).get(name):
             series = {side: bins[side] for side in COLOURS if any(bins[side])}
@@ -79,16 +94,23 @@ def accuracy_by_k(quality: Mapping[str, Any]) -> dict[str, Any]:
 
 def figures(lineage: Mapping[str, Any]) -> dict[str, bytes]:
     """Path in the version to the PNG that stands there."""
-    return {chart.path: png(chart) for family, run in lineage["runs"].items() for chart in charts(family, run)}
+    return {
+        chart.path: png(chart)
+        for family, run in lineage["runs"].items()
+        for chart in charts(family, run)
+    }
 
 
 def png(chart: Chart) -> bytes:
-    """The chart under matplotlib's own defaults, whatever a user set, without a date and the version's name."""
+    """The chart under matplotlib's own defaults, whatever a user set, without a date and the
+    version's name."""
     from matplotlib import rc_context, rcParamsDefault
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    plain = {name: value for name, value in rcParamsDefault.items() if not name.startswith("backend")}
+    plain = {
+        name: value for name, value in rcParamsDefault.items() if not name.startswith("backend")
+    }
     with rc_context(plain):
         figure = Figure(figsize=SIZE, layout="constrained")
         FigureCanvasAgg(figure)
@@ -105,7 +127,13 @@ def draw(axes: Axes, chart: Chart) -> None:
     for side, heights in chart.series.items():
         width = 0.92 if chart.edges else 0.6
         axes.bar(
-            places, heights, width, bottom, align="edge" if chart.edges else "center", color=COLOURS[side], label=side
+            places,
+            heights,
+            width,
+            bottom,
+            align="edge" if chart.edges else "center",
+            color=COLOURS[side],
+            label=side,
         )
         bottom = [low + height for low, height in zip(bottom, heights, strict=True)]
     every = max(1, -(-len(chart.labels) // LABELS)) if chart.edges else 1

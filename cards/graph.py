@@ -1,4 +1,5 @@
-"""A run's lineage as a small graph in plain text: it reads the same on any page, in a terminal and in a diff."""
+"""A run's lineage as a small graph in plain text: it reads the same on any page, in a terminal and
+in a diff."""
 
 from __future__ import annotations
 

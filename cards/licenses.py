@@ -77,15 +77,18 @@ HUB_LICENSES = frozenset(
         "zlib",
     }
 )
-"""Identifiers of https://huggingface.co/docs/hub/repositories-licenses; newer ones may be missing here."""
+"""Identifiers of https://huggingface.co/docs/hub/repositories-licenses; newer ones may be missing
+here."""
 
 
 def license_fields(licenses: Sequence[str | None]) -> dict[str, Any]:
-    """The YAML fields of the licences that several runs have: none where one states none; `other` with its name for one
-    that the Hub does not know."""
+    """The YAML fields of the licences that several runs have: none where one states none; `other`
+    with its name for one that the Hub does not know."""
     if not all(licenses):
         return {}
     names = list(dict.fromkeys(str(license) for license in licenses))
     known = list(dict.fromkeys(name if name in HUB_LICENSES else "other" for name in names))
     others = ", ".join(name for name in names if name not in HUB_LICENSES)
-    return {"license": known[0] if len(known) == 1 else known} | ({"license_name": others} if others else {})
+    return {"license": known[0] if len(known) == 1 else known} | (
+        {"license_name": others} if others else {}
+    )

@@ -1,4 +1,5 @@
-"""What is known to be wrong with a dataset, and what nobody looked for. Only what a run measured is stated."""
+"""What is known to be wrong with a dataset, and what nobody looked for. Only what a run measured is
+stated."""
 
 from __future__ import annotations
 
@@ -35,16 +36,21 @@ def contamination(run: Mapping[str, Any]) -> str:
 
 
 def duplicates(run: Mapping[str, Any]) -> str:
-    """By a filter run's checks, by the novelty rule of a Self-Instruct run, and counted when it was published."""
+    """By a filter run's checks, by the novelty rule of a Self-Instruct run, and counted when it was
+    published."""
     settings = run["settings"]
     found = []
     if settings.get("exact_duplicates"):
         found.append(f"prompts of the same words: {left_out(run, 'exact_duplicate')}")
     for name, measure in (("near", "Jaccard similarity"), ("embedding", "cosine")):
         if threshold := settings.get(f"{name}_duplicates"):
-            found.append(f"{measure} of prompts from {threshold} on: {left_out(run, f'{name}_duplicate')}")
+            found.append(
+                f"{measure} of prompts from {threshold} on: {left_out(run, f'{name}_duplicate')}"
+            )
     if run.get("histograms", {}).get("similarity") and settings.get("similarity"):
-        found.append(f"ROUGE-L of instructions above {settings['similarity']}: {left_out(run, 'similar')}")
+        found.append(
+            f"ROUGE-L of instructions above {settings['similarity']}: {left_out(run, 'similar')}"
+        )
     for config, repeated in run.get("duplicates", {}).items():
         rows = run["configs"][config]["rows"]
         found.append(
@@ -64,9 +70,16 @@ def language(run: Mapping[str, Any]) -> str:
 
 
 def languages(run: Mapping[str, Any]) -> list[tuple[str, int, str, str, int]]:
-    """Config, rows drawn, part of them, languages found in them, and how many texts were too short to tell."""
+    """Config, rows drawn, part of them, languages found in them, and how many texts were too short
+    to tell."""
     return [
-        (config, found["sample"], f"{part}s", commonest(found[part]["languages"]), found[part]["too_short"])
+        (
+            config,
+            found["sample"],
+            f"{part}s",
+            commonest(found[part]["languages"]),
+            found[part]["too_short"],
+        )
         for config, found in run.get("languages", {}).get("configs", {}).items()
         for part in ("prompt", "completion")
     ]

@@ -29,8 +29,9 @@ MEASURES = ("greedy_accuracy", "majority_accuracy", "gap_closed")
 
 
 def model_card(lineage: Mapping[str, Any]) -> str:
-    """README.md of a student. `lineage`: base, dataset (of a mixture with its parts), settings; where there are such,
-    method, teacher, and `retention`, what a report measured: a suite, n and models each.
+    """README.md of a student. `lineage`: base, dataset (of a mixture with its parts), settings;
+    where there are such, method, teacher, and `retention`, what a report measured: a suite, n and
+    models each.
 
     A base or a teacher that is a folder is named without its path.
     """
@@ -50,7 +51,11 @@ def model_card(lineage: Mapping[str, Any]) -> str:
         base=base,
         dataset=dataset,
         teacher=public_name(lineage["teacher"]["name"]) if lineage.get("teacher") else None,
-        losses={name: (text, settings[name]) for name, text in LOSSES.items() if settings.get(name) is not None},
+        losses={
+            name: (text, settings[name])
+            for name, text in LOSSES.items()
+            if settings.get(name) is not None
+        },
         settings={name: value for name, value in settings.items() if name not in LOSSES},
         retention=lineage.get("retention") or [],
         interval=interval,

@@ -14,7 +14,8 @@ LONGEST = 1500
 WIDTH = 92
 """Characters of a line in a code block, about what a dataset's page has room for."""
 INVISIBLE = {"Cc", "Cf", "Co", "Cs", "Zl", "Zp"}
-"""Unicode categories that hide text or change its order: controls, bidi marks, zero widths, private use."""
+"""Unicode categories that hide text or change its order: controls, bidi marks, zero widths, private
+use."""
 
 
 def render(template: str, *, header: dict[str, Any], **values: Any) -> str:
@@ -37,8 +38,8 @@ def render(template: str, *, header: dict[str, Any], **values: Any) -> str:
 
 
 def fenced(text: object) -> str:
-    """A code block that the text cannot end: its fence is longer than any run of backticks inside. Long lines go on
-    below, as a page would cut them off."""
+    """A code block that the text cannot end: its fence is longer than any run of backticks inside.
+    Long lines go on below, as a page would cut them off."""
     body = str(text)
     body = body if len(body) <= LONGEST else body[:LONGEST] + " [...]"
     body = visible(body.replace("\r\n", "\n").replace("\t", "    "))
@@ -51,31 +52,37 @@ def wrapped(line: str) -> str:
     """A line in parts of at most WIDTH characters, cut at spaces; one that fits stays as it is."""
     if len(line) <= WIDTH:
         return line
-    return textwrap.fill(line, WIDTH, break_long_words=False, break_on_hyphens=False, drop_whitespace=True)
+    return textwrap.fill(
+        line, WIDTH, break_long_words=False, break_on_hyphens=False, drop_whitespace=True
+    )
 
 
 def visible(text: str) -> str:
     """The text with an invisible character written as its code, `<U+202E>`; line feeds stay."""
     return "".join(
-        f"<U+{ord(char):04X}>" if char != "\n" and unicodedata.category(char) in INVISIBLE else char for char in text
+        f"<U+{ord(char):04X}>" if char != "\n" and unicodedata.category(char) in INVISIBLE else char
+        for char in text
     )
 
 
 def public_name(name: str) -> str:
     """A model's or teacher's name without its place on this machine and without credentials.
 
-    `hf:/home/me/student` is `hf:student`, `openai:m@http://me:key@host/v1` is `openai:m@http://host/v1`.
-    """
+    `hf:/home/me/student` is `hf:student`, `openai:m@http://me:key@host/v1` is
+    `openai:m@http://host/v1`."""
     engine, _, path = name.partition(":") if re.match(r"(hf|vllm):", name) else ("", "", name)
     if "://" in name:
         return re.sub(r"\?.*", "", re.sub(r"//[^/@\s]*@", "//", name))
-    if re.match(r"[/~\\]|\.\.?[/\\]|[A-Za-z]:[/\\]", path) or (path.count("/") > 1 and ":" not in path):
+    if re.match(r"[/~\\]|\.\.?[/\\]|[A-Za-z]:[/\\]", path) or (
+        path.count("/") > 1 and ":" not in path
+    ):
         path = re.split(r"[/\\]", path.rstrip("/\\"))[-1]
     return f"{engine}:{path}" if engine else path
 
 
 def inline(value: object, longest: int = 200) -> str:
-    """One line of text for a sentence or a table cell: no markup, no cell border, no line end; a dash for nothing."""
+    """One line of text for a sentence or a table cell: no markup, no cell border, no line end; a
+    dash for nothing."""
     text = visible(" ".join(str(value).split())[:longest]) or "-"
     text = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     return re.sub(r"([\\`*_~\[\]|#!])", r"\\\1", text)
@@ -85,7 +92,9 @@ def number(value: object) -> str:
     """1234567 as 1,234,567; 0.73214 as 0.732."""
     if isinstance(value, float):
         return f"{value:.3f}"
-    return f"{value:,}" if isinstance(value, int) else "not known" if value is None else inline(value)
+    return (
+        f"{value:,}" if isinstance(value, int) else "not known" if value is None else inline(value)
+    )
 
 
 def plain(value: float) -> str:

@@ -1,4 +1,5 @@
-"""A run of the rows that another run or a version holds, with more in them: `datagen topk` and `train probe`."""
+"""A run of the rows that another run or a version holds, with more in them: `datagen topk` and
+`train probe`."""
 
 from __future__ import annotations
 
@@ -27,8 +28,9 @@ class Source:
 
 
 def read_source(source: str, *, store: Path | None, family: str | None = None) -> Source:
-    """A run's folder or a version; of one that holds several runs, that of a family. Raises UserError where there is
-    neither a finished run nor a version, and where it has to be said which."""
+    """A run's folder or a version; of one that holds several runs, that of a family. Raises
+    UserError where there is neither a finished run nor a version, and where it has to be said
+    which."""
     run = Path(source)
     if (run / "config.json").is_file():
         config, stats = read_run(run)
@@ -36,16 +38,23 @@ def read_source(source: str, *, store: Path | None, family: str | None = None) -
         return Source(run.resolve().name, config, stats, files, [run / "rejected.parquet"])
     version = resolve(source, store=store)
     family, its = version.run(family)
-    config = {"format": 1, **{key: its.get(key) for key in CONFIG_KEYS}, "code_version": its["code"]["version"]}
+    config = {
+        "format": 1,
+        **{key: its.get(key) for key in CONFIG_KEYS},
+        "code_version": its["code"]["version"],
+    }
     stats = {"finished": True, **its["counts"], **its["quality"], **its["usage"]}
     files = {c: version.files_of(c, family) for c in stats["accepted"]}
-    return Source(version.name.replace("/", "-"), config, stats, files, version.files_of("rejected", family))
+    return Source(
+        version.name.replace("/", "-"), config, stats, files, version.files_of("rejected", family)
+    )
 
 
 @contextlib.contextmanager
 def derived(source: Source, out: Path, told: Mapping[str, Any]) -> Iterator[bool]:
-    """The run folder `out`, alone in it, its settings those of the source and `told`. Gives whether its rows are still
-    to be written; those that were rejected are there. Raises UserError where it holds another run."""
+    """The run folder `out`, alone in it, its settings those of the source and `told`. Gives whether
+    its rows are still to be written; those that were rejected are there. Raises UserError where it
+    holds another run."""
     make_folder(out)
     with lock(out):
         keep_config(out, source.config | {"settings": source.config["settings"] | told})
@@ -56,7 +65,8 @@ def derived(source: Source, out: Path, told: Mapping[str, Any]) -> Iterator[bool
 
 
 def copy_rejected(files: Sequence[Path], out: Path, *, family: str) -> None:
-    """The rejected rows as they were. A version without any has no file for them, a run has an empty one."""
+    """The rejected rows as they were. A version without any has no file for them, a run has an
+    empty one."""
     import pyarrow.parquet as pq
 
     schema = pq.read_schema(files[0]) if files else arrow_schema("rejected", family=family)

@@ -29,10 +29,11 @@ class JudgeSettings(session.InstructionSettings):
     positional: ClassVar[tuple[str, ...]] = ("source",)
 
     source: str
-    """Rows to score: a run folder, a dataset version (NAME or NAME@VERSION), a Parquet or JSONL file."""
+    """Rows to score: a run folder, a dataset version (NAME or NAME@VERSION), a Parquet or JSONL
+    file."""
     rubric: str = "quality"
-    """What is scored, from 1 to 10: quality or helpfulness of the response, difficulty of the instruction, or a
-    template of your own."""
+    """What is scored, from 1 to 10: quality or helpfulness of the response, difficulty of the
+    instruction, or a template of your own."""
     at_least: float | None = None
     """Reject rows that score less. Without it every row that has a score stays."""
     limit: int | None = None
@@ -40,7 +41,8 @@ class JudgeSettings(session.InstructionSettings):
     max_tokens: int = 512
     """Longest judgement, in tokens. One that is cut off there counts as no score."""
     structured: bool = False
-    """Have the endpoint hold the judge to a JSON schema (structured outputs), so that every judgement has a score."""
+    """Have the endpoint hold the judge to a JSON schema (structured outputs), so that every
+    judgement has a score."""
 
     def __post_init__(self) -> None:
         """Raises UserError for values out of range."""
@@ -52,7 +54,9 @@ class JudgeSettings(session.InstructionSettings):
             max_tokens=(self.max_tokens >= 1, "at least 1"),
         )
         if self.structured and not self.teacher.startswith("openai:"):
-            raise UserError(f"--structured: {self.teacher} knows no schemas, only openai: teachers may")
+            raise UserError(
+                f"--structured: {self.teacher} knows no schemas, only openai: teachers may"
+            )
 
 
 def judge_rows(settings: JudgeSettings) -> None:
@@ -61,7 +65,10 @@ def judge_rows(settings: JudgeSettings) -> None:
     rows = read_rows(settings.source, templates, method=METHOD, limit=settings.limit)
     if settings.dry_run:
         sampling = Sampling(temperature=0.0, max_tokens=settings.max_tokens, seed=settings.seed)
-        asked = [Request(templates.messages(settings.rubric, **fields(row)), sampling=sampling) for row in rows]
+        asked = [
+            Request(templates.messages(settings.rubric, **fields(row)), sampling=sampling)
+            for row in rows
+        ]
         preview(asked, f"{len(rows)} rows to {settings.teacher}", settings)
         return
     run = session.run_each(
@@ -77,8 +84,11 @@ def judge_rows(settings: JudgeSettings) -> None:
     print(asyncio.run(run))
 
 
-async def score(row: Row, teacher: Teacher, *, templates: Templates, settings: JudgeSettings) -> list[Outcome]:
-    """The row with its score, accepted or rejected. It stays what it was otherwise, its id and parents too."""
+async def score(
+    row: Row, teacher: Teacher, *, templates: Templates, settings: JudgeSettings
+) -> list[Outcome]:
+    """The row with its score, accepted or rejected. It stays what it was otherwise, its id and
+    parents too."""
     sampling = Sampling(temperature=0.0, max_tokens=settings.max_tokens, seed=settings.seed)
     found = await judge(
         **fields(row),
@@ -97,5 +107,7 @@ def statistics(items: Iterable[list[Row]]) -> dict[str, Any]:
     """How many rows got each score, and the mean."""
     scores = Counter(row["score"] for rows in items for row in rows if row.get("score") is not None)
     total = sum(scores.values())
-    mean = round(sum(score * count for score, count in scores.items()) / total, 3) if total else None
+    mean = (
+        round(sum(score * count for score, count in scores.items()) / total, 3) if total else None
+    )
     return {"scores": {str(score): scores[score] for score in sorted(scores)}, "mean_score": mean}

@@ -30,7 +30,9 @@ class Meter:
         rate = (self.done - self._at_start) / seconds
         left = clock((self.total - self.done) / rate) if rate else "?"
         counts = [f"{name} {number:,}" for name, number in self.counts().items()]
-        return " · ".join([f"{self.done:,}/{self.total:,}", f"{rate:.1f} rows/s", *counts, f"{left} left"])
+        return " · ".join(
+            [f"{self.done:,}/{self.total:,}", f"{rate:.1f} rows/s", *counts, f"{left} left"]
+        )
 
     def advance(self, by: int = 1) -> None:
         """`by` more items are done."""
@@ -45,7 +47,9 @@ class Meter:
 
 
 @contextmanager
-def meter(label: str, total: int, *, done: int = 0, counts: Callable[[], Mapping[str, int]] = dict) -> Iterator[Meter]:
+def meter(
+    label: str, total: int, *, done: int = 0, counts: Callable[[], Mapping[str, int]] = dict
+) -> Iterator[Meter]:
     """A meter drawn by rich where standard error is a terminal, else logged every 15 seconds."""
     state = Meter(label, total, done=done, counts=counts, _at_start=done, _logged=time.monotonic())
     if not sys.stderr.isatty():

@@ -32,9 +32,11 @@ Statistics: TypeAlias = Callable[[Iterable[list[Row]]], dict[str, Any]]
 
 FORMAT = 3
 FAILED = "failed"
-"""Reason of an item whose request failed for good. The next run of the same command asks for it again."""
+"""Reason of an item whose request failed for good. The next run of the same command asks for it
+again."""
 HOPELESS = 20
-"""A run stops when this many items failed before any succeeded: the endpoint is at fault, not the items."""
+"""A run stops when this many items failed before any succeeded: the endpoint is at fault, not the
+items."""
 COLLECT_AFTER = 50_000
 """Objects that are made, and still there, before the youngest are searched for cycles."""
 
@@ -43,9 +45,15 @@ class Run:
     """An open run directory. One process at a time; `with` closes it."""
 
     def __init__(
-        self, path: Path, config: dict[str, Any], *, family: str = "rationales", account: Account | None = None
+        self,
+        path: Path,
+        config: dict[str, Any],
+        *,
+        family: str = "rationales",
+        account: Account | None = None,
     ):
-        """Create or resume a run that makes the configs of `family` and spends what `account` allows.
+        """Create or resume a run that makes the configs of `family` and spends what `account`
+        allows.
 
         Raises UserError when the folder holds another run, or another process works in it.
         """
@@ -83,14 +91,16 @@ class Run:
         statistics: Statistics,
         concurrency: int,
     ) -> dict[str, Any]:
-        """Distil every item that has no rows yet, `concurrency` at a time; write Parquet and statistics; return these.
+        """Distil every item that has no rows yet, `concurrency` at a time; write Parquet and
+        statistics; return these.
 
-        `describe` gives the columns of an item that failed; `statistics` what to add to stats.json, from the rows of
-        every item. Cancelling (Ctrl-C) loses nothing that had arrived.
-        """
+        `describe` gives the columns of an item that failed; `statistics` what to add to stats.json,
+        from the rows of every item. Cancelling (Ctrl-C) loses nothing that had arrived."""
         done = self._rows.done(len(items))
         left = done.count(0)
-        waiting = ((position, items[position]) for position, is_done in enumerate(done) if not is_done)
+        waiting = (
+            (position, items[position]) for position, is_done in enumerate(done) if not is_done
+        )
         journal = self._journal(teacher)
 
         async def work() -> None:
@@ -128,11 +138,11 @@ class Run:
     ) -> dict[str, Any]:
         """Write what `generate` yields, in its order, then Parquet and statistics; return these.
 
-        For a method whose next question depends on the answers so far. `generate` yields the same lists whatever the
-        order of arrival; after a kill it starts anew, finds its answers in the journal, and only what is missing is
-        written. From a request that failed for good on, all is made again: what follows may depend on its answer.
-        `total` accepted rows make the progress bar full.
-        """
+        For a method whose next question depends on the answers so far. `generate` yields the same
+        lists whatever the order of arrival; after a kill it starts anew, finds its answers in the
+        journal, and only what is missing is written. From a request that failed for good on, all is
+        made again: what follows may depend on its answer. `total` accepted rows make the progress
+        bar full."""
         if (self.path / "stats.json").exists() and not self._failed_before:
             return read_stats(self.path)
         done, position = self._rows.unbroken(), -1
@@ -157,10 +167,16 @@ class Run:
         journal.teacher = self.account.watch(teacher, journal.usage)
         return journal
 
-    def _meter(self, journal: JournaledTeacher, total: int, *, done: int = 0) -> AbstractContextManager[Meter]:
+    def _meter(
+        self, journal: JournaledTeacher, total: int, *, done: int = 0
+    ) -> AbstractContextManager[Meter]:
         def counts() -> dict[str, int]:
             tokens = journal.usage.prompt_tokens + journal.usage.completion_tokens
-            return {"accepted": self._rows.accepted, "rejected": self._rows.rejected, "tokens": tokens}
+            return {
+                "accepted": self._rows.accepted,
+                "rejected": self._rows.rejected,
+                "tokens": tokens,
+            }
 
         return meter(self.config["method"], total, done=done, counts=counts)
 
@@ -171,12 +187,20 @@ class Run:
                 f"all of the first {failed} requests failed, the last with: {outcomes[-1].row['finish_reason']}"
             )
 
-    def _finish(self, journal: JournaledTeacher, items: int, seconds: float, statistics: Statistics) -> dict[str, Any]:
+    def _finish(
+        self, journal: JournaledTeacher, items: int, seconds: float, statistics: Statistics
+    ) -> dict[str, Any]:
         self._rows.commit()
         accepted = {
-            config: n for (config, reason), n in sorted(self._rows.counts.items(), key=str) if config != "rejected"
+            config: n
+            for (config, reason), n in sorted(self._rows.counts.items(), key=str)
+            if config != "rejected"
         }
-        rejected = {reason: n for (config, reason), n in sorted(self._rows.counts.items(), key=str) if reason}
+        rejected = {
+            reason: n
+            for (config, reason), n in sorted(self._rows.counts.items(), key=str)
+            if reason
+        }
         if not accepted:
             reasons = ", ".join(f"{reason} {number}" for reason, number in rejected.items())
             raise UserError(f"nothing was accepted of {items} items in {self.path}: {reasons}")

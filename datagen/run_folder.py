@@ -26,7 +26,9 @@ def lock(path: Path) -> IO[str]:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         handle.close()
-        raise UserError(f"another process is working in {path}: wait for it, or choose another --out") from None
+        raise UserError(
+            f"another process is working in {path}: wait for it, or choose another --out"
+        ) from None
     return handle
 
 
@@ -36,7 +38,9 @@ def keep_config(path: Path, config: dict[str, Any]) -> None:
     if not file.exists():
         others = [p.name for p in path.iterdir() if p.name != ".lock"]
         if others:
-            raise UserError(f"{path} is no run folder and not empty (it holds {others[0]}): choose another --out")
+            raise UserError(
+                f"{path} is no run folder and not empty (it holds {others[0]}): choose another --out"
+            )
         write_json(file, config)
         return
     try:
@@ -45,7 +49,9 @@ def keep_config(path: Path, config: dict[str, Any]) -> None:
         raise UserError(f"{file} is damaged ({error}): choose another --out") from None
     changes = differences(before, json.loads(json.dumps(config)))
     if changes:
-        raise UserError(f"{path} holds a run of another configuration: {'; '.join(changes)}. Choose another --out")
+        raise UserError(
+            f"{path} holds a run of another configuration: {'; '.join(changes)}. Choose another --out"
+        )
 
 
 def differences(before: Any, now: Any, name: str = "") -> list[str]:
@@ -53,7 +59,9 @@ def differences(before: Any, now: Any, name: str = "") -> list[str]:
     if isinstance(before, dict) and isinstance(now, dict):
         keys = [*before, *(k for k in now if k not in before)]
         return [
-            line for k in keys for line in differences(before.get(k), now.get(k), f"{name}.{k}" if name else str(k))
+            line
+            for k in keys
+            for line in differences(before.get(k), now.get(k), f"{name}.{k}" if name else str(k))
         ]
     return [] if before == now else [f"{name} was {json.dumps(before)}, now {json.dumps(now)}"]
 
@@ -69,7 +77,9 @@ def commit() -> str | None:
     root = Path(__file__).parent.parent
     if not (root / ".git").exists():
         return None
-    found = subprocess.run(["git", "-C", str(root), "rev-parse", "HEAD"], capture_output=True, text=True, check=False)
+    found = subprocess.run(
+        ["git", "-C", str(root), "rev-parse", "HEAD"], capture_output=True, text=True, check=False
+    )
     return found.stdout.strip() or None
 
 

@@ -1,4 +1,5 @@
-"""The rows of a run: kept in SQLite by the position of the item they come from, exported to Parquet in that order."""
+"""The rows of a run: kept in SQLite by the position of the item they come from, exported to Parquet
+in that order."""
 
 from __future__ import annotations
 
@@ -39,7 +40,8 @@ CREATE TABLE IF NOT EXISTS items (
 
 
 class Rows:
-    """Accepted and rejected rows on disk. What is written to an item is there whole or, after a kill, not at all."""
+    """Accepted and rejected rows on disk. What is written to an item is there whole or, after a
+    kill, not at all."""
 
     def __init__(self, path: Path):
         self._path, self._database = path, connect_database(path, SCHEMA, page_bytes=1 << 16)
@@ -57,7 +59,8 @@ class Rows:
         return self.counts.total() - self.rejected
 
     def write(self, position: int, outcomes: Sequence[Outcome]) -> None:
-        """All rows of an item. Items of a moment share a transaction, which the journal can make again after a kill."""
+        """All rows of an item. Items of a moment share a transaction, which the journal can make
+        again after a kill."""
         assert outcomes, "an item ends accepted or rejected, never without a trace"
         kinds, rows = zip(*map(kind_and_row, outcomes), strict=True)
         self._waiting.append((position, dumps(kinds).decode(), b"\n".join(map(dumps, rows))))
@@ -67,7 +70,8 @@ class Rows:
             self.commit()
 
     def commit(self) -> None:
-        """Raises UserError where the disk takes no more; what was not committed is gone then, whole items of it."""
+        """Raises UserError where the disk takes no more; what was not committed is gone then, whole
+        items of it."""
         waiting, self._waiting, self._written = self._waiting, [], time.monotonic()
         if not waiting:
             return
@@ -101,8 +105,11 @@ class Rows:
         return first
 
     def drop(self, reason: str) -> bool:
-        """Delete the rows of every item that has one rejected for `reason`; whether there was any."""
-        query = f"DELETE FROM items WHERE EXISTS (SELECT 1 FROM json_each(kinds) WHERE {REASON} = ?)"
+        """Delete the rows of every item that has one rejected for `reason`; whether there was
+        any."""
+        query = (
+            f"DELETE FROM items WHERE EXISTS (SELECT 1 FROM json_each(kinds) WHERE {REASON} = ?)"
+        )
         dropped = self._execute(query, (reason,)).rowcount > 0
         self.counts = self._count()
         return dropped
@@ -118,7 +125,8 @@ class Rows:
             yield [loads(row) for row in rows.split(b"\n")]
 
     def export(self, folder: Path, configs: Sequence[str], *, family: str) -> None:
-        """Write each config's rows in order, a batch at a time, and put the files in place whole."""
+        """Write each config's rows in order, a batch at a time, and put the files in place
+        whole."""
         import pyarrow.parquet as pq
 
         schemas = {config: arrow_schema(config, family=family) for config in configs}
@@ -127,7 +135,8 @@ class Rows:
         self.commit()
         with ExitStack() as stack:
             files = {
-                c: stack.enter_context(pq.ParquetWriter(partial[c], schemas[c], compression="zstd")) for c in configs
+                c: stack.enter_context(pq.ParquetWriter(partial[c], schemas[c], compression="zstd"))
+                for c in configs
             }
             for config, _, row in stored(self._database):
                 waiting[config].append(row)
@@ -147,7 +156,9 @@ class Rows:
 
     def _count(self) -> Counter[Kind]:
         query = f"SELECT {CONFIG}, {REASON}, count(*) FROM items, json_each(kinds) GROUP BY 1, 2"
-        return Counter({(config, reason): number for config, reason, number in self._execute(query)})
+        return Counter(
+            {(config, reason): number for config, reason, number in self._execute(query)}
+        )
 
 
 def kind_and_row(outcome: Outcome) -> tuple[Kind, Row]:
@@ -172,5 +183,7 @@ def table(rows: Sequence[bytes], schema: pa.Schema) -> Any:
     return pa.json.read_json(
         pa.BufferReader(lines),
         read_options=pa.json.ReadOptions(use_threads=False, block_size=len(lines) + 1),
-        parse_options=pa.json.ParseOptions(explicit_schema=schema, unexpected_field_behavior="ignore"),
+        parse_options=pa.json.ParseOptions(
+            explicit_schema=schema, unexpected_field_behavior="ignore"
+        ),
     )

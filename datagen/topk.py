@@ -1,10 +1,9 @@
-"""The teacher's probabilities of rows that are there: Parquet files in, the same with the column `teacher_topk` out,
-and with `teacher_topk_prompt` where that is asked for.
+"""The teacher's probabilities of rows that are there: Parquet files in, the same with the column
+`teacher_topk` out, and with `teacher_topk_prompt` where that is asked for.
 
-Rows are taken a piece at a time. A piece is on disk before the next is asked for, so a kill loses at most one; its rows
-are batched among themselves, so the pieces, and the file that is made of them, are the same however often it was
-stopped.
-"""
+Rows are taken a piece at a time. A piece is on disk before the next is asked for, so a kill loses
+at most one; its rows are batched among themselves, so the pieces, and the file that is made of
+them, are the same however often it was stopped."""
 
 from __future__ import annotations
 
@@ -30,7 +29,8 @@ PIECE = 256
 PIECES = "topk"
 """The folder of the pieces, until all are there."""
 SEEN = "teacher_prompt"
-"""The prompt that the teacher saw, where it is not the student's: the demonstrations of context distillation."""
+"""The prompt that the teacher saw, where it is not the student's: the demonstrations of context
+distillation."""
 CUT = b"cut"
 """In the metadata of a piece: how many of its rows are longer than the teacher's context."""
 
@@ -48,14 +48,17 @@ class Storing:
 
 async def extend(run: Path, teacher: Any, k: int, stats: Mapping[str, Any]) -> dict[str, Any]:
     """Add the column to a run that is finished otherwise."""
-    files = {config: [run / f"{config}.parquet"] for config, rows in stats["accepted"].items() if rows}
+    files = {
+        config: [run / f"{config}.parquet"] for config, rows in stats["accepted"].items() if rows
+    }
     return await finish(files, run, Storing(teacher, k), stats)
 
 
 async def finish(
     files: Mapping[str, Sequence[Path]], out: Path, storing: Storing, stats: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """Add the columns, then write the statistics with what it took: they say that they are there."""
+    """Add the columns, then write the statistics with what it took: they say that they are
+    there."""
     began = time.monotonic()
     try:
         found = await add_topk(files, out, storing)
@@ -67,8 +70,11 @@ async def finish(
     return done
 
 
-async def add_topk(files: Mapping[str, Sequence[Path]], out: Path, storing: Storing) -> dict[str, Any]:
-    """Write `out/CONFIG.parquet` for the rows in the files of each config; return what statistics say of it.
+async def add_topk(
+    files: Mapping[str, Sequence[Path]], out: Path, storing: Storing
+) -> dict[str, Any]:
+    """Write `out/CONFIG.parquet` for the rows in the files of each config; return what statistics
+    say of it.
 
     Files that are there already are kept.
     """
@@ -81,7 +87,9 @@ async def add_topk(files: Mapping[str, Sequence[Path]], out: Path, storing: Stor
     return statistics([out / f"{config}.parquet" for config in files], storing)
 
 
-async def write_pieces(config: str, sources: Sequence[Path], folder: Path, storing: Storing) -> AsyncIterator[Path]:
+async def write_pieces(
+    config: str, sources: Sequence[Path], folder: Path, storing: Storing
+) -> AsyncIterator[Path]:
     import pyarrow.parquet as pq
 
     folder.mkdir(exist_ok=True)
@@ -155,16 +163,26 @@ async def with_columns(table: pa.Table, storing: Storing) -> pa.Table:
         parts[PROMPT_TOPK] = [one[:at] for one, at in zip(found, starts, strict=True)]
     for name, text in texts.items():
         field = with_topk(table.schema, name).field(name)
-        column = arrow(text, parts[name], storing.k, tokenizer_fingerprint(storing.teacher.tokenizer), field.type)
+        column = arrow(
+            text,
+            parts[name],
+            storing.k,
+            tokenizer_fingerprint(storing.teacher.tokenizer),
+            field.type,
+        )
         table = table.append_column(field, column)
     return table.replace_schema_metadata({CUT: str(sum(row.cut for row in rows)).encode()})
 
 
 def arrow(
-    texts: Sequence[list[int] | None], found: Sequence[Topk], k: int, tokenizer: str, kind: pa.DataType
+    texts: Sequence[list[int] | None],
+    found: Sequence[Topk],
+    k: int,
+    tokenizer: str,
+    kind: pa.DataType,
 ) -> pa.Array:
-    """A column, null where a text is, made of whole arrays: a Python object per number would take longer than the
-    teacher."""
+    """A column, null where a text is, made of whole arrays: a Python object per number would take
+    longer than the teacher."""
     import numpy as np
     import pyarrow as pa
 
@@ -173,14 +191,25 @@ def arrow(
     places = pa.array(np.arange(sum(lengths) + 1) * k, pa.int32())
     kinds: dict[str, Any] = {"ids": np.int32, "logprobs": np.float16, "tail": np.float32}
     flat = {
-        name: np.concatenate([np.empty(0, kind), *(getattr(one, name).ravel() for one in found)]).astype(kind)
+        name: np.concatenate(
+            [np.empty(0, kind), *(getattr(one, name).ravel() for one in found)]
+        ).astype(kind)
         for name, kind in kinds.items()
     }
-    nested = [pa.ListArray.from_arrays(places, pa.array(flat[name])) for name in ("ids", "logprobs")]
-    tokens = pa.array(np.concatenate([np.empty(0, np.int32), *(text or [] for text in texts)]).astype(np.int32))
-    lists = [pa.ListArray.from_arrays(rows, values) for values in (tokens, *nested, pa.array(flat["tail"]))]
+    nested = [
+        pa.ListArray.from_arrays(places, pa.array(flat[name])) for name in ("ids", "logprobs")
+    ]
+    tokens = pa.array(
+        np.concatenate([np.empty(0, np.int32), *(text or [] for text in texts)]).astype(np.int32)
+    )
+    lists = [
+        pa.ListArray.from_arrays(rows, values)
+        for values in (tokens, *nested, pa.array(flat["tail"]))
+    ]
     fingerprints = pa.array([None if text is None else tokenizer for text in texts], pa.string())
-    return pa.StructArray.from_arrays([*lists, fingerprints], fields=kind, mask=fingerprints.is_null())
+    return pa.StructArray.from_arrays(
+        [*lists, fingerprints], fields=kind, mask=fingerprints.is_null()
+    )
 
 
 def join(pieces: Sequence[Path], target: Path) -> None:
@@ -221,11 +250,19 @@ def statistics(files: Sequence[Path], storing: Storing) -> dict[str, Any]:
         with pq.ParquetFile(file) as parquet:
             meta = parquet.metadata
             rows, cut = rows + meta.num_rows, cut + int(parquet.schema_arrow.metadata[CUT])
-            columns = [meta.row_group(g).column(c) for g in range(meta.num_row_groups) for c in range(meta.num_columns)]
-            disk += sum(c.total_compressed_size for c in columns if c.path_in_schema.split(".")[0] in tokens)
+            columns = [
+                meta.row_group(g).column(c)
+                for g in range(meta.num_row_groups)
+                for c in range(meta.num_columns)
+            ]
+            disk += sum(
+                c.total_compressed_size for c in columns if c.path_in_schema.split(".")[0] in tokens
+            )
             for name in tokens:
                 for batch in parquet.iter_batches(columns=[f"{name}.tokens"]):
-                    tokens[name] += pc.sum(pc.list_value_length(batch[0].field("tokens"))).as_py() or 0
+                    tokens[name] += (
+                        pc.sum(pc.list_value_length(batch[0].field("tokens"))).as_py() or 0
+                    )
     return {
         "k": k,
         "rows": rows,

@@ -1,4 +1,5 @@
-"""`datagen topk`: a run or a version in, a run of the same rows and the teacher's probabilities out."""
+"""`datagen topk`: a run or a version in, a run of the same rows and the teacher's probabilities
+out."""
 
 from __future__ import annotations
 
@@ -17,7 +18,8 @@ from datagen.topk import Storing, finish
 
 @dataclass(frozen=True)
 class TopkSettings:
-    """Store a teacher's probabilities for the rows of a finished run or a version, for `train kd`."""
+    """Store a teacher's probabilities for the rows of a finished run or a version, for `train
+    kd`."""
 
     positional: ClassVar[tuple[str, ...]] = ("source",)
 
@@ -26,15 +28,17 @@ class TopkSettings:
     out: Path | None = None
     """The folder of the new run, by default runs/SOURCE-topk. The same command again resumes it."""
     teacher: str | None = None
-    """Whose probabilities: micro, hf:NAME_OR_PATH or vllm:NAME_OR_PATH; by default the teacher that wrote the rows."""
+    """Whose probabilities: micro, hf:NAME_OR_PATH or vllm:NAME_OR_PATH; by default the teacher that
+    wrote the rows."""
     teacher_topk: int = 64
-    """How many of the most probable tokens are stored in the place of each token of a completion; the probability of
-    all others is stored as one number. 6 bytes each, and 8 a token."""
+    """How many of the most probable tokens are stored in the place of each token of a completion;
+    the probability of all others is stored as one number. 6 bytes each, and 8 a token."""
     prompts: bool = False
-    """The same for the tokens of the prompts that the student is shown, demonstrations among them: what `train kd
-    --lm_weight` learns from."""
+    """The same for the tokens of the prompts that the student is shown, demonstrations among them:
+    what `train kd --lm_weight` learns from."""
     family: str | None = None
-    """Whose rows, where the version holds several families: rationales, instructions or demonstrations."""
+    """Whose rows, where the version holds several families: rationales, instructions or
+    demonstrations."""
     store: Path | None = None
     """Folder that holds the versions; default $EMERGENT_STORE, else ./datasets."""
 
@@ -50,7 +54,12 @@ def topk(settings: TopkSettings) -> None:
     with derived(source, out, told) as unfinished:
         if unfinished:
             asyncio.run(
-                finish(source.files, out, Storing(teacher, settings.teacher_topk, settings.prompts), source.stats)
+                finish(
+                    source.files,
+                    out,
+                    Storing(teacher, settings.teacher_topk, settings.prompts),
+                    source.stats,
+                )
             )
     print(summary(read_stats(out), out))
 
@@ -58,7 +67,11 @@ def topk(settings: TopkSettings) -> None:
 def summary(stats: Mapping[str, Any], out: Path) -> str:
     """What a person wants to know at the end, a line each."""
     found = stats["teacher_topk"]
-    cut = f"; {found['cut']:,} rows exceed the teacher's context: stored as far as it reaches" if found["cut"] else ""
+    cut = (
+        f"; {found['cut']:,} rows exceed the teacher's context: stored as far as it reaches"
+        if found["cut"]
+        else ""
+    )
     prompts = f" and {found['prompt_tokens']:,} of prompts" if "prompt_tokens" in found else ""
     return "\n".join(
         [

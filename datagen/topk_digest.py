@@ -1,4 +1,5 @@
-"""Stored probabilities for readers that take rows apart in Python: a row of them holds thousands of numbers."""
+"""Stored probabilities for readers that take rows apart in Python: a row of them holds thousands of
+numbers."""
 
 from __future__ import annotations
 
@@ -12,7 +13,8 @@ if TYPE_CHECKING:
 
 
 def digested(batch: pa.RecordBatch) -> pa.RecordBatch:
-    """The batch with a line of text in the place of what a row stores: how many tokens, and a hash of everything."""
+    """The batch with a line of text in the place of what a row stores: how many tokens, and a hash
+    of everything."""
     import pyarrow as pa
 
     for place, name in enumerate(batch.schema.names):

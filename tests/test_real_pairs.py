@@ -1,4 +1,5 @@
-"""The recipes' real.sh cannot be run here; that their commands and accelerate files are understood can be seen."""
+"""The recipes' real.sh cannot be run here; that their commands and accelerate files are understood
+can be seen."""
 
 import json
 import os
@@ -30,12 +31,17 @@ def run(folder, ability, gpus):
         (places / name).write_text(NOTE.format(python=sys.executable, file=str(noted), name=name))
         (places / name).chmod(0o755)
     told = os.environ | {"VENV": str(folder), "GPUS": gpus}
-    done = subprocess.run(["bash", ROOT / "recipes" / ability / "real.sh"], env=told, capture_output=True, text=True)
-    return done, [json.loads(line) for line in noted.read_text().splitlines()] if noted.exists() else []
+    done = subprocess.run(
+        ["bash", ROOT / "recipes" / ability / "real.sh"], env=told, capture_output=True, text=True
+    )
+    return done, [
+        json.loads(line) for line in noted.read_text().splitlines()
+    ] if noted.exists() else []
 
 
 def settings_of(words):
-    """What the command's own parser makes of the words. Raises where it has no such flag, or the value is none."""
+    """What the command's own parser makes of the words. Raises where it has no such flag, or the
+    value is none."""
     from train import gkd, kd, sft
 
     program, command, *rest = words
@@ -69,9 +75,15 @@ def test_the_accelerate_files_say_how_many_processes_start(tmp_path, gpus, proce
     _, commands = run(tmp_path, "rationales", gpus)
     [file] = {words[3] for words in commands if words[0] == "accelerate"}
     config = load_config_from_file(str(ROOT / file))
-    assert (config.num_processes, config.distributed_type, config.mixed_precision) == (processes, kind, "bf16")
+    assert (config.num_processes, config.distributed_type, config.mixed_precision) == (
+        processes,
+        kind,
+        "bf16",
+    )
     [batch] = {
-        int(words[words.index("--per_device_train_batch_size") + 1]) for words in commands if words[0] == "accelerate"
+        int(words[words.index("--per_device_train_batch_size") + 1])
+        for words in commands
+        if words[0] == "accelerate"
     }
     assert batch * processes == 32
 

@@ -1,4 +1,5 @@
-"""The whole way once, small: the embedded teacher's rationales, a version, a student of it, a report."""
+"""The whole way once, small: the embedded teacher's rationales, a version, a student of it, a
+report."""
 
 import json
 
@@ -26,13 +27,51 @@ def way(tmp_path_factory):
     folder = tmp_path_factory.mktemp("way")
     run, store, student = str(folder / "run"), str(folder / "store"), str(folder / "student")
     base = str(WEIGHTS / "student")
-    words = ["rationales", "microworld", "--split", "train", "--out", run, "--limit", "24", "--samples", "4"]
+    words = [
+        "rationales",
+        "microworld",
+        "--split",
+        "train",
+        "--out",
+        run,
+        "--limit",
+        "24",
+        "--samples",
+        "4",
+    ]
     assert datagen.main([*words, "--max-tokens", "160", "--keep-by", "none"]) == 0
     assert datagen.main(["publish", run, "way", "--store", store]) == 0
-    words = ["sft", "--model", base, "--dataset", "way@1.0.0", "--store", store, "--output_dir", student]
+    words = [
+        "sft",
+        "--model",
+        base,
+        "--dataset",
+        "way@1.0.0",
+        "--store",
+        store,
+        "--output_dir",
+        student,
+    ]
     assert train.main([*words, *TRAINING]) == 0
-    words = ["evaluate", "--teacher", "micro", "--base", f"hf:{base}", "--students", f"s=hf:{student}"]
-    words += ["--limit", "4", "--samples", "2", "--max_tokens", "60", "--out", str(folder / "report")]
+    words = [
+        "evaluate",
+        "--teacher",
+        "micro",
+        "--base",
+        f"hf:{base}",
+        "--students",
+        f"s=hf:{student}",
+    ]
+    words += [
+        "--limit",
+        "4",
+        "--samples",
+        "2",
+        "--max_tokens",
+        "60",
+        "--out",
+        str(folder / "report"),
+    ]
     assert train.main(words) == 0
     return folder
 
@@ -70,6 +109,12 @@ def test_the_report_measures_base_student_and_teacher(way):
 def test_the_student_is_another_model_than_its_base(way):
     from safetensors.torch import load_file
 
-    base, student = (load_file(p / "model.safetensors") for p in (WEIGHTS / "student", way / "student"))
+    base, student = (
+        load_file(p / "model.safetensors") for p in (WEIGHTS / "student", way / "student")
+    )
     assert base.keys() <= student.keys() | {"lm_head.weight"}
-    assert any((base[name].float() - student[name].float()).abs().max() > 1e-4 for name in base if name in student)
+    assert any(
+        (base[name].float() - student[name].float()).abs().max() > 1e-4
+        for name in base
+        if name in student
+    )

@@ -1,4 +1,5 @@
-"""A tiny random Llama with a byte-level tokenizer and a chat template: real components, no download."""
+"""A tiny random Llama with a byte-level tokenizer and a chat template: real components, no
+download."""
 
 from __future__ import annotations
 
@@ -11,7 +12,8 @@ CHAT_TEMPLATE = (
 
 
 def save_tiny_model(folder: Path, *, context: int = 128) -> Path:
-    """Write model and tokenizer to `folder`. Large random weights make its distributions uneven, so tests can tell."""
+    """Write model and tokenizer to `folder`. Large random weights make its distributions uneven, so
+    tests can tell."""
     import torch
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers
     from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast

@@ -1,4 +1,5 @@
-"""The student's folder: whose it is, whether its training is finished, and the checkpoint to go on from."""
+"""The student's folder: whose it is, whether its training is finished, and the checkpoint to go on
+from."""
 
 from __future__ import annotations
 
@@ -22,12 +23,16 @@ def claim(folder: Path, lineage: dict[str, Any]) -> None:
     before = read(folder)
     if not before:
         if held := found(folder, (*OTHERS, "checkpoint-*")):
-            raise UserError(f"{folder} holds {held} and no {LINEAGE} of a student: take another --output_dir")
+            raise UserError(
+                f"{folder} holds {held} and no {LINEAGE} of a student: take another --output_dir"
+            )
         return
     before.pop("result", None)
     differs = differences(before, json.loads(json.dumps(lineage)))
     if differs and (found(folder, WEIGHTS) or whole_checkpoints(folder)):
-        raise UserError(f"{folder} holds another training ({'; '.join(differs)}): take another --output_dir")
+        raise UserError(
+            f"{folder} holds another training ({'; '.join(differs)}): take another --output_dir"
+        )
 
 
 def finished(folder: Path) -> bool:
@@ -50,7 +55,8 @@ def found(folder: Path, patterns: Iterable[str]) -> str | None:
 
 
 def last_checkpoint(folder: Path) -> str | None:
-    """The newest checkpoint that was written to its end, or None. Raises UserError where it was damaged since."""
+    """The newest checkpoint that was written to its end, or None. Raises UserError where it was
+    damaged since."""
     whole = whole_checkpoints(folder)
     if not whole:
         return None
@@ -77,12 +83,19 @@ def damaged(checkpoint: Path) -> str | None:
         return None
     if not found(checkpoint, WEIGHTS):
         return "the file of the weights"
-    resumes = [name for name in ("optimizer.", "scheduler.", "rng_state") if name in names]  # all, or none were kept
-    return None if len(resumes) in (0, 3) else f"one of optimizer, scheduler and rng_state, beside {resumes[0]},"
+    resumes = [
+        name for name in ("optimizer.", "scheduler.", "rng_state") if name in names
+    ]  # all, or none were kept
+    return (
+        None
+        if len(resumes) in (0, 3)
+        else f"one of optimizer, scheduler and rng_state, beside {resumes[0]},"
+    )
 
 
 def readable(file: Path) -> bool:
-    """Whether JSON parses, the lengths of safetensors add up, and torch's files, which are archives, have an end."""
+    """Whether JSON parses, the lengths of safetensors add up, and torch's files, which are
+    archives, have an end."""
     from safetensors import SafetensorError, safe_open
 
     try:

@@ -1,5 +1,5 @@
-"""The `train` command. `sft`, `kd` and `gkd` take TRL's flags beside their own, so they have TRL's parser; `evaluate`
-and `push` are parsed as in `datagen`."""
+"""The `train` command. `sft`, `kd` and `gkd` take TRL's flags beside their own, so they have TRL's
+parser; `evaluate` and `push` are parsed as in `datagen`."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ COMMANDS = ("sft", "kd", "gkd", "evaluate", "probe", "push")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run `train COMMAND ...`. Returns the exit status: 0, 2 for bad input (one line on standard error), 130 when
-    interrupted."""
+    """Run `train COMMAND ...`. Returns the exit status: 0, 2 for bad input (one line on standard
+    error), 130 when interrupted."""
     command, *rest = (sys.argv[1:] if argv is None else argv) or [""]
     if command == "sft":
         from train import sft
@@ -63,7 +63,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     if command in ("-h", "--help"):
         print(USAGE)
         return 0
-    print(f"train: no command {command!r}: there are {', '.join(COMMANDS)} (train --help)", file=sys.stderr)
+    print(
+        f"train: no command {command!r}: there are {', '.join(COMMANDS)} (train --help)",
+        file=sys.stderr,
+    )
     return 2
 
 
@@ -75,7 +78,10 @@ def guard(run: Callable[[], None]) -> int:
         print(f"train: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        print("\ntrain: stopped. The same command goes on from the last checkpoint, if there is one.", file=sys.stderr)
+        print(
+            "\ntrain: stopped. The same command goes on from the last checkpoint, if there is one.",
+            file=sys.stderr,
+        )
         return 130
     return 0
 

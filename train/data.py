@@ -29,8 +29,8 @@ class DataArguments:
     """What a student is trained on: exactly one version."""
 
     dataset: str = ""
-    """What to train on: NAME@VERSION, NAME for its newest version, or a version's folder. ORG/NAME that the store has
-    not comes from the Hub, at the commit of its tag."""
+    """What to train on: NAME@VERSION, NAME for its newest version, or a version's folder. ORG/NAME
+    that the store has not comes from the Hub, at the commit of its tag."""
     dataset_config: str = "rationales"
     """Which of the version's configs."""
     store: str | None = None
@@ -42,8 +42,8 @@ class DataArguments:
 def load_version(
     data: DataArguments, columns: Sequence[str] = (), *, optional: Sequence[str] = ()
 ) -> tuple[Version, Dataset]:
-    """The version that is named, its files checked against their hashes, and its rows: `prompt`, `completion`, what
-    `columns` names, and what of `optional` there is.
+    """The version that is named, its files checked against their hashes, and its rows: `prompt`,
+    `completion`, what `columns` names, and what of `optional` there is.
 
     Raises UserError for an unknown version or config, changed files and missing columns.
     """
@@ -56,8 +56,8 @@ def load_version(
 
 
 def training_rows(dataset: Dataset, data: DataArguments, columns: Sequence[str] = ()) -> Dataset:
-    """Prompt, completion and `columns` of the first `limit` rows. Raises UserError for missing columns, and for no
-    rows."""
+    """Prompt, completion and `columns` of the first `limit` rows. Raises UserError for missing
+    columns, and for no rows."""
     where = f"{data.dataset}, config {data.dataset_config}"
     missing = [column for column in (*COLUMNS, *columns) if column not in dataset.column_names]
     if missing:
@@ -83,13 +83,18 @@ def open_config(folder: Path, config: str) -> Dataset:
     configs = get_dataset_config_names(str(folder))
     if config not in configs:
         version = open_version(folder)
-        raise UserError(f"{version.name} {version.version} has no config {config!r}: there are {', '.join(configs)}")
+        raise UserError(
+            f"{version.name} {version.version} has no config {config!r}: there are {', '.join(configs)}"
+        )
     return load_dataset(str(folder), config, split="train")
 
 
-def cut_rows(dataset: Dataset, tokenizer: Any, *, max_length: int | None, workers: int | None) -> tuple[int, int]:
-    """How many rows have more than `max_length` tokens, chat template included, and will be cut; and how many of these
-    have a prompt of that length, so that where the start is kept nothing of the completion is."""
+def cut_rows(
+    dataset: Dataset, tokenizer: Any, *, max_length: int | None, workers: int | None
+) -> tuple[int, int]:
+    """How many rows have more than `max_length` tokens, chat template included, and will be cut;
+    and how many of these have a prompt of that length, so that where the start is kept nothing of
+    the completion is."""
     if max_length is None:
         return 0, 0
 
@@ -109,4 +114,6 @@ def teaches_to_stop(dataset: Dataset, tokenizer: Any, ends: set[int]) -> bool:
     if isinstance(row["prompt"], str):  # plain text: the trainer adds the end itself
         return True
     prompt = token_ids(row["prompt"], tokenizer, add_generation_prompt=True)
-    return not ends.isdisjoint(token_ids(row["prompt"] + row["completion"], tokenizer)[len(prompt) :])
+    return not ends.isdisjoint(
+        token_ids(row["prompt"] + row["completion"], tokenizer)[len(prompt) :]
+    )

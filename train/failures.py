@@ -1,5 +1,5 @@
-"""What ends a training before its time, said for a person: settings that libraries refuse, a loss that is no number, a
-disk that is full."""
+"""What ends a training before its time, said for a person: settings that libraries refuse, a loss
+that is no number, a disk that is full."""
 
 from __future__ import annotations
 
@@ -13,8 +13,11 @@ from typing import Any
 from datagen.errors import NO_ROOM, UserError
 from train.checkpoints import whole_checkpoints
 
-NO_ROOM_TEXT = re.compile(r"os error (28|122|27)\b|No space left|File too large|file write failed|inline_container\.cc")
-"""How safetensors and torch (a file of another length than was written) say it: their errors have no number."""
+NO_ROOM_TEXT = re.compile(
+    r"os error (28|122|27)\b|No space left|File too large|file write failed|inline_container\.cc"
+)
+"""How safetensors and torch (a file of another length than was written) say it: their errors have
+no number."""
 NOT_INSTALLED = re.compile(r"requires? \S+ to be installed")
 """How transformers says it of what reports: the error is a RuntimeError."""
 SHOWN = 3
@@ -23,8 +26,8 @@ SHOWN = 3
 
 @contextlib.contextmanager
 def refusals(*kinds: type[Exception]) -> Iterator[None]:
-    """Raises UserError in the place of these kinds of errors, and of one that names a package to install: TRL, PEFT and
-    transformers refuse settings so."""
+    """Raises UserError in the place of these kinds of errors, and of one that names a package to
+    install: TRL, PEFT and transformers refuse settings so."""
     try:
         yield
     except Exception as error:
@@ -35,8 +38,8 @@ def refusals(*kinds: type[Exception]) -> Iterator[None]:
 
 @contextlib.contextmanager
 def room(folder: Path) -> Iterator[None]:
-    """Raises UserError in the place of an error that says that nothing more can be written; what was half written is
-    removed."""
+    """Raises UserError in the place of an error that says that nothing more can be written; what
+    was half written is removed."""
     try:
         yield
     except Exception as error:
@@ -47,7 +50,9 @@ def room(folder: Path) -> Iterator[None]:
             if checkpoint not in whole:
                 shutil.rmtree(checkpoint, ignore_errors=True)
         kept = (
-            f"{whole[-1].name} is whole, and the same command goes on from it" if whole else "no checkpoint was whole"
+            f"{whole[-1].name} is whole, and the same command goes on from it"
+            if whole
+            else "no checkpoint was whole"
         )
         raise UserError(f"no room left to write in {folder}: {kept}. Free space first") from error
 
@@ -61,8 +66,14 @@ def no_room(error: BaseException) -> bool:
 def no_number(trainer: Any, loss: float, inputs: Mapping[str, Any]) -> UserError:
     """Says in which step, and which rows of the batch have no finite loss by themselves."""
     rows = rows_without_loss(trainer.model, inputs)
-    texts = [repr(trainer._tokenizer.decode(ids, skip_special_tokens=True)[:40]) for ids in rows[:SHOWN]]
-    found = "each row of the batch has a loss by itself" if not rows else f"{len(rows)} rows of the batch have none"
+    texts = [
+        repr(trainer._tokenizer.decode(ids, skip_special_tokens=True)[:40]) for ids in rows[:SHOWN]
+    ]
+    found = (
+        "each row of the batch has a loss by itself"
+        if not rows
+        else f"{len(rows)} rows of the batch have none"
+    )
     if len(rows) == len(inputs.get("input_ids", [])) and len(rows) > 1:
         found = "no row of the batch has one, so the weights themselves are lost"
     elif texts:
@@ -76,7 +87,8 @@ def no_number(trainer: Any, loss: float, inputs: Mapping[str, Any]) -> UserError
 
 
 def rows_without_loss(model: Any, inputs: Mapping[str, Any]) -> list[list[int]]:
-    """The tokens of those rows of a batch whose log-probabilities are not finite, each asked alone."""
+    """The tokens of those rows of a batch whose log-probabilities are not finite, each asked
+    alone."""
     import torch
 
     found = []

@@ -1,10 +1,11 @@
-"""On-policy distillation from a live teacher: `train gkd`, or `accelerate launch -m train.gkd` on several devices.
+"""On-policy distillation from a live teacher: `train gkd`, or `accelerate launch -m train.gkd` on
+several devices.
 
-TRL's trainers do it all. Which one follows from what is asked: `GKDTrainer` mixes the dataset's completions with the
-student's own (λ); at λ = 1 the stable `DistillationTrainer` takes its place, and `ServerDistillationTrainer` at any λ
-where the teacher is on a vLLM server (`gkd_server`); with `--cross_tokenizer` it is `GOLDTrainer`. Every flag of the
-chosen one's configuration is a flag here.
-"""
+TRL's trainers do it all. Which one follows from what is asked: `GKDTrainer` mixes the dataset's
+completions with the student's own (λ); at λ = 1 the stable `DistillationTrainer` takes its place,
+and `ServerDistillationTrainer` at any λ where the teacher is on a vLLM server (`gkd_server`); with
+`--cross_tokenizer` it is `GOLDTrainer`. Every flag of the chosen one's configuration is a flag
+here."""
 
 from __future__ import annotations
 
@@ -35,13 +36,14 @@ if TYPE_CHECKING:
 log = logging.getLogger("train.gkd")
 
 DEFAULTS = {"beta": 0.5, "temperature": 1.0, "learning_rate": 2e-5}
-"""One value for all of TRL's trainers, whose own defaults differ: so that λ alone differs where λ alone is changed."""
+"""One value for all of TRL's trainers, whose own defaults differ: so that λ alone differs where λ
+alone is changed."""
 OWN_DEFAULTS: dict[str, dict[str, Any]] = {
     "gold": {"use_uld_loss": True},
     "server": {"beta": 0.0, "loss_top_k": 20},
 }
-"""A server gives the teacher's most probable tokens: enough for a forward KL; TRL's mixed divergence knows the first of
-them alone. 20 is what `vllm serve` gives without being told more."""
+"""A server gives the teacher's most probable tokens: enough for a forward KL; TRL's mixed
+divergence knows the first of them alone. 20 is what `vllm serve` gives without being told more."""
 NEW_TOKENS = "max_new_tokens"
 """TRL's name of it is `max_completion_length` in all but GKD; here it is this in all."""
 
@@ -51,7 +53,8 @@ class GkdArguments:
     """How the teacher's tokens relate to the student's."""
 
     cross_tokenizer: bool = False
-    """The teacher has another tokenizer: align its tokens with the student's by their text (TRL's GOLD)."""
+    """The teacher has another tokenizer: align its tokens with the student's by their text (TRL's
+    GOLD)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,7 +78,9 @@ def parse_gkd(argv: Sequence[str]) -> tuple[str, DataArguments, Any, ModelConfig
 
     own = OnPolicyArguments if kind in ("on-policy", "server") else GkdArguments
     renamed = {} if kind == "gkd" else {NEW_TOKENS: "max_completion_length"}
-    defaults: dict[str, Any] = DEFAULTS | ({"max_new_tokens": 128} if kind == "gkd" else {"max_completion_length": 128})
+    defaults: dict[str, Any] = DEFAULTS | (
+        {"max_new_tokens": 128} if kind == "gkd" else {"max_completion_length": 128}
+    )
     defaults |= OWN_DEFAULTS.get(kind, {})
     found = parse(argv, "train gkd", own, config=CONFIGS[kind], renamed=renamed, defaults=defaults)
     check(kind, found[1], own_share(found[1], found[3]))
@@ -89,7 +94,9 @@ def check(kind: str, training: Any, lmbda: float) -> None:
     if not 0 < training.temperature < math.inf:
         raise UserError(f"--temperature {training.temperature}: a number above 0 is needed")
     if kind == "server" and training.temperature != 1:
-        raise UserError(f"--temperature {training.temperature}: a vLLM server tells probabilities at temperature 1")
+        raise UserError(
+            f"--temperature {training.temperature}: a vLLM server tells probabilities at temperature 1"
+        )
     if new_tokens(training) < 1:
         raise UserError(f"--{NEW_TOKENS} {new_tokens(training)}: at least 1 is needed")
 
@@ -101,7 +108,11 @@ def own_share(training: Any, gkd: GkdArguments) -> float:
 
 def new_tokens(training: Any) -> int:
     """Most tokens of a completion that the student writes."""
-    return getattr(training, NEW_TOKENS) if hasattr(training, NEW_TOKENS) else training.max_completion_length
+    return (
+        getattr(training, NEW_TOKENS)
+        if hasattr(training, NEW_TOKENS)
+        else training.max_completion_length
+    )
 
 
 def kind_of(argv: Sequence[str]) -> str:
@@ -112,7 +123,9 @@ def kind_of(argv: Sequence[str]) -> str:
     flags.add_argument("--cross_tokenizer", nargs="?", const="true")
     words, _ = flags.parse_known_args(argv)
     written = as_flags(read_yaml(words.config)) if words.config else {}
-    told = {name: written.get(name) if value is None else value for name, value in vars(words).items()}
+    told = {
+        name: written.get(name) if value is None else value for name, value in vars(words).items()
+    }
     if str(told["cross_tokenizer"]).lower() in ("true", "1", "yes"):
         return "gold"
     if told["teacher_model_server_url"]:
@@ -123,7 +136,9 @@ def kind_of(argv: Sequence[str]) -> str:
         raise UserError(f"--lmbda {told['lmbda']}: a number from 0 to 1 is needed") from None
 
 
-def build(kind: str, data: DataArguments, training: Any, model: ModelConfig, gkd: GkdArguments) -> Any:
+def build(
+    kind: str, data: DataArguments, training: Any, model: ModelConfig, gkd: GkdArguments
+) -> Any:
     """The trainer of these settings. Raises UserError for bad input."""
     from trl import get_peft_config, get_quantization_config
 
@@ -135,7 +150,9 @@ def build(kind: str, data: DataArguments, training: Any, model: ModelConfig, gkd
     tokenizer.padding_side = "left"
     with training.main_process_first():
         version, rows = load_version(data)
-    check_lengths(rows, tokenizer, training, model, whole=kind == "server" and own_share(training, gkd) < 1)
+    check_lengths(
+        rows, tokenizer, training, model, whole=kind == "server" and own_share(training, gkd) < 1
+    )
     dataset = dataset_lineage(version, data.dataset_config, len(rows))
     made_of = lineage_of(training, model, base=base_of(model), dataset=dataset)
     teacher, lineage = teacher_of(kind, training, model, tokenizer)
@@ -157,7 +174,9 @@ def build(kind: str, data: DataArguments, training: Any, model: ModelConfig, gkd
         )
 
 
-def teacher_of(kind: str, training: Any, model: ModelConfig, tokenizer: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+def teacher_of(
+    kind: str, training: Any, model: ModelConfig, tokenizer: Any
+) -> tuple[dict[str, Any], dict[str, Any]]:
     """What the trainer is given of the teacher, and what lineage says of it. Raises UserError."""
     from cards.render import public_name
     from train.gkd_server import TeacherServer
@@ -167,7 +186,9 @@ def teacher_of(kind: str, training: Any, model: ModelConfig, tokenizer: Any) -> 
     if kind == "server":
         server = {"teacher": TeacherServer(training.teacher_model_server_url)}
         if not name:
-            log.warning("the tokenizer of a server's teacher is not checked: --teacher_model_name_or_path names one")
+            log.warning(
+                "the tokenizer of a server's teacher is not checked: --teacher_model_name_or_path names one"
+            )
             return server, {"name": public_name(f"vllm:{server['teacher'].model}")}
     path = teacher_path(name)
     told = model_lineage(path, getattr(training, "teacher_model_revision", None))
@@ -189,12 +210,18 @@ def rows_for(kind: str, rows: Dataset) -> Dataset:
     """The columns that the trainer reads."""
     if kind in ("on-policy", "server"):
         return rows.select_columns(["prompt", *(["completion"] if kind == "server" else [])])
-    return rows.map(lambda row: {"messages": row["prompt"] + row["completion"]}, remove_columns=rows.column_names)
+    return rows.map(
+        lambda row: {"messages": row["prompt"] + row["completion"]},
+        remove_columns=rows.column_names,
+    )
 
 
-def check_lengths(rows: Dataset, tokenizer: Any, training: Any, model: ModelConfig, *, whole: bool) -> None:
-    """Raises UserError for a prompt that leaves no room for what the student writes, a completion that leaves none for
-    its prompt, and, where nothing is cut (`whole`), a row longer than the student's context."""
+def check_lengths(
+    rows: Dataset, tokenizer: Any, training: Any, model: ModelConfig, *, whole: bool
+) -> None:
+    """Raises UserError for a prompt that leaves no room for what the student writes, a completion
+    that leaves none for its prompt, and, where nothing is cut (`whole`), a row longer than the
+    student's context."""
     from datagen.teacher.tokens import row_tokens
 
     context = getattr(config_of(training, model), "max_position_embeddings", None) or sys.maxsize
@@ -208,7 +235,9 @@ def check_lengths(rows: Dataset, tokenizer: Any, training: Any, model: ModelConf
                 f"student's context of {context}"
             )
         if len(completion) >= limit:
-            raise UserError(f"row {number}: its completion fills --max_length {limit}, and leaves no prompt")
+            raise UserError(
+                f"row {number}: its completion fills --max_length {limit}, and leaves no prompt"
+            )
         if whole and len(prompt) + len(completion) > context:
             raise UserError(
                 f"row {number} has {len(prompt) + len(completion)} tokens: more than the context, {context}"

@@ -1,8 +1,9 @@
-"""The teacher behind vLLM's own server (`vllm serve MODEL`): asked over HTTP for the probabilities of given tokens.
+"""The teacher behind vLLM's own server (`vllm serve MODEL`): asked over HTTP for the probabilities
+of given tokens.
 
-The one endpoint that is used beside `/v1/models` is `/v1/completions`, with token ids as the prompt and
-`prompt_logprobs`: vLLM alone gives that. TRL's client asks the same, but opens only where vLLM is installed.
-"""
+The one endpoint that is used beside `/v1/models` is `/v1/completions`, with token ids as the prompt
+and `prompt_logprobs`: vLLM alone gives that. TRL's client asks the same, but opens only where vLLM
+is installed."""
 
 from __future__ import annotations
 
@@ -32,7 +33,9 @@ class TeacherServer(VLLMClient):
         """Raises UserError where no vLLM server answers."""
         self.base_url = url.strip().rstrip("/").removesuffix("/v1")
         key = os.environ.get("VLLM_API_KEY") or "none"
-        self.client = openai.OpenAI(base_url=f"{self.base_url}/v1", api_key=key, max_retries=RETRIES)
+        self.client = openai.OpenAI(
+            base_url=f"{self.base_url}/v1", api_key=key, max_retries=RETRIES
+        )
         with refused(self.base_url):
             models = self.client.with_options(max_retries=0).models.list().data
         if not models:
@@ -41,9 +44,13 @@ class TeacherServer(VLLMClient):
 
     def _post(self, url: str, **kwargs: Any) -> dict[str, Any]:
         with refused(self.base_url):
-            found: Any = self.client.post(url.removeprefix(f"{self.base_url}/v1"), body=kwargs["json"], cast_to=object)
+            found: Any = self.client.post(
+                url.removeprefix(f"{self.base_url}/v1"), body=kwargs["json"], cast_to=object
+            )
         if not all(choice.get("prompt_logprobs") for choice in found["choices"]):
-            raise UserError(f"{self.base_url} gives no prompt_logprobs: the server of `vllm serve` does")
+            raise UserError(
+                f"{self.base_url} gives no prompt_logprobs: the server of `vllm serve` does"
+            )
         return dict(found)
 
 
@@ -53,21 +60,33 @@ def refused(url: str) -> Iterator[None]:
     try:
         yield
     except openai.APIConnectionError:
-        raise UserError(f"no server at {url}: `vllm serve TEACHER` starts one, and prints its address") from None
+        raise UserError(
+            f"no server at {url}: `vllm serve TEACHER` starts one, and prints its address"
+        ) from None
     except openai.APIStatusError as error:
         why = " ".join(str(error.message).split())[:300]
-        hint = "; start it with `vllm serve --max-logprobs -1`, or lower --loss_top_k" if "logprobs" in why else ""
+        hint = (
+            "; start it with `vllm serve --max-logprobs -1`, or lower --loss_top_k"
+            if "logprobs" in why
+            else ""
+        )
         raise UserError(f"the teacher's server at {url} refuses: {why}{hint}") from None
 
 
 class ServerStudent(Student, ServerDistillationTrainer):
     """The teacher is on a vLLM server, which gives its most probable tokens alone.
 
-    With probability λ a step's completions are the student's own, else the dataset's (Agarwal et al., arXiv 2306.13649,
-    algorithm 1; TRL's trainer has λ = 1 alone).
-    """
+    With probability λ a step's completions are the student's own, else the dataset's (Agarwal et
+    al., arXiv 2306.13649, algorithm 1; TRL's trainer has λ = 1 alone)."""
 
-    def __init__(self, *args: Any, lineage: dict[str, Any], teacher: TeacherServer, lmbda: float, **kwargs: Any):
+    def __init__(
+        self,
+        *args: Any,
+        lineage: dict[str, Any],
+        teacher: TeacherServer,
+        lmbda: float,
+        **kwargs: Any,
+    ):
         self.lineage, self.lmbda = lineage, lmbda
         self.given: list[list[int]] | None = None
         # past ServerDistillationTrainer's, which opens TRL's client

@@ -1,4 +1,5 @@
-"""The teacher in memory: opened, its tokenizer compared with the student's, its vocabulary brought to one size."""
+"""The teacher in memory: opened, its tokenizer compared with the student's, its vocabulary brought
+to one size."""
 
 from __future__ import annotations
 
@@ -14,9 +15,12 @@ PADDING_LOGIT = -30.0
 
 
 def teacher_path(name: str | None) -> str:
-    """What transformers opens: the folder of the embedded teacher for `micro`. Raises UserError for nothing."""
+    """What transformers opens: the folder of the embedded teacher for `micro`. Raises UserError for
+    nothing."""
     if not name:
-        raise UserError("--teacher_model_name_or_path is missing: micro, a folder or a name on the Hub")
+        raise UserError(
+            "--teacher_model_name_or_path is missing: micro, a folder or a name on the Hub"
+        )
     if name != "micro":
         return name.removeprefix("hf:")
     from datagen.microworld import WEIGHTS
@@ -25,8 +29,8 @@ def teacher_path(name: str | None) -> str:
 
 
 def open_teacher(path: str, training: Any) -> Any:
-    """The model. Weights are bfloat16 where the student trains in it, else float32, if `--teacher_model_init_kwargs`
-    says nothing else. Raises UserError."""
+    """The model. Weights are bfloat16 where the student trains in it, else float32, if
+    `--teacher_model_init_kwargs` says nothing else. Raises UserError."""
     import torch
     from transformers import AutoModelForCausalLM
 
@@ -46,7 +50,9 @@ def open_teacher_tokenizer(path: str, training: Any) -> Any:
 
 def opening(training: Any) -> dict[str, Any]:
     revision = getattr(training, "teacher_model_revision", None)
-    return {"trust_remote_code": training.trust_remote_code} | ({"revision": revision} if revision else {})
+    return {"trust_remote_code": training.trust_remote_code} | (
+        {"revision": revision} if revision else {}
+    )
 
 
 @contextmanager
@@ -56,17 +62,25 @@ def refused(path: str) -> Iterator[None]:
         yield
     except (OSError, ValueError) as error:
         missing = path.startswith((".", "/")) and not Path(path).is_dir()
-        what = "no such folder" if missing else (str(error).strip() or type(error).__name__).splitlines()[0]
+        what = (
+            "no such folder"
+            if missing
+            else (str(error).strip() or type(error).__name__).splitlines()[0]
+        )
         raise UserError(f"cannot open the teacher {path}: {what}") from None
 
 
 def check_same_tokens(student: Any, teacher: Any) -> None:
-    """Every id means the same token to both; what a model pads its vocabulary to is another matter. Raises UserError
-    naming the first id that does not."""
-    ours, theirs = ({number: token for token, number in t.get_vocab().items()} for t in (student, teacher))
+    """Every id means the same token to both; what a model pads its vocabulary to is another matter.
+    Raises UserError naming the first id that does not."""
+    ours, theirs = (
+        {number: token for token, number in t.get_vocab().items()} for t in (student, teacher)
+    )
     for number in sorted(ours.keys() | theirs.keys()):
         if ours.get(number) != theirs.get(number):
-            here, there = (repr(found[number]) if number in found else "no token" for found in (ours, theirs))
+            here, there = (
+                repr(found[number]) if number in found else "no token" for found in (ours, theirs)
+            )
             raise UserError(
                 f"the student has another tokenizer than its teacher: token {number} is {here} to the student and "
                 f"{there} to the teacher; take a student of the teacher's family, or add --cross_tokenizer"
@@ -74,8 +88,8 @@ def check_same_tokens(student: Any, teacher: Any) -> None:
 
 
 def fit_vocabulary(teacher: Any, size: int) -> None:
-    """Give the teacher's head `size` rows, the student's number. The tokenizers are the same, so what goes or comes
-    only pads: rows that come get a bias that leaves them no probability."""
+    """Give the teacher's head `size` rows, the student's number. The tokenizers are the same, so
+    what goes or comes only pads: rows that come get a bias that leaves them no probability."""
     import torch
 
     before = teacher.get_output_embeddings().weight.shape[0]

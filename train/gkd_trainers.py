@@ -1,5 +1,5 @@
-"""TRL's trainers of on-policy distillation, as students: with `gkd_server` the one place that knows TRL's experimental
-modules (1.16)."""
+"""TRL's trainers of on-policy distillation, as students: with `gkd_server` the one place that knows
+TRL's experimental modules (1.16)."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from train.student import Student
 
 
 class GkdStudent(Student, GKDTrainer):
-    """With probability λ a step's completions are the student's own, else the dataset's (or, `seq_kd`, the teacher's).
+    """With probability λ a step's completions are the student's own, else the dataset's (or,
+    `seq_kd`, the teacher's).
 
     Agarwal et al., arXiv 2306.13649, algorithm 1.
     """
@@ -24,7 +25,8 @@ class OnPolicyStudent(Student, DistillationTrainer):
 
 
 class GoldStudent(Student, GOLDTrainer):
-    """Teacher and student have other tokens: both read the same text, aligned by bytes (ULD, arXiv 2402.12030)."""
+    """Teacher and student have other tokens: both read the same text, aligned by bytes (ULD, arXiv
+    2402.12030)."""
 
 
 CONFIGS = {
@@ -33,4 +35,9 @@ CONFIGS = {
     "server": ServerDistillationConfig,
     "gold": GOLDConfig,
 }
-STUDENTS = {"gkd": GkdStudent, "on-policy": OnPolicyStudent, "server": ServerStudent, "gold": GoldStudent}
+STUDENTS = {
+    "gkd": GkdStudent,
+    "on-policy": OnPolicyStudent,
+    "server": ServerStudent,
+    "gold": GoldStudent,
+}

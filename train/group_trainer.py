@@ -35,8 +35,8 @@ NEEDS_ANSWERS = {
 
 
 class GroupTrainer(StudentTrainer):
-    """Σ weight · term, each term a mean over the whole step, across accumulated batches and devices. A row of the
-    training set is a group; the batch holds its members."""
+    """Σ weight · term, each term a mean over the whole step, across accumulated batches and
+    devices. A row of the training set is a group; the batch holds its members."""
 
     def __init__(self, *args: Any, terms: Sequence[Term], groups: Groups, **kwargs: Any):
         self.terms, self.groups = list(terms), groups
@@ -70,33 +70,49 @@ class GroupTrainer(StudentTrainer):
             outputs.log_probs = -loss[None]  # TRL's loss is its sum, with the sign turned
             return outputs
 
-        return super().compute_loss(weighed, inputs, return_outputs, num_items_in_batch=1)  # the terms divide
+        return super().compute_loss(
+            weighed, inputs, return_outputs, num_items_in_batch=1
+        )  # the terms divide
 
     def note(self, values: dict[str, Any]) -> None:
         """Every term's mean over the batches of all devices, for the log."""
-        sums = torch.stack([torch.stack([value, count.to(value)]) for value, count in values.values()])
-        for name, (value, count) in zip(values, self.accelerator.reduce(sums).tolist(), strict=True):
+        sums = torch.stack(
+            [torch.stack([value, count.to(value)]) for value, count in values.values()]
+        )
+        for name, (value, count) in zip(
+            values, self.accelerator.reduce(sums).tolist(), strict=True
+        ):
             if count:
                 self._metrics["train"][name].append(value / count)
 
     def _get_num_items_in_batch(self, batch_samples: list[Any], device: Any) -> Any:
         batches = [Batch(samples) for samples in batch_samples]
-        counts = sum(torch.stack([term.count(batch) for term in self.terms]).to(device) for batch in batches)
+        counts = sum(
+            torch.stack([term.count(batch) for term in self.terms]).to(device) for batch in batches
+        )
         if self.args.average_tokens_across_devices and self.args.world_size > 1:
             counts = self.accelerator.gather(counts[None]).sum(0)
         self.counts = counts if batches else None
         return super()._get_num_items_in_batch(batch_samples, device)
 
-    def _prepare_dataset(self, dataset: Any, processing_class: Any, args: SFTConfig, *rest: Any) -> Any:
+    def _prepare_dataset(
+        self, dataset: Any, processing_class: Any, args: SFTConfig, *rest: Any
+    ) -> Any:
         from datasets import Dataset
 
         rows = dataset.add_column(MEMBER, list(range(len(dataset))))
-        if needed := [f"--{NEEDS_ANSWERS[term.name]}" for term in self.terms if term.name in NEEDS_ANSWERS]:
+        if needed := [
+            f"--{NEEDS_ANSWERS[term.name]}" for term in self.terms if term.name in NEEDS_ANSWERS
+        ]:
             rows = with_spans(rows, processing_class, args, needed_by=needed[0])
         else:
             rows = rows.remove_columns("answer")
         learns_shown = any(term.name == "demonstrations" for term in self.terms)
-        rows = with_shown(rows, processing_class, args) if learns_shown else rows.remove_columns("shown")
+        rows = (
+            with_shown(rows, processing_class, args)
+            if learns_shown
+            else rows.remove_columns("shown")
+        )
         self.members = super()._prepare_dataset(rows, processing_class, args, *rest)
         groups = kept(self.groups, self.members[MEMBER], self.members["role"])
         return Dataset.from_dict({MEMBERS: groups})
@@ -146,8 +162,8 @@ class GroupCollator(DataCollatorForLanguageModeling):
 
 
 def pairs(inputs: dict[str, Tensor]) -> Tensor:
-    """Of every group with two learned rows whose answers are the same tokens, where these stand among all answers'
-    tokens of learned rows: (P, L, 2), −1 where an answer has ended."""
+    """Of every group with two learned rows whose answers are the same tokens, where these stand
+    among all answers' tokens of learned rows: (P, L, 2), −1 where an answer has ended."""
     batch = Batch(inputs)
     mask = batch.of(batch.answer, LEARNED)
     numbers = (mask.flatten().cumsum(0) - 1).view(mask.shape)
@@ -169,8 +185,8 @@ class AnswerOutput(FusedCausalLMOutput):
 
 
 def add_answer_logits(model: Any) -> None:
-    """`model(..., answers=mask, labels=, fused_lm_head=True)` gives an `AnswerOutput`; the mask (N, T−1) is true where
-    an answer's token is predicted. Without it the forward is what it was.
+    """`model(..., answers=mask, labels=, fused_lm_head=True)` gives an `AnswerOutput`; the mask (N,
+    T−1) is true where an answer's token is predicted. Without it the forward is what it was.
 
     Raises UserError for a head whose logits are scaled afterwards.
     """
@@ -182,7 +198,9 @@ def add_answer_logits(model: Any) -> None:
         if answers is None:
             return before(*args, **batch)
         hidden: list[Tensor] = []
-        hook = self.base_model.register_forward_hook(lambda _, __, out: hidden.append(out.last_hidden_state))
+        hook = self.base_model.register_forward_hook(
+            lambda _, __, out: hidden.append(out.last_hidden_state)
+        )
         try:
             outputs = before(*args, **batch)
         finally:

@@ -1,12 +1,12 @@
-"""Distillation of a teacher's probabilities, as a dataset version stores them: `train kd`, or `accelerate launch -m
-train.kd` on several devices. No teacher is in memory.
+"""Distillation of a teacher's probabilities, as a dataset version stores them: `train kd`, or
+`accelerate launch -m train.kd` on several devices. No teacher is in memory.
 
-TRL's `SFTTrainer` does the training; the loss of a completion's token is `sft_weight` times its cross-entropy and
-`kd_weight` times the divergence from the K most probable tokens of the teacher and the rest as one
-(`losses.topk_divergence`), meant over all tokens of the step's completions. `lm_weight` adds the same loss of the
-prompts' tokens: with `sft_weight` 1−α and `kd_weight` α this is in-context learning distillation,
-L_ICL + β·L_LM (Huang et al. 2022, arXiv 2212.10670; `losses.in_context`).
-"""
+TRL's `SFTTrainer` does the training; the loss of a completion's token is `sft_weight` times its
+cross-entropy and `kd_weight` times the divergence from the K most probable tokens of the teacher
+and the rest as one (`losses.topk_divergence`), meant over all tokens of the step's completions.
+`lm_weight` adds the same loss of the prompts' tokens: with `sft_weight` 1−α and `kd_weight` α this
+is in-context learning distillation, L_ICL + β·L_LM (Huang et al. 2022, arXiv 2212.10670;
+`losses.in_context`)."""
 
 from __future__ import annotations
 
@@ -40,8 +40,9 @@ class KdArguments:
     sft_weight: float = 0.0
     """Weight of the cross-entropy of the completion's tokens."""
     lm_weight: float = 0.0
-    """Weight of the loss of the prompts' tokens, demonstrations among them, beside that of the completions': both its
-    parts, as --kd_weight and --sft_weight share them. Needs what `datagen topk --prompts` stores."""
+    """Weight of the loss of the prompts' tokens, demonstrations among them, beside that of the
+    completions': both its parts, as --kd_weight and --sft_weight share them. Needs what `datagen
+    topk --prompts` stores."""
     divergence: str = "forward_kl"
     """forward_kl, reverse_kl, jsd, skewed_kl or total_variation."""
     temperature: float = 1.0
@@ -62,8 +63,11 @@ def parse_kd(argv: Sequence[str]) -> tuple[DataArguments, SFTConfig, ModelConfig
     return data, training, model, kd
 
 
-def build(data: DataArguments, training: SFTConfig, model: ModelConfig, kd: KdArguments) -> TopkTrainer:
-    """The trainer of these settings, its rows tokenised and checked. Raises UserError for bad input."""
+def build(
+    data: DataArguments, training: SFTConfig, model: ModelConfig, kd: KdArguments
+) -> TopkTrainer:
+    """The trainer of these settings, its rows tokenised and checked. Raises UserError for bad
+    input."""
     from datagen.schema import PROMPT_TOPK, TOPK
     from train.topk import TopkTrainer
 
@@ -73,7 +77,9 @@ def build(data: DataArguments, training: SFTConfig, model: ModelConfig, kd: KdAr
             "--truncation_mode: train kd keeps the start; stored probabilities follow the completion's start"
         )
     columns, settings = (TOPK, PROMPT_TOPK) if kd.lm_weight else (TOPK,), dataclasses.asdict(kd)
-    return assemble(TopkTrainer, data, training, model, method="kd", columns=columns, settings=settings, kd=kd)
+    return assemble(
+        TopkTrainer, data, training, model, method="kd", columns=columns, settings=settings, kd=kd
+    )
 
 
 def check(kd: KdArguments) -> None:
@@ -81,8 +87,12 @@ def check(kd: KdArguments) -> None:
         raise UserError(f"--divergence {kd.divergence}: there are {', '.join(KINDS)}")
     if not 0 < kd.temperature < math.inf:
         raise UserError(f"--temperature {kd.temperature}: a number above 0 is needed")
-    if not (kd.kd_weight >= 0 and kd.sft_weight >= 0 and 0 < kd.kd_weight + kd.sft_weight < math.inf):
-        raise UserError("--kd_weight and --sft_weight: at least one above 0 and none below is needed")
+    if not (
+        kd.kd_weight >= 0 and kd.sft_weight >= 0 and 0 < kd.kd_weight + kd.sft_weight < math.inf
+    ):
+        raise UserError(
+            "--kd_weight and --sft_weight: at least one above 0 and none below is needed"
+        )
     if not 0 <= kd.lm_weight < math.inf:
         raise UserError(f"--lm_weight {kd.lm_weight}: a number of at least 0 is needed")
 

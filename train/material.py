@@ -1,4 +1,5 @@
-"""What `train sft` learns from: one dataset version or a mixture of several, as groups of rows, with its lineage."""
+"""What `train sft` learns from: one dataset version or a mixture of several, as groups of rows,
+with its lineage."""
 
 from __future__ import annotations
 
@@ -32,11 +33,14 @@ class Material:
     @property
     def rows(self) -> Dataset:
         """Prompt and completion of the learned rows alone, in order."""
-        return self.members.select([group[0] for group in self.groups]).select_columns(["prompt", "completion"])
+        return self.members.select([group[0] for group in self.groups]).select_columns(
+            ["prompt", "completion"]
+        )
 
 
 def read_material(data: DataArguments, sft: SftArguments, training: SFTConfig) -> Material:
-    """The versions that are named, checked, in their proportions. Raises UserError for what is missing there."""
+    """The versions that are named, checked, in their proportions. Raises UserError for what is
+    missing there."""
     from datasets import concatenate_datasets
 
     if sft.mixture and data.dataset:
@@ -51,17 +55,27 @@ def read_material(data: DataArguments, sft: SftArguments, training: SFTConfig) -
         sizes, total = [len(part.groups) for part in parts], sft.mixture_rows or seen(training)
         order = mixed([source.weight for source in sources], sizes, total=total, seed=training.seed)
     first = [sum(len(part.members) for part in parts[:place]) for place in range(len(parts))]
-    groups = [[first[place] + number for number in parts[place].groups[index]] for place, index in order]
-    described = [describe(part, [index for at, index in order if at == place]) for place, part in enumerate(parts)]
+    groups = [
+        [first[place] + number for number in parts[place].groups[index]] for place, index in order
+    ]
+    described = [
+        describe(part, [index for at, index in order if at == place])
+        for place, part in enumerate(parts)
+    ]
     members = concatenate_datasets([part.members for part in parts])
     return Material(members, groups, combined(described) if sft.mixture else described[0])
 
 
 def seen(training: SFTConfig) -> int | None:
-    """How many rows (or groups) the training sees, where it is a number of steps; None where it is epochs."""
+    """How many rows (or groups) the training sees, where it is a number of steps; None where it is
+    epochs."""
     if training.max_steps <= 0:
         return None
-    batch = training.per_device_train_batch_size * training.gradient_accumulation_steps * training.world_size
+    batch = (
+        training.per_device_train_batch_size
+        * training.gradient_accumulation_steps
+        * training.world_size
+    )
     return training.max_steps * batch
 
 
@@ -70,7 +84,9 @@ def describe(part: Part, drawn: Sequence[int]) -> dict[str, Any]:
     from train.student import dataset_lineage
 
     roles = part.members["role"]
-    learned = [number for index in drawn for number in part.groups[index] if roles[number] == LEARNED]
+    learned = [
+        number for index in drawn for number in part.groups[index] if roles[number] == LEARNED
+    ]
     about = dataset_lineage(part.version, part.source.config, len(learned))
     if part.source.weight != 1:
         about |= {"weight": round(float(part.source.weight), 6), "distinct_rows": len(set(learned))}
@@ -80,7 +96,10 @@ def describe(part: Part, drawn: Sequence[int]) -> dict[str, Any]:
 def combined(parts: Sequence[dict[str, Any]]) -> dict[str, Any]:
     """A mixture as one dataset: the names of all, one hash, and under `parts` what each is."""
     hashes = "".join(part["content_sha256"] for part in parts)
-    names = {key: " + ".join(dict.fromkeys(part[key] for part in parts)) for key in ("name", "version", "config")}
+    names = {
+        key: " + ".join(dict.fromkeys(part[key] for part in parts))
+        for key in ("name", "version", "config")
+    }
     return {
         **names,
         "content_sha256": hashlib.sha256(hashes.encode()).hexdigest(),
@@ -91,13 +110,22 @@ def combined(parts: Sequence[dict[str, Any]]) -> dict[str, Any]:
 
 NEEDS: dict[str, tuple[str, str]] = {
     "answer_weight": ("answer", "a column answer, which `datagen rationales` writes"),
-    "consistency_weight": ("pairs", "two rationales of one question: `datagen rationales --samples 8 --keep all`"),
-    "label_weight": ("label", "a config of rationales, and `answers` to the same questions beside it"),
+    "consistency_weight": (
+        "pairs",
+        "two rationales of one question: `datagen rationales --samples 8 --keep all`",
+    ),
+    "label_weight": (
+        "label",
+        "a config of rationales, and `answers` to the same questions beside it",
+    ),
     "contrast_weight": (
         "wrong",
         "wrong rationales of questions that have right ones: `datagen rationales --samples 8`",
     ),
-    "counterfactual_weight": ("wrong", "wrong rationales of questions that have right ones, in the config `rejected`"),
+    "counterfactual_weight": (
+        "wrong",
+        "wrong rationales of questions that have right ones, in the config `rejected`",
+    ),
     "preference_weight": (
         "candidates",
         "candidates with scores, which `datagen demonstrations --strategy teacher` writes",
@@ -112,12 +140,14 @@ NEEDS: dict[str, tuple[str, str]] = {
 
 
 def check(parts: Sequence[Part], sft: SftArguments) -> None:
-    """Every loss finds what it compares in some source. Raises UserError that says what is there."""
+    """Every loss finds what it compares in some source. Raises UserError that says what is
+    there."""
     there = set().union(*(offers(part) for part in parts))
     for setting, (what, source) in NEEDS.items():
         if getattr(sft, setting) is not None and what not in there:
             found = "; ".join(
-                f"{part.source.dataset}, config {part.source.config}, has {', '.join(part.columns)}" for part in parts
+                f"{part.source.dataset}, config {part.source.config}, has {', '.join(part.columns)}"
+                for part in parts
             )
             raise UserError(f"--{setting} needs {source}; {found}")
 

@@ -1,10 +1,11 @@
-"""Which losses a student learns by, and with what weights: the pure functions of `train.losses` on a batch of groups.
+"""Which losses a student learns by, and with what weights: the pure functions of `train.losses` on
+a batch of groups.
 
     (1−w) · { (1−λ) · [ (1−α)·L_rationale + α·L_answer ] + λ·L_label } + w·L_counterfactual
       + β·L_LM + d·L_demonstrations + a·consistency + c·contrast + p·preference
 
-A part whose weight is not given is not there; without α the bracket is the mean over all tokens of the completions.
-"""
+A part whose weight is not given is not there; without α the bracket is the mean over all tokens of
+the completions."""
 
 from __future__ import annotations
 
@@ -81,13 +82,14 @@ class Outcome:
     log_probs: Tensor
     """(N, T−1), of every label."""
     answer_logits: Tensor | None = None
-    """(M, V), at the answers' tokens of the learned rows, row by row; where the terms ask for them."""
+    """(M, V), at the answers' tokens of the learned rows, row by row; where the terms ask for
+    them."""
 
 
 @dataclass(frozen=True)
 class Term:
-    """A part of the loss, a mean over what it counts. So it can be summed over the parts of a step: each part's mean
-    times its share of the whole count."""
+    """A part of the loss, a mean over what it counts. So it can be summed over the parts of a step:
+    each part's mean times its share of the whole count."""
 
     name: str
     weight: float
@@ -100,13 +102,21 @@ def terms(sft: SftArguments) -> list[Term]:
     """The parts of the loss that these settings ask for."""
     found = base(sft.answer_weight)
     if sft.label_weight is not None:
-        found = share(found, likelihood("label", lambda b: b.of(b.completion, LABEL)), sft.label_weight)
+        found = share(
+            found, likelihood("label", lambda b: b.of(b.completion, LABEL)), sft.label_weight
+        )
     if sft.counterfactual_weight is not None:
-        found = share(found, likelihood("counterfactual", lambda b: b.of(b.answer, WRONG)), sft.counterfactual_weight)
+        found = share(
+            found,
+            likelihood("counterfactual", lambda b: b.of(b.answer, WRONG)),
+            sft.counterfactual_weight,
+        )
     if sft.lm_weight:
         found.append(likelihood("lm", lambda b: b.of(b.prompt, LEARNED), sft.lm_weight))
     if sft.demonstration_weight:
-        found.append(likelihood("demonstrations", lambda b: b.of(b.shown, LEARNED), sft.demonstration_weight))
+        found.append(
+            likelihood("demonstrations", lambda b: b.of(b.shown, LEARNED), sft.demonstration_weight)
+        )
     if sft.consistency_weight:
         found.append(consistency(sft.consistency_weight, sft.temperature))
     if sft.contrast_weight:
@@ -127,18 +137,24 @@ def base(alpha: float | None) -> list[Term]:
 
 
 def share(found: list[Term], term: Term, weight: float) -> list[Term]:
-    """(1−w) · what there is + w · the term, as `distilling_step_by_step` and `counterfactual` share it."""
-    return [*(replace(t, weight=t.weight * (1 - weight)) for t in found), replace(term, weight=weight)]
+    """(1−w) · what there is + w · the term, as `distilling_step_by_step` and `counterfactual` share
+    it."""
+    return [
+        *(replace(t, weight=t.weight * (1 - weight)) for t in found),
+        replace(term, weight=weight),
+    ]
 
 
 def likelihood(name: str, mask: Callable[[Batch], Tensor], weight: float = 1.0) -> Term:
     """Cross-entropy of the tokens of a mask."""
-    return Term(name, weight, lambda b: mask(b).sum(), lambda b, out: losses.nll(out.log_probs, mask(b)))
+    return Term(
+        name, weight, lambda b: mask(b).sum(), lambda b, out: losses.nll(out.log_probs, mask(b))
+    )
 
 
 def consistency(weight: float, temperature: float) -> Term:
-    """Two rationales of a question agree on its answer. `pairs` (P, L, 2) are indices into the answers' tokens of the
-    learned rows, −1 where an answer has ended."""
+    """Two rationales of a question agree on its answer. `pairs` (P, L, 2) are indices into the
+    answers' tokens of the learned rows, −1 where an answer has ended."""
 
     def loss(batch: Batch, out: Outcome) -> Tensor:
         assert out.answer_logits is not None
@@ -166,7 +182,9 @@ def preference(weight: float, temperature: float) -> Term:
     def loss(batch: Batch, out: Outcome) -> Tensor:
         student = batch.by_group(losses.mean_log_likelihood(out.log_probs, batch.completion))
         teacher = batch.by_group(batch.inputs["score"].to(student.dtype))
-        return losses.preference(student, teacher, batch.role_by_group(CANDIDATE), temperature=temperature)
+        return losses.preference(
+            student, teacher, batch.role_by_group(CANDIDATE), temperature=temperature
+        )
 
     def count(batch: Batch) -> Tensor:
         return (batch.role_by_group(CANDIDATE).sum(-1) >= LEAST_CANDIDATES).sum()
@@ -174,13 +192,18 @@ def preference(weight: float, temperature: float) -> Term:
     return Term("preference", weight, count, loss)
 
 
-def total(parts: list[Term], batch: Batch, out: Outcome, counts: Tensor | None = None) -> tuple[Tensor, dict[str, Any]]:
-    """The batch's part of the step's loss, and the value of every term. `counts`, one of each term, are the whole
-    step's; by default the batch is the step."""
+def total(
+    parts: list[Term], batch: Batch, out: Outcome, counts: Tensor | None = None
+) -> tuple[Tensor, dict[str, Any]]:
+    """The batch's part of the step's loss, and the value of every term. `counts`, one of each term,
+    are the whole step's; by default the batch is the step."""
     own = torch.stack([term.count(batch) for term in parts])
     shares = own / (own if counts is None else counts).clamp(min=1)
     values = [term.loss(batch, out) for term in parts]
-    loss = sum(term.weight * value * part for term, value, part in zip(parts, values, shares, strict=True))
+    loss = sum(
+        term.weight * value * part for term, value, part in zip(parts, values, shares, strict=True)
+    )
     return loss, {
-        term.name: (value.detach() * count, count) for term, value, count in zip(parts, values, own, strict=True)
+        term.name: (value.detach() * count, count)
+        for term, value, count in zip(parts, values, own, strict=True)
     }

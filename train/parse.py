@@ -1,4 +1,5 @@
-"""The flags of a trainer: our data arguments, and all of TRL's, from the command line and one flat YAML file."""
+"""The flags of a trainer: our data arguments, and all of TRL's, from the command line and one flat
+YAML file."""
 
 from __future__ import annotations
 
@@ -29,8 +30,8 @@ class Words(argparse.ArgumentParser):
 
 
 def offline_if_local(argv: Sequence[str]) -> None:
-    """Models in folders and data in the store need no hub: ask nothing over the network, unless the student is to go
-    there. `HF_HUB_OFFLINE=0` overrides it.
+    """Models in folders and data in the store need no hub: ask nothing over the network, unless the
+    student is to go there. `HF_HUB_OFFLINE=0` overrides it.
 
     The libraries read the environment when they are imported, so this comes before they are.
     """
@@ -46,11 +47,17 @@ def offline_if_local(argv: Sequence[str]) -> None:
     found, _ = flags.parse_known_args(argv)
     values = as_flags(read_yaml(found.config)) if found.config else {}
     model = found.model or values.get("model_name_or_path")
-    teacher = found.teacher_model_name_or_path or values.get("teacher_model_name_or_path") or "micro"
+    teacher = (
+        found.teacher_model_name_or_path or values.get("teacher_model_name_or_path") or "micro"
+    )
     if str(found.push_to_hub or values.get("push_to_hub")).lower() in ("true", "1", "yes"):
         return
-    here = model and Path(str(model)).is_dir() and (teacher == "micro" or Path(str(teacher)).is_dir())
-    if here and not data_on_hub({**values, **{name: value for name, value in vars(found).items() if value}}):
+    here = (
+        model and Path(str(model)).is_dir() and (teacher == "micro" or Path(str(teacher)).is_dir())
+    )
+    if here and not data_on_hub(
+        {**values, **{name: value for name, value in vars(found).items() if value}}
+    ):
         os.environ.setdefault("HF_HUB_OFFLINE", "1")
 
 
@@ -59,7 +66,10 @@ def data_on_hub(flags: dict[str, Any]) -> bool:
     from datagen.publish.pull import on_hub
 
     store = Path(str(flags["store"])) if flags.get("store") else None
-    names = [flags.get("dataset"), *(re.split("[:=]", str(source))[0] for source in flags.get("mixture") or [])]
+    names = [
+        flags.get("dataset"),
+        *(re.split("[:=]", str(source))[0] for source in flags.get("mixture") or []),
+    ]
     return any(on_hub(str(name), store=store) for name in names if name)
 
 
@@ -68,7 +78,9 @@ def read_yaml(path: str) -> dict[str, Any]:
     try:
         found = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"--config {path}: cannot read it ({getattr(error, 'strerror', None) or error})") from None
+        raise UserError(
+            f"--config {path}: cannot read it ({getattr(error, 'strerror', None) or error})"
+        ) from None
     except yaml.YAMLError as error:
         raise UserError(f"--config {path}: not YAML ({' '.join(str(error).split())})") from None
     if not isinstance(found, dict):
@@ -77,11 +89,16 @@ def read_yaml(path: str) -> dict[str, Any]:
 
 
 def as_flags(values: dict[str, Any]) -> dict[str, Any]:
-    """YAML values as the flags take them: `model` is short for `model_name_or_path`, `2` becomes 2.0 for a float."""
-    flags = {"model_name_or_path" if name == "model" else name: value for name, value in values.items()}
+    """YAML values as the flags take them: `model` is short for `model_name_or_path`, `2` becomes
+    2.0 for a float."""
+    flags = {
+        "model_name_or_path" if name == "model" else name: value for name, value in values.items()
+    }
     if isinstance(flags.get("mixture"), dict):
         flags["mixture"] = [f"{source}={weight}" for source, weight in flags["mixture"].items()]
-    return {name: str(value) if type(value) in (int, float) else value for name, value in flags.items()}
+    return {
+        name: str(value) if type(value) in (int, float) else value for name, value in flags.items()
+    }
 
 
 def parse(
@@ -95,9 +112,9 @@ def parse(
 ) -> tuple[DataArguments, Any, ModelConfig, Own]:
     """The settings of a command that has the fields of `own` beside those of the data and TRL's.
 
-    `config` is TRL's configuration, `SFTConfig` where none is given; `renamed` has other names of its flags, `defaults`
-    values that they have here. Raises UserError for unknown flags and values that do not fit.
-    """
+    `config` is TRL's configuration, `SFTConfig` where none is given; `renamed` has other names of
+    its flags, `defaults` values that they have here. Raises UserError for unknown flags and values
+    that do not fit."""
     from trl import ModelConfig, SFTConfig, TrlParser
 
     class Parser(TrlParser):
@@ -105,7 +122,9 @@ def parse(
             raise UserError(f"{message} ({command} --help lists the flags)")
 
         def set_defaults_with_config(self, **values: Any) -> list[str]:
-            flags = {(renamed or {}).get(name, name): value for name, value in as_flags(values).items()}
+            flags = {
+                (renamed or {}).get(name, name): value for name, value in as_flags(values).items()
+            }
             no_nulls(flags, self.dataclass_types)
             return super().set_defaults_with_config(**flags)
 
@@ -119,7 +138,9 @@ def parse(
         data, training, model, settings = parser.parse_args_and_config(arguments)
     except (ValueError, TypeError, OSError, ImportError) as error:
         said = " ".join(str(error).split())
-        if re.match("Unknown arguments from config file|Some specified arguments are not used", said):
+        if re.match(
+            "Unknown arguments from config file|Some specified arguments are not used", said
+        ):
             unknown = ", ".join(re.findall(r"'(--[\w-]+)", said))
             kind = (config or SFTConfig).__name__
             raise UserError(
@@ -143,7 +164,8 @@ def no_nulls(values: Mapping[str, Any], kinds: Sequence[type[Any]]) -> None:
 
 
 def check(training: Any, model: str) -> None:
-    """Raises UserError for numbers with which nothing is trained, and for what is not ours to honour."""
+    """Raises UserError for numbers with which nothing is trained, and for what is not ours to
+    honour."""
     longest = getattr(training, "max_length", None)
     if longest is not None and longest < 1:
         raise UserError(f"--max_length {longest}: at least 1 is needed")
@@ -151,17 +173,25 @@ def check(training: Any, model: str) -> None:
         if getattr(training, name) < 1:
             raise UserError(f"--{name} {getattr(training, name)}: at least 1 is needed")
     if not training.learning_rate >= 0:
-        raise UserError(f"--learning_rate {training.learning_rate}: a number of at least 0 is needed")
+        raise UserError(
+            f"--learning_rate {training.learning_rate}: a number of at least 0 is needed"
+        )
     if training.max_steps <= 0 and not training.num_train_epochs > 0:
-        raise UserError(f"--num_train_epochs {training.num_train_epochs}: without --max_steps more than 0 is needed")
+        raise UserError(
+            f"--num_train_epochs {training.num_train_epochs}: without --max_steps more than 0 is needed"
+        )
     folder = Path(training.output_dir)
     there = next(found for found in (folder, *folder.absolute().parents) if found.exists())
     if not there.is_dir() or not os.access(there, os.W_OK):
         raise UserError(f"--output_dir {folder}: {there} is no folder that can be written to")
     if Path(model).is_dir() and folder.exists() and folder.samefile(model):
-        raise UserError(f"--output_dir {folder}: it is the base's own folder, which would be overwritten")
+        raise UserError(
+            f"--output_dir {folder}: it is the base's own folder, which would be overwritten"
+        )
     if training.hub_token:
-        raise UserError("--hub_token: it would be written beside the student; set HF_TOKEN in its place")
+        raise UserError(
+            "--hub_token: it would be written beside the student; set HF_TOKEN in its place"
+        )
     if training.resume_from_checkpoint:
         raise UserError(
             "--resume_from_checkpoint: a training goes on by itself from the last whole checkpoint of its "
@@ -170,7 +200,8 @@ def check(training: Any, model: str) -> None:
 
 
 def finish(parser: argparse.ArgumentParser, *ours: type[Any]) -> None:
-    """Our fields' docstrings as help, `--model` for short, and defaults that fit the device at hand."""
+    """Our fields' docstrings as help, `--model` for short, and defaults that fit the device at
+    hand."""
     import torch
     from docstring_parser import parse_from_object
     from transformers.utils import is_torch_bf16_gpu_available
@@ -179,7 +210,10 @@ def finish(parser: argparse.ArgumentParser, *ours: type[Any]) -> None:
     for parameter in [found for kind in ours for found in parse_from_object(kind).params]:
         actions[parameter.arg_name].help = parameter.description
     parser._option_string_actions["--model"] = actions["model_name_or_path"]
-    actions["model_name_or_path"].option_strings = ["--model", *actions["model_name_or_path"].option_strings]
+    actions["model_name_or_path"].option_strings = [
+        "--model",
+        *actions["model_name_or_path"].option_strings,
+    ]
     accelerator = torch.accelerator.is_available()
     parser.set_defaults(
         use_cpu=not accelerator,
@@ -191,4 +225,8 @@ def finish(parser: argparse.ArgumentParser, *ours: type[Any]) -> None:
 
 def config_apart(argument: str) -> list[str]:
     """`--config=x.yaml` as two words, the form that `TrlParser` reads."""
-    return ["--config", argument.removeprefix("--config=")] if argument.startswith("--config=") else [argument]
+    return (
+        ["--config", argument.removeprefix("--config=")]
+        if argument.startswith("--config=")
+        else [argument]
+    )

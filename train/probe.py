@@ -1,8 +1,9 @@
-"""`train probe`: what a student makes of the rows of a dataset version, so that the next round of generation can aim at
-what it finds hard (the feedback of Lion: Jiang et al. 2023, arXiv 2305.12870).
+"""`train probe`: what a student makes of the rows of a dataset version, so that the next round of
+generation can aim at what it finds hard (the feedback of Lion: Jiang et al. 2023, arXiv
+2305.12870).
 
-A run folder comes of it, with the same rows and two columns more; `datagen publish` makes the next version of it.
-"""
+A run folder comes of it, with the same rows and two columns more; `datagen publish` makes the next
+version of it."""
 
 from __future__ import annotations
 
@@ -37,7 +38,8 @@ PIECE = 256
 
 @dataclass(frozen=True)
 class ProbeSettings:
-    """Ask a student the prompts of a version: how likely it finds each row's completion, and whether it is right."""
+    """Ask a student the prompts of a version: how likely it finds each row's completion, and
+    whether it is right."""
 
     positional: ClassVar[tuple[str, ...]] = ("student", "source")
 
@@ -46,11 +48,13 @@ class ProbeSettings:
     source: str
     """A version: NAME@1.0.0, NAME for its newest, or its folder; or a finished run's folder."""
     out: Path | None = None
-    """The folder of the new run, by default runs/SOURCE-probe. The same command again resumes it."""
+    """The folder of the new run, by default runs/SOURCE-probe. The same command again resumes
+    it."""
     max_tokens: int = 512
     """Longest answer, in tokens."""
     family: str | None = None
-    """Whose rows, where the version holds several families: rationales, instructions or demonstrations."""
+    """Whose rows, where the version holds several families: rationales, instructions or
+    demonstrations."""
     store: Path | None = None
     """Folder that holds the versions; default $EMERGENT_STORE, else ./datasets."""
 
@@ -61,31 +65,45 @@ def probe(settings: ProbeSettings) -> None:
         raise UserError(f"--max_tokens {settings.max_tokens}: at least 1 is needed")
     source = read_source(settings.source, store=settings.store, family=settings.family)
     out = settings.out or Path("runs") / f"{source.name}-probe"
-    student = connect(f"hf:{settings.student}" if Path(settings.student).is_dir() else settings.student)
-    told = {"probed_student": public_name(student.identity), "probe_max_tokens": settings.max_tokens}
+    student = connect(
+        f"hf:{settings.student}" if Path(settings.student).is_dir() else settings.student
+    )
+    told = {
+        "probed_student": public_name(student.identity),
+        "probe_max_tokens": settings.max_tokens,
+    }
     with derived(source, out, told) as unfinished:
         if unfinished:
             found = asyncio.run(ask_all(source.files, out, student, settings.max_tokens))
-            write_json(out / "stats.json", {**source.stats, "finished": True, "probe": found, "code_commit": commit()})
+            write_json(
+                out / "stats.json",
+                {**source.stats, "finished": True, "probe": found, "code_commit": commit()},
+            )
     print(summary(read_stats(out)["probe"], out))
 
 
 async def ask_all(
     files: Mapping[str, Sequence[Path]], out: Path, student: Teacher, max_tokens: int
 ) -> dict[str, dict[str, Any]]:
-    """Write `out/CONFIG.parquet` for the rows in the files of each config; return what statistics say of it.
+    """Write `out/CONFIG.parquet` for the rows in the files of each config; return what statistics
+    say of it.
 
-    Every answer is in the journal before the next piece is asked, so a kill loses no more than a piece's.
-    """
+    Every answer is in the journal before the next piece is asked, so a kill loses no more than a
+    piece's."""
     journal = JournaledTeacher(student, out / "journal.sqlite")
     try:
         await journal.check()
-        return {config: await write(config, sources, out, journal, max_tokens) for config, sources in files.items()}
+        return {
+            config: await write(config, sources, out, journal, max_tokens)
+            for config, sources in files.items()
+        }
     finally:
         await journal.close()
 
 
-async def write(config: str, sources: Sequence[Path], out: Path, student: Teacher, max_tokens: int) -> dict[str, Any]:
+async def write(
+    config: str, sources: Sequence[Path], out: Path, student: Teacher, max_tokens: int
+) -> dict[str, Any]:
     """One config: its rows as they are, with what the student makes of each."""
     import pyarrow.dataset as ds
     import pyarrow.parquet as pq
@@ -94,9 +112,14 @@ async def write(config: str, sources: Sequence[Path], out: Path, student: Teache
     schema = with_probe(rows.schema)
     columns = [name for name in rows.schema.names if name not in (LOGPROB, CORRECT)]
     partial, logprobs, right = out / f"{config}.partial", list[float | None](), list[bool | None]()
-    with pq.ParquetWriter(partial, schema, compression="zstd") as writer, meter(config, rows.count_rows()) as progress:
+    with (
+        pq.ParquetWriter(partial, schema, compression="zstd") as writer,
+        meter(config, rows.count_rows()) as progress,
+    ):
         for batch in rows.to_batches(columns=columns, batch_size=PIECE, use_threads=False):
-            found = await asyncio.gather(*(ask(row, student, max_tokens) for row in batch.to_pylist()))
+            found = await asyncio.gather(
+                *(ask(row, student, max_tokens) for row in batch.to_pylist())
+            )
             logprobs += [logprob for logprob, _ in found]
             right += [correct for _, correct in found]
             writer.write_batch(added(batch, found, schema))
@@ -106,8 +129,8 @@ async def write(config: str, sources: Sequence[Path], out: Path, student: Teache
 
 
 async def ask(row: Row, student: Teacher, max_tokens: int) -> tuple[float | None, bool | None]:
-    """Mean log-probability of the completion's tokens, in nats, and whether the greedy answer is right; None for what
-    the student cannot be asked, such as a row beyond its context."""
+    """Mean log-probability of the completion's tokens, in nats, and whether the greedy answer is
+    right; None for what the student cannot be asked, such as a row beyond its context."""
     prompt = tuple((turn["role"], turn["content"]) for turn in row["prompt"])
     completion = row["completion"][-1]["content"]
     greedy = Request(prompt, sampling=Sampling(temperature=0, max_tokens=max_tokens))
@@ -123,7 +146,8 @@ async def ask(row: Row, student: Teacher, max_tokens: int) -> tuple[float | None
 
 
 def is_right(row: Row, text: str) -> bool:
-    """Whether a text answers as the row does: by its `answer`, an episode's `target`, else the completion itself."""
+    """Whether a text answers as the row does: by its `answer`, an episode's `target`, else the
+    completion itself."""
     if row.get("answer"):
         kind = type_of(row["answer"])
         found = extract(text, kind)
@@ -150,11 +174,17 @@ def with_probe(schema: pa.Schema) -> pa.Schema:
     return pa.schema([*columns, (LOGPROB, pa.float64()), (CORRECT, pa.bool_())])
 
 
-def added(batch: Any, found: Sequence[tuple[float | None, bool | None]], schema: pa.Schema) -> pa.RecordBatch:
+def added(
+    batch: Any, found: Sequence[tuple[float | None, bool | None]], schema: pa.Schema
+) -> pa.RecordBatch:
     import pyarrow as pa
 
     rounded = [None if logprob is None else round(logprob, 4) for logprob, _ in found]
-    columns = [*batch.columns, pa.array(rounded, pa.float64()), pa.array([right for _, right in found], pa.bool_())]
+    columns = [
+        *batch.columns,
+        pa.array(rounded, pa.float64()),
+        pa.array([right for _, right in found], pa.bool_()),
+    ]
     return pa.RecordBatch.from_arrays(columns, schema=schema)
 
 

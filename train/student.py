@@ -1,4 +1,5 @@
-"""The student's trainer: one of TRL's, with the student's card and lineage in the place of its generic card."""
+"""The student's trainer: one of TRL's, with the student's card and lineage in the place of its
+generic card."""
 
 from __future__ import annotations
 
@@ -19,14 +20,33 @@ if TYPE_CHECKING:
     from datagen.publish import Version
 
 SHOWN = (
-    *("num_train_epochs", "max_steps", "learning_rate", "lr_scheduler_type", "warmup_steps", "weight_decay", "optim"),
-    *("per_device_train_batch_size", "gradient_accumulation_steps", "max_length", "packing", "max_grad_norm"),
+    *(
+        "num_train_epochs",
+        "max_steps",
+        "learning_rate",
+        "lr_scheduler_type",
+        "warmup_steps",
+        "weight_decay",
+        "optim",
+    ),
+    *(
+        "per_device_train_batch_size",
+        "gradient_accumulation_steps",
+        "max_length",
+        "packing",
+        "max_grad_norm",
+    ),
     *("bf16", "seed", "lmbda", "beta", "temperature", "max_new_tokens", "max_completion_length"),
 )
 """Settings that lineage and card state even at their default."""
 UNSTATED = (
     *("output_dir", "run_name", "project", "report_to", "use_cpu", "accelerator_config"),
-    *("dataloader_num_workers", "dataloader_pin_memory", "dataloader_persistent_workers", "dataloader_prefetch_factor"),
+    *(
+        "dataloader_num_workers",
+        "dataloader_pin_memory",
+        "dataloader_persistent_workers",
+        "dataloader_prefetch_factor",
+    ),
     *("gradient_checkpointing", "include_for_metrics", "debug", "pad_to_multiple_of"),
     *("teacher_model_name_or_path", "teacher_tokenizer_name_or_path", "teacher_model_server_url"),
 )
@@ -46,8 +66,8 @@ OPENED = {"dtype": "float32", "attn_implementation": None}
 
 
 class Student:
-    """What every trainer of TRL's is here. `lineage`: what the student is made from; it becomes `lineage.json` and the
-    card, which checkpoints and uploads carry too."""
+    """What every trainer of TRL's is here. `lineage`: what the student is made from; it becomes
+    `lineage.json` and the card, which checkpoints and uploads carry too."""
 
     args: Any
     model: Any
@@ -62,14 +82,16 @@ class Student:
         super().__init__(*args, **kwargs)
 
     def training_step(self, *args: Any, **kwargs: Any) -> Any:
-        """Raises UserError where the loss is no number: every weight would be lost, and the log would not say so."""
+        """Raises UserError where the loss is no number: every weight would be lost, and the log
+        would not say so."""
         loss = super().training_step(*args, **kwargs)  # type: ignore[misc]
         if not math.isfinite(loss.item()):
             raise no_number(self, loss.item(), args[1])
         return loss
 
     def _run_epoch(self, *args: Any, **kwargs: Any) -> None:
-        """Nothing after the last step: resumed from its checkpoint, transformers would take one more."""
+        """Nothing after the last step: resumed from its checkpoint, transformers would take one
+        more."""
         if self.state.global_step < self.state.max_steps:
             super()._run_epoch(*args, **kwargs)  # type: ignore[misc]
 
@@ -91,15 +113,19 @@ class Student:
         self.describe(output_dir)  # PEFT has written a card of its own
 
     def describe(self, place: str | None = None) -> None:
-        """Write lineage and card as they stand, into the student's folder or one of its checkpoints."""
+        """Write lineage and card as they stand, into the student's folder or one of its
+        checkpoints."""
         if self.is_world_process_zero():
             folder = Path(place or self.args.output_dir)
             folder.mkdir(parents=True, exist_ok=True)
-            write_json(folder / LINEAGE, self.lineage)  # whole at any moment: other processes read it
+            write_json(
+                folder / LINEAGE, self.lineage
+            )  # whole at any moment: other processes read it
             (folder / "README.md").write_text(card_of(self.lineage), encoding="utf-8")
 
     def finish(self) -> None:
-        """Save the model. No loss is stated: logged ones are means since the last log or resume, not of the weights."""
+        """Save the model. No loss is stated: logged ones are means since the last log or resume,
+        not of the weights."""
         self.save_model()
         self.lineage["result"] = {"steps": self.state.global_step}
         self.describe()
@@ -117,8 +143,11 @@ class StudentTrainer(Student, SFTTrainer):
     """TRL's `SFTTrainer`."""
 
 
-def lineage_of(training: Any, model: ModelConfig, *, base: dict[str, Any], dataset: dict[str, Any]) -> dict[str, Any]:
-    """What the student is made from: base, dataset version and hash, settings. The same command gives the same dict."""
+def lineage_of(
+    training: Any, model: ModelConfig, *, base: dict[str, Any], dataset: dict[str, Any]
+) -> dict[str, Any]:
+    """What the student is made from: base, dataset version and hash, settings. The same command
+    gives the same dict."""
     return {
         "format": 1,
         "method": "sft",
@@ -130,7 +159,8 @@ def lineage_of(training: Any, model: ModelConfig, *, base: dict[str, Any], datas
 
 
 def dataset_lineage(version: Version, config: str, rows: int) -> dict[str, Any]:
-    """A dataset version, the config that was used, and how many rows; of one from the Hub its commit."""
+    """A dataset version, the config that was used, and how many rows; of one from the Hub its
+    commit."""
     return {
         "name": version.name,
         "version": version.version,
@@ -142,21 +172,36 @@ def dataset_lineage(version: Version, config: str, rows: int) -> dict[str, Any]:
 
 
 def settings_of(training: SFTConfig, model: ModelConfig) -> dict[str, Any]:
-    """The settings that decide the weights: the usual ones, and every other that is not at its default."""
-    hidden = {k: vars(training)[k] for k in ("eos_token", "pad_token") if k in vars(training)}  # to_dict hides tokens
+    """The settings that decide the weights: the usual ones, and every other that is not at its
+    default."""
+    hidden = {
+        k: vars(training)[k] for k in ("eos_token", "pad_token") if k in vars(training)
+    }  # to_dict hides tokens
     values = training.to_dict() | hidden
     defaults = {field.name: default_of(field) for field in dataclasses.fields(training)}
-    told = {k: v for k, v in values.items() if k not in UNSTATED and not k.startswith(UNSTATED_KINDS)}
+    told = {
+        k: v for k, v in values.items() if k not in UNSTATED and not k.startswith(UNSTATED_KINDS)
+    }
     settings = {k: v for k, v in told.items() if k in SHOWN or v != defaults.get(k, v)}
     if path := settings.get("chat_template_path"):
         settings["chat_template_path"] = content_name(path)
     opened = {k: v for k, v in vars(model).items() if k in OPENED and v != OPENED[k]}
-    adapter = {k: v for k, v in vars(model).items() if k.startswith(("lora_", "use_dora", "use_rslora", "load_in_"))}
-    return {**settings, **opened, "devices": training.world_size, **(adapter if model.use_peft else {})}
+    adapter = {
+        k: v
+        for k, v in vars(model).items()
+        if k.startswith(("lora_", "use_dora", "use_rslora", "load_in_"))
+    }
+    return {
+        **settings,
+        **opened,
+        "devices": training.world_size,
+        **(adapter if model.use_peft else {}),
+    }
 
 
 def content_name(path: str) -> str:
-    """What names a file by its content, a folder by its last part, and a place on the Hub as it is."""
+    """What names a file by its content, a folder by its last part, and a place on the Hub as it
+    is."""
     place = Path(path)
     if place.is_file():
         return f"sha256:{hashlib.sha256(place.read_bytes()).hexdigest()}"
@@ -164,7 +209,9 @@ def content_name(path: str) -> str:
 
 
 def default_of(field: dataclasses.Field[Any]) -> Any:
-    return field.default if field.default_factory is dataclasses.MISSING else field.default_factory()
+    return (
+        field.default if field.default_factory is dataclasses.MISSING else field.default_factory()
+    )
 
 
 def base_of(model: ModelConfig) -> dict[str, Any]:
@@ -172,8 +219,8 @@ def base_of(model: ModelConfig) -> dict[str, Any]:
 
 
 def model_lineage(name: str, revision: str | None) -> dict[str, Any]:
-    """A model's name, and the hash or the revision of its files. Folders are named by their last part: lineage holds
-    no machine paths."""
+    """A model's name, and the hash or the revision of its files. Folders are named by their last
+    part: lineage holds no machine paths."""
     from datagen.teacher.hf import fingerprint
 
     folder = Path(name)

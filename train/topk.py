@@ -24,13 +24,19 @@ if TYPE_CHECKING:
 
 TENSORS = ("topk_ids", "topk_logprobs", "topk_tail")
 NOT_STORED = -1.0
-SCALES = ("final_logit_softcapping", "logit_scale", "output_multiplier", "lm_head_multiplier", "logits_scaling")
+SCALES = (
+    "final_logit_softcapping",
+    "logit_scale",
+    "output_multiplier",
+    "lm_head_multiplier",
+    "logits_scaling",
+)
 """What some architectures do to the logits behind the head, in their configurations' words."""
 
 
 class TopkTrainer(StudentTrainer):
-    """L_completion + lm_weight · L_prompt, each sft_weight · cross-entropy + kd_weight · divergence from the stored
-    probabilities, a mean over its own tokens of the whole step."""
+    """L_completion + lm_weight · L_prompt, each sft_weight · cross-entropy + kd_weight · divergence
+    from the stored probabilities, a mean over its own tokens of the whole step."""
 
     def __init__(self, *args: Any, kd: KdArguments, **kwargs: Any):
         self.kd = kd
@@ -73,20 +79,25 @@ class TopkTrainer(StudentTrainer):
                 self._metrics["train"][prefix + name].append(value / max(tokens, 1))
 
     def _get_num_items_in_batch(self, batch_samples: list[Any], device: Any) -> Any:
-        count = torch.tensor(sum(int(batch["prompt_mask"].sum()) for batch in batch_samples), device=device)
+        count = torch.tensor(
+            sum(int(batch["prompt_mask"].sum()) for batch in batch_samples), device=device
+        )
         if self.args.average_tokens_across_devices and self.args.world_size > 1:
             count = self.accelerator.gather(count).sum()
         self.prompt_tokens = count
         return super()._get_num_items_in_batch(batch_samples, device)
 
     def _prepare_dataset(self, dataset: Any, processing_class: Any, *rest: Any) -> Any:
-        """The probabilities stay where they lie, memory-mapped; rows carry only their number through TRL's steps."""
+        """The probabilities stay where they lie, memory-mapped; rows carry only their number
+        through TRL's steps."""
         self.stored = Stored(dataset)
         self.prompts = Stored(dataset, PROMPT_TOPK, k=self.stored.k) if self.kd.lm_weight else None
         columns = [stored for stored in (self.stored, self.prompts) if stored is not None]
         for stored in columns:
             stored.check_tokenizer(processing_class, dataset)
-        rows = dataset.remove_columns([stored.column for stored in columns]).add_column(ROW, list(range(len(dataset))))
+        rows = dataset.remove_columns([stored.column for stored in columns]).add_column(
+            ROW, list(range(len(dataset)))
+        )
         prepared = super()._prepare_dataset(rows, processing_class, *rest)
         for stored in columns:
             stored.check_rows(prepared, processing_class)
@@ -99,9 +110,10 @@ class TopkTrainer(StudentTrainer):
 
 @dataclass
 class TopkCollator(DataCollatorForLanguageModeling):
-    """TRL's batch, and in the place of every label what the teacher thought of it: `topk_ids` and `topk_logprobs`
-    (B, T, K), `topk_tail` (B, T), which is below 0 where nothing is stored. With `prompts` of the prompts' tokens too:
-    `prompt_mask` (B, T) is true at those that are learned, all but the first; they have no label."""
+    """TRL's batch, and in the place of every label what the teacher thought of it: `topk_ids` and
+    `topk_logprobs` (B, T, K), `topk_tail` (B, T), which is below 0 where nothing is stored. With
+    `prompts` of the prompts' tokens too: `prompt_mask` (B, T) is true at those that are learned,
+    all but the first; they have no label."""
 
     stored: Stored | None = None
     prompts: Stored | None = None
@@ -123,7 +135,9 @@ class TopkCollator(DataCollatorForLanguageModeling):
         return batch
 
     @staticmethod
-    def put(batch: dict[str, Tensor], b: int, tensors: Sequence[Tensor], start: int, end: int) -> None:
+    def put(
+        batch: dict[str, Tensor], b: int, tensors: Sequence[Tensor], start: int, end: int
+    ) -> None:
         """What is stored, into row b from place `start` on, at most up to `end`."""
         end = min(start + len(tensors[0]), end)
         for name, values in zip(TENSORS, tensors, strict=True):
@@ -132,16 +146,17 @@ class TopkCollator(DataCollatorForLanguageModeling):
 
 @dataclass
 class TopkOutput(FusedCausalLMOutput):
-    """TRL's output of its fused head, and the divergence (B, T−1) of each token that is learned; 0 at others, and where
-    nothing is stored. `log_probs` are those of all that is learned, all else of TRL's those of the labels alone."""
+    """TRL's output of its fused head, and the divergence (B, T−1) of each token that is learned; 0
+    at others, and where nothing is stored. `log_probs` are those of all that is learned, all else
+    of TRL's those of the labels alone."""
 
     divergence: Tensor | None = None
 
 
 def add_topk_head(model: Any, kd: KdArguments) -> None:
-    """`model(input_ids=, ..., labels=, prompt_mask=, topk_ids=, topk_logprobs=, topk_tail=)` gives a `TopkOutput`, in
-    chunks of positions and only of those that have a label or stand in the mask. Without these the forward is what it
-    was.
+    """`model(input_ids=, ..., labels=, prompt_mask=, topk_ids=, topk_logprobs=, topk_tail=)` gives
+    a `TopkOutput`, in chunks of positions and only of those that have a label or stand in the mask.
+    Without these the forward is what it was.
 
     Raises UserError for a head whose logits are scaled afterwards.
     """
@@ -149,7 +164,9 @@ def add_topk_head(model: Any, kd: KdArguments) -> None:
     before = model.forward
 
     def per_position(logits: Tensor, labels: Tensor, *stored: Tensor) -> tuple[Tensor, ...]:
-        divergence = topk_divergence(logits, *stored, kind=kd.divergence, temperature=kd.temperature)
+        divergence = topk_divergence(
+            logits, *stored, kind=kd.divergence, temperature=kd.temperature
+        )
         log_probs = token_log_probs(logits, labels)
         with torch.no_grad():
             own = logits.log_softmax(-1)
@@ -167,7 +184,9 @@ def add_topk_head(model: Any, kd: KdArguments) -> None:
         hidden = self.base_model(*args, **batch).last_hidden_state[:, :-1][mask]
         targets = [tokens[mask], *(x[:, 1:][mask] for x in stored)]
         values = chunked(per_position, hidden, head.weight, *targets, bias=head.bias)
-        divergence, log_probs, entropy, is_top1 = (x.new_zeros(mask.shape).masked_scatter(mask, x) for x in values)
+        divergence, log_probs, entropy, is_top1 = (
+            x.new_zeros(mask.shape).masked_scatter(mask, x) for x in values
+        )
         return TopkOutput(
             log_probs=log_probs,
             entropy=entropy * labeled,
@@ -183,4 +202,6 @@ def check_head(model: Any, *, needed_by: str) -> None:
     """Raises UserError for a head whose logits are scaled afterwards."""
     config = model.config.get_text_config()
     if scales := [name for name in SCALES if getattr(config, name, None) not in (None, 1)]:
-        raise UserError(f"{needed_by} knows no logits with a {scales[0]}, as {config.model_type} has them")
+        raise UserError(
+            f"{needed_by} knows no logits with a {scales[0]}, as {config.model_type} has them"
+        )

@@ -34,7 +34,8 @@ SLACK = 1e-3
 
 
 class Stored:
-    """A column of stored probabilities, read a row at a time. Raises UserError where it is of another form.
+    """A column of stored probabilities, read a row at a time. Raises UserError where it is of
+    another form.
 
     `k`: how many each token has; default what the first has.
     """
@@ -44,7 +45,9 @@ class Stored:
         fields = dataset.features[column]
         missing = [field for field in FIELDS if not isinstance(fields, dict) or field not in fields]
         if missing:
-            raise UserError(f"the column {column} has no {', '.join(missing)}: it is not what `train kd` reads")
+            raise UserError(
+                f"the column {column} has no {', '.join(missing)}: it is not what `train kd` reads"
+            )
         self.rows = dataset.select_columns([column]).with_format("arrow")
         ids = (self.field(row, "ids") for row in range(len(self.rows)))
         self.k = k or next((len(first[0]) for first in ids if len(first)), 0)
@@ -56,7 +59,9 @@ class Stored:
     def tensors(self, row: int) -> tuple[Tensor, Tensor, Tensor]:
         """Ids (n, K), log-probabilities (n, K) and tail (n,) of the n tokens of a row's part."""
         tail = self.numbers(self.field(row, "tail")).float()
-        ids, logprobs = (self.numbers(self.field(row, name).flatten()) for name in ("ids", "logprobs"))
+        ids, logprobs = (
+            self.numbers(self.field(row, name).flatten()) for name in ("ids", "logprobs")
+        )
         shape = (len(tail), self.k)
         return ids.long().view(shape), logprobs.float().view(shape), tail
 
@@ -65,13 +70,17 @@ class Stored:
         return torch.from_numpy(values.to_numpy(zero_copy_only=False).copy())
 
     def check_tokenizer(self, tokenizer: Any, dataset: Dataset) -> None:
-        """Every row has probabilities, of the student's tokenizer. Raises UserError naming the first token that is
-        another."""
+        """Every row has probabilities, of the student's tokenizer. Raises UserError naming the
+        first token that is another."""
         own = tokenizer_fingerprint(tokenizer)
         batches = (batch[self.column].combine_chunks() for batch in self.rows.iter(1000))
         names = [name for batch in batches for name in batch.field("tokenizer").to_pylist()]
         if None in names:
-            why = "; --lm_weight needs the teacher to have seen the student's prompt" if self.part == "prompt" else ""
+            why = (
+                "; --lm_weight needs the teacher to have seen the student's prompt"
+                if self.part == "prompt"
+                else ""
+            )
             raise UserError(f"{self.column} of row {names.index(None)}: nothing is stored{why}")
         if others := sorted(set(names) - {own}):
             raise UserError(
@@ -85,19 +94,25 @@ class Stored:
         for row in range(min(len(dataset), 100)):
             prompt, completion = row_tokens(dataset[row], tokenizer)
             ours = completion if self.part == "completion" else prompt[1:]
-            for place, (stored, own) in enumerate(zip(self.field(row, "tokens").to_pylist(), ours, strict=False)):
+            for place, (stored, own) in enumerate(
+                zip(self.field(row, "tokens").to_pylist(), ours, strict=False)
+            ):
                 if stored != own:
                     text = tokenizer.decode([own])
                     return f": token {place} of row {row}'s {self.part} is {own} ({text!r}) to it and was {stored}"
         return ""
 
     def check_rows(self, prepared: Dataset, tokenizer: Any) -> None:
-        """Each row's stored tokens begin the tokens that the student learns, as far as these are kept, and every one
-        has its K. Raises UserError."""
-        for row, ids, labels in zip(prepared[ROW], prepared["input_ids"], prepared["labels"], strict=True):
+        """Each row's stored tokens begin the tokens that the student learns, as far as these are
+        kept, and every one has its K. Raises UserError."""
+        for row, ids, labels in zip(
+            prepared[ROW], prepared["input_ids"], prepared["labels"], strict=True
+        ):
             self.check_form(row, len(tokenizer))
             learned = self.learned(ids, labels)
-            for place, pair in enumerate(zip(self.field(row, "tokens").to_pylist(), learned, strict=False)):
+            for place, pair in enumerate(
+                zip(self.field(row, "tokens").to_pylist(), learned, strict=False)
+            ):
                 if pair[0] != pair[1]:
                     then, now = (tokenizer.decode([token]) for token in pair)
                     raise UserError(
@@ -114,7 +129,9 @@ class Stored:
     def check_form(self, row: int, vocabulary: int) -> None:
         import pyarrow.compute as pc
 
-        tokens, tail, *lists = (self.field(row, name) for name in ("tokens", "tail", "ids", "logprobs"))
+        tokens, tail, *lists = (
+            self.field(row, name) for name in ("tokens", "tail", "ids", "logprobs")
+        )
         lengths = {len(tail), *map(len, lists)} == {len(tokens)}
         widths = {k for each in lists for k in pc.list_value_length(each).to_pylist()} <= {self.k}
         if not (lengths and widths):
@@ -122,7 +139,9 @@ class Stored:
                 f"{self.column} of row {row}: every token needs {self.k} ids and log-probabilities, and a tail"
             )
         if not (in_range(lists[1].flatten(), -math.inf, SLACK) and in_range(tail, 0, 1 + SLACK)):
-            raise UserError(f"{self.column} of row {row}: a log-probability or a tail is no number, or out of range")
+            raise UserError(
+                f"{self.column} of row {row}: a log-probability or a tail is no number, or out of range"
+            )
         if (largest := pc.max(lists[0].flatten()).as_py() or 0) >= vocabulary:
             raise UserError(f"{self.column} of row {row}: the tokenizer has no token {largest}")
 

@@ -9,4 +9,13 @@ from datagen.answers.equations import equation_validity, equations
 from datagen.answers.extract import ANSWER_TYPES, extract
 from datagen.answers.vote import Vote, settled, vote
 
-__all__ = ["ANSWER_TYPES", "Vote", "equal", "equation_validity", "equations", "extract", "settled", "vote"]
+__all__ = [
+    "ANSWER_TYPES",
+    "Vote",
+    "equal",
+    "equation_validity",
+    "equations",
+    "extract",
+    "settled",
+    "vote",
+]

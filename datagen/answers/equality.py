@@ -12,8 +12,8 @@ from datagen.answers.extract import check_type, normalise
 def equal(a: str, b: str, answer_type: str, *, tolerance: float = 0) -> bool:
     """Whether two answers agree.
 
-    Numbers by value, within the absolute `tolerance` (0 is exact); the other types after the normalisation that
-    `extract` does, so "(B)" equals "b". Raises ValueError for an unknown type.
+    Numbers by value, within the absolute `tolerance` (0 is exact); the other types after the
+    normalisation that `extract` does, so "(B)" equals "b". Raises ValueError for an unknown type.
     """
     check_type(answer_type)
     if answer_type != "number":

@@ -1,4 +1,5 @@
-"""The equations of a chain: what tells two chains apart, and whether they hold (RFT, arXiv 2308.01825)."""
+"""The equations of a chain: what tells two chains apart, and whether they hold (RFT, arXiv
+2308.01825)."""
 
 from __future__ import annotations
 
@@ -28,11 +29,12 @@ PRECEDENCE = {"+": 1, "-": 1, "*": 2, "/": 2, "~": 3}  # "~" is the unary minus
 
 
 def equations(text: str) -> tuple[str, ...]:
-    """The equations of a text in order, normalised: "12 + 7 = 19", "12+7=$19" and "<<12+7=19>>" are all "12+7=19".
+    """The equations of a text in order, normalised: "12 + 7 = 19", "12+7=$19" and "<<12+7=19>>" are
+    all "12+7=19".
 
-    What is written both in the sentence and in its <<annotation>> counts once. "a = b = c" is "a=b", "b=c". Only
-    sides of numbers, + - * / and parentheses are read, and one of the two must compute something. Linear time.
-    """
+    What is written both in the sentence and in its <<annotation>> counts once. "a = b = c" is
+    "a=b", "b=c". Only sides of numbers, + - * / and parentheses are read, and one of the two must
+    compute something. Linear time."""
     return tuple(f"{left}={right}" for left, right in pairs(text))
 
 
@@ -43,7 +45,8 @@ def equation_validity(text: str) -> float | None:
 
 
 def pairs(text: str) -> list[tuple[str, str]]:
-    """(left, right) of every equation, in order. A sentence's equation around an annotation is that annotation's."""
+    """(left, right) of every equation, in order. A sentence's equation around an annotation is that
+    annotation's."""
     found: list[tuple[int, tuple[str, str]]] = []
     plain, marks, last, length = [], [], 0, 0
     for mark in ANNOTATION.finditer(text):
@@ -71,7 +74,12 @@ def scan(text: str) -> list[tuple[int, int, tuple[str, str]]]:
         sides = split_sides(run)
         for left, right in pairwise(sides):
             left, right = whole_suffix(left), whole_prefix(right)
-            if left and right and len(left) + len(right) <= MAX_SIDE and (computes(left) or computes(right)):
+            if (
+                left
+                and right
+                and len(left) + len(right) <= MAX_SIDE
+                and (computes(left) or computes(right))
+            ):
                 found.append((left[0][1], right[-1][2], (joined(left), joined(right))))
     return found
 
@@ -80,7 +88,8 @@ Token = tuple[str, int, int]  # symbol, start, end
 
 
 def runs(text: str) -> list[list[Token]]:
-    """Stretches of arithmetic: tokens that can follow each other, cut at words, line ends and numbers side by side."""
+    """Stretches of arithmetic: tokens that can follow each other, cut at words, line ends and
+    numbers side by side."""
     found: list[list[Token]] = [[]]
     for match in TOKEN.finditer(text):
         kind, start, end = match.lastgroup, match.start(), match.end()
@@ -88,7 +97,12 @@ def runs(text: str) -> list[list[Token]]:
             found.append([])
         elif kind != "skip":
             for symbol in symbols(match):
-                if symbol == "(" and found[-1] and found[-1][-1][2] == start and is_operand(found[-1][-1][0]):
+                if (
+                    symbol == "("
+                    and found[-1]
+                    and found[-1][-1][2] == start
+                    and is_operand(found[-1][-1][0])
+                ):
                     found[-1].append(("*", start, start))  # 2(3+4)
                 if found[-1] and not fits(found[-1][-1][0], symbol):
                     found.append([])
@@ -101,7 +115,11 @@ def symbols(match: re.Match[str]) -> list[str]:
     kind, text = match.lastgroup, match.group()
     if kind == "mixed":
         whole, above, below = re.findall(r"\d+", text)
-        return ["(", whole, "+", above, "/", below, ")"] if int(above) < int(below) else [whole, above, "/", below]
+        return (
+            ["(", whole, "+", above, "/", below, ")"]
+            if int(above) < int(below)
+            else [whole, above, "/", below]
+        )
     if kind == "number":
         return [plain_number(text)]
     return [{"times": "*", "over": "/", "sign": "+" if text == "+" else "-"}.get(kind or "", text)]
@@ -117,7 +135,12 @@ def fits(before: str, after: str) -> bool:
     operand = is_operand(before)
     if after[0].isdigit() or after == "(":
         return not operand
-    return operand or after == "=" or (after in "+-" and before in "=(*/") or before + after in ("+-", "--")
+    return (
+        operand
+        or after == "="
+        or (after in "+-" and before in "=(*/")
+        or before + after in ("+-", "--")
+    )
 
 
 def split_sides(run: list[Token]) -> list[list[Token]]:
@@ -131,7 +154,8 @@ def split_sides(run: list[Token]) -> list[list[Token]]:
 
 
 def whole_suffix(side: list[Token]) -> list[Token]:
-    """The side from behind its last unmatched bracket; nothing where something unread stands before ("n + 3 + 4")."""
+    """The side from behind its last unmatched bracket; nothing where something unread stands before
+    ("n + 3 + 4")."""
     depth, start = 0, 0
     for place in range(len(side) - 1, -1, -1):
         depth += (side[place][0] == ")") - (side[place][0] == "(")
@@ -147,7 +171,8 @@ def whole_suffix(side: list[Token]) -> list[Token]:
 
 
 def whole_prefix(side: list[Token]) -> list[Token]:
-    """The side up to its first unmatched bracket, or to a dash; nothing where something unread follows ("7 + n")."""
+    """The side up to its first unmatched bracket, or to a dash; nothing where something unread
+    follows ("7 + n")."""
     depth, last_whole = 0, 0
     for end, (symbol, _, _) in enumerate(side, 1):
         depth += (symbol == "(") - (symbol == ")")
@@ -173,8 +198,13 @@ def joined(side: Sequence[Token]) -> str:
 
 
 def holds(left: str, right: str) -> bool:
-    """Whether both sides have the same value within the tolerance; "25%" reads as 0.25 or as 25, whichever fits."""
-    return any(math.isclose(a, b, rel_tol=TOLERANCE, abs_tol=1e-9) for a in readings(left) for b in readings(right))
+    """Whether both sides have the same value within the tolerance; "25%" reads as 0.25 or as 25,
+    whichever fits."""
+    return any(
+        math.isclose(a, b, rel_tol=TOLERANCE, abs_tol=1e-9)
+        for a in readings(left)
+        for b in readings(right)
+    )
 
 
 def readings(side: str) -> list[float]:
@@ -185,7 +215,8 @@ def readings(side: str) -> list[float]:
 
 
 def evaluate(side: str) -> float | None:
-    """The value of a normalised side, by two stacks (shunting-yard): no recursion, no eval. None when it has none."""
+    """The value of a normalised side, by two stacks (shunting-yard): no recursion, no eval. None
+    when it has none."""
     values: list[float] = []
     pending: list[str] = []
     before = "("
@@ -205,7 +236,8 @@ def evaluate(side: str) -> float | None:
 
 
 def apply_waiting(values: list[float], pending: list[str], symbol: str) -> None:
-    """Compute what binds at least as tightly as the coming symbol ("" is the end), then put the symbol in line."""
+    """Compute what binds at least as tightly as the coming symbol ("" is the end), then put the
+    symbol in line."""
     if symbol == "(":
         pending.append(symbol)
         return

@@ -15,7 +15,9 @@ from datagen.answers import latex, numbers
 
 ANSWER_TYPES = ("number", "choice", "yesno", "text")
 
-MAX_TRIGGERS = 8  # from the end; a chain that repeats itself more often than this has said the same at its end
+MAX_TRIGGERS = (
+    8  # from the end; a chain that repeats itself more often than this has said the same at its end
+)
 MAX_SEGMENT = 2000  # characters after a trigger that are looked at
 TRIGGER = re.compile(
     r"\banswer[ \t\"')]{0,4}(?:(?:to|for)[ ][^.:=\n]{0,80}[ ])?"
@@ -38,10 +40,10 @@ Finder = Callable[[str, Sequence[str]], str | None]
 def extract(text: str, answer_type: str, *, options: Sequence[str] = ()) -> str | None:
     """The canonical answer of a text, or None.
 
-    Canonical forms: number, see `datagen.answers.numbers`; choice, a capital letter; yesno, "yes" or "no", or the
-    matching one of the two `options` in lower case; text, lower case with quotes, commas between words and the final
-    stop gone. `options` are the texts of the choices, A first. Raises ValueError for an unknown type.
-    """
+    Canonical forms: number, see `datagen.answers.numbers`; choice, a capital letter; yesno, "yes"
+    or "no", or the matching one of the two `options` in lower case; text, lower case with quotes,
+    commas between words and the final stop gone. `options` are the texts of the choices, A first.
+    Raises ValueError for an unknown type."""
     check_type(answer_type)
     if answer_type == "number" and (usual := usual_number(text)):
         return usual
@@ -56,7 +58,9 @@ def extract(text: str, answer_type: str, *, options: Sequence[str] = ()) -> str 
 
 def check_type(answer_type: str) -> None:
     if answer_type not in ANSWER_TYPES:
-        raise ValueError(f"unknown answer type {answer_type!r}; there are: {', '.join(ANSWER_TYPES)}")
+        raise ValueError(
+            f"unknown answer type {answer_type!r}; there are: {', '.join(ANSWER_TYPES)}"
+        )
 
 
 def segments(text: str) -> Iterator[str]:
@@ -72,7 +76,8 @@ def segments(text: str) -> Iterator[str]:
 
 
 def before_triggers(text: str) -> int:
-    """A place before the first trigger. Plain searches find it ten times faster than the pattern."""
+    """A place before the first trigger. Plain searches find it ten times faster than the
+    pattern."""
     lower = text.lower()
     if len(lower) != len(text) or "\u017f" in text:  # which the pattern takes for an s
         return 0
@@ -100,7 +105,8 @@ USUAL_LENGTH = 48
 
 
 def usual_number(text: str) -> str | None:
-    """The whole number that a chain ends with as most do, ten times faster than by all the rules; None for others."""
+    """The whole number that a chain ends with as most do, ten times faster than by all the rules;
+    None for others."""
     before, _, last = text[-USUAL_LENGTH:].rpartition(" ")
     found = USUAL_NUMBER.fullmatch(last) if before.endswith(USUAL) else None
     return found[1].replace(",", "") if found else None
@@ -122,7 +128,8 @@ ARITHMETIC = re.compile(r"\d[ \t]?[-+*/\u00d7][ \t]?\(?\d")
 
 
 def number_after(segment: str, options: Sequence[str]) -> str | None:
-    """The number of the first sentence, else of the first line: behind the last "=" if there is one, else the first."""
+    """The number of the first sentence, else of the first line: behind the last "=" if there is
+    one, else the first."""
     line = latex.plain(first_line(segment))
     for part in (first_sentence(line), line):
         result = part.rpartition("=")[2]
@@ -154,7 +161,8 @@ def number_anywhere(text: str, options: Sequence[str]) -> str | None:
 # Choices
 
 BRACKETED = re.compile(r"\(\s?([A-Za-z])\s?\)|(?<![\w(])([A-Z])\)|\[([A-Z])\]")
-# A bare letter. "A" and "I" are also words: they count only where no word follows, or one that follows no article.
+# A bare letter. "A" and "I" are also words: they count only where no word follows, or one that
+# follows no article.
 BARE = re.compile(
     r"\W{0,4}(?i:(?:option|choice|letter)\s)?\W{0,2}"
     r"(?:([B-HJ-Z])(?![\w'’])|([AI])(?=\W{0,3}$|\s?[.,;:)\]]|\s(?:because|since|as|which|for|and|or)\b)|([a-z])\W{0,3}$)",
@@ -171,7 +179,8 @@ def choice_after(segment: str, options: Sequence[str]) -> str | None:
     return option_in(line, options)
 
 
-# "Option B", "correct choice is (C)", "answer D" at the end of a line; "B is correct"; a line that is a letter.
+# "Option B", "correct choice is (C)", "answer D" at the end of a line; "B is correct"; a line that
+# is a letter.
 NAMED = re.compile(
     r"\b(?i:option|choice|answer|ans)\b[ :.-]{0,3}(?i:is )?\(?([A-Z])\)?(?=\W{0,3}$)|"
     r"^\W{0,3}([A-Z])\)? is (?:the )?(?:correct|right|answer)\b|^[ \t(]{0,3}([A-Z])[ \t).]{0,3}$",
@@ -188,7 +197,11 @@ def choice_anywhere(text: str, options: Sequence[str]) -> str | None:
         if letter:
             return letter
     for pattern in (NAMED, BRACKETED):
-        letters = [letter for match in pattern.finditer(text) if (letter := allowed(group_of(match), options))]
+        letters = [
+            letter
+            for match in pattern.finditer(text)
+            if (letter := allowed(group_of(match), options))
+        ]
         if letters:
             return letters[-1]
     short = "\n" not in whole and len(whole) <= MAX_SEGMENT and len(whole.split()) <= MAX_WORDS
@@ -207,7 +220,8 @@ def allowed(letter: str, options: Sequence[str]) -> str | None:
 
 
 def option_in(line: str, options: Sequence[str]) -> str | None:
-    """The letter of the option whose text stands first in the line, the longest of those that start there."""
+    """The letter of the option whose text stands first in the line, the longest of those that start
+    there."""
     wanted, best = f" {words(line)} ", None
     for place, option in enumerate(options):
         start = wanted.find(f" {words(option)} ") if words(option) else -1
@@ -226,21 +240,32 @@ SYNONYMS = {("yes", "no"): ("yes", "no"), ("true", "false"): ("yes", "no")}
 
 
 def yesno_after(segment: str, options: Sequence[str]) -> str | None:
-    match = re.search(rf"\b(not\s)?({'|'.join(yesno_words(options))})\b", first_line(segment), re.IGNORECASE)
+    match = re.search(
+        rf"\b(not\s)?({'|'.join(yesno_words(options))})\b", first_line(segment), re.IGNORECASE
+    )
     return match and yesno(match, options)
 
 
 def yesno_anywhere(text: str, options: Sequence[str]) -> str | None:
-    """The first word, as direct answers have it; else the last one that ends a clause: "no" is a determiner too."""
+    """The first word, as direct answers have it; else the last one that ends a clause: "no" is a
+    determiner too."""
     pattern = rf"\b(not\s)?({'|'.join(yesno_words(options))})\b"
     first = re.match(rf"\W{{0,4}}{pattern}", text, re.IGNORECASE)
-    found = [first] if first else list(re.finditer(rf"{pattern}(?=[.,;!)\"']|\s{{0,4}}$)", text, re.IGNORECASE))
+    found = (
+        [first]
+        if first
+        else list(re.finditer(rf"{pattern}(?=[.,;!)\"']|\s{{0,4}}$)", text, re.IGNORECASE))
+    )
     return yesno(found[-1], options) if found else None
 
 
 def yesno_pair(options: Sequence[str]) -> tuple[str, str]:
     """The two answers in lower case, the affirmative first."""
-    return (options[0].strip().lower(), options[1].strip().lower()) if len(options) == 2 else ("yes", "no")
+    return (
+        (options[0].strip().lower(), options[1].strip().lower())
+        if len(options) == 2
+        else ("yes", "no")
+    )
 
 
 def yesno_words(options: Sequence[str]) -> tuple[str, ...]:
@@ -284,7 +309,8 @@ def normalise(answer: str, answer_type: str) -> str:
 
 
 def normalise_text(text: str) -> str:
-    """Lower case; no quotes around, no final stop, no commas between words; brackets alone are spaced, as "] ] >"."""
+    """Lower case; no quotes around, no final stop, no commas between words; brackets alone are
+    spaced, as "] ] >"."""
     text = text.strip().rstrip(".").strip().strip(QUOTES).strip().rstrip(".").strip()
     if text and not any(character.isalnum() for character in text):
         return " ".join(character for character in text if not character.isspace())

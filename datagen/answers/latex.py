@@ -1,8 +1,8 @@
 """Numbers written in LaTeX, through math-verify, with hard bounds on what it is handed.
 
-math-verify bounds its time with a signal, which works in the main thread alone. Here the bound is on the input instead:
-short, shallow, a fixed set of commands, one small exponent. What is outside the bound is no answer.
-"""
+math-verify bounds its time with a signal, which works in the main thread alone. Here the bound is
+on the input instead: short, shallow, a fixed set of commands, one small exponent. What is outside
+the bound is no answer."""
 
 from __future__ import annotations
 
@@ -16,12 +16,27 @@ from datagen.answers import numbers
 MAX_LENGTH = 160
 MAX_DEPTH = 4
 MAX_RUN = 18  # digits in a row
-COMMANDS = {"frac", "dfrac", "tfrac", "cfrac", "sqrt", "cdot", "times", "div", "left", "right", "pi", "quad"}
+COMMANDS = {
+    "frac",
+    "dfrac",
+    "tfrac",
+    "cfrac",
+    "sqrt",
+    "cdot",
+    "times",
+    "div",
+    "left",
+    "right",
+    "pi",
+    "quad",
+}
 STRUCTURE = re.compile(r"\\(?:[dtc]?frac|sqrt|times|cdot|div|pi)\b|\^")
 SPACING = re.compile(r"\\[,;:! ]|~")
 DELIMITERS = re.compile(r"\\[()\[\]]")
 WRAPPED = re.compile(r"\\(?:text|mathrm|textbf|mathbf|mbox)[ ]?\{([^{}\\]*)\}")
-FRACTION = re.compile(r"(?P<whole>(?<=\d))?[ ]?\\[dtc]?frac[ ]?\{[ ]?(-?\d[\d,]*)[ ]?\}[ ]?\{[ ]?(\d+)[ ]?\}")
+FRACTION = re.compile(
+    r"(?P<whole>(?<=\d))?[ ]?\\[dtc]?frac[ ]?\{[ ]?(-?\d[\d,]*)[ ]?\}[ ]?\{[ ]?(\d+)[ ]?\}"
+)
 
 
 def plain(text: str) -> str:
@@ -30,25 +45,34 @@ def plain(text: str) -> str:
         return text
     text = text.replace("{,}", ",").replace("\\$", "$").replace("\\%", "%").replace("\\approx", "=")
     text = WRAPPED.sub(r" \1 ", DELIMITERS.sub(" ", SPACING.sub("", text)))
-    return FRACTION.sub(lambda match: f"{'' if match['whole'] is None else ' '}{match[2]}/{match[3]}", text)
+    return FRACTION.sub(
+        lambda match: f"{'' if match['whole'] is None else ' '}{match[2]}/{match[3]}", text
+    )
 
 
 @lru_cache(maxsize=1024)  # a chain that repeats itself, repeats its answer
 def number(text: str) -> str | None:
-    """Canonical number of a short LaTeX expression, or None. Irrational values are rounded to 12 significant digits."""
+    """Canonical number of a short LaTeX expression, or None. Irrational values are rounded to 12
+    significant digits."""
     text = plain(text).strip().strip("$").strip()
     text = text.rpartition("=")[2].strip().rstrip(".").rstrip("$%")
     if not text or not within_bounds(text):
         return None
-    from math_verify import LatexExtractionConfig, parse  # slow to import (sympy): only when a text holds LaTeX
+    from math_verify import (
+        LatexExtractionConfig,
+        parse,
+    )  # slow to import (sympy): only when a text holds LaTeX
 
-    logging.getLogger("math_verify").setLevel(logging.ERROR)  # it warns that its own time bound is off
+    logging.getLogger("math_verify").setLevel(
+        logging.ERROR
+    )  # it warns that its own time bound is off
     parsed = parse(f"${text}$", [LatexExtractionConfig()], parsing_timeout=0, raise_on_error=False)
     return from_sympy(parsed[0]) if parsed else None
 
 
 def within_bounds(text: str) -> bool:
-    """Whether the text is short, shallow, of known commands, and has no power or factorial that could grow large."""
+    """Whether the text is short, shallow, of known commands, and has no power or factorial that
+    could grow large."""
     if len(text) > MAX_LENGTH or "!" in text or text.count("^") > 1:
         return False
     if any(len(run) > MAX_RUN for run in re.findall(r"\d+", text)):
@@ -75,7 +99,11 @@ def from_sympy(value: object) -> str | None:
         return None
     exact = value.doit()
     if isinstance(exact, sympy.Rational):
-        return numbers.canonical(Fraction(int(exact.p), int(exact.q))) if abs(exact.p) < 10**60 else None
+        return (
+            numbers.canonical(Fraction(int(exact.p), int(exact.q)))
+            if abs(exact.p) < 10**60
+            else None
+        )
     approximate = exact.evalf(20, maxn=60)
     if not approximate.is_Float or not abs(approximate) < 10**MAX_RUN:
         return None

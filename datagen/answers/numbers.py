@@ -1,8 +1,8 @@
 """Numbers in running text, and their one canonical form.
 
-Canonical: a plain decimal where the number has a finite one of at most 40 places ("18", "0.5", "-3.25"), else a reduced
-fraction ("1/3"). Units and currency are dropped. A percent sign counts as a unit: "50%" is "50", as golds are written.
-"""
+Canonical: a plain decimal where the number has a finite one of at most 40 places ("18", "0.5",
+"-3.25"), else a reduced fraction ("1/3"). Units and currency are dropped. A percent sign counts as
+a unit: "50%" is "50", as golds are written."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ SCALES = {"thousand": 10**3, "million": 10**6, "billion": 10**9, "trillion": 10*
 
 DIGITS = r"(?:\d{1,3}(?:,\d{3})+(?!\d)|\d+)"
 DECIMAL = rf"(?:{DIGITS}(?:\.\d+)?|\.\d+)"
-# No two parts of the pattern can match the same characters, so a search costs time linear in the text.
+# No two parts of the pattern can match the same characters, so a search costs time linear in the
+# text.
 NUMBER = re.compile(
     rf"(?P<minus>(?<![\w.)\]%])[-\u2212])?(?:[$\u20ac\u00a3\u00a5]\s?)?(?P<minus_inside>(?<=[$\u20ac\u00a3\u00a5])[-\u2212])?"
     rf"(?<![\w.])(?P<value>{DECIMAL})"
@@ -45,8 +46,11 @@ def canonical(value: Fraction) -> str:
 
 
 def value_of(match: re.Match[str]) -> Fraction | None:
-    """The exact value of a NUMBER match; None where it is too long, too large, or divides by zero."""
-    if len(match.group()) > 2 * MAX_DIGITS or any(len(run) > MAX_DIGITS for run in re.findall(r"\d+", match.group())):
+    """The exact value of a NUMBER match; None where it is too long, too large, or divides by
+    zero."""
+    if len(match.group()) > 2 * MAX_DIGITS or any(
+        len(run) > MAX_DIGITS for run in re.findall(r"\d+", match.group())
+    ):
         return None
     value = Fraction(match["value"].replace(",", ""))
     if match["exponent"]:
@@ -65,8 +69,12 @@ def value_of(match: re.Match[str]) -> Fraction | None:
 
 
 def written(match: re.Match[str]) -> str | None:
-    """`canonical(value_of(match))`, without the fractions where a number is a plain decimal: most are."""
-    if any(match.group("exponent", "over", "numerator", "scale")) or len(match.group()) > MAX_PLACES:
+    """`canonical(value_of(match))`, without the fractions where a number is a plain decimal: most
+    are."""
+    if (
+        any(match.group("exponent", "over", "numerator", "scale"))
+        or len(match.group()) > MAX_PLACES
+    ):
         value = value_of(match)
         return None if value is None else canonical(value)
     whole, _, places = match["value"].replace(",", "").partition(".")
@@ -77,7 +85,9 @@ def written(match: re.Match[str]) -> str | None:
 
 def first_number(text: str) -> str | None:
     """Canonical form of the first number in the text."""
-    return next((found for match in NUMBER.finditer(text) if (found := written(match)) is not None), None)
+    return next(
+        (found for match in NUMBER.finditer(text) if (found := written(match)) is not None), None
+    )
 
 
 def last_number(text: str) -> str | None:

@@ -1,4 +1,5 @@
-"""Self-consistency voting (arXiv 2203.11171) and when to stop sampling (Adaptive-Consistency, arXiv 2305.11860)."""
+"""Self-consistency voting (arXiv 2203.11171) and when to stop sampling (Adaptive-Consistency, arXiv
+2305.11860)."""
 
 from __future__ import annotations
 
@@ -17,22 +18,25 @@ class Vote:
     counts: tuple[tuple[str, float], ...]
     """(answer, votes or weight), most first, equal ones in order of appearance."""
     agreement: float
-    """The winner's share of all chains asked (or of their weight), those without an answer included; 0 to 1."""
+    """The winner's share of all chains asked (or of their weight), those without an answer
+    included; 0 to 1."""
     tied: bool
     """Whether another answer has exactly as much."""
 
 
 def vote(answers: Sequence[str | None], *, weights: Sequence[float] | None = None) -> Vote:
-    """The majority among canonical answers; with `weights` (one per chain, at least 0) the answer of most weight.
+    """The majority among canonical answers; with `weights` (one per chain, at least 0) the answer
+    of most weight.
 
-    Weights are sequence probabilities; normalising them by length is the caller's choice. Raises ValueError when the
-    lengths differ.
-    """
+    Weights are sequence probabilities; normalising them by length is the caller's choice. Raises
+    ValueError when the lengths differ."""
     sums = tally(answers) if weights is None else weigh(answers, weights)
     total = len(answers) if weights is None else math.fsum(weights)
     if not sums:
         return Vote(None, (), 0.0, False)
-    counts = tuple(sorted(sums.items(), key=itemgetter(1), reverse=True))  # equal ones keep the order of appearance
+    counts = tuple(
+        sorted(sums.items(), key=itemgetter(1), reverse=True)
+    )  # equal ones keep the order of appearance
     winner, most = counts[0]
     tied = len(counts) > 1 and counts[1][1] == most
     return Vote(winner, counts, most / total if total else 0.0, tied)
@@ -59,17 +63,18 @@ def weigh(answers: Sequence[str | None], weights: Sequence[float]) -> dict[str, 
 
 
 def settled(counts: Sequence[int], *, threshold: float = 0.95) -> bool:
-    """Whether the leading answer of a vote is the more probable one with posterior probability of at least `threshold`.
+    """Whether the leading answer of a vote is the more probable one with posterior probability of
+    at least `threshold`.
 
-    `counts`: votes per answer, in any order, chains without an answer left out. Adaptive-Consistency's Beta
-    criterion: the two leaders' votes v1 >= v2 under a uniform prior give p1 ~ Beta(v1 + 1, v2 + 1), and P(p1 > 1/2) =
-    1 - I_{1/2}(v1 + 1, v2 + 1).
-    """
+    `counts`: votes per answer, in any order, chains without an answer left out.
+    Adaptive-Consistency's Beta criterion: the two leaders' votes v1 >= v2 under a uniform prior
+    give p1 ~ Beta(v1 + 1, v2 + 1), and P(p1 > 1/2) = 1 - I_{1/2}(v1 + 1, v2 + 1)."""
     first, second = [*sorted(counts, reverse=True), 0, 0][:2]
     return lead_probability(first, second) >= threshold
 
 
 def lead_probability(first: int, second: int) -> float:
-    """1 - I_{1/2}(first + 1, second + 1): the chance of at most `first` heads in `first + second + 1` fair tosses."""
+    """1 - I_{1/2}(first + 1, second + 1): the chance of at most `first` heads in `first + second +
+    1` fair tosses."""
     tosses = first + second + 1
     return sum(math.comb(tosses, heads) for heads in range(first + 1)) / 2**tosses

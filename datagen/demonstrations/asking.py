@@ -26,29 +26,39 @@ class Asking:
 
     def pair(self, shown: Sequence[Example], query: Example, output: str) -> Pair:
         pairs = [(e.input, e.output) for e in shown]
-        prompt = self.format.prompt(pairs, query.input, description=self.description, style=self.style)
+        prompt = self.format.prompt(
+            pairs, query.input, description=self.description, style=self.style
+        )
         return prompt, self.format.target(output, style=self.style)
 
 
 async def likelihood(
     query: Example, sets: Sequence[Sequence[Example]], asking: Asking, *, required: bool = True
 ) -> list[float | None]:
-    """Mean log-probability of the gold's tokens after each ordered set, in nats (LLM-R, arXiv 2307.07164, section 3.1).
+    """Mean log-probability of the gold's tokens after each ordered set, in nats (LLM-R, arXiv
+    2307.07164, section 3.1).
 
-    None for a set that does not fit the context. Raises TeacherError where none fits, if one is required.
-    """
-    found = await scores([asking.pair(shown, query, query.output) for shown in sets], asking, required=required)
+    None for a set that does not fit the context. Raises TeacherError where none fits, if one is
+    required."""
+    found = await scores(
+        [asking.pair(shown, query, query.output) for shown in sets], asking, required=required
+    )
     return [None if logprobs is None else mean(logprobs) for logprobs in found]
 
 
-async def informativeness(query: Example, candidates: Sequence[Example], asking: Asking) -> list[float | None]:
-    """Mean log-probability of the query's own tokens after each candidate alone, in nats (arXiv 2401.12087, eq. 5).
+async def informativeness(
+    query: Example, candidates: Sequence[Example], asking: Asking
+) -> list[float | None]:
+    """Mean log-probability of the query's own tokens after each candidate alone, in nats (arXiv
+    2401.12087, eq. 5).
 
     Plain text whatever the style: the query is no answer. None and TeacherError as in `likelihood`.
     """
     asked = asking.format.text([], query.input)
     before = [
-        asking.format.text([(e.input, e.output)], query.input, description=asking.description).removesuffix(asked)
+        asking.format.text(
+            [(e.input, e.output)], query.input, description=asking.description
+        ).removesuffix(asked)
         for e in candidates
     ]
     found = await scores([(text, asked) for text in before], asking)
@@ -56,9 +66,12 @@ async def informativeness(query: Example, candidates: Sequence[Example], asking:
 
 
 async def codelength(query: Example, shown: Sequence[Example], asking: Asking) -> float | None:
-    """Entropy in bits of the teacher's label distribution for the query (arXiv 2212.10375, section 3.2), which is the
-    expected length of the label's code. None for a set that does not fit the context."""
-    found = await scores([asking.pair(shown, query, option) for option in asking.options], asking, required=False)
+    """Entropy in bits of the teacher's label distribution for the query (arXiv 2212.10375, section
+    3.2), which is the expected length of the label's code. None for a set that does not fit the
+    context."""
+    found = await scores(
+        [asking.pair(shown, query, option) for option in asking.options], asking, required=False
+    )
     totals = [sum(logprobs) for logprobs in found if logprobs is not None]
     if len(totals) < len(asking.options):
         return None
@@ -67,8 +80,11 @@ async def codelength(query: Example, shown: Sequence[Example], asking: Asking) -
     return -sum(w / sum(weights) * math.log2(w / sum(weights)) for w in weights if w)
 
 
-async def scores(pairs: Sequence[Pair], asking: Asking, *, required: bool = True) -> list[list[float] | None]:
-    """Token log-probabilities of each pair, together; where one does not fit, each by itself, and None for that one."""
+async def scores(
+    pairs: Sequence[Pair], asking: Asking, *, required: bool = True
+) -> list[list[float] | None]:
+    """Token log-probabilities of each pair, together; where one does not fit, each by itself, and
+    None for that one."""
     try:
         return list(await score_many(asking.teacher, pairs))
     except TeacherError:

@@ -16,14 +16,24 @@ class Chooser:
     def __init__(self, settings: DemonstrationSettings, format: Format):
         self.settings, self.format = settings, format
         self.selection = SelectionSettings(
-            balance=settings.balance, encoder=settings.encoder, considered=settings.considered, seed=settings.seed
+            balance=settings.balance,
+            encoder=settings.encoder,
+            considered=settings.considered,
+            seed=settings.seed,
         )
         self._indexed: dict[str, Indexed] = {}
 
-    async def __call__(self, query: Query, k: int, teacher: Teacher, *, strategy: str, stream: str) -> Selection:
+    async def __call__(
+        self, query: Query, k: int, teacher: Teacher, *, strategy: str, stream: str
+    ) -> Selection:
         """k demonstrations for a query. Raises what `select` raises."""
         return await select(
-            strategy, query.example, self._index(query.pool), k, asking=self._asking(query.pool, teacher), stream=stream
+            strategy,
+            query.example,
+            self._index(query.pool),
+            k,
+            asking=self._asking(query.pool, teacher),
+            stream=stream,
         )
 
     def _index(self, pool: Pool) -> Indexed:

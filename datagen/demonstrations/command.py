@@ -14,7 +14,15 @@ from typing import Any
 
 import datagen
 from datagen.demonstrations.formats import Format
-from datagen.demonstrations.generate import METHOD, Plan, Query, describe, distil, student_text, teacher_text
+from datagen.demonstrations.generate import (
+    METHOD,
+    Plan,
+    Query,
+    describe,
+    distil,
+    student_text,
+    teacher_text,
+)
 from datagen.demonstrations.pools import Example, Pool
 from datagen.demonstrations.settings import DemonstrationSettings
 from datagen.demonstrations.sources import read_pools
@@ -39,7 +47,10 @@ def demonstrations(settings: DemonstrationSettings) -> None:
     check(settings.strategy, used, split=settings.split)
     format = Format(format_name(settings))
     for pool in used:
-        format.check(pool.task, ((e.input, e.output) for e in (*pool.candidates, *queries_of(pool, settings.split))))
+        format.check(
+            pool.task,
+            ((e.input, e.output) for e in (*pool.candidates, *queries_of(pool, settings.split))),
+        )
     out = settings.out or Path("runs") / f"{Path(settings.source).stem}-{settings.kind}"
     teacher = settings.connect(out)
     plan = Plan(settings, format, Chooser(settings, format), counter(teacher, settings), Written())
@@ -55,7 +66,10 @@ async def generate(
 ) -> dict[str, Any]:
     await asyncio.to_thread(lambda: teacher.identity)
     with Run(
-        out, configuration(queries, held, plan, teacher), family="demonstrations", account=plan.settings.account()
+        out,
+        configuration(queries, held, plan, teacher),
+        family="demonstrations",
+        account=plan.settings.account(),
     ) as run:
         return await run.each(
             queries,
@@ -78,7 +92,8 @@ def queries_of(pool: Pool, split: str) -> tuple[Example, ...]:
 
 
 def in_turn(pools: Sequence[Pool], split: str) -> list[Query]:
-    """The first query of every task, then the second of every task: a run that is stopped has seen all tasks."""
+    """The first query of every task, then the second of every task: a run that is stopped has seen
+    all tasks."""
     lists = [
         [Query(pool, e, place + number) for number, e in enumerate(queries_of(pool, split))]
         for place, pool in enumerate(pools)
@@ -87,13 +102,16 @@ def in_turn(pools: Sequence[Pool], split: str) -> list[Query]:
 
 
 def counter(teacher: Teacher, settings: DemonstrationSettings) -> Any:
-    """Tokens of a text, by the teacher's tokenizer where it runs here; else a quarter of the characters."""
+    """Tokens of a text, by the teacher's tokenizer where it runs here; else a quarter of the
+    characters."""
     if not hasattr(teacher, "tokenizer"):
         return lambda text: math.ceil(len(text) / 4)
     return lambda text: len(teacher.tokenizer(text).input_ids)
 
 
-def configuration(queries: list[Query], held: Sequence[Pool], plan: Plan, teacher: Teacher) -> dict[str, Any]:
+def configuration(
+    queries: list[Query], held: Sequence[Pool], plan: Plan, teacher: Teacher
+) -> dict[str, Any]:
     """What decides the rows, and nothing else: no machine paths, no keys, no speed settings."""
     settings, digest = plan.settings, hashlib.sha256()
     pools = {query.pool.task: query.pool for query in queries}
@@ -130,8 +148,14 @@ def preview(queries: Sequence[Query], plan: Plan) -> None:
         print(f"--- {query.pool.task} (gold: {query.example.output}), asked of the teacher")
         print(teacher_text(query, shown, plan))
         print(f"--- asked of the student\n{student_text(query, shown, plan)}")
-    print(f"---\n{len(queries):,} queries × {plan.settings.episodes} to {plan.settings.teacher}; nothing was asked.")
-    print(*predictions(queries, plan), "on top:    what a strategy scores and --generate writes", sep="\n")
+    print(
+        f"---\n{len(queries):,} queries × {plan.settings.episodes} to {plan.settings.teacher}; nothing was asked."
+    )
+    print(
+        *predictions(queries, plan),
+        "on top:    what a strategy scores and --generate writes",
+        sep="\n",
+    )
 
 
 def predictions(queries: Sequence[Query], plan: Plan) -> list[str]:
@@ -144,18 +168,24 @@ def predictions(queries: Sequence[Query], plan: Plan) -> list[str]:
         for k in settings.ks
     ]
     votes = settings.votes if settings.kind == "multitask-ict" else 1
-    return forecast(asked, settings, calls=len(queries) * settings.episodes * votes, bound="at least ")
+    return forecast(
+        asked, settings, calls=len(queries) * settings.episodes * votes, bound="at least "
+    )
 
 
 def summary(stats: dict[str, Any], out: Path) -> str:
     """What a person wants to know at the end, a line each."""
-    rejected = ", ".join(f"{reason} {number:,}" for reason, number in stats["rejected"].items()) or "none"
+    rejected = (
+        ", ".join(f"{reason} {number:,}" for reason, number in stats["rejected"].items()) or "none"
+    )
     lines = [
         f"{stats['questions']:,} queries of {len(stats['tasks']):,} tasks in {stats['seconds']:,} s",
         f"accepted:  {stats['accepted'].get('demonstrations', 0):,} episodes",
         f"rejected:  {rejected}",
         "accuracy:  "
-        + ", ".join(f"k={k} {v['accuracy']:.3f} of {v['episodes']:,}" for k, v in stats["accuracy"].items()),
+        + ", ".join(
+            f"k={k} {v['accuracy']:.3f} of {v['episodes']:,}" for k, v in stats["accuracy"].items()
+        ),
         spending(stats),
         f"written to {out}; next: datagen publish {out} NAME",
     ]

@@ -1,4 +1,5 @@
-"""Sentence vectors: an encoder that needs no download, and those of sentence-transformers by name."""
+"""Sentence vectors: an encoder that needs no download, and those of sentence-transformers by
+name."""
 
 from __future__ import annotations
 
@@ -24,7 +25,8 @@ FITTED = 100_000
 
 
 def encoder(name: str, texts: Sequence[str]) -> Encode:
-    """The encoder for a pool's texts: TF-IDF of character n-grams for "", else a sentence-transformers model.
+    """The encoder for a pool's texts: TF-IDF of character n-grams for "", else a
+    sentence-transformers model.
 
     Raises UserError where that package or the model is missing.
     """
@@ -32,8 +34,9 @@ def encoder(name: str, texts: Sequence[str]) -> Encode:
 
 
 def hashed(texts: Sequence[str]) -> Encode:
-    """TF-IDF over hashed character n-grams (sublinear tf, smoothed idf), added up with random signs in 512 dimensions
-    (feature hashing, arXiv 0902.2206): cosines keep their value but for a noise of about 1 / sqrt(512)."""
+    """TF-IDF over hashed character n-grams (sublinear tf, smoothed idf), added up with random signs
+    in 512 dimensions (feature hashing, arXiv 0902.2206): cosines keep their value but for a noise
+    of about 1 / sqrt(512)."""
     sample = texts[:: -(-len(texts) // FITTED) or 1]
     documents = np.zeros(FEATURES, dtype=np.int64)
     for text in sample:
@@ -45,7 +48,9 @@ def hashed(texts: Sequence[str]) -> Encode:
         for row, text in zip(vectors, texts, strict=True):
             features, counts = np.unique(ngrams(text), return_counts=True)
             signs = np.where(features // DIMENSIONS % 2, 1.0, -1.0)
-            row += np.bincount(features % DIMENSIONS, signs * (1 + np.log(counts)) * idf[features], DIMENSIONS)
+            row += np.bincount(
+                features % DIMENSIONS, signs * (1 + np.log(counts)) * idf[features], DIMENSIONS
+            )
         return vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
 
     return encode
@@ -53,7 +58,9 @@ def hashed(texts: Sequence[str]) -> Encode:
 
 def ngrams(text: str) -> NDArray[np.int64]:
     """The hashes of a text's character n-grams, with a space before and after it."""
-    points = np.frombuffer(f" {same_input(text)} ".encode("utf-32-le", "surrogatepass"), dtype=np.uint32)
+    points = np.frombuffer(
+        f" {same_input(text)} ".encode("utf-32-le", "surrogatepass"), dtype=np.uint32
+    )
     points = points.astype(np.uint64)
     found = []
     for n in NGRAMS:
@@ -79,7 +86,8 @@ def sentence_encoder(name: str) -> Encode:
         reason = (str(error).strip() or type(error).__name__).splitlines()[0][:200]
         raise UserError(f"--encoder {name}: cannot open it: {reason}") from None
     return lambda texts: np.asarray(
-        model.encode(list(texts), normalize_embeddings=True, show_progress_bar=False), dtype=np.float32
+        model.encode(list(texts), normalize_embeddings=True, show_progress_bar=False),
+        dtype=np.float32,
     )
 
 

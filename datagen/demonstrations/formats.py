@@ -1,8 +1,8 @@
 """How an episode is written: the one place, for generation, training and evaluation alike.
 
-A student that is trained on one format and measured on another is measured on something else. What is rendered here is
-the user's turn of a chat, or the whole prompt of a base model; the target is what follows it.
-"""
+A student that is trained on one format and measured on another is measured on something else. What
+is rendered here is the user's turn of a chat, or the whole prompt of a base model; the target is
+what follows it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,8 @@ Pair = tuple[str, str]
 
 @dataclass(frozen=True)
 class Layout:
-    """Words of a format. A demonstration is `before`, the input, `between`, the output; the query ends at `between`."""
+    """Words of a format. A demonstration is `before`, the input, `between`, the output; the query
+    ends at `between`."""
 
     before: str
     between: str
@@ -48,14 +49,16 @@ class Format:
         self.name, self.layout = name, LAYOUTS[name]
 
     def text(self, demonstrations: Iterable[Pair], query: str, *, description: str = "") -> str:
-        """The description if there is one, the demonstrations (input, output) in order, and the query, unanswered."""
+        """The description if there is one, the demonstrations (input, output) in order, and the
+        query, unanswered."""
         layout = self.layout
         shown = [f"{layout.before}{x}{layout.between} {y}" for x, y in demonstrations]
         parts = [description] if description else []
         return layout.separator.join([*parts, *shown, f"{layout.before}{query}{layout.between}"])
 
     def outputs(self, demonstrations: Iterable[Pair]) -> list[tuple[int, int]]:
-        """First and last + 1 of the characters of every demonstration's output in `text` without a description."""
+        """First and last + 1 of the characters of every demonstration's output in `text` without a
+        description."""
         layout, spans, place = self.layout, [], 0
         for x, y in demonstrations:
             start = place + len(f"{layout.before}{x}{layout.between} ")
@@ -64,26 +67,39 @@ class Format:
         return spans
 
     def prompt(
-        self, demonstrations: Iterable[Pair], query: str, *, description: str = "", style: Style = "chat"
+        self,
+        demonstrations: Iterable[Pair],
+        query: str,
+        *,
+        description: str = "",
+        style: Style = "chat",
     ) -> str | Messages:
         """What a teacher or a student is asked: one user turn, or plain text to be continued."""
         text = self.text(demonstrations, query, description=description)
         return text if style == "plain" else (("user", text),)
 
     def target(self, output: str, *, style: Style = "chat") -> str:
-        """The output as it follows the prompt: an assistant's turn, or with the space that continues plain text."""
+        """The output as it follows the prompt: an assistant's turn, or with the space that
+        continues plain text."""
         return f" {output}" if style == "plain" else output
 
     def stop(self, *, style: Style = "chat") -> tuple[str, ...]:
         return (self.layout.stop,) if style == "plain" else ()
 
     def read(self, completion: str) -> str | None:
-        """The output that a completion gives, up to where another demonstration would begin; None for an empty one."""
-        text = completion.strip().split(self.layout.stop)[0].removeprefix(self.layout.between.strip()).strip()
+        """The output that a completion gives, up to where another demonstration would begin; None
+        for an empty one."""
+        text = (
+            completion.strip()
+            .split(self.layout.stop)[0]
+            .removeprefix(self.layout.between.strip())
+            .strip()
+        )
         return text or None
 
     def pair(self, text: str) -> Pair | None:
-        """The first demonstration that a text begins with, or goes on with where a prompt ended at `before`."""
+        """The first demonstration that a text begins with, or goes on with where a prompt ended at
+        `before`."""
         layout = self.layout
         one = text.strip().removeprefix(layout.before.strip()).split(layout.stop)[0]
         x, _, y = (part.strip() for part in one.partition(layout.between))

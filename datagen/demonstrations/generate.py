@@ -49,8 +49,11 @@ class Answer:
 
 
 class Choose(Protocol):
-    def __call__(self, query: Query, k: int, teacher: Teacher, *, strategy: str, stream: str) -> Awaitable[Selection]:
-        """k demonstrations in the order shown, and the scores of the candidates that were considered."""
+    def __call__(
+        self, query: Query, k: int, teacher: Teacher, *, strategy: str, stream: str
+    ) -> Awaitable[Selection]:
+        """k demonstrations in the order shown, and the scores of the candidates that were
+        considered."""
 
 
 Grow = Callable[[Pool, Teacher, "Plan"], Awaitable[Pool]]
@@ -100,7 +103,9 @@ async def episode(query: Query, teacher: Teacher, k: int, number: int, *, plan: 
     return Rejected(made, reason) if reason else Accepted(made, "demonstrations")
 
 
-async def choose(query: Query, k: int, teacher: Teacher, strategy: str, stream: str, *, plan: Plan) -> Selection:
+async def choose(
+    query: Query, k: int, teacher: Teacher, strategy: str, stream: str, *, plan: Plan
+) -> Selection:
     try:
         return await plan.choose(query, k, teacher, strategy=strategy, stream=stream)
     except TeacherError as error:
@@ -110,13 +115,17 @@ async def choose(query: Query, k: int, teacher: Teacher, strategy: str, stream: 
 
 
 async def ask(query: Query, teacher: Teacher, shown: Shown, *, plan: Plan) -> Answer:
-    """The greedy prediction, with as many of the demonstrations as fit; those nearest to the query stay."""
+    """The greedy prediction, with as many of the demonstrations as fit; those nearest to the query
+    stay."""
     settings, demonstrations = plan.settings, shown.demonstrations
     least = min(1, len(demonstrations))
     while True:
         text = teacher_text(query, demonstrations, plan)
         try:
-            if settings.prompt_tokens is not None and (tokens := plan.count(text)) > settings.prompt_tokens:
+            if (
+                settings.prompt_tokens is not None
+                and (tokens := plan.count(text)) > settings.prompt_tokens
+            ):
                 raise TeacherError(
                     f"the prompt has about {tokens} tokens, beyond --prompt_tokens {settings.prompt_tokens}"
                 )
@@ -136,29 +145,42 @@ async def ask(query: Query, teacher: Teacher, shown: Shown, *, plan: Plan) -> An
 
 async def greedy(text: str, teacher: Teacher, plan: Plan) -> Completion:
     style = plan.settings.prompt_style
-    sampling = Sampling(temperature=0, max_tokens=plan.settings.max_tokens, stop=plan.format.stop(style=style))
+    sampling = Sampling(
+        temperature=0, max_tokens=plan.settings.max_tokens, stop=plan.format.stop(style=style)
+    )
     prompt = text if style == "plain" else (("user", text),)
     return (await teacher.complete(Request(prompt, sampling=sampling)))[0]
 
 
 def is_too_long(error: TeacherError) -> bool:
-    """Engines say it in words: "the context of ... is 512", "maximum context length", "beyond --prompt_tokens"."""
+    """Engines say it in words: "the context of ... is 512", "maximum context length", "beyond
+    --prompt_tokens"."""
     text = str(error).lower()
     return "context" in text or "--prompt_tokens" in text
 
 
-async def ballot(query: Query, teacher: Teacher, first: Answer, k: int, stream: str, *, plan: Plan) -> Answer:
-    """The majority over the strategy's own subset and random ones of the same size (Multitask-ICT)."""
+async def ballot(
+    query: Query, teacher: Teacher, first: Answer, k: int, stream: str, *, plan: Plan
+) -> Answer:
+    """The majority over the strategy's own subset and random ones of the same size
+    (Multitask-ICT)."""
     answers = [first]
     for number in range(1, plan.settings.votes):
         chosen = await choose(query, k, teacher, "random", f"{stream}:vote:{number}", plan=plan)
-        answers.append(await ask(query, teacher, relabel(query, chosen.indices, plan.settings, stream), plan=plan))
+        answers.append(
+            await ask(
+                query, teacher, relabel(query, chosen.indices, plan.settings, stream), plan=plan
+            )
+        )
     found = vote([answer.prediction for answer in answers])
     return replace(first, prediction=found.answer, tied=found.tied)
 
 
-def relabel(query: Query, places: Sequence[int], settings: DemonstrationSettings, stream: str) -> Shown:
-    """The demonstrations and the gold; labels replaced by arbitrary words, or exchanged so that none stays."""
+def relabel(
+    query: Query, places: Sequence[int], settings: DemonstrationSettings, stream: str
+) -> Shown:
+    """The demonstrations and the gold; labels replaced by arbitrary words, or exchanged so that
+    none stays."""
     from datagen.microworld.words import LABELS
 
     demonstrations = tuple(query.pool.candidates[place] for place in places)
@@ -167,7 +189,11 @@ def relabel(query: Query, places: Sequence[int], settings: DemonstrationSettings
         return Shown(demonstrations, query.example.output)
     by = rng.randrange(1, len(options))
     symbols = [word for word in LABELS if word not in options]
-    others = rng.sample(symbols, len(options)) if settings.labels == "symbolic" else [*options[by:], *options[:by]]
+    others = (
+        rng.sample(symbols, len(options))
+        if settings.labels == "symbolic"
+        else [*options[by:], *options[:by]]
+    )
     word = dict(zip(options, others, strict=True))
     renamed = tuple(replace(e, output=word.get(e.output, e.output)) for e in demonstrations)
     return Shown(renamed, word.get(query.example.output, query.example.output))
@@ -175,11 +201,14 @@ def relabel(query: Query, places: Sequence[int], settings: DemonstrationSettings
 
 def teacher_text(query: Query, demonstrations: Sequence[Example], plan: Plan) -> str:
     description = query.pool.description if plan.settings.describe == "always" else ""
-    return plan.format.text([(e.input, e.output) for e in demonstrations], query.example.input, description=description)
+    return plan.format.text(
+        [(e.input, e.output) for e in demonstrations], query.example.input, description=description
+    )
 
 
 def student_text(query: Query, demonstrations: Sequence[Example], plan: Plan) -> str:
-    """What the row's prompt says. A context-distilled student sees the query, under the task's description."""
+    """What the row's prompt says. A context-distilled student sees the query, under the task's
+    description."""
     if plan.settings.kind != "context-distillation":
         return teacher_text(query, demonstrations, plan)
     description = "" if plan.settings.describe == "never" else query.pool.description
@@ -200,7 +229,8 @@ def judge(answer: Answer, made: Row, settings: DemonstrationSettings) -> str | N
 
 
 def matches(prediction: str | None, target: str) -> bool:
-    """Whether a prediction is the target: numbers by value, "B" as "(B)", other texts but for case and final stop."""
+    """Whether a prediction is the target: numbers by value, "B" as "(B)", other texts but for case
+    and final stop."""
     if prediction is None:
         return False
     if parse(target) is not None:
@@ -216,14 +246,24 @@ def row(query: Query, answer: Answer, scored: dict[int, float], number: int, pla
     scores = {pool.candidates[place].id: round(score, 6) for place, score in scored.items()}
     prompt = student_text(query, shown.demonstrations, plan)
     return describe(query, plan=plan) | {
-        "id": content_id(METHOD, settings.kind, settings.strategy, query.example.id, number, ids, prompt, completion),
+        "id": content_id(
+            METHOD,
+            settings.kind,
+            settings.strategy,
+            query.example.id,
+            number,
+            ids,
+            prompt,
+            completion,
+        ),
         "parents": [query.example.id, *ids],
         "prompt": user(prompt),
         "teacher_prompt": user(teacher_text(query, shown.demonstrations, plan)),
         "completion": [] if completion is None else assistant(plan.format.target(completion)),
         "k": len(ids),
         "demonstrations": [
-            {"id": e.id, "input": e.input, "output": e.output, "score": scores.get(e.id)} for e in shown.demonstrations
+            {"id": e.id, "input": e.input, "output": e.output, "score": scores.get(e.id)}
+            for e in shown.demonstrations
         ],
         "target": shown.target,
         "prediction": answer.prediction,

@@ -1,9 +1,10 @@
-"""The micro-world's rules as a benchmark: the same queries after k demonstrations, for every k and every draw of them.
+"""The micro-world's rules as a benchmark: the same queries after k demonstrations, for every k and
+every draw of them.
 
-A query and its rule are fixed; only the demonstrations change. Those of one draw are nested: k of them are the last k
-of any longer row, so that the curve over k is one of more of the same. No demonstration has the query's input, except
-in the two families of recall, which nothing else answers.
-"""
+A query and its rule are fixed; only the demonstrations change. Those of one draw are nested: k of
+them are the last k of any longer row, so that the curve over k is one of more of the same. No
+demonstration has the query's input, except in the two families of recall, which nothing else
+answers."""
 
 from __future__ import annotations
 
@@ -51,15 +52,20 @@ class RuleQuery:
 
 
 def queries(split: str, n: int, *, families: Sequence[str] = (), seed: int = 0) -> list[RuleQuery]:
-    """`n` queries of every family (all by default), family after family; the first are the same for every `n`.
+    """`n` queries of every family (all by default), family after family; the first are the same for
+    every `n`.
 
     Raises UserError for an unknown split or family.
     """
     check_split(split)
     for family in families:
         if family not in FAMILIES:
-            raise UserError(f"the micro-world has no rule family {family!r}: there are {', '.join(FAMILIES)}")
-    return [query(split, family, number, seed) for family in families or FAMILIES for number in range(n)]
+            raise UserError(
+                f"the micro-world has no rule family {family!r}: there are {', '.join(FAMILIES)}"
+            )
+    return [
+        query(split, family, number, seed) for family in families or FAMILIES for number in range(n)
+    ]
 
 
 def query(split: str, family: str, number: int, seed: int) -> RuleQuery:

@@ -1,4 +1,5 @@
-"""A pool made ready for selection: what may be shown with a query, and the indexes that strategies search."""
+"""A pool made ready for selection: what may be shown with a query, and the indexes that strategies
+search."""
 
 from __future__ import annotations
 
@@ -30,13 +31,16 @@ class SelectionSettings:
     encoder: str = ""
     """Sentence encoder, for sentence-transformers; "" is the one that needs no download."""
     considered: int = 32
-    """Nearest candidates among which a teacher's scores decide, and of which scores are kept (at least k)."""
+    """Nearest candidates among which a teacher's scores decide, and of which scores are kept (at
+    least k)."""
     relevant: int = 100
     """Nearest candidates among which `dpp` looks for diversity (CEIL, arXiv 2302.05698)."""
     representatives: int = 18
-    """Candidates that `votek` keeps of a pool (at least k), of which the nearest are shown (arXiv 2209.01975)."""
+    """Candidates that `votek` keeps of a pool (at least k), of which the nearest are shown (arXiv
+    2209.01975)."""
     degree: int = 150
-    """Neighbours of a candidate in the graph of `votek`; in small pools a tenth of the candidates."""
+    """Neighbours of a candidate in the graph of `votek`; in small pools a tenth of the
+    candidates."""
     voters: int = 10_000
     """Candidates drawn for that graph where the pool is larger."""
     subsets: int = 10
@@ -80,7 +84,8 @@ class Indexed:
         return shown < -(-k // len(self.labels))
 
     def admissible(self, chosen: Sequence[int], candidates: Iterable[int], k: int) -> list[int]:
-        """The candidates that may follow the chosen ones, in their order; all where none has room."""
+        """The candidates that may follow the chosen ones, in their order; all where none has
+        room."""
         rest = [place for place in candidates if place not in chosen]
         return [place for place in rest if self.has_room(place, chosen, k)] or rest
 
@@ -105,15 +110,23 @@ class Indexed:
 
     def lexical(self, query: Example) -> Iterator[tuple[int, float]]:
         """Usable candidates and their BM25 scores, highest first."""
-        usable, asked = self.usable(query), [w for w in words(query.input) if w in self._bm25.vocab_dict]
+        usable, asked = (
+            self.usable(query),
+            [w for w in words(query.input) if w in self._bm25.vocab_dict],
+        )
         scores = self._bm25.get_scores(asked) if asked else np.zeros(len(usable), dtype=np.float32)
         ranked = ranking(lambda n: best(scores, n), len(usable))
         return ((place, score) for place, score in ranked if usable[place])
 
     @cached_property
     def representatives(self) -> list[int]:
-        """The candidates that vote-k keeps, in the order it chose them, each but once in the pool."""
-        places = np.flatnonzero(~self._copies) if self.settings.exclude_duplicates else np.arange(len(self.outputs))
+        """The candidates that vote-k keeps, in the order it chose them, each but once in the
+        pool."""
+        places = (
+            np.flatnonzero(~self._copies)
+            if self.settings.exclude_duplicates
+            else np.arange(len(self.outputs))
+        )
         if len(places) > self.settings.voters:
             drawn = Random(f"{self.settings.seed}:votek:{self.pool.task}").sample(
                 range(len(places)), self.settings.voters
@@ -128,7 +141,9 @@ def hashes(texts: Iterable[str]) -> NDArray[np.uint64]:
     """64 bits a text: two texts of a million are taken for the same once in 36 million pools."""
     return np.array(
         [
-            int.from_bytes(hashlib.blake2b(t.encode("utf-8", "surrogatepass"), digest_size=8).digest(), "big")
+            int.from_bytes(
+                hashlib.blake2b(t.encode("utf-8", "surrogatepass"), digest_size=8).digest(), "big"
+            )
             for t in texts
         ],
         dtype=np.uint64,

@@ -7,9 +7,8 @@
       options: [negative, positive]  # texts of the labels 0 and 1
       description: Say whether a review is positive or negative.
 
-Mappings of GLUE, SuperGLUE, MMLU and BIG-Bench Hard are shipped. The ids on the Hub are believed right; only the files
-of BIG-Bench Hard were read when this was written.
-"""
+Mappings of GLUE, SuperGLUE, MMLU and BIG-Bench Hard are shipped. The ids on the Hub are believed
+right; only the files of BIG-Bench Hard were read when this was written."""
 
 from __future__ import annotations
 
@@ -26,7 +25,8 @@ from datagen.suites.question import render
 
 SHIPPED = Path(__file__).parent / "mappings"
 CONVERTED = "refs/convert/parquet"
-"""The revision in which the Hub keeps what a script made: a folder a config, and no card that names them."""
+"""The revision in which the Hub keeps what a script made: a folder a config, and no card that names
+them."""
 COLUMN = re.compile(r"\{(\w+)\}")
 
 
@@ -40,20 +40,22 @@ class TaskMap:
     output: str
     """Column."""
     family: str = ""
-    """Tasks of one family differ in their parameters or their subject only; by default the task is its own."""
+    """Tasks of one family differ in their parameters or their subject only; by default the task is
+    its own."""
     description: str = ""
     """What to do, in a sentence."""
     options: tuple[str, ...] = ()
     """Texts of the labels 0, 1, ...; or all texts that the output column holds."""
     choices: tuple[str, ...] = ()
-    """Columns with the texts to choose from, or one that holds a list of them. They are written below the input, and
-    the output, a number from 0 or a letter, becomes "(A)"."""
+    """Columns with the texts to choose from, or one that holds a list of them. They are written
+    below the input, and the output, a number from 0 or a letter, becomes "(A)"."""
     hub: str = ""
     """Dataset on the Hub."""
     config: str = ""
     revision: str = ""
     file: str = ""
-    """File or dataset folder; {split} in it stands for the split. Without it, TASK/SPLIT.jsonl (.json, .csv, ...)."""
+    """File or dataset folder; {split} in it stands for the split. Without it, TASK/SPLIT.jsonl
+    (.json, .csv, ...)."""
     train: str = "train"
     """Split on the Hub of candidates and training queries."""
     test: str = ""
@@ -61,7 +63,8 @@ class TaskMap:
 
 
 def read_mapping(name: str | Path) -> tuple[Path | None, list[TaskMap]]:
-    """The folder and the tasks of a mapping file; of a shipped one, by name, no folder. Raises UserError."""
+    """The folder and the tasks of a mapping file; of a shipped one, by name, no folder. Raises
+    UserError."""
     import yaml
 
     own = shipped(name)
@@ -69,7 +72,9 @@ def read_mapping(name: str | Path) -> tuple[Path | None, list[TaskMap]]:
     try:
         entries = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise UserError(f"the mapping {path} cannot be read: {' '.join(str(error).split())}") from None
+        raise UserError(
+            f"the mapping {path} cannot be read: {' '.join(str(error).split())}"
+        ) from None
     if not isinstance(entries, list) or not entries:
         raise UserError(f"{path}: a list of tasks is wanted, each with task, input and output")
     return None if own else path.parent, [
@@ -88,8 +93,8 @@ def names() -> list[str]:
 
 
 def expand(entry: Any, where: str) -> Iterator[TaskMap]:
-    """The tasks of an entry: one, or one for each name under `each`, put where {each} stands. Where `each` gives names
-    with a text, {about} is the text, else it is the name with spaces."""
+    """The tasks of an entry: one, or one for each name under `each`, put where {each} stands. Where
+    `each` gives names with a text, {about} is the text, else it is the name with spaces."""
     if not isinstance(entry, dict):
         raise UserError(f"{where}: not a task with keys but {type(entry).__name__}")
     entry = dict(entry)
@@ -108,7 +113,9 @@ def task_map(entry: dict[str, Any], where: str) -> TaskMap:
     known = {field.name: field for field in fields(TaskMap)}
     for key in entry:
         if key not in known:
-            raise UserError(f"{where}: unknown key {key!r}; the keys are {', '.join(known)} and each")
+            raise UserError(
+                f"{where}: unknown key {key!r}; the keys are {', '.join(known)} and each"
+            )
     for key, field in known.items():
         if field.default is MISSING and not entry.get(key):
             raise UserError(f"{where}: the key {key!r} is missing")
@@ -133,7 +140,8 @@ def mapped_pool(
     seed: int = 0,
     limit: int | None = None,
 ) -> Pool:
-    """The pool of a task whose mapping lies in `folder`, of the first `limit` rows. Raises UserError."""
+    """The pool of a task whose mapping lies in `folder`, of the first `limit` rows. Raises
+    UserError."""
     from itertools import islice
 
     def examples(split: str) -> list[Example]:
@@ -153,14 +161,18 @@ def mapped_pool(
     )
 
 
-def open_split(task: TaskMap, split: str, folder: Path | None, data_root: Path | None) -> Iterable[tuple[str, Record]]:
+def open_split(
+    task: TaskMap, split: str, folder: Path | None, data_root: Path | None
+) -> Iterable[tuple[str, Record]]:
     """(where, record) from a local file where there is one, else from the Hub."""
     roots = [root for root in (data_root, folder if task.file else None) if root is not None]
     for path in (root / name for root in roots for name in local_names(task, split)):
         if path.exists():
             return read_records(path)
     if data_root is not None or not task.hub:
-        looked = " or ".join(str(root / local_names(task, split)[0]) for root in roots) or "--data-root"
+        looked = (
+            " or ".join(str(root / local_names(task, split)[0]) for root in roots) or "--data-root"
+        )
         raise UserError(f"task {task.task}: there is no file {looked} for its {split} split")
     return from_hub(task, task.test if split == "test" else task.train)
 
@@ -177,10 +189,16 @@ def from_hub(task: TaskMap, split: str) -> Iterable[tuple[str, Record]]:
 
     try:
         if task.revision == CONVERTED:
-            rows = load_dataset(task.hub, data_dir=task.config or None, split=split, revision=CONVERTED)
+            rows = load_dataset(
+                task.hub, data_dir=task.config or None, split=split, revision=CONVERTED
+            )
         else:
-            rows = load_dataset(task.hub, task.config or None, split=split, revision=task.revision or None)
-    except Exception as error:  # whatever the network, the Hub or the loader raises: the person needs one line
+            rows = load_dataset(
+                task.hub, task.config or None, split=split, revision=task.revision or None
+            )
+    except (
+        Exception
+    ) as error:  # whatever the network, the Hub or the loader raises: the person needs one line
         raise UserError(
             f"cannot load {task.hub} for task {task.task}: {first_line(error)} (--data-root reads local files)"
         ) from error
@@ -188,7 +206,8 @@ def from_hub(task: TaskMap, split: str) -> Iterable[tuple[str, Record]]:
 
 
 def read_example(task: TaskMap, record: Record, where: str) -> Example | None:
-    """The example of a record; None for one without a label (published test splits say -1) or without an input."""
+    """The example of a record; None for one without a label (published test splits say -1) or
+    without an input."""
     text = COLUMN.sub(lambda match: str(column(task, record, match[1], where)), task.input).strip()
     value = column(task, record, task.output, where)
     if task.choices:

@@ -1,4 +1,5 @@
-"""Nearest neighbours by cosine: exact by blocks, or approximate for large pools where faiss is installed."""
+"""Nearest neighbours by cosine: exact by blocks, or approximate for large pools where faiss is
+installed."""
 
 from __future__ import annotations
 
@@ -25,14 +26,17 @@ Scored = tuple[NDArray[np.int64], NDArray[np.float32]]
 class Neighbours:
     """The texts of a pool, to be searched.
 
-    Exact, a million texts take 2 GB (512 dimensions, float32); approximate (faiss: inverted lists, one byte a
-    dimension), half a gigabyte.
-    """
+    Exact, a million texts take 2 GB (512 dimensions, float32); approximate (faiss: inverted lists,
+    one byte a dimension), half a gigabyte."""
 
     def __init__(self, encode: Encode, texts: Sequence[str]):
         self.encode, self.texts = encode, texts
         self.approximate = approximate(encode, texts) if len(texts) > EXACT else None
-        self.vectors = None if self.approximate else np.concatenate([v for _, v in in_blocks(encode, texts, BLOCK)])
+        self.vectors = (
+            None
+            if self.approximate
+            else np.concatenate([v for _, v in in_blocks(encode, texts, BLOCK)])
+        )
 
     def nearest(self, text: str, n: int) -> Scored:
         """The n nearest places and their cosines. An approximate search may find fewer."""
@@ -65,7 +69,9 @@ def approximate(encode: Encode, texts: Sequence[str]) -> Any:
         return None
     lists = int(len(texts) ** 0.5)
     sample = encode(texts[:: max(1, len(texts) // (64 * lists))])
-    index: Any = faiss.index_factory(sample.shape[1], f"IVF{lists},{BYTES_8}", faiss.METRIC_INNER_PRODUCT)
+    index: Any = faiss.index_factory(
+        sample.shape[1], f"IVF{lists},{BYTES_8}", faiss.METRIC_INNER_PRODUCT
+    )
     index.train(sample)
     for _, vectors in in_blocks(encode, texts, BLOCK):
         index.add(vectors)

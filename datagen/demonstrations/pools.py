@@ -1,4 +1,5 @@
-"""Task pools: for every task candidates to demonstrate it, training queries and test queries, disjoint by content."""
+"""Task pools: for every task candidates to demonstrate it, training queries and test queries,
+disjoint by content."""
 
 from __future__ import annotations
 
@@ -14,18 +15,19 @@ from datagen.schema import content_id
 QUERIES = 50
 """Training queries of a task, and as many test queries, where the settings say nothing."""
 HELD = 1000
-"""Examples kept for the test, a quarter at most, however few test queries a run takes of them: what a run with more
-queries measures, no run with fewer trains on or shows."""
+"""Examples kept for the test, a quarter at most, however few test queries a run takes of them: what
+a run with more queries measures, no run with fewer trains on or shows."""
 LEAST_CANDIDATES = 16
-"""A rule of the micro-world is a pool only where so many demonstrations and a few queries can be made of it."""
+"""A rule of the micro-world is a pool only where so many demonstrations and a few queries can be
+made of it."""
 LEAST_QUERIES = 4
 DRAWN = 300
 """Pairs drawn of a rule, repetitions included."""
 ATTEMPTS = 200
 """Rules drawn of a family until there are enough different ones: some families have few."""
 RECALL = ("key", "few_labels")
-"""Families whose query is answered only by a demonstration with the same input: their queries cannot be disjoint from
-their candidates."""
+"""Families whose query is answered only by a demonstration with the same input: their queries
+cannot be disjoint from their candidates."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +44,8 @@ class Example:
 
 @dataclass(frozen=True)
 class Pool:
-    """One task. No input of `candidates`, `train` and `test` is found in another of the three, nor twice in one."""
+    """One task. No input of `candidates`, `train` and `test` is found in another of the three, nor
+    twice in one."""
 
     task: str
     candidates: tuple[Example, ...]
@@ -64,7 +67,8 @@ def example(task: str, input: str, output: str, *, generated: bool = False) -> E
 
 
 def same_input(text: str) -> str:
-    """What two inputs share that count as the same: upper and lower case and white space make no difference."""
+    """What two inputs share that count as the same: upper and lower case and white space make no
+    difference."""
     return " ".join(text.casefold().split())
 
 
@@ -81,14 +85,14 @@ def divide(
     options: tuple[str, ...] = (),
     family: str = "",
 ) -> Pool:
-    """The pool of a task. Without a `test` split of the source its test queries are taken from `examples`.
+    """The pool of a task. Without a `test` split of the source its test queries are taken from
+    `examples`.
 
-    Each part of the queries takes at most a quarter of the examples. The order is that of the examples' hashes, and up
-    to `most` examples are kept for the test: a test query stays one whatever the seed and the number of queries, so no
-    run can train on what another one measures. The seed draws the
-    candidates where there are more than `candidates`. An input that comes again is dropped, as is a training example
-    whose input is in the test split.
-    """
+    Each part of the queries takes at most a quarter of the examples. The order is that of the
+    examples' hashes, and up to `most` examples are kept for the test: a test query stays one
+    whatever the seed and the number of queries, so no run can train on what another one measures.
+    The seed draws the candidates where there are more than `candidates`. An input that comes again
+    is dropped, as is a training example whose input is in the test split."""
     held = distinct(test)
     rest = distinct(examples, apart_from=held)
     if not held:
@@ -96,7 +100,9 @@ def divide(
     train, rest = cut(rest, queries, of=len(rest) + len(held))
     if candidates is not None and candidates < len(rest):
         rest = Random(f"{seed}:candidates:{task}").sample(rest, candidates)
-    return Pool(task, tuple(rest), tuple(train), tuple(held[:queries]), description, options, family or task)
+    return Pool(
+        task, tuple(rest), tuple(train), tuple(held[:queries]), description, options, family or task
+    )
 
 
 def cut(examples: list[Example], queries: int, *, of: int) -> tuple[list[Example], list[Example]]:
@@ -123,16 +129,20 @@ def microworld(
     candidates: int | None = None,
     seed: int = 0,
 ) -> list[Pool]:
-    """Up to `per_family` different rules of a split for every family of the micro-world but those of recall.
+    """Up to `per_family` different rules of a split for every family of the micro-world but those
+    of recall.
 
-    A task's description is a name that says nothing of its rule, in words that the micro-world's models know.
-    """
+    A task's description is a name that says nothing of its rule, in words that the micro-world's
+    models know."""
     from datagen.microworld.rules import FAMILIES
     from datagen.microworld.words import LABELS
 
     pairs = list(permutations(LABELS, 2))
     more = permutations(LABELS, 3)  # where rules outnumber pairs; then the two splits share names
-    names = (f"Rule: {' '.join(words)}" for words in chain(pairs if split == "train" else reversed(pairs), more))
+    names = (
+        f"Rule: {' '.join(words)}"
+        for words in chain(pairs if split == "train" else reversed(pairs), more)
+    )
     pools = []
     for family in (f for f in FAMILIES if f not in RECALL):
         rng, seen = Random(f"pools:{split}:{family}"), set[tuple[tuple[str, str], ...]]()
@@ -140,13 +150,17 @@ def microworld(
             pairs_of_rule = distinct_rule(rng, split, family, seen)
             if pairs_of_rule and len(seen) <= per_family:
                 task = f"microworld/{family}-{len(seen)}"
-                pools.append(rule_pool(task, family, pairs_of_rule, next(names), queries, candidates, seed))
+                pools.append(
+                    rule_pool(task, family, pairs_of_rule, next(names), queries, candidates, seed)
+                )
     return pools
 
 
-def distinct_rule(rng: Random, split: str, family: str, seen: set[tuple[tuple[str, str], ...]]) -> dict[str, str]:
-    """Inputs and outputs of a rule that is not in `seen`, where it is put; empty where it was, or where the rule gives
-    too few of them."""
+def distinct_rule(
+    rng: Random, split: str, family: str, seen: set[tuple[tuple[str, str], ...]]
+) -> dict[str, str]:
+    """Inputs and outputs of a rule that is not in `seen`, where it is put; empty where it was, or
+    where the rule gives too few of them."""
     from datagen.microworld.rules import draw
 
     rule = draw(rng, split, family=family, length=DRAWN)
@@ -159,7 +173,13 @@ def distinct_rule(rng: Random, split: str, family: str, seen: set[tuple[tuple[st
 
 
 def rule_pool(
-    task: str, family: str, pairs: dict[str, str], description: str, queries: int, candidates: int | None, seed: int
+    task: str,
+    family: str,
+    pairs: dict[str, str],
+    description: str,
+    queries: int,
+    candidates: int | None,
+    seed: int,
 ) -> Pool:
     most = (len(pairs) - LEAST_CANDIDATES) // 2
     options = tuple(sorted(set(pairs.values()))) if family == "category" else ()
@@ -173,13 +193,15 @@ def rule_pool(
 def instruction_set(
     path: Path, *, least: int, queries: int = QUERIES, candidates: int | None = None, seed: int = 0
 ) -> list[Pool]:
-    """The tasks of a file of instructions with instances (JSONL: id, instruction, instances) that have `least`
-    candidates or more beside their queries. Raises UserError where there is none."""
+    """The tasks of a file of instructions with instances (JSONL: id, instruction, instances) that
+    have `least` candidates or more beside their queries. Raises UserError where there is none."""
     from datagen.instructions.tasks import read_tasks
 
     pools = []
     for task in read_tasks(path):
-        examples = [example(task.id, i.input, i.output) for i in task.instances if i.input and i.output]
+        examples = [
+            example(task.id, i.input, i.output) for i in task.instances if i.input and i.output
+        ]
         family = "classification" if task.is_classification else "generation"
         options = tuple(sorted({e.output for e in examples})) if task.is_classification else ()
         pool = divide(

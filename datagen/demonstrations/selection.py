@@ -14,7 +14,8 @@ from datagen.demonstrations.pools import Example
 
 @dataclass(frozen=True)
 class Selection:
-    """Places of the chosen candidates in the order shown, and the score of every candidate that was considered."""
+    """Places of the chosen candidates in the order shown, and the score of every candidate that was
+    considered."""
 
     indices: tuple[int, ...]
     scores: dict[int, float]
@@ -33,7 +34,8 @@ Selector: TypeAlias = Callable[[Example, Indexed, int, Asking | None, str], Awai
 
 
 def take(ranked: Iterable[tuple[int, float]], pool: Indexed, k: int) -> Selection:
-    """The first k of a ranking, best first; under label balance a candidate whose output has had its share waits.
+    """The first k of a ranking, best first; under label balance a candidate whose output has had
+    its share waits.
 
     Scores are kept of the first `considered` of the ranking and of the chosen ones.
     """
@@ -48,7 +50,9 @@ def take(ranked: Iterable[tuple[int, float]], pool: Indexed, k: int) -> Selectio
     waiting = (place for place in passed if place not in chosen)
     chosen += islice(waiting, k - len(chosen))
     kept = set(islice(passed, pool.settings.considered)) | set(chosen)
-    return Selection(tuple(chosen), {place: score for place, score in passed.items() if place in kept})
+    return Selection(
+        tuple(chosen), {place: score for place, score in passed.items() if place in kept}
+    )
 
 
 def head(ranked: Iterable[tuple[int, float]], n: int) -> dict[int, float]:

@@ -1,10 +1,9 @@
-"""Demonstrations that the teacher writes itself: from the task's description and a few examples, kept where it agrees
-with what it wrote.
+"""Demonstrations that the teacher writes itself: from the task's description and a few examples,
+kept where it agrees with what it wrote.
 
-A written input is put back to the teacher several times, each time after other demonstrations; the pair enters the pool
-where the written output is the answer often enough (self-consistency, arXiv 2203.11171; self-generated demonstrations,
-arXiv 2206.08082).
-"""
+A written input is put back to the teacher several times, each time after other demonstrations; the
+pair enters the pool where the written output is the answer often enough (self-consistency, arXiv
+2203.11171; self-generated demonstrations, arXiv 2206.08082)."""
 
 from __future__ import annotations
 
@@ -24,7 +23,8 @@ TOKENS = 256
 
 
 class Written:
-    """The pools of a run with what the teacher wrote for them; each is written once, when its first query comes."""
+    """The pools of a run with what the teacher wrote for them; each is written once, when its first
+    query comes."""
 
     def __init__(self) -> None:
         self._pools: dict[str, asyncio.Future[Pool]] = {}
@@ -38,7 +38,8 @@ class Written:
 
 
 async def grown(pool: Pool, teacher: Teacher, plan: Plan) -> Pool:
-    """The pool and, behind its candidates, the confirmed ones of `generate` demonstrations that the teacher wrote."""
+    """The pool and, behind its candidates, the confirmed ones of `generate` demonstrations that the
+    teacher wrote."""
     number = plan.settings.generate
     texts = await asyncio.gather(*(write(pool, teacher, n, plan) for n in range(number)))
     new = fresh(pool, [plan.format.pair(text) for text in texts])
@@ -53,19 +54,28 @@ async def write(pool: Pool, teacher: Teacher, number: int, plan: Plan) -> str:
     rng = Random(f"{settings.seed}:{pool.task}:write:{number}")
     shown = rng.sample(pool.candidates, min(SHOWN, len(pool.candidates)))
     pairs = [(e.input, e.output) for e in shown]
-    prompt = writing_prompt(plan.format, pairs, pool.description, plain=settings.prompt_style == "plain")
+    prompt = writing_prompt(
+        plan.format, pairs, pool.description, plain=settings.prompt_style == "plain"
+    )
     stop = plan.format.stop(style=settings.prompt_style)
     sampling = Sampling(temperature=1.0, max_tokens=TOKENS, stop=stop, seed=settings.seed)
     return (await teacher.complete(Request(prompt, first=number, sampling=sampling)))[0].text
 
 
-def writing_prompt(format: Format, pairs: list[Pair], description: str, *, plain: bool) -> str | tuple[tuple[str, str]]:
+def writing_prompt(
+    format: Format, pairs: list[Pair], description: str, *, plain: bool
+) -> str | tuple[tuple[str, str]]:
     """A base model goes on with the list of examples; a chat model is asked for one more."""
     shown = format.text(pairs, "", description=description).removesuffix(format.layout.between)
     if plain:
         return shown
     examples = shown.removesuffix(format.layout.before).rstrip()
-    return (("user", f"{examples}\n\nWrite one more example of this task, in the same form and unlike those above."),)
+    return (
+        (
+            "user",
+            f"{examples}\n\nWrite one more example of this task, in the same form and unlike those above.",
+        ),
+    )
 
 
 def fresh(pool: Pool, pairs: list[Pair | None]) -> list[Example]:
@@ -80,8 +90,13 @@ def fresh(pool: Pool, pairs: list[Pair | None]) -> list[Example]:
 
 
 async def agreement(pool: Pool, written: Example, teacher: Teacher, plan: Plan) -> float:
-    """The share of `votes` predictions, each after other demonstrations, that give the written output."""
-    query, number, agreeing = Query(pool, written, 0), min(max(plan.settings.ks), len(pool.candidates)), 0
+    """The share of `votes` predictions, each after other demonstrations, that give the written
+    output."""
+    query, number, agreeing = (
+        Query(pool, written, 0),
+        min(max(plan.settings.ks), len(pool.candidates)),
+        0,
+    )
     for vote in range(plan.settings.votes):
         rng = Random(f"{plan.settings.seed}:{written.id}:confirm:{vote}")
         shown = Shown(tuple(rng.sample(pool.candidates, number)), written.output)

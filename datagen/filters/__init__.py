@@ -1,1 +1,2 @@
-"""What is not worth keeping: texts that are not new, near duplicates, benchmark questions, poor responses."""
+"""What is not worth keeping: texts that are not new, near duplicates, benchmark questions, poor
+responses."""

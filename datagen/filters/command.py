@@ -1,4 +1,5 @@
-"""`datagen filter`: instruction rows in, those worth keeping out; each other one with its reason and what it met."""
+"""`datagen filter`: instruction rows in, those worth keeping out; each other one with its reason
+and what it met."""
 
 from __future__ import annotations
 
@@ -10,7 +11,12 @@ from pathlib import Path
 
 import datagen
 from datagen.filters.contamination import load_benchmarks
-from datagen.filters.duplicates import Duplicate, embedding_duplicates, exact_duplicates, near_duplicates
+from datagen.filters.duplicates import (
+    Duplicate,
+    embedding_duplicates,
+    exact_duplicates,
+    near_duplicates,
+)
 from datagen.filters.responses import Responses
 from datagen.filters.settings import FilterSettings
 from datagen.instructions.language import language
@@ -36,7 +42,9 @@ def filter_rows(settings: FilterSettings) -> None:
     rows = read_rows(settings.source, templates, method=METHOD)
     source = source_of(settings.source, rows)
     out = settings.out or Path("runs") / f"{METHOD}-{source['suite'].replace('/', '-')}"
-    chosen = {f.name: getattr(settings, f.name) for f in fields(settings) if f.name not in NOT_IN_CONFIG}
+    chosen = {
+        f.name: getattr(settings, f.name) for f in fields(settings) if f.name not in NOT_IN_CONFIG
+    }
     config = {
         "method": METHOD,
         "code_version": datagen.__version__,
@@ -62,14 +70,19 @@ async def screened(
 
 
 def outcomes(rows: Sequence[Row], checks: Sequence[Check]) -> list[Outcome]:
-    """Every row, accepted or rejected. A check sees what the ones before it left, so that a duplicate goes because of
-    a row that passed them."""
+    """Every row, accepted or rejected. A check sees what the ones before it left, so that a
+    duplicate goes because of a row that passed them."""
     why: dict[int, Verdict] = {}
     for check in checks:
         left = [place for place in range(len(rows)) if place not in why]
-        why |= {left[index]: verdict for index, verdict in check([rows[place] for place in left]).items()}
+        why |= {
+            left[index]: verdict
+            for index, verdict in check([rows[place] for place in left]).items()
+        }
     return [
-        Rejected(row | {"detail": why[place][1]}, why[place][0]) if place in why else Accepted(row, "instructions")
+        Rejected(row | {"detail": why[place][1]}, why[place][0])
+        if place in why
+        else Accepted(row, "instructions")
         for place, row in enumerate(rows)
     ]
 
@@ -101,7 +114,9 @@ def responses(settings: FilterSettings, templates: Templates) -> Check:
     )
 
     def check(rows: Sequence[Row]) -> dict[int, Verdict]:
-        reasons = [rules.reason(text_of(row["completion"]), row.get("finish_reason")) for row in rows]
+        reasons = [
+            rules.reason(text_of(row["completion"]), row.get("finish_reason")) for row in rows
+        ]
         return {index: (reason, None) for index, reason in enumerate(reasons) if reason}
 
     return check
@@ -110,7 +125,10 @@ def responses(settings: FilterSettings, templates: Templates) -> Check:
 def contaminated(settings: FilterSettings) -> Check:
     names = [name.strip() for name in settings.against.split(",")]
     known = load_benchmarks(
-        names, data_root=settings.data_root, covered=settings.ngram_share, contained=settings.rouge_l
+        names,
+        data_root=settings.data_root,
+        covered=settings.ngram_share,
+        contained=settings.rouge_l,
     )
 
     def check(rows: Sequence[Row]) -> dict[int, Verdict]:

@@ -1,5 +1,5 @@
-"""Benchmark questions in training prompts: shared word 8-grams (as in Tulu 3, arXiv 2411.15124, 3.2), and ROUGE-L
-containment, the longest common subsequence by the length of the question."""
+"""Benchmark questions in training prompts: shared word 8-grams (as in Tulu 3, arXiv 2411.15124,
+3.2), and ROUGE-L containment, the longest common subsequence by the length of the question."""
 
 from __future__ import annotations
 
@@ -26,7 +26,8 @@ class Hit:
     rule: str
     """ "same" (all tokens, for a question of fewer than 8), "8-gram" or "rouge-l"."""
     share: float
-    """Share of the question's tokens: within shared 8-grams, or in the longest common subsequence."""
+    """Share of the question's tokens: within shared 8-grams, or in the longest common
+    subsequence."""
 
     def __str__(self) -> str:
         return f"{self.benchmark} {SPLIT} row {self.row} ({self.rule} {self.share:.2f})"
@@ -41,7 +42,13 @@ class Benchmarks:
     A question of fewer than 8 tokens is met only by a text of the same tokens.
     """
 
-    def __init__(self, questions: Iterable[tuple[str, int, str]], *, covered: float = 0.5, contained: float = 0.7):
+    def __init__(
+        self,
+        questions: Iterable[tuple[str, int, str]],
+        *,
+        covered: float = 0.5,
+        contained: float = 0.7,
+    ):
         """`questions` are (benchmark, row, text)."""
         self.covered, self.contained = Fraction(str(covered)), Fraction(str(contained))
         known = [(name, row, tokens(text, "unicode")) for name, row, text in questions]
@@ -55,8 +62,9 @@ class Benchmarks:
         self._index()
 
     def _index(self) -> None:
-        """8-grams by where they stand, and the rarest tokens of every question: a text that shares more than
-        `contained` of its tokens has at least one of these (see `datagen.filters.prefix`)."""
+        """8-grams by where they stand, and the rarest tokens of every question: a text that shares
+        more than `contained` of its tokens has at least one of these (see
+        `datagen.filters.prefix`)."""
         frequency = Counter(word for words in self._words for word in set(words))
         for number, words in enumerate(self._words):
             if len(words) < GRAM:
@@ -69,7 +77,8 @@ class Benchmarks:
                 self._rare[word].append(number)
 
     def hit(self, text: str) -> Hit | None:
-        """The question that a text holds most of, by the first rule that finds one; None for a clean text."""
+        """The question that a text holds most of, by the first rule that finds one; None for a
+        clean text."""
         words = tokens(text, "unicode")
         if (number := self._short.get(tuple(words))) is not None and words:
             return Hit(*self._places[number], "same", 1.0)
@@ -80,9 +89,16 @@ class Benchmarks:
         for gram in set(grams(words)):
             for number, start in self._grams.get(gram, ()):
                 met[number].update(range(start, start + GRAM))
-        shares = [(Fraction(len(places), len(self._words[number])), -number) for number, places in met.items()]
+        shares = [
+            (Fraction(len(places), len(self._words[number])), -number)
+            for number, places in met.items()
+        ]
         share, number = max(shares, default=(Fraction(0), 0))
-        return Hit(*self._places[-number], f"{GRAM}-gram", float(share)) if shares and share >= self.covered else None
+        return (
+            Hit(*self._places[-number], f"{GRAM}-gram", float(share))
+            if shares and share >= self.covered
+            else None
+        )
 
     def _by_lcs(self, words: list[str]) -> Hit | None:
         from rapidfuzz.distance import LCSseq
@@ -93,12 +109,17 @@ class Benchmarks:
             return None
         # a token of no question is in no common subsequence
         text = "".join(self._code[word] for word in words if word in self._code)
-        (common,) = cdist([text], [self._codes[number] for number in numbers], scorer=LCSseq.similarity).tolist()
+        (common,) = cdist(
+            [text], [self._codes[number] for number in numbers], scorer=LCSseq.similarity
+        ).tolist()
         shares = [
-            (Fraction(int(n), len(self._words[number])), -number) for n, number in zip(common, numbers, strict=True)
+            (Fraction(int(n), len(self._words[number])), -number)
+            for n, number in zip(common, numbers, strict=True)
         ]
         share, number = max(shares)
-        return Hit(*self._places[-number], "rouge-l", float(share)) if share > self.contained else None
+        return (
+            Hit(*self._places[-number], "rouge-l", float(share)) if share > self.contained else None
+        )
 
     def _encode(self, word: str) -> str:
         return self._code.setdefault(word, chr(len(self._code)))
@@ -109,14 +130,24 @@ def grams(words: list[str]) -> list[tuple[str, ...]]:
 
 
 def load_benchmarks(
-    names: Iterable[str], *, data_root: Path | None = None, covered: float = 0.5, contained: float = 0.7
+    names: Iterable[str],
+    *,
+    data_root: Path | None = None,
+    covered: float = 0.5,
+    contained: float = 0.7,
 ) -> Benchmarks:
     """The test splits of suites by name; "bbh" means all its tasks. Raises UserError."""
     from datagen.suites import BBH_TASKS, load
 
-    wanted = [part for name in names for part in ([f"bbh/{t}" for t in BBH_TASKS] if name == "bbh" else [name])]
+    wanted = [
+        part
+        for name in names
+        for part in ([f"bbh/{t}" for t in BBH_TASKS] if name == "bbh" else [name])
+    ]
     if "microworld" in wanted:
-        raise UserError("--against microworld: its test split is made anew from a seed; name a published benchmark")
+        raise UserError(
+            "--against microworld: its test split is made anew from a seed; name a published benchmark"
+        )
     questions = (
         (name, row, stem(question.question))
         for name in wanted

@@ -19,13 +19,15 @@ SHINGLE = 3
 """Tokens of a shingle. A text with fewer is one shingle."""
 PERMUTATIONS = 128
 MISSED = (0.1, 0.9)
-"""Weights of the false positives and of the missed pairs of the MinHash index; the former are checked away."""
+"""Weights of the false positives and of the missed pairs of the MinHash index; the former are
+checked away."""
 BLOCK = 1024
 
 
 @dataclass(frozen=True)
 class Duplicate:
-    """A text that goes, the one that stays for it (both by index), and how similar they are, 0 to 1."""
+    """A text that goes, the one that stays for it (both by index), and how similar they are, 0 to
+    1."""
 
     index: int
     kept: int
@@ -33,9 +35,12 @@ class Duplicate:
 
 
 def exact_duplicates(texts: Sequence[str]) -> list[Duplicate]:
-    """Texts that equal an earlier one but for case, spaces, width of characters and a final mark."""
+    """Texts that equal an earlier one but for case, spaces, width of characters and a final
+    mark."""
     first: dict[str, int] = {}
-    placed = [(index, first.setdefault(normalised(text), index)) for index, text in enumerate(texts)]
+    placed = [
+        (index, first.setdefault(normalised(text), index)) for index, text in enumerate(texts)
+    ]
     return [Duplicate(index, kept, 1.0) for index, kept in placed if kept != index]
 
 
@@ -45,12 +50,14 @@ def normalised(text: str) -> str:
     return words.rstrip(" .!?。") or words
 
 
-def near_duplicates(texts: Sequence[str], threshold: float = 0.8, *, seed: int = 1) -> list[Duplicate]:
-    """Texts whose sets of 3-token shingles have a Jaccard similarity of `threshold` or more with one kept before.
+def near_duplicates(
+    texts: Sequence[str], threshold: float = 0.8, *, seed: int = 1
+) -> list[Duplicate]:
+    """Texts whose sets of 3-token shingles have a Jaccard similarity of `threshold` or more with
+    one kept before.
 
-    Candidates come from a MinHash-LSH index (Broder 1997; datasketch) and are then compared exactly: nothing below the
-    threshold goes; a pair just above it may be missed.
-    """
+    Candidates come from a MinHash-LSH index (Broder 1997; datasketch) and are then compared
+    exactly: nothing below the threshold goes; a pair just above it may be missed."""
     from datasketch import MinHash, MinHashLSH
 
     sets = [shingles(text) for text in texts]
@@ -58,7 +65,11 @@ def near_duplicates(texts: Sequence[str], threshold: float = 0.8, *, seed: int =
     index = MinHashLSH(threshold=threshold, num_perm=PERMUTATIONS, weights=MISSED)
     found = []
     for place, sketch in enumerate(MinHash.generator(hashed, num_perm=PERMUTATIONS, seed=seed)):
-        scores = [(jaccard(sets[place], sets[kept]), -kept) for kept in index.query(sketch)] if sets[place] else []
+        scores = (
+            [(jaccard(sets[place], sets[kept]), -kept) for kept in index.query(sketch)]
+            if sets[place]
+            else []
+        )
         similarity, kept = max(scores, default=(0.0, 0))
         if scores and similarity >= threshold:
             found.append(Duplicate(place, -kept, similarity))
@@ -96,12 +107,17 @@ def embedding_duplicates(
         against = np.concatenate([kept, block])
         removed = greedy(vectors[block] @ vectors[against].T, block, against, threshold)
         found += removed
-        kept = np.concatenate([kept, np.setdiff1d(block, [duplicate.index for duplicate in removed])])
+        kept = np.concatenate(
+            [kept, np.setdiff1d(block, [duplicate.index for duplicate in removed])]
+        )
     return found
 
 
-def greedy(cosines: np.ndarray, block: np.ndarray, against: np.ndarray, threshold: float) -> list[Duplicate]:
-    """Duplicates of a block, in order; `cosines` (block, against) with what was kept before and the block itself."""
+def greedy(
+    cosines: np.ndarray, block: np.ndarray, against: np.ndarray, threshold: float
+) -> list[Duplicate]:
+    """Duplicates of a block, in order; `cosines` (block, against) with what was kept before and the
+    block itself."""
     import numpy as np
 
     found: list[Duplicate] = []
@@ -111,6 +127,8 @@ def greedy(cosines: np.ndarray, block: np.ndarray, against: np.ndarray, threshol
         scores = cosines[row, : before + row]
         if len(scores) and scores.max() > -1:
             best = scores.argmax()
-            found.append(Duplicate(int(block[row]), int(against[best]), min(1.0, float(scores[best]))))
+            found.append(
+                Duplicate(int(block[row]), int(against[best]), min(1.0, float(scores[best])))
+            )
             cosines[:, before + row] = -1  # what is removed removes nothing
     return found

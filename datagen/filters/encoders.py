@@ -21,8 +21,8 @@ def encode(texts: Sequence[str], encoder: str = "characters") -> np.ndarray:
     """Vectors of shape (texts, dimensions), float32, each of length 1 (0 for an empty text).
 
     "characters" needs nothing: TF-IDF of character 3- to 5-grams, hashed. "model2vec:NAME" and
-    "sentence-transformers:NAME" load that model with that package. Raises UserError where it is not there.
-    """
+    "sentence-transformers:NAME" load that model with that package. Raises UserError where it is not
+    there."""
     import numpy as np
 
     kind, _, name = encoder.partition(":")
@@ -31,7 +31,9 @@ def encode(texts: Sequence[str], encoder: str = "characters") -> np.ndarray:
     elif kind in ("model2vec", "sentence-transformers") and name:
         vectors = by_package(texts, kind, name)
     else:
-        raise UserError(f"encoder {encoder!r}: there are characters, model2vec:NAME and sentence-transformers:NAME")
+        raise UserError(
+            f"encoder {encoder!r}: there are characters, model2vec:NAME and sentence-transformers:NAME"
+        )
     return vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
 
 
@@ -48,14 +50,19 @@ def by_package(texts: Sequence[str], package: str, name: str) -> np.ndarray:
 
             model = SentenceTransformer(name)
     except ImportError:
-        raise UserError(f"encoder {package}:{name} needs the package {package}: pip install {package}") from None
+        raise UserError(
+            f"encoder {package}:{name} needs the package {package}: pip install {package}"
+        ) from None
     except Exception as error:  # whatever the hub or the files raise: the person needs one line
-        raise UserError(f"encoder {package}:{name} cannot be loaded: {' '.join(str(error).split())[:200]}") from None
+        raise UserError(
+            f"encoder {package}:{name} cannot be loaded: {' '.join(str(error).split())[:200]}"
+        ) from None
     return np.asarray(model.encode(list(texts)), dtype=np.float32)
 
 
 def characters(texts: Sequence[str]) -> np.ndarray:
-    """TF-IDF of hashed character n-grams, (1 + log tf)·log(1 + N/df), folded to DIMENSIONS with signs."""
+    """TF-IDF of hashed character n-grams, (1 + log tf)·log(1 + N/df), folded to DIMENSIONS with
+    signs."""
     import numpy as np
 
     counted = [np.unique(grams(text), return_counts=True) for text in texts]
@@ -65,23 +72,30 @@ def characters(texts: Sequence[str]) -> np.ndarray:
     weight = np.log1p(len(texts) / np.maximum(frequency, 1))
     sign = np.where(np.arange(BUCKETS) // DIMENSIONS % 2, 1.0, -1.0)
     rows = [
-        np.bincount(b % DIMENSIONS, weights=sign[b] * weight[b] * (1 + np.log(n)), minlength=DIMENSIONS)
+        np.bincount(
+            b % DIMENSIONS, weights=sign[b] * weight[b] * (1 + np.log(n)), minlength=DIMENSIONS
+        )
         for b, n in counted
     ]
     return np.array(rows, dtype=np.float32).reshape(len(texts), DIMENSIONS)
 
 
 def grams(text: str) -> np.ndarray:
-    """The bucket of every character n-gram of a text: lower case, single spaces, one at either end."""
+    """The bucket of every character n-gram of a text: lower case, single spaces, one at either
+    end."""
     import numpy as np
 
     words = text[:LONGEST].lower().split()
     if not words:
         return np.zeros(0, dtype=np.int64)
-    points = np.frombuffer(f" {' '.join(words)} ".encode("utf-32-le", "surrogatepass"), dtype=np.uint32)
+    points = np.frombuffer(
+        f" {' '.join(words)} ".encode("utf-32-le", "surrogatepass"), dtype=np.uint32
+    )
     found = []
     for size in GRAMS:
-        windows = np.lib.stride_tricks.sliding_window_view(points, min(size, len(points))).astype(np.uint64)
+        windows = np.lib.stride_tricks.sliding_window_view(points, min(size, len(points))).astype(
+            np.uint64
+        )
         hashed = np.full(len(windows), size, dtype=np.uint64)
         for column in windows.T:
             hashed = (hashed ^ column) * np.uint64(0x9E3779B97F4A7C15)

@@ -1,8 +1,9 @@
-"""Is an instruction new? Exact ROUGE-L F1 against all that were admitted before (Self-Instruct, arXiv 2212.10560, 2.2).
+"""Is an instruction new? Exact ROUGE-L F1 against all that were admitted before (Self-Instruct,
+arXiv 2212.10560, 2.2).
 
-ROUGE-L F1 of token sequences a and b is 2·LCS/(|a|+|b|). Every distinct token becomes one code point, so that RapidFuzz
-finds the LCS of two strings bit-parallel; `datagen.filters.prefix` finds the few pairs that can be over the threshold.
-"""
+ROUGE-L F1 of token sequences a and b is 2·LCS/(|a|+|b|). Every distinct token becomes one code
+point, so that RapidFuzz finds the LCS of two strings bit-parallel; `datagen.filters.prefix` finds
+the few pairs that can be over the threshold."""
 
 from __future__ import annotations
 
@@ -21,7 +22,8 @@ from datagen.filters.prefix import PrefixIndex, over
 from datagen.filters.tokens import tokens
 
 BLOCK = 1024
-"""Texts judged together. Within a block all pairs are compared; beyond it only those with what was admitted."""
+"""Texts judged together. Within a block all pairs are compared; beyond it only those with what was
+admitted."""
 
 Reason = Literal["similar", "untokenisable"]
 
@@ -32,22 +34,30 @@ class Verdict:
 
     novel: bool
     similarity: float | None
-    """ROUGE-L F1 with the nearest admitted text, 0 to 1. None where there is none, or where nothing passed the
-    threshold and no neighbours are asked for."""
+    """ROUGE-L F1 with the nearest admitted text, 0 to 1. None where there is none, or where nothing
+    passed the threshold and no neighbours are asked for."""
     nearest: tuple[tuple[float, str], ...] = ()
-    """(similarity, id), the most similar first, of equals the one admitted first. Without `neighbours` only the texts
-    over the threshold."""
+    """(similarity, id), the most similar first, of equals the one admitted first. Without
+    `neighbours` only the texts over the threshold."""
     reason: Reason | None = None
-    """Why the text is not novel: "similar", or "untokenisable" when the alphabet leaves no token of it."""
+    """Why the text is not novel: "similar", or "untokenisable" when the alphabet leaves no token of
+    it."""
 
 
 class Novelty:
-    """The pool of admitted texts. A text is novel when no ROUGE-L F1 with one of them is over the threshold."""
+    """The pool of admitted texts. A text is novel when no ROUGE-L F1 with one of them is over the
+    threshold."""
 
-    def __init__(self, threshold: float | Fraction = 0.7, alphabet: str = "ascii", *, neighbours: int = 0):
-        """`threshold` is compared exactly and passes itself; `neighbours` is how many nearest texts a verdict names,
-        found by comparing with the whole pool. Raises UserError."""
-        self.threshold, self.alphabet, self.neighbours = Fraction(str(threshold)), alphabet, neighbours
+    def __init__(
+        self, threshold: float | Fraction = 0.7, alphabet: str = "ascii", *, neighbours: int = 0
+    ):
+        """`threshold` is compared exactly and passes itself; `neighbours` is how many nearest texts
+        a verdict names, found by comparing with the whole pool. Raises UserError."""
+        self.threshold, self.alphabet, self.neighbours = (
+            Fraction(str(threshold)),
+            alphabet,
+            neighbours,
+        )
         if not 0 < self.threshold <= 1:
             raise UserError(f"threshold {threshold}: must be above 0 and at most 1")
         if neighbours < 0:
@@ -63,7 +73,8 @@ class Novelty:
         return len(self._codes)
 
     def admit_all(self, texts: Sequence[str], ids: Sequence[str] | None = None) -> list[bool]:
-        """Admit every text that is novel to those before it; which were. ids are "0", "1", ... by default."""
+        """Admit every text that is novel to those before it; which were. ids are "0", "1", ... by
+        default."""
         names = [str(place) for place in range(len(texts))] if ids is None else ids
         codes = self._encode(texts)
         novel: list[bool] = []
@@ -71,8 +82,11 @@ class Novelty:
             novel += self._admit_block(slice(start, start + BLOCK), codes, names, texts)
         return novel
 
-    def _admit_block(self, block: slice, codes: Sequence[str], ids: Sequence[str], texts: Sequence[str]) -> list[bool]:
-        """The greedy pass over a block: a text is out when a pool text, or one admitted before it here, is similar."""
+    def _admit_block(
+        self, block: slice, codes: Sequence[str], ids: Sequence[str], texts: Sequence[str]
+    ) -> list[bool]:
+        """The greedy pass over a block: a text is out when a pool text, or one admitted before it
+        here, is similar."""
         fresh, known = codes[block], len(self._codes)
         probe, other = self._similar(fresh, within=True)
         novel = [bool(code) for code in fresh]
@@ -91,7 +105,8 @@ class Novelty:
         return verdict
 
     def add(self, text: str, id: str) -> None:
-        """Put a text into the pool whatever it resembles; what leaves no token takes part in no comparison."""
+        """Put a text into the pool whatever it resembles; what leaves no token takes part in no
+        comparison."""
         self._store(self._encode([text]), [id], [text])
 
     def judge(self, text: str) -> Verdict:
@@ -105,20 +120,27 @@ class Novelty:
         best = np.lexsort((places, -scores))[: self.neighbours or None]
         nearest = tuple((float(scores[b]), self._ids[places[b]]) for b in best)
         similar = bool(over(common, lengths, self.threshold).any())
-        return Verdict(not similar, nearest[0][0] if nearest else None, nearest, "similar" if similar else None)
+        return Verdict(
+            not similar, nearest[0][0] if nearest else None, nearest, "similar" if similar else None
+        )
 
-    def _similar(self, codes: Sequence[str], *, within: bool = False) -> tuple[np.ndarray, np.ndarray]:
-        """Places (i, j) where code i is over the threshold with pool text j; `within`, j goes on counting with the
-        codes themselves, those before i."""
+    def _similar(
+        self, codes: Sequence[str], *, within: bool = False
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Places (i, j) where code i is over the threshold with pool text j; `within`, j goes on
+        counting with the codes themselves, those before i."""
         probe, other = self._index.candidates(codes, within=within)
         everything = [*self._codes, *codes] if within else self._codes
         left, right = [codes[i] for i in probe], [everything[j] for j in other]
-        lengths = np.fromiter(map(len, left), int, len(left)) + np.fromiter(map(len, right), int, len(right))
+        lengths = np.fromiter(map(len, left), int, len(left)) + np.fromiter(
+            map(len, right), int, len(right)
+        )
         similar = over(lcs(left, right), lengths, self.threshold)
         return probe[similar], other[similar]
 
     def _encode(self, texts: Sequence[str]) -> list[str]:
-        """Every token as a code point. New tokens get theirs by falling frequency: the later, the rarer."""
+        """Every token as a code point. New tokens get theirs by falling frequency: the later, the
+        rarer."""
         words = [tokens(text, self.alphabet) for text in texts]
         code = self._vocabulary
         for word, _ in Counter(word for text in words for word in text).most_common():
@@ -138,7 +160,11 @@ class Novelty:
 
     def save(self, path: Path) -> None:
         """Write the pool as JSON lines (id, text), after one with the settings."""
-        settings = {"threshold": str(self.threshold), "alphabet": self.alphabet, "neighbours": self.neighbours}
+        settings = {
+            "threshold": str(self.threshold),
+            "alphabet": self.alphabet,
+            "neighbours": self.neighbours,
+        }
         rows = [{"id": id, "text": text} for id, text in self.pool()]
         lines = (json.dumps(record, ensure_ascii=False) + "\n" for record in (settings, *rows))
         partial = path.with_name(path.name + ".partial")
@@ -183,4 +209,6 @@ def lcs_with_each(text: str, others: Sequence[str]) -> np.ndarray:
     from rapidfuzz.distance import LCSseq
     from rapidfuzz.process import cdist
 
-    return cdist([text], others, scorer=LCSseq.similarity, dtype=np.int32, workers=1)[0].astype(np.int64)
+    return cdist([text], others, scorer=LCSseq.similarity, dtype=np.int32, workers=1)[0].astype(
+        np.int64
+    )

@@ -18,10 +18,10 @@ LONGEST = 100_000
 class Responses:
     """The checks, in this order: empty, truncated, refusal, too_short, too_long, repetitive.
 
-    Lengths are in words, in characters for a language that is measured so. `repetition` is the largest share of
-    repeated 4-grams that passes. The refusals are the language's word list; a refusal is a response of fewer than
-    `refusal_words` that holds one of its phrases (Evol-Instruct, arXiv 2304.12244, 3.2).
-    """
+    Lengths are in words, in characters for a language that is measured so. `repetition` is the
+    largest share of repeated 4-grams that passes. The refusals are the language's word list; a
+    refusal is a response of fewer than `refusal_words` that holds one of its phrases
+    (Evol-Instruct, arXiv 2304.12244, 3.2)."""
 
     def __init__(
         self,
@@ -33,7 +33,12 @@ class Responses:
         repetition: float = 0.5,
         refusal_words: int = 80,
     ):
-        self.language, self.shortest, self.longest, self.repetition = language, shortest, longest, repetition
+        self.language, self.shortest, self.longest, self.repetition = (
+            language,
+            shortest,
+            longest,
+            repetition,
+        )
         self._eliminator = Eliminator(templates, language, refusal_words=refusal_words)
 
     def reason(self, response: str, finish_reason: str | None = None) -> str | None:
@@ -52,10 +57,11 @@ class Responses:
 
 
 def repetition(text: str) -> float:
-    """Share of the 4-grams of a text that stood in it before: 0 for none, near 1 for one phrase over and over.
+    """Share of the 4-grams of a text that stood in it before: 0 for none, near 1 for one phrase
+    over and over.
 
-    On tokens of any script; where there are none (rows of signs), on characters. Linear in the text's length.
-    """
+    On tokens of any script; where there are none (rows of signs), on characters. Linear in the
+    text's length."""
     words = tokens(text[:LONGEST], "unicode") or list("".join(text[:LONGEST].split()))
     grams = [tuple(words[start : start + GRAM]) for start in range(len(words) - GRAM + 1)]
     return 1 - len(set(grams)) / len(grams) if len(grams) >= FEWEST else 0.0

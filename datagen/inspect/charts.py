@@ -1,4 +1,5 @@
-"""Charts as inline SVG. Text goes through `Markup.format`, which escapes it; colours are classes of the style sheet."""
+"""Charts as inline SVG. Text goes through `Markup.format`, which escapes it; colours are classes of
+the style sheet."""
 
 from __future__ import annotations
 
@@ -16,7 +17,8 @@ if TYPE_CHECKING:
 WIDTH, HEIGHT = 360.0, 150.0
 """Of a histogram's plot, in SVG units."""
 BINS = 24
-"""A histogram of lengths has at most this many bins before the last, which takes the longest hundredth."""
+"""A histogram of lengths has at most this many bins before the last, which takes the longest
+hundredth."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +43,9 @@ def joined(parts: Iterable[Markup]) -> Markup:
 def bar(share: float) -> Markup:
     """A bar as wide as `share`, 0 to 1, of its place."""
     width = f"{max(share * 100, 0.4):.1f}%"
-    return markup('<svg class="bar" aria-hidden="true"><rect width="{}" height="100%" rx="2"/></svg>', width)
+    return markup(
+        '<svg class="bar" aria-hidden="true"><rect width="{}" height="100%" rx="2"/></svg>', width
+    )
 
 
 def length_bins(sides: Sides) -> list[Bin]:
@@ -89,12 +93,15 @@ def bin_of(sides: Sides, low: float, high: float, label: str) -> Bin:
 
 
 def histogram(bins: Sequence[Bin], name: str) -> Markup:
-    """Columns of accepted with the rejected on top; the tallest gets its count, every fourth its label."""
+    """Columns of accepted with the rejected on top; the tallest gets its count, every fourth its
+    label."""
     top = max((b.accepted + b.rejected for b in bins), default=0) or 1
     step, every = WIDTH / max(len(bins), 1), max(1, len(bins) // 6)
     columns = [column(b, place * step, step, HEIGHT / top) for place, b in enumerate(bins)]
     labels = [
-        markup('<text x="{:.1f}" y="{:.0f}" class="tick">{}</text>', place * step, HEIGHT + 16, b.label)
+        markup(
+            '<text x="{:.1f}" y="{:.0f}" class="tick">{}</text>', place * step, HEIGHT + 16, b.label
+        )
         for place, b in enumerate(bins)
         if place % every == 0
     ]
@@ -119,7 +126,8 @@ def column(counts: Bin, x: float, step: float, scale: float) -> Markup:
 
 
 def scores(counts: Counter[float]) -> Markup:
-    """Ten small columns: how often each score from 1 to 10 was given. Scores beyond fall in the first or the last."""
+    """Ten small columns: how often each score from 1 to 10 was given. Scores beyond fall in the
+    first or the last."""
     tens = Counter[int]()
     for score, number in counts.items():
         tens[int(min(max(score, 1), 10))] += number

@@ -1,4 +1,5 @@
-"""One pass over a run: what the page says about it. Rows in memory are few; with the run only counts grow."""
+"""One pass over a run: what the page says about it. Rows in memory are few; with the run only
+counts grow."""
 
 from __future__ import annotations
 
@@ -16,7 +17,8 @@ from datagen.instructions.language import LANGUAGES, Language
 from datagen.schema import FAMILIES
 
 SECOND = {config for configs in FAMILIES.values() for config in configs[1:]}
-"""Configs that hold the rows of another once more (answers beside rationales): they are only counted."""
+"""Configs that hold the rows of another once more (answers beside rationales): they are only
+counted."""
 FIRST = 200
 """Rows that are looked at to tell the language."""
 TREE = 40
@@ -25,7 +27,8 @@ TREE = 40
 
 @dataclass
 class Reservoir:
-    """A uniform sample of a stream of unknown length (Vitter 1985, algorithm R), in the stream's order."""
+    """A uniform sample of a stream of unknown length (Vitter 1985, algorithm R), in the stream's
+    order."""
 
     size: int
     stream: Random
@@ -124,7 +127,8 @@ class Summary:
             self._last = entry.asked, entry.verdict
 
     def measure_instruction(self, entry: Entry) -> None:
-        """Once for neighbouring rows of one instruction (its instances, its chains) with one verdict."""
+        """Once for neighbouring rows of one instruction (its instances, its chains) with one
+        verdict."""
         self.instructions.add(self.language.length(entry.instruction), entry.accepted)
         if (nearest := entry.row.get("nearest_similarity")) is not None:
             self.similarity.add(round(nearest, 3), entry.accepted)
@@ -152,14 +156,18 @@ def collect(source: Source, settings: InspectSettings) -> Summary:
 def language_of(source: Source, first: list[Entry]) -> Language:
     """As the run's settings say, else as its first rows look."""
     asked = (source.config.get("settings") or {}).get("language")
-    return LANGUAGES[asked if asked in LANGUAGES else guess_language(entry.instruction for entry in first)]
+    return LANGUAGES[
+        asked if asked in LANGUAGES else guess_language(entry.instruction for entry in first)
+    ]
 
 
 def longest(deepest: dict[str, int], settings: InspectSettings) -> list[str]:
     """The roots with the most rounds; of equals, those whose hash comes first."""
 
     def key(root: str) -> tuple[int, str]:
-        return -deepest[root], hashlib.sha256(f"{settings.seed}:{root}".encode("utf-8", "replace")).hexdigest()
+        return -deepest[root], hashlib.sha256(
+            f"{settings.seed}:{root}".encode("utf-8", "replace")
+        ).hexdigest()
 
     return sorted(deepest, key=key)[: settings.trees]
 
@@ -171,4 +179,6 @@ def trees(entries: Iterable[Entry], roots: list[str]) -> dict[str, list[Entry]]:
         root = entry.row.get("root")
         if root in found and entry.row.get("round") is not None and len(found[root]) < TREE:
             found[root].append(entry)
-    return {root: sorted(rows, key=lambda entry: entry.row["round"]) for root, rows in found.items()}
+    return {
+        root: sorted(rows, key=lambda entry: entry.row["round"]) for root, rows in found.items()
+    }

@@ -22,7 +22,11 @@ def inspect(settings: InspectSettings) -> None:
 
 
 def default_out(source: Source) -> Path:
-    return source.path.with_name(source.path.name + ".html") if source.published else source.path / "inspect.html"
+    return (
+        source.path.with_name(source.path.name + ".html")
+        if source.published
+        else source.path / "inspect.html"
+    )
 
 
 def write(out: Path, html: bytes) -> None:

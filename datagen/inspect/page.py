@@ -1,8 +1,8 @@
 """The page: a template filled with what was collected.
 
-What a model wrote is hostile. Jinja escapes all of it, the rows for the search lie in a block of JSON without `<`, the
-script puts them in place as text, and the page's policy lets nothing run or load but our own style and script.
-"""
+What a model wrote is hostile. Jinja escapes all of it, the rows for the search lie in a block of
+JSON without `<`, the script puts them in place as text, and the page's policy lets nothing run or
+load but our own style and script."""
 
 from __future__ import annotations
 
@@ -46,10 +46,16 @@ def page(source: Source, summary: Summary) -> bytes:
 
     loader = FileSystemLoader(FOLDER)
     environment = Environment(
-        loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+        loader=loader,
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
     )
     environment.filters |= {"shown": shown, "number": number}
-    style, script = (Markup((FOLDER / name).read_text(encoding="utf-8")) for name in ("page.css", "page.js"))
+    style, script = (
+        Markup((FOLDER / name).read_text(encoding="utf-8")) for name in ("page.css", "page.js")
+    )
     html = environment.get_template("page.html").render(
         style=style,
         script=script,
@@ -71,18 +77,32 @@ def content(source: Source, summary: Summary) -> dict[str, Any]:
         "method": source.config.get("method", "a run"),
         "finished": source.finished,
         "asked": list(asked({key: v for key, v in source.config.items() if key not in NOT_ASKED})),
-        "facts": {label: round(source.stats[key]) for key, label in FACTS.items() if source.stats.get(key)},
-        "configs": {config: count for config, count in summary.configs.items() if config != "rejected"},
+        "facts": {
+            label: round(source.stats[key]) for key, label in FACTS.items() if source.stats.get(key)
+        },
+        "configs": {
+            config: count for config, count in summary.configs.items() if config != "rejected"
+        },
         "verdicts": verdicts(summary),
         "unit": "characters" if summary.language.by_characters else "words",
         "chinese": summary.language.by_characters,
-        "instructions": charts.histogram(charts.length_bins(summary.instructions), "lengths of instructions"),
-        "responses": charts.histogram(charts.length_bins(summary.responses), "lengths of responses"),
+        "instructions": charts.histogram(
+            charts.length_bins(summary.instructions), "lengths of instructions"
+        ),
+        "responses": charts.histogram(
+            charts.length_bins(summary.responses), "lengths of responses"
+        ),
         "similarity": similarity(summary),
         **verbs(summary),
-        "rounds": [round_row(key, summary.rounds[key]) for key in sorted(summary.rounds, key=lambda k: (k is None, k))],
+        "rounds": [
+            round_row(key, summary.rounds[key])
+            for key in sorted(summary.rounds, key=lambda k: (k is None, k))
+        ],
         "trees": [tree(root, entries) for root, entries in summary.trees.items()],
-        "samples": [(verdict, [card(e) for e in summary.samples[verdict]]) for verdict, *_ in verdicts(summary)],
+        "samples": [
+            (verdict, [card(e) for e in summary.samples[verdict]])
+            for verdict, *_ in verdicts(summary)
+        ],
         "rows": block([list(card(entry).values()) for entry in summary.rows]),
         "searched": min(summary.rows.size, summary.rows.seen),
         "seen": summary.rows.seen,
@@ -120,7 +140,9 @@ def asked(config: dict[str, Any], name: str = "") -> Iterator[tuple[str, str]]:
 def verdicts(summary: Summary) -> list[tuple[str, int, float, Markup]]:
     """Accepted, then the reasons by number: name, rows, share of all rows, bar."""
     total = summary.verdicts.total() or 1
-    order = sorted(summary.verdicts.items(), key=lambda pair: (pair[0] != ACCEPTED, -pair[1], pair[0]))
+    order = sorted(
+        summary.verdicts.items(), key=lambda pair: (pair[0] != ACCEPTED, -pair[1], pair[0])
+    )
     top = max(summary.verdicts.values(), default=1)
     return [(verdict, count, count / total, charts.bar(count / top)) for verdict, count in order]
 
@@ -129,11 +151,14 @@ def similarity(summary: Summary) -> Markup | None:
     sides = summary.similarity
     if not sides.accepted and not sides.rejected:
         return None
-    return charts.histogram(charts.share_bins(sides), "similarity with the nearest earlier instruction")
+    return charts.histogram(
+        charts.share_bins(sides), "similarity with the nearest earlier instruction"
+    )
 
 
 def verbs(summary: Summary) -> dict[str, Any]:
-    """The treemap; `drawn` accepted instructions are in it, of `paired` that have a pair, of `described` in all."""
+    """The treemap; `drawn` accepted instructions are in it, of `paired` that have a pair, of
+    `described` in all."""
     by_verb: dict[str, int] = {}
     for (verb, _), count in summary.pairs.items():
         by_verb[verb] = by_verb.get(verb, 0) + count
@@ -155,7 +180,9 @@ def round_row(key: int | None, found: Round) -> dict[str, Any]:
         "accepted": found.accepted,
         "rejected": found.rejected,
         "length": found.length / found.accepted if found.accepted else None,
-        "score": sum(score * count for score, count in found.scores.items()) / judged if judged else None,
+        "score": sum(score * count for score, count in found.scores.items()) / judged
+        if judged
+        else None,
         "scores": charts.scores(found.scores) if judged else "",
     }
 
@@ -176,7 +203,16 @@ def notes(entry: Entry) -> Iterator[str]:
     row = entry.row
     if row.get("nearest_similarity") is not None:
         yield f"nearest {row['nearest_similarity']:.2f} ({row.get('nearest_id') or 'unnamed'})"
-    names = ("round", "operation", "score", "answer", "gold", "agreement", "finish_reason", "detail")
+    names = (
+        "round",
+        "operation",
+        "score",
+        "answer",
+        "gold",
+        "agreement",
+        "finish_reason",
+        "detail",
+    )
     for name in names:
         if (value := row.get(name)) not in (None, ""):
             yield f"{name.replace('_', ' ')} {f'{value:.3g}' if isinstance(value, float) else value}"
@@ -190,17 +226,25 @@ def tree(root: str, entries: list[Entry]) -> dict[str, Any]:
         parent = next((texts[p] for p in entry.row.get("parents") or () if p in texts), None)
         columns.setdefault(entry.row["round"], []).append(
             card(entry)
-            | {"operation": entry.row.get("operation") or "seed", "pieces": pieces(parent, entry.instruction)}
+            | {
+                "operation": entry.row.get("operation") or "seed",
+                "pieces": pieces(parent, entry.instruction),
+            }
         )
     return {"root": root, "columns": columns}
 
 
 def pieces(before: str | None, after: str) -> list[tuple[bool, str]]:
-    """The text in pieces: (whether it is new against `before`, words). All old where nothing is known of before."""
+    """The text in pieces: (whether it is new against `before`, words). All old where nothing is
+    known of before."""
     if before is None:
         return [(False, shown(after))]
     old, new = before.split()[:COMPARED], after.split()
     first, rest = new[:COMPARED], new[COMPARED:]
     codes = SequenceMatcher(None, old, first, autojunk=False).get_opcodes()
-    found = [(code != "equal", shown(" ".join(first[low:high]))) for code, _, _, low, high in codes if high > low]
+    found = [
+        (code != "equal", shown(" ".join(first[low:high])))
+        for code, _, _, low, high in codes
+        if high > low
+    ]
     return [*found, (False, shown(" ".join(rest)))] if rest else found

@@ -66,14 +66,17 @@ class Source:
 
     @property
     def name(self) -> str:
-        return f"{self.config['name']} {self.config['version']}" if self.published else self.path.name
+        return (
+            f"{self.config['name']} {self.config['version']}" if self.published else self.path.name
+        )
 
     @property
     def finished(self) -> bool:
         return bool(self.files)
 
     def entries(self) -> Iterator[Entry]:
-        """All rows: the accepted first where the run is finished, in its order otherwise. Raises UserError."""
+        """All rows: the accepted first where the run is finished, in its order otherwise. Raises
+        UserError."""
         if not self.finished:
             yield from database_entries(self.path / "rows.sqlite")
             return
@@ -90,7 +93,9 @@ def open_source(path: Path) -> Source:
         raise UserError(f"no run folder {path}")
     if (path / "lineage.json").is_file():
         files = {config: sorted((path / config).glob("*.parquet")) for config in CONFIGS}
-        return Source(path, told(read_lineage(path)), {}, {c: f for c, f in files.items() if f}, True)
+        return Source(
+            path, told(read_lineage(path)), {}, {c: f for c, f in files.items() if f}, True
+        )
     if not (path / "config.json").is_file():
         raise UserError(f"{path} is no run folder: it has no config.json")
     config = read_json(path / "config.json")
@@ -101,12 +106,17 @@ def open_source(path: Path) -> Source:
 
 
 def told(lineage: dict[str, Any]) -> dict[str, Any]:
-    """What a version's run was asked, as a run's config.json has it; of several each under the name of its family."""
+    """What a version's run was asked, as a run's config.json has it; of several each under the name
+    of its family."""
     about, runs = {key: lineage[key] for key in ("name", "version", "created")}, lineage["runs"]
-    asked = {family: {key: run[key] for key in CONFIG_KEYS if key in run} for family, run in runs.items()}
+    asked = {
+        family: {key: run[key] for key in CONFIG_KEYS if key in run} for family, run in runs.items()
+    }
     if len(asked) == 1:
         return about | next(iter(asked.values()))
-    return about | asked | {"method": ", ".join(dict.fromkeys(run["method"] for run in runs.values()))}
+    return (
+        about | asked | {"method": ", ".join(dict.fromkeys(run["method"] for run in runs.values()))}
+    )
 
 
 def entry(row: Row, config: str, reason: str | None) -> Entry:

@@ -11,16 +11,19 @@ from datagen.errors import UserError
 
 @dataclass(frozen=True)
 class InspectSettings:
-    """Write one HTML page about a run: counts, lengths, similarity, verbs, evolutions, samples, search."""
+    """Write one HTML page about a run: counts, lengths, similarity, verbs, evolutions, samples,
+    search."""
 
     positional: ClassVar[tuple[str, ...]] = ("run",)
 
     run: Path
     """A run folder, finished or not, or the folder of a published version."""
     out: Path | None = None
-    """The page, by default inspect.html in the run folder (RUN.html beside a version, which is never changed)."""
+    """The page, by default inspect.html in the run folder (RUN.html beside a version, which is
+    never changed)."""
     rows: int = 5000
-    """The search covers this many rows at most, drawn at random where there are more. A row is about a kilobyte."""
+    """The search covers this many rows at most, drawn at random where there are more. A row is
+    about a kilobyte."""
     samples: int = 3
     """Rows shown as samples of the accepted and of every reason."""
     trees: int = 6

@@ -31,7 +31,8 @@ WHOLE = Box(0, 0, 720, 420)
 
 
 def treemap(pairs: Counter[Pair]) -> Markup:
-    """The most common verbs; within each its most common nouns. Areas are counts of instructions."""
+    """The most common verbs; within each its most common nouns. Areas are counts of
+    instructions."""
     verbs, nouns = Counter[str](), dict[str, Counter[str]]()
     for (verb, noun), number in pairs.items():
         verbs[verb] += number
@@ -48,7 +49,8 @@ def treemap(pairs: Counter[Pair]) -> Markup:
 
 
 def verb_box(verb: str, number: int, nouns: Counter[str], box: Box, colour: int) -> Markup:
-    """A verb's box: its name on top, below its nouns; what is in none of their boxes is the rest."""
+    """A verb's box: its name on top, below its nouns; what is in none of their boxes is the
+    rest."""
     head = min(18.0, box.height / 3)
     inner = Box(box.x, box.y + head, box.width, box.height - head)
     named = Counter({noun: count for noun, count in nouns.items() if noun}).most_common(NOUNS)
@@ -59,7 +61,9 @@ def verb_box(verb: str, number: int, nouns: Counter[str], box: Box, colour: int)
     cells = [cell(verb, *part, place) for part, place in zip(order, boxes, strict=True)]
     title = markup("<title>{}: {:,}</title>", verb, number)
     frame = markup(
-        '<rect x="{:.1f}" y="{:.1f}" width="{:.1f}" height="{:.1f}" class="verb">{}</rect>', *astuple(box), title
+        '<rect x="{:.1f}" y="{:.1f}" width="{:.1f}" height="{:.1f}" class="verb">{}</rect>',
+        *astuple(box),
+        title,
     )
     name = written(f"{verb} {number:,}", box, 13, "name") or written(verb, box, 13, "name")
     return markup('<g class="tone{}">{}{}{}</g>', colour, frame, name, joined(cells))
@@ -77,18 +81,22 @@ def written(text: str, box: Box, down: float, kind: str) -> Markup | str:
     wide = sum(2 if ord(letter) > 0x2E7F else 1 for letter in text) * LETTER + 8
     if wide > box.width or box.height < 12:
         return ""
-    return markup('<text x="{:.1f}" y="{:.1f}" class="{}">{}</text>', box.x + 4, box.y + down, kind, text)
+    return markup(
+        '<text x="{:.1f}" y="{:.1f}" class="{}">{}</text>', box.x + 4, box.y + down, kind, text
+    )
 
 
 def squarify(sizes: Sequence[float], box: Box) -> list[Box]:
-    """Boxes with areas as `sizes`, which fall, filling `box` and as square as a greedy choice of rows makes them
-    (Bruls, Huizing and van Wijk, Squarified Treemaps, 2000)."""
+    """Boxes with areas as `sizes`, which fall, filling `box` and as square as a greedy choice of
+    rows makes them (Bruls, Huizing and van Wijk, Squarified Treemaps, 2000)."""
     sizes, placed = list(sizes), list[Box]()
     while sizes:
         side, total = min(box.width, box.height), sum(sizes)
         area = box.width * box.height / total if total else 0
         length = 1
-        while length < len(sizes) and worst(sizes[: length + 1], side, area) <= worst(sizes[:length], side, area):
+        while length < len(sizes) and worst(sizes[: length + 1], side, area) <= worst(
+            sizes[:length], side, area
+        ):
             length += 1
         row, sizes = sizes[:length], sizes[length:]
         boxes, box = lay(row, box, sum(row) / total if total else 1)

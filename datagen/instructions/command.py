@@ -30,8 +30,19 @@ from datagen.teacher.forecast import preview
 if TYPE_CHECKING:
     from datagen.filters.novelty import Novelty
 
-CONFIGURED = ("target", "mode", "instances", "instance_tokens", "paraphrases", "similarity", "lag", "patience", "seed")
-"""Settings that the configuration records as they are; the others change no row or are recorded as what they mean."""
+CONFIGURED = (
+    "target",
+    "mode",
+    "instances",
+    "instance_tokens",
+    "paraphrases",
+    "similarity",
+    "lag",
+    "patience",
+    "seed",
+)
+"""Settings that the configuration records as they are; the others change no row or are recorded as
+what they mean."""
 NEIGHBOURS = 10
 POOL = "novelty.jsonl"
 """The pool that a finished run leaves in its folder."""
@@ -59,12 +70,19 @@ def self_instruct_command(settings: SelfInstructSettings) -> None:
 
 
 async def generate(
-    seeds: list[Task], chosen: Mode, asked: Rules, asking: Asking, settings: SelfInstructSettings, out: Path
+    seeds: list[Task],
+    chosen: Mode,
+    asked: Rules,
+    asking: Asking,
+    settings: SelfInstructSettings,
+    out: Path,
 ) -> dict[str, Any]:
     teacher = settings.connect(out)
     await asyncio.to_thread(lambda: teacher.identity)
     tally, novelty = Tally(settings), compared_with(seeds, settings)
-    produce = partial(self_instruct, seeds=seeds, mode=chosen, rules=asked, novelty=novelty, tally=tally)
+    produce = partial(
+        self_instruct, seeds=seeds, mode=chosen, rules=asked, novelty=novelty, tally=tally
+    )
     config = configuration(seeds, asking, settings, teacher.name, teacher.identity)
 
     def close(items: object) -> dict[str, Any]:
@@ -85,13 +103,18 @@ def read_seeds(settings: SelfInstructSettings) -> list[Task]:
     return seeds
 
 
-def instruction_rules(spoken: Language, templates: Templates, settings: SelfInstructSettings) -> Rules:
-    blocked = templates.words("blocked") + (templates.words("blocked_alpaca") if settings.mode == "alpaca" else ())
+def instruction_rules(
+    spoken: Language, templates: Templates, settings: SelfInstructSettings
+) -> Rules:
+    blocked = templates.words("blocked") + (
+        templates.words("blocked_alpaca") if settings.mode == "alpaca" else ()
+    )
     return rules(spoken, blocked=blocked, starts=templates.words("starts"))
 
 
 def compared_with(seeds: Sequence[Task], settings: SelfInstructSettings) -> Novelty:
-    """What new instructions are compared with: every seed, however alike they are, and the pool of an earlier run."""
+    """What new instructions are compared with: every seed, however alike they are, and the pool of
+    an earlier run."""
     from datagen.filters.novelty import Novelty
 
     alphabet = "unicode" if language(settings.spoken).by_characters else "ascii"
@@ -104,11 +127,17 @@ def compared_with(seeds: Sequence[Task], settings: SelfInstructSettings) -> Nove
 
 
 def configuration(
-    seeds: Sequence[Task], asking: Asking, settings: SelfInstructSettings, teacher: str, identity: str
+    seeds: Sequence[Task],
+    asking: Asking,
+    settings: SelfInstructSettings,
+    teacher: str,
+    identity: str,
 ) -> dict[str, Any]:
     """What decides the rows, and nothing else: no machine paths, no keys, no speed settings."""
     recipe: Recipe = settings.recipe
-    digest = hashlib.sha256(json.dumps([asdict(task) for task in seeds]).encode("utf-8", "surrogatepass"))
+    digest = hashlib.sha256(
+        json.dumps([asdict(task) for task in seeds]).encode("utf-8", "surrogatepass")
+    )
     return {
         "method": settings.mode,
         "code_version": datagen.__version__,
@@ -136,8 +165,11 @@ def pool_sha256(run: Path | None) -> str | None:
 
 
 def forecast(seeds: list[Task], chosen: Mode, settings: SelfInstructSettings) -> None:
-    """The calls for instructions, and those that complete each: classification and instances, or output and words."""
-    more = {"self-instruct": 2, "alpaca": 0, "unnatural": 1 + (settings.paraphrases > 0)}[settings.mode]
+    """The calls for instructions, and those that complete each: classification and instances, or
+    output and words."""
+    more = {"self-instruct": 2, "alpaca": 0, "unnatural": 1 + (settings.paraphrases > 0)}[
+        settings.mode
+    ]
     calls = math.ceil(settings.target / settings.recipe.per_call) + more * settings.target
     sampling = Sampling(max_tokens=settings.recipe.max_tokens)
     prompts = [chosen.prompt(Pool(seeds).demonstrations(number, settings)) for number in range(2)]
@@ -148,8 +180,14 @@ def forecast(seeds: list[Task], chosen: Mode, settings: SelfInstructSettings) ->
 
 def summary(stats: dict[str, Any], out: Path) -> str:
     """What a person wants to know at the end, a line each."""
-    rejected = ", ".join(f"{reason} {number:,}" for reason, number in stats["rejected"].items()) or "none"
-    found, share, each = stats["instructions"], stats["classification"], stats["instances_per_instruction"]
+    rejected = (
+        ", ".join(f"{reason} {number:,}" for reason, number in stats["rejected"].items()) or "none"
+    )
+    found, share, each = (
+        stats["instructions"],
+        stats["classification"],
+        stats["instances_per_instruction"],
+    )
     lines = [
         f"{stats['calls']:,} calls, {found['parsed']:,} instructions, {stats['answers']:,} answers "
         f"in {stats['seconds']:,} s",

@@ -17,14 +17,15 @@ from datagen.teacher import Completion, Request, Sampling, Teacher
 class Eliminator:
     """The four rules and their word lists. Every method gives a reason to drop, or None.
 
-    `refusal_words`: a refusal is dropped when its response is shorter than this, in words (Chinese: characters).
-    """
+    `refusal_words`: a refusal is dropped when its response is shorter than this, in words (Chinese:
+    characters)."""
 
     def __init__(self, templates: Templates, language: Language, *, refusal_words: int = 80):
         self.templates, self.language, self.refusal_words = templates, language, refusal_words
 
     def of_rewriting(self, parent: str, written: Completion) -> str | None:
-        """Rule 4 (a phrase of our own prompts that the parent does not hold), and what needs no judge."""
+        """Rule 4 (a phrase of our own prompts that the parent does not hold), and what needs no
+        judge."""
         if reason := unfinished(written):
             return reason
         if plain(written.text) == plain(parent):
@@ -36,11 +37,15 @@ class Eliminator:
         """Rules 2 and 3, and a response that is cut off or missing."""
         if reason := unfinished(answer):
             return reason
-        if self.language.length(answer.text) < self.refusal_words and self._refusals.search(plain(answer.text)):
+        if self.language.length(answer.text) < self.refusal_words and self._refusals.search(
+            plain(answer.text)
+        ):
             return "refusal"
         return "stopwords_only" if self._is_filler(plain(answer.text)) else None
 
-    async def of_gain(self, parent: str, child: str, teacher: Teacher, sampling: Sampling) -> str | None:
+    async def of_gain(
+        self, parent: str, child: str, teacher: Teacher, sampling: Sampling
+    ) -> str | None:
         """Rule 1: the teacher says whether the child asks for anything that the parent does not."""
         question = self.templates.messages("same", first=parent, second=child)
         (said,) = await teacher.complete(Request(question, sampling=sampling))
@@ -75,7 +80,9 @@ class Eliminator:
     def _phrases(self, name: str) -> re.Pattern[str]:
         """Any phrase of a list: whole words, but in a script without spaces wherever it stands."""
         phrases = either(self.templates.words(name))
-        return re.compile(phrases if self.language.by_characters else rf"(?<!\w)(?:{phrases})(?!\w)")
+        return re.compile(
+            phrases if self.language.by_characters else rf"(?<!\w)(?:{phrases})(?!\w)"
+        )
 
 
 def unfinished(completion: Completion) -> str | None:
@@ -96,4 +103,6 @@ def beginning(words: Iterable[str]) -> re.Pattern[str]:
 
 def either(words: Iterable[str]) -> str:
     """Alternatives, the longest first; of no words, what matches nothing."""
-    return "|".join(re.escape(plain(word)) for word in sorted(words, key=len, reverse=True)) or r"(?!)"
+    return (
+        "|".join(re.escape(plain(word)) for word in sorted(words, key=len, reverse=True)) or r"(?!)"
+    )

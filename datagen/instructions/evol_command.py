@@ -11,7 +11,14 @@ from datagen.commands import check
 from datagen.errors import UserError
 from datagen.instructions import session
 from datagen.instructions.eliminate import Eliminator
-from datagen.instructions.evol_instruct import METHOD, Evolution, evolve, failed, operation, statistics
+from datagen.instructions.evol_instruct import (
+    METHOD,
+    Evolution,
+    evolve,
+    failed,
+    operation,
+    statistics,
+)
 from datagen.instructions.prompts import prompts_of, source_of
 from datagen.instructions.tasks import instructions_from
 from datagen.instructions.templates import Templates
@@ -26,16 +33,18 @@ class EvolSettings(session.InstructionSettings):
     positional: ClassVar[tuple[str, ...]] = ("source",)
 
     source: str
-    """Instructions to begin with: a run folder, a dataset version (NAME or NAME@VERSION), a Parquet or JSONL file."""
+    """Instructions to begin with: a run folder, a dataset version (NAME or NAME@VERSION), a Parquet
+    or JSONL file."""
     limit: int | None = None
     """Begin with the first LIMIT instructions only."""
     rounds: int = 4
     """Evolutions tried one after the other on every instruction."""
     weights: str = ""
-    """How often operations (the templates in `evolve/`) are drawn beside the others, such as "breadth=2,deepen=0.5".
-    Those not named have 1; 0 leaves one out."""
+    """How often operations (the templates in `evolve/`) are drawn beside the others, such as
+    "breadth=2,deepen=0.5". Those not named have 1; 0 leaves one out."""
     keep_seeds: bool = True
-    """Whether the instructions one began with are rows too, as round 0, with the teacher's response."""
+    """Whether the instructions one began with are rows too, as round 0, with the teacher's
+    response."""
     temperature: float = 1.0
     """Of the rewriting."""
     top_p: float = 0.95
@@ -44,7 +53,8 @@ class EvolSettings(session.InstructionSettings):
     max_tokens: int = 2048
     """Longest text the teacher may write. What is cut off there is rejected."""
     refusal_words: int = 80
-    """A response with a refusal in it is rejected when it is shorter than this, in words (Chinese: characters)."""
+    """A response with a refusal in it is rejected when it is shorter than this, in words (Chinese:
+    characters)."""
 
     def __post_init__(self) -> None:
         """Raises UserError for values out of range."""
@@ -68,14 +78,20 @@ def evol_instruct(settings: EvolSettings) -> None:
     if settings.dry_run:
         asked = [
             Request(
-                how.templates.messages(f"evolve/{operation(prompt, 1, how)}", instruction=prompt.text),
+                how.templates.messages(
+                    f"evolve/{operation(prompt, 1, how)}", instruction=prompt.text
+                ),
                 sampling=how.rewriting,
             )
             for prompt in prompts
         ]
         what = f"{len(prompts)} instructions × {settings.rounds} rounds to {settings.teacher}"
         preview(
-            asked, what, settings, calls=len(prompts) * (3 * settings.rounds + settings.keep_seeds), bound="at most "
+            asked,
+            what,
+            settings,
+            calls=len(prompts) * (3 * settings.rounds + settings.keep_seeds),
+            bound="at most ",
         )
         return
     run = session.run_each(
@@ -107,12 +123,15 @@ def evolution_of(settings: EvolSettings) -> Evolution:
 
 
 def read_weights(text: str, templates: Templates) -> dict[str, float]:
-    """The weight of every operation there is a template for; of those not named, 1. Raises UserError."""
+    """The weight of every operation there is a template for; of those not named, 1. Raises
+    UserError."""
     weights = dict.fromkeys(templates.names("evolve"), 1.0)
     for part in filter(None, (part.strip() for part in text.split(","))):
         name, _, value = (word.strip() for word in part.partition("="))
         if name not in weights:
-            raise UserError(f"--weights {part}: no operation {name!r}; there are {', '.join(weights)}")
+            raise UserError(
+                f"--weights {part}: no operation {name!r}; there are {', '.join(weights)}"
+            )
         weights[name] = weight(value, part)
     if not sum(weights.values()) > 0:
         raise UserError(f"--weights {text}: at least one operation must have a weight above 0")

@@ -1,4 +1,5 @@
-"""Evol-Instruct (arXiv 2304.12244, section 3.2): instructions rewritten round after round, each going on by itself."""
+"""Evol-Instruct (arXiv 2304.12244, section 3.2): instructions rewritten round after round, each
+going on by itself."""
 
 from __future__ import annotations
 
@@ -46,7 +47,8 @@ class Step:
 
 
 async def evolve(seed: Prompt, teacher: Teacher, *, evolution: Evolution) -> list[Outcome]:
-    """The rows of a seed, round by round. What is eliminated leaves its parent to the next round."""
+    """The rows of a seed, round by round. What is eliminated leaves its parent to the next
+    round."""
     outcomes, parent, text = list[Outcome](), seed.id, seed.text
     try:
         if evolution.keep_seeds:
@@ -58,7 +60,9 @@ async def evolve(seed: Prompt, teacher: Teacher, *, evolution: Evolution) -> lis
             if isinstance(outcome, Accepted):
                 parent, text = outcome.row["id"], outcome.row["instruction"]
     except TeacherError as error:
-        outcomes.append(Rejected(failed(seed) | {"finish_reason": str(error), "detail": None}, FAILED))
+        outcomes.append(
+            Rejected(failed(seed) | {"finish_reason": str(error), "detail": None}, FAILED)
+        )
     return outcomes
 
 
@@ -66,10 +70,15 @@ async def rewrite(seed: Prompt, step: Step, teacher: Teacher, evolution: Evoluti
     """One evolution, its response and its elimination, the free rules first."""
     judge = evolution.eliminator
     question = evolution.templates.messages(f"evolve/{step.operation}", instruction=step.text)
-    written = await ask(teacher, Request(question, first=step.round - 1, sampling=evolution.rewriting))
+    written = await ask(
+        teacher, Request(question, first=step.round - 1, sampling=evolution.rewriting)
+    )
     reason, answer, part = judge.of_rewriting(step.text, written), None, "instruction"
     if not reason:
-        answer, part = await ask(teacher, Request((("user", written.text),), sampling=evolution.answering)), "response"
+        answer, part = (
+            await ask(teacher, Request((("user", written.text),), sampling=evolution.answering)),
+            "response",
+        )
         reason = judge.of_response(answer)
     if not reason:
         part = "judgement"
@@ -80,7 +89,9 @@ async def rewrite(seed: Prompt, step: Step, teacher: Teacher, evolution: Evoluti
 async def original(seed: Prompt, teacher: Teacher, evolution: Evolution) -> Outcome:
     """The seed itself with the teacher's response: round 0."""
     answer = await ask(teacher, Request((("user", seed.text),), sampling=evolution.answering))
-    row = describe(seed, METHOD) | answered(answer) | {"operation": None, "round": 0, "root": seed.id}
+    row = (
+        describe(seed, METHOD) | answered(answer) | {"operation": None, "round": 0, "root": seed.id}
+    )
     row["id"] = content_id(METHOD, seed.id, 0, seed.text, answer.text)
     return outcome_of(row, evolution.eliminator.of_response(answer), "response")
 
@@ -101,7 +112,9 @@ async def ask(teacher: Teacher, request: Request) -> Completion:
 def evolved_row(seed: Prompt, step: Step, written: Completion, answer: Completion | None) -> Row:
     """`finish_reason` is that of the last text the teacher wrote of the row."""
     row = {
-        "id": content_id(METHOD, step.parent, step.round, step.operation, written.text, answer and answer.text),
+        "id": content_id(
+            METHOD, step.parent, step.round, step.operation, written.text, answer and answer.text
+        ),
         "method": METHOD,
         "parents": [step.parent],
         "prompt": user(written.text),
@@ -111,7 +124,11 @@ def evolved_row(seed: Prompt, step: Step, written: Completion, answer: Completio
         "round": step.round,
         "root": seed.id,
     }
-    return row | answered(answer) if answer else row | {"completion": [], "finish_reason": written.finish_reason}
+    return (
+        row | answered(answer)
+        if answer
+        else row | {"completion": [], "finish_reason": written.finish_reason}
+    )
 
 
 def answered(answer: Completion) -> Row:
@@ -133,7 +150,8 @@ def failed(seed: Prompt) -> Row:
 
 
 def statistics(items: Iterable[list[Row]]) -> dict[str, Any]:
-    """Evolutions tried and kept, by round and by operation. A rejected row is told by its `detail`."""
+    """Evolutions tried and kept, by round and by operation. A rejected row is told by its
+    `detail`."""
     rounds: dict[str, dict[str, int]] = defaultdict(lambda: {"tried": 0, "kept": 0})
     operations: dict[str, dict[str, int]] = defaultdict(lambda: {"tried": 0, "kept": 0})
     for rows in items:

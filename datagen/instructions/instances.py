@@ -1,4 +1,5 @@
-"""From an accepted instruction to its rows: classification or not, instances, filters (Self-Instruct, section 2.2)."""
+"""From an accepted instruction to its rows: classification or not, instances, filters
+(Self-Instruct, section 2.2)."""
 
 from __future__ import annotations
 
@@ -21,7 +22,8 @@ CLASSIFY_TOKENS = 8
 
 @dataclass(frozen=True)
 class Candidate:
-    """An instruction as a teacher proposed it; a mode that writes more than that at once fills the rest."""
+    """An instruction as a teacher proposed it; a mode that writes more than that at once fills the
+    rest."""
 
     instruction: str
     input: str = ""
@@ -32,7 +34,8 @@ class Candidate:
 
 @dataclass(frozen=True)
 class Proposal:
-    """A candidate and what is known of it. `id` is the instruction's own; its rows' ids begin with it."""
+    """A candidate and what is known of it. `id` is the instruction's own; its rows' ids begin with
+    it."""
 
     candidate: Candidate
     method: str
@@ -49,24 +52,37 @@ class Proposal:
     @property
     def instruction(self) -> str:
         """With its constraints, if it has any."""
-        return " ".join(part for part in (self.candidate.instruction, self.candidate.constraints) if part)
+        return " ".join(
+            part for part in (self.candidate.instruction, self.candidate.constraints) if part
+        )
 
     @property
     def task(self) -> Task:
         """As a demonstration of later calls."""
-        return Task(self.id, self.instruction, (Instance(self.candidate.input, self.candidate.output or ""),))
+        return Task(
+            self.id,
+            self.instruction,
+            (Instance(self.candidate.input, self.candidate.output or ""),),
+        )
 
 
 async def write_instances(
     teacher: Teacher, proposal: Proposal, *, asking: Asking, most: int, max_tokens: int
 ) -> list[Outcome]:
-    """A row an instance. Output first for classification, as the labels would be lopsided otherwise; else input first.
+    """A row an instance. Output first for classification, as the labels would be lopsided
+    otherwise; else input first.
 
     Greedy, at most `most` instances of one answer of `max_tokens` tokens. Raises TeacherError.
     """
-    labelled = await is_classification(teacher, proposal.instruction, asking=asking, max_tokens=max_tokens)
-    name, read = ("output_first", parse.output_first) if labelled else ("input_first", parse.input_first)
-    answer = await asking.ask(teacher, name, max_tokens=max_tokens, instruction=proposal.instruction)
+    labelled = await is_classification(
+        teacher, proposal.instruction, asking=asking, max_tokens=max_tokens
+    )
+    name, read = (
+        ("output_first", parse.output_first) if labelled else ("input_first", parse.input_first)
+    )
+    answer = await asking.ask(
+        teacher, name, max_tokens=max_tokens, instruction=proposal.instruction
+    )
     found = read(answer.text)
     instances = found[:most]
     cut = answer.finish_reason == "length" and len(found) <= most
@@ -76,19 +92,26 @@ async def write_instances(
     return outcomes(proposal, instances, asking=asking, cut=cut, is_classification=labelled)
 
 
-async def is_classification(teacher: Teacher, instruction: str, *, asking: Asking, max_tokens: int) -> bool:
+async def is_classification(
+    teacher: Teacher, instruction: str, *, asking: Asking, max_tokens: int
+) -> bool:
     """What does not begin with a yes is none (released code)."""
     tokens = CLASSIFY_TOKENS if asking.style == "base" else max_tokens
-    answer: Completion = await asking.ask(teacher, "classify", max_tokens=tokens, instruction=instruction)
+    answer: Completion = await asking.ask(
+        teacher, "classify", max_tokens=tokens, instruction=instruction
+    )
     return parse.begins_with(answer.text, asking.templates.words("yes"))
 
 
 def outcomes(
     proposal: Proposal, instances: Sequence[Instance], *, asking: Asking, cut: bool, **columns: Any
 ) -> list[Outcome]:
-    """The instances of one instruction, each accepted or rejected. `cut`: the last one was cut off by length."""
+    """The instances of one instruction, each accepted or rejected. `cut`: the last one was cut off
+    by length."""
     found: list[Outcome] = []
-    for place, (instance, reason) in enumerate(zip(instances, faults(instances, cut=cut), strict=True)):
+    for place, (instance, reason) in enumerate(
+        zip(instances, faults(instances, cut=cut), strict=True)
+    ):
         finish = "length" if cut and place == len(instances) - 1 else "stop"
         row = make_row(proposal, instance, asking=asking) | {"finish_reason": finish} | columns
         found.append(Rejected(row, reason) if reason else Accepted(row, CONFIG))
@@ -96,7 +119,8 @@ def outcomes(
 
 
 def faults(instances: Sequence[Instance], *, cut: bool) -> list[str | None]:
-    """The reason to drop each instance of a task, or None (released code, `prepare_for_finetuning`).
+    """The reason to drop each instance of a task, or None (released code,
+    `prepare_for_finetuning`).
 
     One non-empty input with different outputs condemns all instances of the task.
     """
@@ -129,7 +153,8 @@ def fault(instance: Instance) -> str | None:
 
 
 def make_row(proposal: Proposal, instance: Instance, *, asking: Asking) -> Row:
-    """Columns of an instance. Its id is the instruction's id, a hyphen and a hash of input and output."""
+    """Columns of an instance. Its id is the instruction's id, a hyphen and a hash of input and
+    output."""
     return bare_row(proposal) | {
         "id": f"{proposal.id}-{content_id(instance.input, instance.output)[:8]}",
         "prompt": user(whole(proposal.task, instance.input, asking.templates)),

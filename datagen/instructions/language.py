@@ -1,4 +1,5 @@
-"""What differs between languages besides the words: how text is measured, and what it may start with."""
+"""What differs between languages besides the words: how text is measured, and what it may start
+with."""
 
 from __future__ import annotations
 
@@ -19,7 +20,11 @@ class Language:
     """Drop what starts with a character outside ASCII (Self-Instruct, released code)."""
 
     def length(self, text: str) -> int:
-        return sum(not character.isspace() for character in text) if self.by_characters else len(text.split())
+        return (
+            sum(not character.isspace() for character in text)
+            if self.by_characters
+            else len(text.split())
+        )
 
 
 LANGUAGES = {

@@ -1,5 +1,5 @@
-"""Magpie (arXiv 2406.08464): an aligned model, given only what its chat template puts before a user's words, writes
-those words itself."""
+"""Magpie (arXiv 2406.08464): an aligned model, given only what its chat template puts before a
+user's words, writes those words itself."""
 
 from __future__ import annotations
 
@@ -40,41 +40,60 @@ class Magpie:
 
 
 async def synthesise(teacher: Teacher, *, magpie: Magpie) -> AsyncGenerator[list[Outcome]]:
-    """Instructions and their responses in the order of their samples, until enough are kept (section 2.1)."""
+    """Instructions and their responses in the order of their samples, until enough are kept
+    (section 2.1)."""
     seen, kept, fruitless = set[str](), 0, 0
-    async with aclosing(in_order(lambda index: draw(index, teacher, magpie), ahead=magpie.ahead)) as drawn:
+    async with aclosing(
+        in_order(lambda index: draw(index, teacher, magpie), ahead=magpie.ahead)
+    ) as drawn:
         async for outcome in drawn:
             instruction = plain(outcome.row.get("instruction", ""))
             if isinstance(outcome, Accepted) and instruction in seen:
                 outcome = Rejected(outcome.row, "duplicate")
             seen.add(instruction)
             yield [outcome]
-            kept, fruitless = (kept + 1, 0) if isinstance(outcome, Accepted) else (kept, fruitless + 1)
+            kept, fruitless = (
+                (kept + 1, 0) if isinstance(outcome, Accepted) else (kept, fruitless + 1)
+            )
             if kept == magpie.target or fruitless == magpie.patience:
                 return
 
 
 async def draw(index: int, teacher: Teacher, magpie: Magpie) -> Outcome:
-    """Sample `index` of the pre-query template, and the response to it when it is fit to be asked."""
+    """Sample `index` of the pre-query template, and the response to it when it is fit to be
+    asked."""
     try:
-        (written,) = await teacher.complete(Request(magpie.before, first=index, sampling=magpie.asking))
+        (written,) = await teacher.complete(
+            Request(magpie.before, first=index, sampling=magpie.asking)
+        )
         instruction = written.text.strip()
         if reason := unfit(written):
             return Rejected(row_of(index, instruction, written) | {"detail": "instruction"}, reason)
-        (answer,) = await teacher.complete(Request((("user", instruction),), sampling=magpie.answering))
+        (answer,) = await teacher.complete(
+            Request((("user", instruction),), sampling=magpie.answering)
+        )
     except TeacherError as error:
-        row = {"id": content_id(METHOD, index), "method": METHOD, "parents": [], "finish_reason": str(error)}
+        row = {
+            "id": content_id(METHOD, index),
+            "method": METHOD,
+            "parents": [],
+            "finish_reason": str(error),
+        }
         return Rejected(row, FAILED)
     row = row_of(index, instruction, answer) | {"completion": assistant(answer.text.strip())}
     row["output"] = answer.text.strip()
     reason = magpie.checks.reason(answer.text, answer.finish_reason)
-    return Rejected(row | {"detail": "response"}, reason) if reason else Accepted(row, "instructions")
+    return (
+        Rejected(row | {"detail": "response"}, reason) if reason else Accepted(row, "instructions")
+    )
 
 
 def unfit(written: Completion) -> str | None:
-    """The rules of the paper's example filter that need no other model; an instruction that ends in a colon waits for
-    an input that never comes."""
-    return unfinished(written) or ("trailing_colon" if written.text.rstrip().endswith((":", "：")) else None)
+    """The rules of the paper's example filter that need no other model; an instruction that ends in
+    a colon waits for an input that never comes."""
+    return unfinished(written) or (
+        "trailing_colon" if written.text.rstrip().endswith((":", "：")) else None
+    )
 
 
 def row_of(index: int, instruction: str, last: Completion) -> Row:
@@ -104,19 +123,29 @@ async def in_order(make: Callable[[int], Awaitable[Made]], *, ahead: int) -> Asy
 
 
 def user_turn(tokenizer: Any) -> tuple[str, str]:
-    """What the chat template puts before a user's words, and what ends them: the end of the turn, or where the template
-    marks none, the beginning of the next. Raises UserError for a model without such a template.
+    """What the chat template puts before a user's words, and what ends them: the end of the turn,
+    or where the template marks none, the beginning of the next. Raises UserError for a model
+    without such a template.
 
-    A beginning-of-text token that the tokenizer adds by itself is left out: the text is encoded again as it stands.
-    """
+    A beginning-of-text token that the tokenizer adds by itself is left out: the text is encoded
+    again as it stands."""
     if not getattr(tokenizer, "chat_template", None):
         raise UserError("the model has no chat template: magpie needs an aligned (chat) model")
     turn = [{"role": "user", "content": SENTINEL}]
-    texts = [tokenizer.apply_chat_template(turn, tokenize=False, add_generation_prompt=more) for more in (False, True)]
+    texts = [
+        tokenizer.apply_chat_template(turn, tokenize=False, add_generation_prompt=more)
+        for more in (False, True)
+    ]
     before, _, behind = texts[0].partition(SENTINEL)
     first = tokenizer.bos_token
-    if first and before.startswith(first) and tokenizer("").input_ids[:1] == [tokenizer.bos_token_id]:
+    if (
+        first
+        and before.startswith(first)
+        and tokenizer("").input_ids[:1] == [tokenizer.bos_token_id]
+    ):
         before = before.removeprefix(first)
     if not before.strip():
-        raise UserError("the model's chat template puts nothing before a user's words: magpie cannot use it")
+        raise UserError(
+            "the model's chat template puts nothing before a user's words: magpie cannot use it"
+        )
     return before, behind.strip() or texts[1].partition(SENTINEL)[2].strip()

@@ -21,7 +21,8 @@ from datagen.teacher.forecast import preview
 
 @dataclass(frozen=True)
 class MagpieSettings(session.InstructionSettings):
-    """Let an aligned model write instructions from nothing but its own chat template, and answer them.
+    """Let an aligned model write instructions from nothing but its own chat template, and answer
+    them.
 
     The teacher is micro, hf: or vllm:, a chat model; an endpoint hides its template.
     """
@@ -53,8 +54,12 @@ class MagpieSettings(session.InstructionSettings):
 
 
 def magpie(settings: MagpieSettings) -> None:
-    """Run, and print what came of it. Raises UserError, also where patience ended before the target."""
-    out = settings.out or Path("runs") / f"{METHOD}-{settings.teacher.rpartition('/')[2].replace(':', '-')}"
+    """Run, and print what came of it. Raises UserError, also where patience ended before the
+    target."""
+    out = (
+        settings.out
+        or Path("runs") / f"{METHOD}-{settings.teacher.rpartition('/')[2].replace(':', '-')}"
+    )
     teacher = settings.connect(out)
     tokenizer = getattr(teacher, "tokenizer", None)
     if tokenizer is None:
@@ -77,7 +82,9 @@ def magpie(settings: MagpieSettings) -> None:
         )
 
 
-async def generate(settings: MagpieSettings, teacher: Teacher, before: str, behind: str, out: Path) -> dict[str, Any]:
+async def generate(
+    settings: MagpieSettings, teacher: Teacher, before: str, behind: str, out: Path
+) -> dict[str, Any]:
     templates, language = session.words(settings)
     how = Magpie(
         before=before,
@@ -92,7 +99,9 @@ async def generate(settings: MagpieSettings, teacher: Teacher, before: str, behi
             seed=settings.seed,
         ),
         answering=Sampling(
-            temperature=settings.response_temperature, max_tokens=settings.max_tokens, seed=settings.seed
+            temperature=settings.response_temperature,
+            max_tokens=settings.max_tokens,
+            seed=settings.seed,
         ),
         checks=Responses(templates, language),
     )
@@ -103,8 +112,13 @@ async def generate(settings: MagpieSettings, teacher: Teacher, before: str, behi
         "questions": 0,
         "sha256": hashlib.sha256(before.encode()).hexdigest(),
     }
-    config = session.configuration(METHOD, settings, teacher=teacher, templates=templates, source=source)
+    config = session.configuration(
+        METHOD, settings, teacher=teacher, templates=templates, source=source
+    )
     with Run(out, config, family="instructions", account=settings.account()) as run:
         return await run.stream(
-            partial(synthesise, magpie=how), teacher=teacher, total=settings.target, statistics=lambda items: {}
+            partial(synthesise, magpie=how),
+            teacher=teacher,
+            total=settings.target,
+            statistics=lambda items: {},
         )

@@ -1,7 +1,8 @@
-"""Reading what a teacher wrote: numbered lists, blocks of labelled fields, answers that begin with a word.
+"""Reading what a teacher wrote: numbered lists, blocks of labelled fields, answers that begin with
+a word.
 
-Every pattern is anchored to the beginning of a line and looks at each character a bounded number of times.
-"""
+Every pattern is anchored to the beginning of a line and looks at each character a bounded number of
+times."""
 
 from __future__ import annotations
 
@@ -29,7 +30,14 @@ class Labels:
 
 
 ENGLISH = Labels(
-    "Instruction", "Input", "Output", "Class label", "Constraints", "None.", "The output is one of: ", ": "
+    "Instruction",
+    "Input",
+    "Output",
+    "Class label",
+    "Constraints",
+    "None.",
+    "The output is one of: ",
+    ": ",
 )
 CHINESE = Labels("指令", "输入", "输出", "类别标签", "约束", "无。", "输出是以下之一：", "：")
 NO_INPUT = "<noinput>"
@@ -63,21 +71,27 @@ def labels(language: str) -> Labels:
 def items(text: str, pattern: re.Pattern[str] = ITEM) -> list[str]:
     """The items of a numbered list, whitespace collapsed; `pattern`'s first group is the number.
 
-    A bare number that does not follow the one before belongs to the text of its item; a pattern of one's own, such as
-    "Task 5:", begins an item whatever its number.
-    """
+    A bare number that does not follow the one before belongs to the text of its item; a pattern of
+    one's own, such as "Task 5:", begins an item whatever its number."""
     starts: list[re.Match[str]] = []
     for match in pattern.finditer(text):
         if pattern is not ITEM or not starts or int(match[1]) == int(starts[-1][1]) + 1:
             starts.append(match)
-    return [one_line(text[match.end() : end]) for match, end in zip(starts, ends(starts, text), strict=True)]
+    return [
+        one_line(text[match.end() : end])
+        for match, end in zip(starts, ends(starts, text), strict=True)
+    ]
 
 
 def fields(text: str) -> list[tuple[str, str]]:
-    """(field, value) pairs in order; a value ends where the next label begins. Text before the first is left out."""
+    """(field, value) pairs in order; a value ends where the next label begins. Text before the
+    first is left out."""
     found = list(FIELD.finditer(text))
     stops = ends(found, text)
-    return [(match.lastgroup or "", text[match.end() : end].strip()) for match, end in zip(found, stops, strict=True)]
+    return [
+        (match.lastgroup or "", text[match.end() : end].strip())
+        for match, end in zip(found, stops, strict=True)
+    ]
 
 
 def ends(starts: Sequence[re.Match[str]], text: str) -> list[int]:

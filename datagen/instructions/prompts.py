@@ -1,4 +1,5 @@
-"""What methods that start from instructions ask: the whole prompt of a task, and where it comes from."""
+"""What methods that start from instructions ask: the whole prompt of a task, and where it comes
+from."""
 
 from __future__ import annotations
 
@@ -28,15 +29,26 @@ class Prompt:
 
 
 def prompts_of(tasks: Iterable[Task], templates: Templates) -> list[Prompt]:
-    """A prompt for every distinct input of every task; the instruction alone where a task has no instance."""
+    """A prompt for every distinct input of every task; the instruction alone where a task has no
+    instance."""
     found = []
     for task in tasks:
         inputs = dict.fromkeys(instance.input for instance in task.instances or (Instance("", ""),))
         for place, given in enumerate(inputs):
             name = f"{task.id}#{place}" if place else task.id
-            text = templates.text("with_input", instruction=task.instruction, input=given) if given else ""
+            text = (
+                templates.text("with_input", instruction=task.instruction, input=given)
+                if given
+                else ""
+            )
             found.append(
-                Prompt(name, text.strip() or task.instruction, task.instruction, given, task.is_classification)
+                Prompt(
+                    name,
+                    text.strip() or task.instruction,
+                    task.instruction,
+                    given,
+                    task.is_classification,
+                )
             )
     return found
 
@@ -62,7 +74,8 @@ def describe(prompt: Prompt, method: str) -> Row:
 
 
 def source_of(name: str, prompts: Sequence[Prompt]) -> dict[str, Any]:
-    """The source as a run's configuration records it: no machine path, and a hash of all that is asked."""
+    """The source as a run's configuration records it: no machine path, and a hash of all that is
+    asked."""
     digest = hashlib.sha256()
     for prompt in prompts:
         digest.update(json.dumps([prompt.id, prompt.text]).encode())

@@ -1,7 +1,7 @@
 """`datagen respond`: the teacher's answers to any instruction set, so that it can be distilled.
 
-With `--systems` every instruction is asked under a system prompt that wants explanations (Orca, arXiv 2306.02707).
-"""
+With `--systems` every instruction is asked under a system prompt that wants explanations (Orca,
+arXiv 2306.02707)."""
 
 from __future__ import annotations
 
@@ -34,13 +34,16 @@ class RespondSettings(session.InstructionSettings):
     positional: ClassVar[tuple[str, ...]] = ("source",)
 
     source: str
-    """Instructions to answer: a run folder, a dataset version (NAME or NAME@VERSION), a Parquet or JSONL file."""
+    """Instructions to answer: a run folder, a dataset version (NAME or NAME@VERSION), a Parquet or
+    JSONL file."""
     limit: int | None = None
     """Answer the first LIMIT instructions only."""
     samples: int = 1
-    """Responses drawn per instruction. One that says the same as an earlier one is rejected as a duplicate."""
+    """Responses drawn per instruction. One that says the same as an earlier one is rejected as a
+    duplicate."""
     systems: bool = False
-    """Ask every instruction under a system prompt that wants an explanation, drawn from the templates in `systems/`."""
+    """Ask every instruction under a system prompt that wants an explanation, drawn from the
+    templates in `systems/`."""
     temperature: float = 0.7
     """0 is greedy."""
     top_p: float = 1.0
@@ -54,7 +57,10 @@ class RespondSettings(session.InstructionSettings):
             self,
             limit=(self.limit is None or self.limit >= 1, "at least 1"),
             **sampling_checks(
-                samples=self.samples, temperature=self.temperature, top_p=self.top_p, max_tokens=self.max_tokens
+                samples=self.samples,
+                temperature=self.temperature,
+                top_p=self.top_p,
+                max_tokens=self.max_tokens,
             ),
         )
 
@@ -64,12 +70,18 @@ def respond(settings: RespondSettings) -> None:
     templates, language = session.words(settings)
     systems = [templates.text(f"systems/{name}").strip() for name in templates.names("systems")]
     if settings.systems and not systems:
-        raise UserError(f"--systems: there are no system prompts for {templates.language}; put some in systems/*.txt")
+        raise UserError(
+            f"--systems: there are no system prompts for {templates.language}; put some in systems/*.txt"
+        )
     prompts = prompts_of(instructions_from(settings.source)[: settings.limit], templates)
     systems = systems if settings.systems else []
     if settings.dry_run:
         asked = [request_of(prompt, systems, settings) for prompt in prompts]
-        preview(asked, f"{len(prompts)} instructions × {settings.samples} responses of {settings.teacher}", settings)
+        preview(
+            asked,
+            f"{len(prompts)} instructions × {settings.samples} responses of {settings.teacher}",
+            settings,
+        )
         return
     run = session.run_each(
         METHOD,
@@ -84,7 +96,12 @@ def respond(settings: RespondSettings) -> None:
 
 
 async def distil(
-    prompt: Prompt, teacher: Teacher, *, checks: Responses, systems: Sequence[str], settings: RespondSettings
+    prompt: Prompt,
+    teacher: Teacher,
+    *,
+    checks: Responses,
+    systems: Sequence[str],
+    settings: RespondSettings,
 ) -> list[Outcome]:
     """A row for each response, in the order they were drawn."""
     system = system_of(prompt, systems, settings.seed)
@@ -102,7 +119,10 @@ async def distil(
 
 def request_of(prompt: Prompt, systems: Sequence[str], settings: RespondSettings) -> Request:
     sampling = Sampling(
-        temperature=settings.temperature, top_p=settings.top_p, max_tokens=settings.max_tokens, seed=settings.seed
+        temperature=settings.temperature,
+        top_p=settings.top_p,
+        max_tokens=settings.max_tokens,
+        seed=settings.seed,
     )
     asked = turns(prompt, system_of(prompt, systems, settings.seed))
     return Request(asked, n=settings.samples, sampling=sampling)
@@ -120,7 +140,9 @@ def turns(prompt: Prompt, system: str | None) -> Messages:
 
 def row_of(prompt: Prompt, system: str | None, sample: int, answer: Completion) -> Row:
     text = answer.text.strip()
-    shown: list[dict[str, Any]] = [{"role": role, "content": content} for role, content in turns(prompt, system)]
+    shown: list[dict[str, Any]] = [
+        {"role": role, "content": content} for role, content in turns(prompt, system)
+    ]
     return describe(prompt, METHOD) | {
         "id": content_id(METHOD, prompt.id, system, sample, text),
         "prompt": shown,

@@ -15,12 +15,16 @@ from datagen.instructions.templates import Templates
 from datagen.schema import Row, arrow_schema, assistant
 
 
-def read_rows(source: str, templates: Templates, *, method: str, limit: int | None = None) -> list[Row]:
+def read_rows(
+    source: str, templates: Templates, *, method: str, limit: int | None = None
+) -> list[Row]:
     """Rows of any known form with the columns of `instructions`. Raises UserError.
 
     A row of this project stays as it is; one from elsewhere gets `method`.
     """
-    rows = [row_of(record, where, templates, method) for where, record in islice(records(source), limit)]
+    rows = [
+        row_of(record, where, templates, method) for where, record in islice(records(source), limit)
+    ]
     if not rows:
         raise UserError(f"{source} holds no rows")
     return rows
@@ -38,7 +42,11 @@ def row_of(record: dict[str, Any], where: str, templates: Templates, method: str
     }
     if record.get("method") is None:
         return made
-    return made | {name: record[name] for name in arrow_schema("instructions").names if record.get(name) is not None}
+    return made | {
+        name: record[name]
+        for name in arrow_schema("instructions").names
+        if record.get(name) is not None
+    }
 
 
 def fields(row: Row) -> dict[str, str]:
@@ -48,7 +56,8 @@ def fields(row: Row) -> dict[str, str]:
 
 
 def source_of(name: str, rows: list[Row]) -> dict[str, Any]:
-    """The source as a run's configuration records it: no machine path, and a hash of all that is read."""
+    """The source as a run's configuration records it: no machine path, and a hash of all that is
+    read."""
     digest = hashlib.sha256()
     for row in rows:
         digest.update(json.dumps([row["id"], fields(row)], sort_keys=True).encode())

@@ -1,4 +1,5 @@
-"""Self-Instruct (arXiv 2212.10560): instructions bootstrapped from a few seed tasks, then their inputs and outputs."""
+"""Self-Instruct (arXiv 2212.10560): instructions bootstrapped from a few seed tasks, then their
+inputs and outputs."""
 
 from __future__ import annotations
 
@@ -26,24 +27,43 @@ if TYPE_CHECKING:
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 AHEAD = 4
-"""Instructions whose instances may be under way, for each request that may be: some are rejected and ask nothing."""
+"""Instructions whose instances may be under way, for each request that may be: some are rejected
+and ask nothing."""
 
 
 async def self_instruct(
-    teacher: Teacher, *, seeds: Sequence[Task], mode: Mode, rules: Rules, novelty: Novelty, tally: Tally
+    teacher: Teacher,
+    *,
+    seeds: Sequence[Task],
+    mode: Mode,
+    rules: Rules,
+    novelty: Novelty,
+    tally: Tally,
 ) -> AsyncGenerator[list[Outcome]]:
-    """Rows, an instruction's at a time, in the order of the calls; `tally` counts and knows how it ended."""
-    instructions = bootstrap(teacher, seeds=seeds, mode=mode, rules=rules, novelty=novelty, tally=tally)
+    """Rows, an instruction's at a time, in the order of the calls; `tally` counts and knows how it
+    ended."""
+    instructions = bootstrap(
+        teacher, seeds=seeds, mode=mode, rules=rules, novelty=novelty, tally=tally
+    )
     complete = partial(finish, teacher, mode=mode, tally=tally)
-    async with aclosing(overlap(instructions, complete, most=AHEAD * tally.settings.under_way)) as finished:
+    async with aclosing(
+        overlap(instructions, complete, most=AHEAD * tally.settings.under_way)
+    ) as finished:
         async for outcomes in finished:
             yield outcomes
 
 
 async def bootstrap(
-    teacher: Teacher, *, seeds: Sequence[Task], mode: Mode, rules: Rules, novelty: Novelty, tally: Tally
+    teacher: Teacher,
+    *,
+    seeds: Sequence[Task],
+    mode: Mode,
+    rules: Rules,
+    novelty: Novelty,
+    tally: Tally,
 ) -> AsyncGenerator[Proposal | Rejected]:
-    """Ask with seeds and the machine's own as demonstrations, keep what is sound and new, add it to the pool, go on."""
+    """Ask with seeds and the machine's own as demonstrations, keep what is sound and new, add it to
+    the pool, go on."""
     settings, pool = tally.settings, Pool(seeds)
     ask = partial(propose, teacher, mode=mode, settings=settings)
     ahead = min(settings.lag, settings.under_way)
@@ -83,8 +103,12 @@ class Pool:
             yield Call(number, self.demonstrations(number, settings))
 
     def demonstrations(self, number: int, settings: SelfInstructSettings) -> tuple[Task, ...]:
-        """What call `number` shows: drawn from the pool after call `number` - lag, with a random stream of its own."""
-        recipe, known = settings.recipe, self.sizes[number - settings.lag] if number >= settings.lag else 0
+        """What call `number` shows: drawn from the pool after call `number` - lag, with a random
+        stream of its own."""
+        recipe, known = (
+            settings.recipe,
+            self.sizes[number - settings.lag] if number >= settings.lag else 0,
+        )
         rng = Random(f"{settings.seed}:call:{number}")
         drawn = [self.machine[i] for i in rng.sample(range(known), min(recipe.machine, known))]
         drawn += rng.sample(self.seeds, recipe.in_context - len(drawn))
@@ -95,7 +119,8 @@ class Pool:
 async def propose(
     teacher: Teacher, call: Call, *, mode: Mode, settings: SelfInstructSettings
 ) -> list[Proposal | Rejected]:
-    """What a call proposes. A call that failed, was cut off or says nothing that can be read is one rejected row."""
+    """What a call proposes. A call that failed, was cut off or says nothing that can be read is one
+    rejected row."""
     recipe = settings.recipe
     sampling = Sampling(
         temperature=recipe.temperature,
@@ -104,10 +129,13 @@ async def propose(
         stop=mode.stop,
         seed=settings.seed,
     )
-    make = partial(Proposal, method=settings.mode, parents=tuple(task.id for task in call.demonstrations))
+    make = partial(
+        Proposal, method=settings.mode, parents=tuple(task.id for task in call.demonstrations)
+    )
     whole = bare_row(make(Candidate(""))) | {"id": content_id("call", settings.seed, call.number)}
     try:
-        # sample number i of its prompt, so that two calls with the same demonstrations say different things
+        # sample number i of its prompt, so that two calls with the same demonstrations say
+        # different things
         request = Request(mode.prompt(call.demonstrations), first=call.number, sampling=sampling)
         (answer,) = await teacher.complete(request)
     except TeacherError as error:
@@ -132,7 +160,8 @@ def read(
 
 
 def judge(proposal: Proposal | Rejected, rules: Rules, novelty: Novelty) -> Proposal | Rejected:
-    """Through the rules, then compared with the seeds and the pool; the ten nearest are told of what is too similar."""
+    """Through the rules, then compared with the seeds and the pool; the ten nearest are told of
+    what is too similar."""
     if isinstance(proposal, Rejected):
         return proposal
     reason = check(proposal.candidate.instruction, rules)
@@ -146,7 +175,9 @@ def judge(proposal: Proposal | Rejected, rules: Rules, novelty: Novelty) -> Prop
     return Rejected(bare_row(proposal, detail=told or None), verdict.reason or "similar")
 
 
-async def finish(teacher: Teacher, judged: Proposal | Rejected, *, mode: Mode, tally: Tally) -> list[Outcome]:
+async def finish(
+    teacher: Teacher, judged: Proposal | Rejected, *, mode: Mode, tally: Tally
+) -> list[Outcome]:
     """The rows of an instruction that was accepted; one that was not is passed on."""
     if isinstance(judged, Rejected):
         return [judged]
@@ -192,12 +223,17 @@ class Tally:
         self.classified += [] if label is None else [label]
 
     def report(self) -> dict[str, Any]:
-        """For stats.json. `classification` is a share of the accepted instructions that were classified."""
+        """For stats.json. `classification` is a share of the accepted instructions that were
+        classified."""
         reached = self.accepted >= self.settings.target
         return {
             "ended": "target" if reached else "patience",
             "calls": self.calls + reached,
-            "instructions": {"parsed": self.parsed, "accepted": self.accepted, "with_rows": self.with_rows},
+            "instructions": {
+                "parsed": self.parsed,
+                "accepted": self.accepted,
+                "with_rows": self.with_rows,
+            },
             "classification": mean(sum(self.classified), len(self.classified)),
             "instances_per_instruction": mean(self.rows, self.with_rows),
         }
@@ -210,10 +246,11 @@ def mean(total: int, count: int) -> float | None:
 async def overlap(
     items: AsyncGenerator[Item], work: Callable[[Item], Awaitable[Result]], *, most: int
 ) -> AsyncGenerator[Result]:
-    """`work` on up to `most` items at once, while the items keep coming; results in the order of the items.
+    """`work` on up to `most` items at once, while the items keep coming; results in the order of
+    the items.
 
-    Item i is drawn once the consumer is done with result i - `most`. Closing it cancels what is under way.
-    """
+    Item i is drawn once the consumer is done with result i - `most`. Closing it cancels what is
+    under way."""
     room, started = asyncio.Semaphore(most), asyncio.Queue[asyncio.Task[Result] | None]()
     tasks = set[asyncio.Task[Result]]()
 

@@ -1,4 +1,5 @@
-"""What the commands that start from instructions share: the run, its configuration, and what they say at the end."""
+"""What the commands that start from instructions share: the run, its configuration, and what they
+say at the end."""
 
 from __future__ import annotations
 
@@ -27,9 +28,11 @@ class InstructionSettings(TeacherSettings):
     """The flags of all commands whose words come from templates."""
 
     language: str | None = None
-    """Language of templates, word lists and lengths: en or zh; en by default (the micro teacher has its own)."""
+    """Language of templates, word lists and lengths: en or zh; en by default (the micro teacher has
+    its own)."""
     templates: Path | None = None
-    """Folder with templates and word lists of your own; a file in it goes before the shipped one of the same name."""
+    """Folder with templates and word lists of your own; a file in it goes before the shipped one of
+    the same name."""
 
 
 def words(settings: InstructionSettings) -> tuple[Templates, Language]:
@@ -39,7 +42,12 @@ def words(settings: InstructionSettings) -> tuple[Templates, Language]:
 
 
 def configuration(
-    method: str, settings: InstructionSettings, *, teacher: Teacher, templates: Templates, source: dict[str, Any]
+    method: str,
+    settings: InstructionSettings,
+    *,
+    teacher: Teacher,
+    templates: Templates,
+    source: dict[str, Any],
 ) -> dict[str, Any]:
     """What decides the rows, and nothing else: no machine paths, no keys, no speed settings."""
     return {
@@ -82,7 +90,9 @@ async def run_each(
 
 def summary(stats: dict[str, Any], out: Path) -> str:
     """What a person wants to know at the end, a line each."""
-    rejected = ", ".join(f"{reason} {number:,}" for reason, number in stats["rejected"].items()) or "none"
+    rejected = (
+        ", ".join(f"{reason} {number:,}" for reason, number in stats["rejected"].items()) or "none"
+    )
     return "\n".join(
         [
             f"{stats['questions']:,} items, {stats['answers']:,} answers in {stats['seconds']:,} s",

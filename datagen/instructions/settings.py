@@ -24,7 +24,9 @@ class Recipe:
 
 
 RECIPES = {
-    "self-instruct": Recipe(8, 2, 7, 0.7, 0.5, 1024, "all"),  # arXiv 2212.10560, table 4 and released code
+    "self-instruct": Recipe(
+        8, 2, 7, 0.7, 0.5, 1024, "all"
+    ),  # arXiv 2212.10560, table 4 and released code
     "alpaca": Recipe(3, 0, 20, 1.0, 1.0, 3072, "last"),  # released code of Stanford Alpaca
     "unnatural": Recipe(3, 0, 1, 1.0, 0.99, 1024, "all"),  # arXiv 2212.09689, section 2
 }
@@ -39,20 +41,26 @@ class SelfInstructSettings(InstructionSettings):
     positional: ClassVar[tuple[str, ...]] = ()
 
     target: int = 1000
-    """Stop when this many instructions are accepted. Each gives a row an instance, or none if all of them fail."""
+    """Stop when this many instructions are accepted. Each gives a row an instance, or none if all
+    of them fail."""
     mode: Literal["self-instruct", "alpaca", "unnatural"] = "self-instruct"
-    """self-instruct: instructions first, then instances (arXiv 2212.10560). alpaca: 20 tasks a call, each with its
-    output. unnatural: instruction, input and constraints, then the output, then other wordings (arXiv 2212.09689)."""
+    """self-instruct: instructions first, then instances (arXiv 2212.10560). alpaca: 20 tasks a
+    call, each with its output. unnatural: instruction, input and constraints, then the output, then
+    other wordings (arXiv 2212.09689)."""
     style: Literal["auto", "base", "chat"] = "auto"
-    """base sends text to complete, chat sends messages; auto takes base for micro and chat for others."""
+    """base sends text to complete, chat sends messages; auto takes base for micro and chat for
+    others."""
     seeds: Path | None = None
-    """Seed tasks (JSONL: id, instruction, instances, is_classification) instead of this project's own."""
+    """Seed tasks (JSONL: id, instruction, instances, is_classification) instead of this project's
+    own."""
     in_context: int | None = None
     """Demonstrations in a prompt: 8, alpaca and unnatural 3, micro 4."""
     machine: int | None = None
-    """How many of them are of the machine's own, once there are any: 2, alpaca and unnatural 0, micro 1."""
+    """How many of them are of the machine's own, once there are any: 2, alpaca and unnatural 0,
+    micro 1."""
     per_call: int | None = None
-    """New instructions asked for in a call: 7, alpaca 20, micro 3. A base model is stopped at the item after them."""
+    """New instructions asked for in a call: 7, alpaca 20, micro 3. A base model is stopped at the
+    item after them."""
     temperature: float | None = None
     """Of the calls for instructions: 0.7, alpaca and unnatural 1. Instances are greedy."""
     top_p: float | None = None
@@ -60,7 +68,8 @@ class SelfInstructSettings(InstructionSettings):
     max_tokens: int | None = None
     """Longest answer to a call for instructions: 1024, alpaca 3072."""
     cut_off: Literal["all", "last"] | None = None
-    """What an answer that reached its longest loses: all of it (Self-Instruct), or its last task (alpaca)."""
+    """What an answer that reached its longest loses: all of it (Self-Instruct), or its last task
+    (alpaca)."""
     instances: int = 5
     """Most instances of an instruction."""
     instance_tokens: int = 350
@@ -68,14 +77,18 @@ class SelfInstructSettings(InstructionSettings):
     paraphrases: int = 2
     """Other wordings of each instruction in unnatural mode."""
     similarity: float = 0.7
-    """An instruction more similar than this to a seed or to one before it is dropped (ROUGE-L F1)."""
+    """An instruction more similar than this to a seed or to one before it is dropped (ROUGE-L
+    F1)."""
     pool: Path | None = None
-    """Folder of an earlier run: its instructions and those it was compared with count as there already."""
+    """Folder of an earlier run: its instructions and those it was compared with count as there
+    already."""
     lag: int = 64
-    """A call draws its demonstrations from the pool as it stood this many calls before, so that as many can be under
-    way and the result does not depend on how many are. 1 is the paper's loop, one call after another."""
+    """A call draws its demonstrations from the pool as it stood this many calls before, so that as
+    many can be under way and the result does not depend on how many are. 1 is the paper's loop, one
+    call after another."""
     patience: int = 100
-    """Stop after so many calls in a row that gave nothing new, keep what there is, and exit with an error."""
+    """Stop after so many calls in a row that gave nothing new, keep what there is, and exit with an
+    error."""
 
     def __post_init__(self) -> None:
         """Raises UserError for values out of range."""
@@ -104,7 +117,9 @@ class SelfInstructSettings(InstructionSettings):
     @property
     def recipe(self) -> Recipe:
         """The mode's, with what the embedded teacher needs, and what was asked for."""
-        given = {f.name: value for f in fields(Recipe) if (value := getattr(self, f.name)) is not None}
+        given = {
+            f.name: value for f in fields(Recipe) if (value := getattr(self, f.name)) is not None
+        }
         small = MICRO if self.teacher == "micro" and self.mode == "self-instruct" else {}
         return replace(RECIPES[self.mode], **(small | given))
 

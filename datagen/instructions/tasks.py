@@ -1,4 +1,5 @@
-"""Tasks to start from: seed tasks in the published format of Self-Instruct, and instructions from anywhere else."""
+"""Tasks to start from: seed tasks in the published format of Self-Instruct, and instructions from
+anywhere else."""
 
 from __future__ import annotations
 
@@ -35,10 +36,11 @@ def shipped(language: str) -> list[Task]:
 
 
 def read_tasks(path: Path) -> list[Task]:
-    """Seed tasks, one JSON object a line: id, instruction, instances (input, output), is_classification.
+    """Seed tasks, one JSON object a line: id, instruction, instances (input, output),
+    is_classification.
 
-    Raises UserError with file and line for a broken line, a missing field, an empty instruction, a duplicate id.
-    """
+    Raises UserError with file and line for a broken line, a missing field, an empty instruction, a
+    duplicate id."""
     tasks: dict[str, Task] = {}
     for number, record in json_lines(path):
         task = read_task(record, where := f"{path}, line {number}")
@@ -53,23 +55,31 @@ def read_tasks(path: Path) -> list[Task]:
 def read_task(record: dict[str, Any], where: str) -> Task:
     for field in ("id", "instruction", "instances", "is_classification"):
         if field not in record:
-            raise UserError(f"{where}: the field {field!r} is missing; there are {', '.join(record) or 'none'}")
+            raise UserError(
+                f"{where}: the field {field!r} is missing; there are {', '.join(record) or 'none'}"
+            )
     instruction = record["instruction"]
     if not isinstance(instruction, str) or not instruction.strip():
         raise UserError(f"{where}: the instruction is empty; write one or remove the line")
     try:
-        instances = tuple(Instance(str(i["input"]).strip(), str(i["output"]).strip()) for i in record["instances"])
+        instances = tuple(
+            Instance(str(i["input"]).strip(), str(i["output"]).strip()) for i in record["instances"]
+        )
     except (KeyError, TypeError):
-        raise UserError(f'{where}: instances must be a list of {{"input": ..., "output": ...}}') from None
-    return Task(str(record["id"]), instruction.strip(), instances, bool(record["is_classification"]))
+        raise UserError(
+            f'{where}: instances must be a list of {{"input": ..., "output": ...}}'
+        ) from None
+    return Task(
+        str(record["id"]), instruction.strip(), instances, bool(record["is_classification"])
+    )
 
 
 def instructions_from(source: str) -> list[Task]:
-    """Instructions of a run folder, a version folder, NAME@VERSION, a Parquet or a JSONL file; one task a distinct row.
+    """Instructions of a run folder, a version folder, NAME@VERSION, a Parquet or a JSONL file; one
+    task a distinct row.
 
-    Rows have `instruction` (and `input`, `output`), or chat `prompt`/`messages` whose first user turn is the
-    instruction. Raises UserError.
-    """
+    Rows have `instruction` (and `input`, `output`), or chat `prompt`/`messages` whose first user
+    turn is the instruction. Raises UserError."""
     if source.endswith(".jsonl") and (path := Path(source)).is_file():
         first = next(json_lines(path), (0, {}))[1]
         if "instances" in first:
@@ -86,12 +96,16 @@ def instructions_from(source: str) -> list[Task]:
 def task_of(record: dict[str, Any], where: str) -> Task:
     """The task of a row in any of the known forms. Raises UserError for another."""
     if isinstance(record.get("instruction"), str):
-        instruction, given, output = (str(record.get(k) or "").strip() for k in ("instruction", "input", "output"))
+        instruction, given, output = (
+            str(record.get(k) or "").strip() for k in ("instruction", "input", "output")
+        )
     else:
         turns = record.get("messages") or record.get("prompt")
         if not isinstance(turns, list):
             found = ", ".join(record) or "none"
-            raise UserError(f"{where}: no column instruction, messages or prompt; the columns are {found}")
+            raise UserError(
+                f"{where}: no column instruction, messages or prompt; the columns are {found}"
+            )
         turns = turns + (record.get("completion") or [])
         said = {turn["role"]: str(turn["content"]).strip() for turn in reversed(turns)}
         instruction, given, output = said.get("user", ""), "", said.get("assistant", "")
@@ -99,7 +113,9 @@ def task_of(record: dict[str, Any], where: str) -> Task:
         raise UserError(f"{where}: the instruction is empty; write one or remove the row")
     name = str(record.get("id") or content_id("instruction", instruction, given))
     label = record.get("is_classification")
-    return Task(name, instruction, (Instance(given, output),), None if label is None else bool(label))
+    return Task(
+        name, instruction, (Instance(given, output),), None if label is None else bool(label)
+    )
 
 
 def records(source: str) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -128,7 +144,9 @@ def parquet_files(source: str) -> list[Path]:
         found = [path / "instructions.parquet"] if (path / "instructions.parquet").is_file() else []
         found = found or sorted((path / "instructions").glob("*.parquet"))
         if not found:
-            raise UserError(f"{source} holds no instructions (instructions.parquet): is the run finished?")
+            raise UserError(
+                f"{source} holds no instructions (instructions.parquet): is the run finished?"
+            )
         return found
     from datagen.publish import local
 
@@ -136,7 +154,8 @@ def parquet_files(source: str) -> list[Path]:
 
 
 def json_lines(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
-    """The objects of a JSONL file with their line numbers, empty lines left out. Raises UserError."""
+    """The objects of a JSONL file with their line numbers, empty lines left out. Raises
+    UserError."""
     try:
         with path.open(encoding="utf-8") as file:
             for number, line in enumerate(file, 1):

@@ -37,43 +37,78 @@ def _numbers(function: Callable[[list[int]], list[int]]) -> Callable[[Items], li
 
 def _keep(category: str) -> Operation:
     words = set(CATEGORIES[category])
-    said = {"colour": "colours", "animal": "animals", "fruit": "fruits", "vehicle": "vehicles"}[category]
-    return Operation((f"keep only the {said}",), lambda items: [item for item in items if item in words], "words")
+    said = {"colour": "colours", "animal": "animals", "fruit": "fruits", "vehicle": "vehicles"}[
+        category
+    ]
+    return Operation(
+        (f"keep only the {said}",), lambda items: [item for item in items if item in words], "words"
+    )
 
 
 OPERATIONS: dict[str, Operation] = {
-    "reverse": Operation(("reverse the list", "put the list in reverse order"), lambda items: list(items[::-1])),
-    "drop_first": Operation(("remove the first item", "leave out the first item"), lambda items: list(items[1:])),
-    "drop_last": Operation(("remove the last item", "leave out the last item"), lambda items: list(items[:-1])),
+    "reverse": Operation(
+        ("reverse the list", "put the list in reverse order"), lambda items: list(items[::-1])
+    ),
+    "drop_first": Operation(
+        ("remove the first item", "leave out the first item"), lambda items: list(items[1:])
+    ),
+    "drop_last": Operation(
+        ("remove the last item", "leave out the last item"), lambda items: list(items[:-1])
+    ),
     "first_two": Operation(("keep only the first two items",), lambda items: list(items[:2])),
     "last_two": Operation(("keep only the last two items",), lambda items: list(items[-2:])),
-    "swap": Operation(("swap the first and the last item",), lambda items: [items[-1], *items[1:-1], items[0]]),
+    "swap": Operation(
+        ("swap the first and the last item",), lambda items: [items[-1], *items[1:-1], items[0]]
+    ),
     "rotate": Operation(("move the first item to the end",), lambda items: [*items[1:], items[0]]),
-    "to_front": Operation(("move the last item to the front",), lambda items: [items[-1], *items[:-1]]),
+    "to_front": Operation(
+        ("move the last item to the front",), lambda items: [items[-1], *items[:-1]]
+    ),
     "double_first": Operation(("write the first item twice",), lambda items: [items[0], *items]),
     "every_second": Operation(("keep every second item",), lambda items: list(items[1::2])),
     "sort": Operation(
-        ("sort the words from a to z", "put the words in order from a to z"), lambda items: sorted(items), "words"
+        ("sort the words from a to z", "put the words in order from a to z"),
+        lambda items: sorted(items),
+        "words",
     ),
     "animals": _keep("animal"),
     "fruits": _keep("fruit"),
     "colours": _keep("colour"),
     "vehicles": _keep("vehicle"),
     "ascending": Operation(("sort the numbers from small to large",), _numbers(sorted), "numbers"),
-    "plus_one": Operation(("add one to each number",), _numbers(lambda ns: [n + 1 for n in ns]), "numbers"),
-    "plus_ten": Operation(("add ten to each number",), _numbers(lambda ns: [n + 10 for n in ns]), "numbers"),
-    "double": Operation(("double each number",), _numbers(lambda ns: [2 * n for n in ns]), "numbers"),
-    "even": Operation(("keep only the even numbers",), _numbers(lambda ns: [n for n in ns if n % 2 == 0]), "numbers"),
+    "plus_one": Operation(
+        ("add one to each number",), _numbers(lambda ns: [n + 1 for n in ns]), "numbers"
+    ),
+    "plus_ten": Operation(
+        ("add ten to each number",), _numbers(lambda ns: [n + 10 for n in ns]), "numbers"
+    ),
+    "double": Operation(
+        ("double each number",), _numbers(lambda ns: [2 * n for n in ns]), "numbers"
+    ),
+    "even": Operation(
+        ("keep only the even numbers",),
+        _numbers(lambda ns: [n for n in ns if n % 2 == 0]),
+        "numbers",
+    ),
     "first": Operation(("give the first item",), lambda items: [items[0]], last=True),
     "last": Operation(("give the last item",), lambda items: [items[-1]], last=True),
-    "count": Operation(("count the items", "say how many items there are"), lambda items: [str(len(items))], last=True),
-    "largest": Operation(("give the largest number",), _numbers(lambda ns: [max(ns)]), "numbers", last=True),
-    "smallest": Operation(("give the smallest number",), _numbers(lambda ns: [min(ns)]), "numbers", last=True),
+    "count": Operation(
+        ("count the items", "say how many items there are"),
+        lambda items: [str(len(items))],
+        last=True,
+    ),
+    "largest": Operation(
+        ("give the largest number",), _numbers(lambda ns: [max(ns)]), "numbers", last=True
+    ),
+    "smallest": Operation(
+        ("give the smallest number",), _numbers(lambda ns: [min(ns)]), "numbers", last=True
+    ),
 }
 
 
 def instructions(split: str, n: int, *, operations: int = 1, seed: int = 0) -> list[Instruction]:
-    """The first `n` distinct instructions of a split with so many operations; `UserError` for an unknown split."""
+    """The first `n` distinct instructions of a split with so many operations; `UserError` for an
+    unknown split."""
     check_split(split)
     rng = Random(f"{seed}:instructions:{split}:{operations}")
     found: dict[str, Instruction] = {}
@@ -84,9 +119,16 @@ def instructions(split: str, n: int, *, operations: int = 1, seed: int = 0) -> l
 
 
 def draw(
-    rng: Random, split: str, *, operations: int, kind: str | None = None, shortest: int = 3, longest: int = 6
+    rng: Random,
+    split: str,
+    *,
+    operations: int,
+    kind: str | None = None,
+    shortest: int = 3,
+    longest: int = 6,
 ) -> Instruction:
-    """One random instruction of a split; the split is that of its operations and list, not of its wording.
+    """One random instruction of a split; the split is that of its operations and list, not of its
+    wording.
 
     `kind` is "words" or "numbers", either by default; the list has `shortest` to `longest` items.
     """
@@ -114,7 +156,11 @@ def apply(names: Sequence[str], items: Items) -> str | None:
 def say(rng: Random, names: Sequence[str], items: Items) -> str:
     """ "First reverse the list, then give the last item: dog, pear"."""
     phrases = [rng.choice(OPERATIONS[name].phrases) for name in names]
-    text = phrases[0][0].upper() + phrases[0][1:] if len(phrases) == 1 else "First " + ", then ".join(phrases)
+    text = (
+        phrases[0][0].upper() + phrases[0][1:]
+        if len(phrases) == 1
+        else "First " + ", then ".join(phrases)
+    )
     return f"{text}: {', '.join(items)}"
 
 
@@ -125,12 +171,19 @@ def _draw_operations(rng: Random, kind: str, count: int) -> tuple[str, ...]:
     return (*chosen, rng.choice([name for name in fitting if name not in chosen]))
 
 
-def draw_items(rng: Random, kind: str, names: Sequence[str], *, shortest: int = 3, longest: int = 6) -> tuple[str, ...]:
+def draw_items(
+    rng: Random, kind: str, names: Sequence[str], *, shortest: int = 3, longest: int = 6
+) -> tuple[str, ...]:
     """A list that gives the operations something to do."""
     length = rng.randint(shortest, longest)
     if kind == "numbers":
         return tuple(str(number) for number in rng.sample(range(1, 100), length))
-    kept = [word for name in names if name.rstrip("s") in CATEGORIES for word in CATEGORIES[name.rstrip("s")]]
+    kept = [
+        word
+        for name in names
+        if name.rstrip("s") in CATEGORIES
+        for word in CATEGORIES[name.rstrip("s")]
+    ]
     some = rng.sample(kept, min(len(kept), rng.randint(1, 3)))
     rest = rng.sample([word for word in WORDS if word not in some], length - min(length, len(some)))
     return tuple(rng.sample([*some, *rest], length))

@@ -1,10 +1,9 @@
 """Multi-step word problems with distractors, each with its answer and a gold rationale.
 
-A story has one to three people. Each owns an amount that is given, packed in boxes or compared with someone else's,
-and then grows or shrinks. The question asks for one amount, a total or a difference, sometimes for its price or for
-equal shares.
-Sentences and steps that do not depend on each other stand in random order, so that right rationales differ.
-"""
+A story has one to three people. Each owns an amount that is given, packed in boxes or compared with
+someone else's, and then grows or shrinks. The question asks for one amount, a total or a
+difference, sometimes for its price or for equal shares. Sentences and steps that do not depend on
+each other stand in random order, so that right rationales differ."""
 
 from __future__ import annotations
 
@@ -34,7 +33,8 @@ class Problem:
 
 
 def problems(split: str, n: int, *, seed: int = 0) -> list[Problem]:
-    """The first `n` distinct problems of a split, steps 2 to 6 in equal shares; `UserError` for an unknown split."""
+    """The first `n` distinct problems of a split, steps 2 to 6 in equal shares; `UserError` for an
+    unknown split."""
     check_split(split)
     rng = Random(f"{seed}:problems:{split}")
     found: dict[str, Problem] = {}
@@ -83,15 +83,22 @@ class _Story:
         self.events.append((self.rng.choice(sentences), after or set()))
         return len(self.events) - 1
 
-    def step(self, left: int, op: str, right: int, sentence: str, after: set[int | None]) -> tuple[int, int]:
-        """Add a step; `sentence` has `{}` where the equation goes. Returns its value and its number."""
+    def step(
+        self, left: int, op: str, right: int, sentence: str, after: set[int | None]
+    ) -> tuple[int, int]:
+        """Add a step; `sentence` has `{}` where the equation goes. Returns its value and its
+        number."""
         value = _compute(left, op, right)
         self.equations.append(
-            "{}{}{}".format(*((min(left, right), op, max(left, right)) if op in "+*" else (left, op, right)))
+            "{}{}{}".format(
+                *((min(left, right), op, max(left, right)) if op in "+*" else (left, op, right))
+            )
         )
         if op in "+*" and self.rng.random() < 0.3:
             left, right = right, left
-        self.lines.append((sentence.format(f"{left} {op} {right} = {value}"), {a for a in after if a is not None}))
+        self.lines.append(
+            (sentence.format(f"{left} {op} {right} = {value}"), {a for a in after if a is not None})
+        )
         return value, len(self.lines) - 1
 
 
@@ -112,7 +119,13 @@ def _tell(rng: Random, steps: int) -> Problem:
     owned: list[_Amount] = []
     for name, share in zip(names[:people], shares, strict=True):
         chained = ask.startswith("last") and owned
-        base = owned[-1] if chained else rng.choice(owned) if owned and share and rng.random() < 0.5 else None
+        base = (
+            owned[-1]
+            if chained
+            else rng.choice(owned)
+            if owned and share and rng.random() < 0.5
+            else None
+        )
         owned.append(_own(story, name, share, base))
     for name in names[people:][: rng.choice((0, 1, 1, 2))]:
         _distract(story, name, names[0])
@@ -120,7 +133,11 @@ def _tell(rng: Random, steps: int) -> Problem:
     sentences = [*_ordered(rng, story.events), question]
     lines = [*_ordered(rng, story.lines), ANSWER.format(answer=value)]
     return Problem(
-        " ".join(sentences), str(value), len(story.lines), " ".join(lines), ";".join(sorted(story.equations))
+        " ".join(sentences),
+        str(value),
+        len(story.lines),
+        " ".join(lines),
+        ";".join(sorted(story.equations)),
     )
 
 
@@ -150,7 +167,9 @@ def _own(story: _Story, name: str, steps: int, base: _Amount | None) -> _Amount:
         amount, steps = _packed(story, name), steps - 1
     else:
         value = story.rng.randint(8, 99)
-        event = story.tell(f"{name} has {value} {story.item}.", f"At first {name} has {value} {story.item}.")
+        event = story.tell(
+            f"{name} has {value} {story.item}.", f"At first {name} has {value} {story.item}."
+        )
         amount = _Amount(name, value, event, None)
     for _ in range(steps):
         _change(story, amount)
@@ -175,7 +194,8 @@ def _packed(story: _Story, name: str) -> _Amount:
     boxes, each, item = story.rng.randint(3, 12), story.rng.randint(3, 25), story.item
     kind = story.rng.choice(("boxes", "bags", "jars"))
     event = story.tell(
-        f"{name} has {boxes} {kind} with {each} {item} each.", f"{name} owns {boxes} {kind} of {each} {item} each."
+        f"{name} has {boxes} {kind} with {each} {item} each.",
+        f"{name} owns {boxes} {kind} of {each} {item} each.",
     )
     value, line = story.step(boxes, "*", each, f"{name} has {{}} {item}.", set())
     return _Amount(name, value, event, line)
@@ -186,7 +206,10 @@ def _change(story: _Story, amount: _Amount) -> None:
     kind = rng.choice(("gain", "gain", "loss", "loss", "half", "times"))
     if kind == "half":
         by, op = 2, "/"
-        texts: tuple[str, ...] = (f"{name} gives half of the {item} away.", f"{name} loses half of the {item}.")
+        texts: tuple[str, ...] = (
+            f"{name} gives half of the {item} away.",
+            f"{name} loses half of the {item}.",
+        )
     elif kind == "times":
         _multiply(story, amount)
         return
@@ -195,16 +218,24 @@ def _change(story: _Story, amount: _Amount) -> None:
         texts = (f"{name} buys {by} more {item}.", f"{name} finds {by} {item}.")
     else:
         by, op = rng.randint(3, max(3, min(99, amount.value - 2))), "-"
-        texts = (f"{name} gives {by} {item} to a friend.", f"{name} loses {by} {item}.", f"{name} sells {by} {item}.")
+        texts = (
+            f"{name} gives {by} {item} to a friend.",
+            f"{name} loses {by} {item}.",
+            f"{name} sells {by} {item}.",
+        )
     amount.event = story.tell(*texts, after={amount.event})
-    amount.value, amount.line = story.step(amount.value, op, by, f"{name} now has {{}} {item}.", {amount.line})
+    amount.value, amount.line = story.step(
+        amount.value, op, by, f"{name} now has {{}} {item}.", {amount.line}
+    )
 
 
 def _multiply(story: _Story, amount: _Amount) -> None:
     by, name, item = story.rng.randint(2, 4), amount.name, story.item
     text = f"{name} wins a game and now has {by} times as many {item} as before."
     amount.event = story.tell(text, after={amount.event})
-    amount.value, amount.line = story.step(amount.value, "*", by, f"{name} now has {{}} {item}.", {amount.line})
+    amount.value, amount.line = story.step(
+        amount.value, "*", by, f"{name} now has {{}} {item}.", {amount.line}
+    )
 
 
 def _distract(story: _Story, other: str, name: str) -> None:
@@ -237,7 +268,11 @@ def _ask(story: _Story, ask: str, owned: list[_Amount]) -> tuple[str, int]:
 def _difference(story: _Story, owned: list[_Amount]) -> tuple[str, int]:
     more, less = sorted(owned, key=lambda amount: -amount.value)
     value, _ = story.step(
-        more.value, "-", less.value, f"{more.name} has {{}} more {story.item}.", {more.line, less.line}
+        more.value,
+        "-",
+        less.value,
+        f"{more.name} has {{}} more {story.item}.",
+        {more.line, less.line},
     )
     return f"How many more {story.item} does {more.name} have than {less.name}?", value
 
@@ -247,15 +282,22 @@ def _total(story: _Story, owned: list[_Amount]) -> tuple[str, int, int | None]:
     who, value, line = first.name, first.value, first.line
     for amount in rest:
         who = f"{who} and {amount.name}"
-        value, line = story.step(value, "+", amount.value, f"{who} have {{}} {story.item}.", {line, amount.line})
+        value, line = story.step(
+            value, "+", amount.value, f"{who} have {{}} {story.item}.", {line, amount.line}
+        )
     return " and ".join(amount.name for amount in owned), value, line
 
 
 def _price(story: _Story, who: str, value: int, line: int | None) -> tuple[str, int]:
     price = story.rng.randint(2, 6)
     verb, get = ("sell", "do") if " and " in who else ("sells", "does")
-    value, _ = story.step(value, "*", price, f"{who} {'get' if get == 'do' else 'gets'} {{}} dollars.", {line})
-    return f"Now {who} {verb} all the {story.item} for {price} dollars each. How many dollars {get} {who} get?", value
+    value, _ = story.step(
+        value, "*", price, f"{who} {'get' if get == 'do' else 'gets'} {{}} dollars.", {line}
+    )
+    return (
+        f"Now {who} {verb} all the {story.item} for {price} dollars each. How many dollars {get} {who} get?",
+        value,
+    )
 
 
 def _share(story: _Story, who: str, value: int, line: int | None) -> tuple[str, int]:
@@ -269,7 +311,10 @@ def _share(story: _Story, who: str, value: int, line: int | None) -> tuple[str, 
     return f"{told} How many {story.item} does each friend get?", value
 
 
-_tails: dict[str, Callable[[_Story, str, int, int | None], tuple[str, int]]] = {"price": _price, "share": _share}
+_tails: dict[str, Callable[[_Story, str, int, int | None], tuple[str, int]]] = {
+    "price": _price,
+    "share": _share,
+}
 
 
 def _ordered(rng: Random, nodes: list[tuple[str, set[int]]]) -> Iterator[str]:

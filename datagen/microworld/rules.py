@@ -1,8 +1,8 @@
 """Rules that only demonstrations show: lines of `x -> y`, then a query `x ->`.
 
-Each family draws a fresh rule for an episode. Families with enumerable rules (shift, successor, permutation, attribute)
-keep some rules for the test split alone; the others draw their labels and pairs afresh every time.
-"""
+Each family draws a fresh rule for an episode. Families with enumerable rules (shift, successor,
+permutation, attribute) keep some rules for the test split alone; the others draw their labels and
+pairs afresh every time."""
 
 from __future__ import annotations
 
@@ -12,7 +12,16 @@ from itertools import permutations
 from random import Random
 
 from datagen.microworld.splits import check_split, split_of
-from datagen.microworld.words import CATEGORIES, LABELS, LETTERS, MATERIALS, ORDERS, SIZES, THINGS, WORDS
+from datagen.microworld.words import (
+    CATEGORIES,
+    LABELS,
+    LETTERS,
+    MATERIALS,
+    ORDERS,
+    SIZES,
+    THINGS,
+    WORDS,
+)
 
 Pair = tuple[str, str]
 
@@ -33,7 +42,8 @@ class Episode:
 
 
 def episodes(split: str, n: int, *, family: str, k: int, seed: int = 0) -> list[Episode]:
-    """`n` episodes of a family with k demonstrations and a query; `UserError` for an unknown split."""
+    """`n` episodes of a family with k demonstrations and a query; `UserError` for an unknown
+    split."""
     check_split(split)
     rng = Random(f"{seed}:rules:{split}:{family}:{k}")
     return [draw(rng, split, family=family, length=k + 1) for _ in range(n)]
@@ -51,7 +61,11 @@ Drawn = tuple[str, list[Pair], list[bool]]
 def _rule(rng: Random, split: str, family: str, choices: list[str]) -> str:
     """A rule of the split. Validation uses the training rules."""
     wanted = "test" if split == "test" else "train"
-    fits = [c for c in choices if ("test" if split_of(f"{family}:{c}") != "train" else "train") == wanted]
+    fits = [
+        c
+        for c in choices
+        if ("test" if split_of(f"{family}:{c}") != "train" else "train") == wanted
+    ]
     return rng.choice(fits)
 
 
@@ -63,7 +77,11 @@ def _recall(rng: Random, length: int, outputs: list[str], family: str) -> Drawn:
     order = keys + [rng.choice(keys) for _ in range(max(0, length - 1 - count))]
     rng.shuffle(order)
     order = [*order[: length - 1], rng.choice(order[: length - 1] or keys)]
-    return family, [(key, table[key]) for key in order], [key in order[:i] for i, key in enumerate(order)]
+    return (
+        family,
+        [(key, table[key]) for key in order],
+        [key in order[:i] for i, key in enumerate(order)],
+    )
 
 
 def _key(rng: Random, split: str, length: int) -> Drawn:
@@ -78,7 +96,9 @@ def _category(rng: Random, split: str, length: int) -> Drawn:
     """A fresh label for each of two to four categories; every input is new."""
     names = rng.sample(sorted(CATEGORIES), rng.randint(2, 4))
     labels = dict(zip(names, rng.sample(LABELS, len(names)), strict=True))
-    pool = rng.sample([(word, name) for name in names for word in CATEGORIES[name]], min(length, 12 * len(names)))
+    pool = rng.sample(
+        [(word, name) for name in names for word in CATEGORIES[name]], min(length, 12 * len(names))
+    )
     order = [name for _, name in pool]
     determined = [name in order[:i] for i, name in enumerate(order)]
     return "category", [(word, labels[name]) for word, name in pool], determined
@@ -88,24 +108,39 @@ _ATTRIBUTES = ["".join(p) for size in (1, 2, 3) for p in permutations("0123", si
 
 
 def _attribute(rng: Random, split: str, length: int) -> Drawn:
-    """Which of four words are meant, in which order: the size, the colour, the material, the thing."""
+    """Which of four words are meant, in which order: the size, the colour, the material, the
+    thing."""
     rule = _rule(rng, split, "attribute", _ATTRIBUTES)
     pairs = []
     for _ in range(length):
-        words = (rng.choice(SIZES), rng.choice(CATEGORIES["colour"]), rng.choice(MATERIALS), rng.choice(THINGS))
+        words = (
+            rng.choice(SIZES),
+            rng.choice(CATEGORIES["colour"]),
+            rng.choice(MATERIALS),
+            rng.choice(THINGS),
+        )
         pairs.append((" ".join(words), " ".join(words[int(i)] for i in rule)))
     return rule, pairs, [i > 0 for i in range(length)]
 
 
 def _shift(rng: Random, split: str, length: int) -> Drawn:
     """Add a constant to a number, or move along the alphabet."""
-    choices = [f"{kind}{by:+d}" for kind in ("n", "l") for by in range(-20, 21) if by and (kind == "n" or abs(by) < 9)]
+    choices = [
+        f"{kind}{by:+d}"
+        for kind in ("n", "l")
+        for by in range(-20, 21)
+        if by and (kind == "n" or abs(by) < 9)
+    ]
     rule = _rule(rng, split, "shift", choices)
     kind, by = rule[0], int(rule[1:])
     if kind == "l":
         order = LETTERS
         inputs = [rng.choice(order) for _ in range(length)]
-        return rule, [(x, order[(order.index(x) + by) % 26]) for x in inputs], [i > 0 for i in range(length)]
+        return (
+            rule,
+            [(x, order[(order.index(x) + by) % 26]) for x in inputs],
+            [i > 0 for i in range(length)],
+        )
     numbers = [rng.randint(max(0, -by), 99) for _ in range(length)]
     return rule, [(str(x), str(x + by)) for x in numbers], [i > 0 for i in range(length)]
 
@@ -122,7 +157,9 @@ def _successor(rng: Random, split: str, length: int) -> Drawn:
     return rule, pairs, [i > 0 for i in range(length)]
 
 
-_PERMUTATIONS = ["".join(p) for size in (3, 4) for p in permutations("0123"[:size]) if list(p) != sorted(p)]
+_PERMUTATIONS = [
+    "".join(p) for size in (3, 4) for p in permutations("0123"[:size]) if list(p) != sorted(p)
+]
 
 
 def _permutation(rng: Random, split: str, length: int) -> Drawn:

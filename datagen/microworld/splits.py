@@ -1,4 +1,5 @@
-"""Which split a thing belongs to: decided by a hash of what it is, so that the splits cannot overlap."""
+"""Which split a thing belongs to: decided by a hash of what it is, so that the splits cannot
+overlap."""
 
 from __future__ import annotations
 
@@ -18,4 +19,6 @@ def split_of(signature: str) -> str:
 def check_split(split: str) -> None:
     """Raise `UserError` when there is no such split."""
     if split not in SPLITS:
-        raise UserError(f"the micro-world has no split {split!r}: choose one of {', '.join(SPLITS)}")
+        raise UserError(
+            f"the micro-world has no split {split!r}: choose one of {', '.join(SPLITS)}"
+        )

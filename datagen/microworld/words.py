@@ -18,7 +18,9 @@ ITEMS = _words(
 
 CATEGORIES = {
     "animal": _words("dog cat cow horse sheep goat pig mouse fox wolf bear lion tiger rabbit duck"),
-    "fruit": _words("apple pear plum peach cherry grape lemon melon mango orange banana fig kiwi lime berry"),
+    "fruit": _words(
+        "apple pear plum peach cherry grape lemon melon mango orange banana fig kiwi lime berry"
+    ),
     "colour": _words("red blue green yellow black white pink brown purple grey gold silver"),
     "tool": _words("hammer saw drill axe knife spade rake brush wrench needle scissors broom"),
     "clothing": _words("shirt coat hat shoe sock glove scarf dress belt boot cap jacket"),
@@ -33,7 +35,9 @@ THINGS = CATEGORIES["animal"] + CATEGORIES["clothing"] + CATEGORIES["vehicle"]
 
 ORDERS = {
     "day": _words("Monday Tuesday Wednesday Thursday Friday Saturday Sunday"),
-    "month": _words("January February March April May June July August September October November December"),
+    "month": _words(
+        "January February March April May June July August September October November December"
+    ),
     "number": _words("one two three four five six seven eight nine ten eleven twelve"),
     "letter": list("abcdefghijklmnopqrstuvwxyz"),
 }

@@ -1,7 +1,8 @@
-"""Writing tasks: what a teacher of the micro-world is asked by Self-Instruct and Evol-Instruct, and how it answers.
+"""Writing tasks: what a teacher of the micro-world is asked by Self-Instruct and Evol-Instruct, and
+how it answers.
 
-Each function returns the fields of a template of `datagen/instructions/templates/micro` and the answer.
-"""
+Each function returns the fields of a template of `datagen/instructions/templates/micro` and the
+answer."""
 
 from __future__ import annotations
 
@@ -20,7 +21,8 @@ LONGEST = 8
 
 @dataclass(frozen=True)
 class Task:
-    """An instruction as a person would file it. `examples` are pairs of input and output; the input may be empty."""
+    """An instruction as a person would file it. `examples` are pairs of input and output; the input
+    may be empty."""
 
     instruction: str
     examples: tuple[tuple[str, str], ...]
@@ -42,14 +44,19 @@ def labelling(rng: Random, split: str) -> Task:
         category, (yes, no) = rng.choice(sorted(CATEGORIES)), rng.sample(LABELS, 2)
         if split_of(f"label:{category}:{yes}:{no}") == split:
             break
-    inside, outside = CATEGORIES[category], [word for word in WORDS if word not in CATEGORIES[category]]
+    inside, outside = (
+        CATEGORIES[category],
+        [word for word in WORDS if word not in CATEGORIES[category]],
+    )
     examples = []
     for label in rng.sample((yes, no), 2):
         words = rng.sample(outside, rng.randint(2, 4))
         if label == yes:
             words[rng.randrange(len(words))] = rng.choice(inside)
         examples.append((", ".join(words), label))
-    return Task(f"Answer {yes} if any {category}, {no} otherwise", tuple(examples), is_classification=True)
+    return Task(
+        f"Answer {yes} if any {category}, {no} otherwise", tuple(examples), is_classification=True
+    )
 
 
 def _open(rng: Random, split: str) -> Task:
@@ -59,7 +66,10 @@ def _open(rng: Random, split: str) -> Task:
     lists = [first.items]
     while len(lists) < 2:
         items = draw_items(rng, kind, first.operations)
-        if split_of(f"{first.operations}{items}") == split and apply(first.operations, items) is not None:
+        if (
+            split_of(f"{first.operations}{items}") == split
+            and apply(first.operations, items) is not None
+        ):
             lists.append(items)
     examples = [(", ".join(items), apply(first.operations, items) or "") for items in lists]
     return Task(first.instruction.partition(":")[0], tuple(examples))
@@ -78,7 +88,9 @@ def add_operation(rng: Random, split: str, *, front: bool = False) -> tuple[Fiel
         kept = harder.operations[1:] if front else harder.operations[:-1]
         if not OPERATIONS[kept[-1]].last or front:
             break
-    phrases = [next(p for p in OPERATIONS[name].phrases if p in harder.instruction) for name in kept]
+    phrases = [
+        next(p for p in OPERATIONS[name].phrases if p in harder.instruction) for name in kept
+    ]
     return {"instruction": _say(phrases, harder.items)}, harder.instruction
 
 
@@ -109,10 +121,14 @@ EVOLUTIONS: dict[str, Callable[[Random, str], tuple[Fields, str]]] = {
 
 
 def same(rng: Random, split: str) -> tuple[Fields, str]:
-    """Whether two tasks ask for the same: Yes for the same operations and list, however they are said."""
+    """Whether two tasks ask for the same: Yes for the same operations and list, however they are
+    said."""
     first = draw(rng, split, operations=rng.choice((1, 2, 3)))
     if rng.random() < 0.4:
-        return {"first": first.instruction, "second": say(rng, first.operations, first.items)}, "Yes."
+        return {
+            "first": first.instruction,
+            "second": say(rng, first.operations, first.items),
+        }, "Yes."
     second = _other(rng, split, first)
     return {"first": first.instruction, "second": second}, "No."
 
@@ -133,7 +149,9 @@ def _other(rng: Random, split: str, first: Instruction) -> str:
 def difficulty(rng: Random, split: str) -> tuple[Fields, str]:
     """Three points an operation and one for a list of five items or more, as "Score: 4"."""
     asked = draw(rng, split, operations=rng.choice((1, 2, 3)), longest=LONGEST)
-    return {"instruction": asked.instruction}, f"Score: {3 * len(asked.operations) + (len(asked.items) >= 5)}"
+    return {
+        "instruction": asked.instruction
+    }, f"Score: {3 * len(asked.operations) + (len(asked.items) >= 5)}"
 
 
 def classify(rng: Random, split: str) -> tuple[Fields, str]:
@@ -143,15 +161,23 @@ def classify(rng: Random, split: str) -> tuple[Fields, str]:
 
 
 def examples(rng: Random, split: str) -> tuple[str, Fields, str]:
-    """The template's name, its fields and instances of a task: output first for a classification."""
+    """The template's name, its fields and instances of a task: output first for a
+    classification."""
     asked = labelling(rng, split) if rng.random() < 0.3 else task(rng, split)
     if asked.is_classification:
         text = "".join(f"Class label: {label}\nInput: {given}\n" for given, label in asked.examples)
         return "output_first", {"instruction": asked.instruction}, text
-    pairs = [(f"Input: {given}\n" if given else "") + f"Output: {output}\n" for given, output in asked.examples]
+    pairs = [
+        (f"Input: {given}\n" if given else "") + f"Output: {output}\n"
+        for given, output in asked.examples
+    ]
     return "input_first", {"instruction": asked.instruction}, "".join(pairs)
 
 
 def _say(phrases: Sequence[str], items: Sequence[str]) -> str:
-    text = phrases[0][0].upper() + phrases[0][1:] if len(phrases) == 1 else "First " + ", then ".join(phrases)
+    text = (
+        phrases[0][0].upper() + phrases[0][1:]
+        if len(phrases) == 1
+        else "First " + ", then ".join(phrases)
+    )
     return f"{text}: {', '.join(items)}"

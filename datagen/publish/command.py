@@ -1,4 +1,5 @@
-"""`datagen publish`, `versions`, `diff`, `pull` and `verify`: in a local store, or with `--hub` on the Hub."""
+"""`datagen publish`, `versions`, `diff`, `pull` and `verify`: in a local store, or with `--hub` on
+the Hub."""
 
 from __future__ import annotations
 
@@ -27,7 +28,11 @@ def publish(settings: PublishSettings) -> None:
     """Publish a run, and print where it lies and how it is opened. Raises UserError."""
     check(settings)
     lineage = lineages.build(
-        settings.run, name=settings.name, license=settings.license, language=settings.language, hub=settings.hub
+        settings.run,
+        name=settings.name,
+        license=settings.license,
+        language=settings.language,
+        hub=settings.hub,
     )
     ((family, run),) = lineage["runs"].items()
     for warning in warnings(run["teacher"]):
@@ -56,7 +61,9 @@ def check(settings: PublishSettings) -> None:
 def put(lineage: dict[str, Any], settings: PublishSettings) -> tuple[Version, bool]:
     wanted, shard_mb = settings.version, settings.shard_mb
     if settings.hub:
-        return hub.publish(settings.run, lineage, wanted=wanted, private=settings.private, shard_mb=shard_mb)
+        return hub.publish(
+            settings.run, lineage, wanted=wanted, private=settings.private, shard_mb=shard_mb
+        )
     store = settings.store or local.default_store()
     return local.publish(settings.run, lineage, store=store, wanted=wanted, shard_mb=shard_mb)
 
@@ -68,13 +75,21 @@ def planned(lineage: dict[str, Any], settings: PublishSettings) -> str:
     else:
         existing = local.versions_of(settings.name, store=settings.store)
         found = local.plan(lineage, existing, settings.version)
-    return f"{found.version}, which holds this content already" if isinstance(found, Version) else found["version"]
+    return (
+        f"{found.version}, which holds this content already"
+        if isinstance(found, Version)
+        else found["version"]
+    )
 
 
 def opening(version: Version, family: str | None = None) -> str:
     """What `load_dataset` is given, to see rows of a family, by default of the first."""
     family = family or next(iter(version.lineage["runs"]))
-    config = next(name for name, config in version.configs.items() if config["rows"] and family in config["runs"])
+    config = next(
+        name
+        for name, config in version.configs.items()
+        if config["rows"] and family in config["runs"]
+    )
     if version.commit is None:
         return f'"{version.path}", "{config}"'
     return f'"{version.name}", "{config}", revision="v{version.version}"'
@@ -92,7 +107,13 @@ def versions(settings: VersionsSettings) -> None:
     for version in found:
         teachers = dict.fromkeys(run["teacher"]["name"] for run in version.lineage["runs"].values())
         mark = "(newest)" if version is found[-1] else ""
-        about = [version.lineage["created"], version.content_sha256[:12], ", ".join(teachers), counts(version), mark]
+        about = [
+            version.lineage["created"],
+            version.content_sha256[:12],
+            ", ".join(teachers),
+            counts(version),
+            mark,
+        ]
         print(visible("  ".join([version.version, *about]).rstrip()))
 
 
@@ -103,13 +124,17 @@ def diff(settings: DiffSettings) -> None:
         pulling.opened(settings.new, on_hub=settings.hub, store=settings.store) as new,
     ):
         print(f"{old.name} {old.version} -> {new.name} {new.version}")
-        print("\n".join(map(visible, differences(old, new))) or "the same rows, teacher and settings")
+        print(
+            "\n".join(map(visible, differences(old, new))) or "the same rows, teacher and settings"
+        )
 
 
 def pull(settings: PullSettings) -> None:
     """Bring a version of the Hub into the local store. Raises UserError."""
     version, new = pulling.pull(settings.reference, store=settings.store or local.default_store())
-    print(f"{'pulled' if new else 'already there:'} {version.name} {version.version}: {counts(version)}")
+    print(
+        f"{'pulled' if new else 'already there:'} {version.name} {version.version}: {counts(version)}"
+    )
     print(f"open it with datasets.load_dataset({opening(version)})")
 
 
@@ -118,7 +143,9 @@ def verify(settings: VerifySettings) -> None:
     with pulling.opened(settings.reference, on_hub=settings.hub, store=settings.store) as version:
         local.verify(version)
         files = len(version.lineage["files"])
-        print(f"{version.name} {version.version} is as published: {counts(version)}, in {files} files")
+        print(
+            f"{version.name} {version.version} is as published: {counts(version)}, in {files} files"
+        )
 
 
 def counts(version: Version) -> str:

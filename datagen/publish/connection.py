@@ -21,7 +21,8 @@ T = TypeVar("T")
 WAITS = (0.5, 1.0, 2.0, 4.0, 8.0, 8.0, 8.0)
 """Seconds before each further attempt."""
 PASSING = {408, 409, 412, 423, 429}
-"""Statuses below 500 after which it is worth looking again; 412: another publisher committed first."""
+"""Statuses below 500 after which it is worth looking again; 412: another publisher committed
+first."""
 OFFLINE = "HF_HUB_OFFLINE is set, and {name} is looked up on the Hub: unset it, or `datagen pull` it before"
 NO_TOKEN = "no token for the Hub: log in with `hf auth login`, or set HF_TOKEN"
 
@@ -41,7 +42,8 @@ def connect(name: str, *, write: bool = False) -> HfApi:
 
 
 def retried(action: Callable[[], T], name: str) -> T:
-    """The action's result, tried again after failures that may pass. Raises UserError where it stays without one.
+    """The action's result, tried again after failures that may pass. Raises UserError where it
+    stays without one.
 
     The action must look at the repository anew each time: what failed may have been done.
     """
@@ -67,14 +69,19 @@ def passing(error: Exception) -> bool:
     code = status(error)
     if code is not None:
         return code in PASSING or code >= 500
-    if isinstance(error, LocalEntryNotFoundError):  # a file that the Hub did not give, for a reason that it lost
+    if isinstance(
+        error, LocalEntryNotFoundError
+    ):  # a file that the Hub did not give, for a reason that it lost
         return True
-    return any(isinstance(cause, httpx.TransportError) for cause in causes(error)) or type(error) is RuntimeError
+    return (
+        any(isinstance(cause, httpx.TransportError) for cause in causes(error))
+        or type(error) is RuntimeError
+    )
 
 
 def causes(error: BaseException) -> list[BaseException]:
-    """The error and what it came from: the client wraps a failed upload in a RuntimeError, a failed look-up in an
-    OSError."""
+    """The error and what it came from: the client wraps a failed upload in a RuntimeError, a failed
+    look-up in an OSError."""
     found: list[BaseException] = []
     step: BaseException | None = error
     while step is not None and step not in found:
@@ -109,7 +116,9 @@ def meaning(error: Exception, name: str) -> str:
     if isinstance(error, RepositoryNotFoundError):
         return f"no {name} on the Hub, or it is private and the token may not read it"
     if code == 401:
-        return "the Hub does not know this token: log in again with `hf auth login`, or set HF_TOKEN"
+        return (
+            "the Hub does not know this token: log in again with `hf auth login`, or set HF_TOKEN"
+        )
     if code is not None:
         said = " ".join(str(getattr(error, "server_message", None) or "").split())[:200]
         return f"the Hub answered {code} for {name}{': ' + said if said else ''}"

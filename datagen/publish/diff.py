@@ -52,7 +52,9 @@ def of_facts(before: dict[str, Any], after: dict[str, Any]) -> Iterator[str]:
         yield f"{key}: {brief(was)} -> {brief(now)}"
 
 
-def columns(config: str, before: dict[str, Any] | None, after: dict[str, Any] | None) -> Iterator[str]:
+def columns(
+    config: str, before: dict[str, Any] | None, after: dict[str, Any] | None
+) -> Iterator[str]:
     """Columns that came, went or changed their type."""
     if before is None or after is None:
         yield f"{config}: {'a new config' if after else 'the config is gone'}"
@@ -72,7 +74,8 @@ def changed_rows(config: str, before: Digests, after: Digests) -> str | None:
 
 
 def digests(version: Version, config: str, family: str) -> Digests:
-    """A hash of every row, by its id; a second row of the same id is its number 2. None without that config."""
+    """A hash of every row, by its id; a second row of the same id is its number 2. None without
+    that config."""
     seen: Counter[str] = Counter()
     found = {}
     there = config in version.lineage["runs"][family]["configs"]
@@ -86,7 +89,11 @@ def digests(version: Version, config: str, family: str) -> Digests:
 
 def reasons(run: dict[str, Any]) -> dict[str, int]:
     counts = run["counts"]
-    return {f"{what} {name}": n for what in ("accepted", "rejected") for name, n in counts.get(what, {}).items()}
+    return {
+        f"{what} {name}": n
+        for what in ("accepted", "rejected")
+        for name, n in counts.get(what, {}).items()
+    }
 
 
 def entries(before: dict[str, Any], after: dict[str, Any]) -> Iterator[tuple[str, Any, Any]]:
@@ -100,7 +107,9 @@ def flat(value: dict[str, Any], prefix: str = "") -> dict[str, Any]:
     """{"teacher": {"name": "x"}} as {"teacher.name": "x"}."""
     found: dict[str, Any] = {}
     for key, inner in value.items():
-        found |= flat(inner, f"{prefix}{key}.") if isinstance(inner, dict) else {f"{prefix}{key}": inner}
+        found |= (
+            flat(inner, f"{prefix}{key}.") if isinstance(inner, dict) else {f"{prefix}{key}": inner}
+        )
     return found
 
 

@@ -1,5 +1,5 @@
-"""What lies in a version: Parquet files, the card, and the lineage with the hashes of the others. A folder in the store
-and a commit on the Hub hold the same."""
+"""What lies in a version: Parquet files, the card, and the lineage with the hashes of the others. A
+folder in the store and a commit on the Hub hold the same."""
 
 from __future__ import annotations
 
@@ -48,10 +48,15 @@ class Version:
     def files_of(self, config: str, family: str | None = None) -> list[Path]:
         """The Parquet files of a config in order: of all families that have it, or of one."""
         families = self.configs.get(config, {"runs": {}})["runs"] if family is None else [family]
-        return [self.path / name for family in families for name in names_of(self.lineage, config, family)]
+        return [
+            self.path / name
+            for family in families
+            for name in names_of(self.lineage, config, family)
+        ]
 
     def run(self, family: str | None = None) -> tuple[str, dict[str, Any]]:
-        """The one run that it holds, or that of a family, with the family's name. Raises UserError."""
+        """The one run that it holds, or that of a family, with the family's name. Raises
+        UserError."""
         runs = self.lineage["runs"]
         if family is None and len(runs) == 1:
             (family,) = runs
@@ -64,23 +69,33 @@ class Version:
 
 
 def names_of(lineage: dict[str, Any], config: str, family: str) -> list[str]:
-    """The Parquet files, in order, of what a family has of a config: they bear the hash of its rows."""
+    """The Parquet files, in order, of what a family has of a config: they bear the hash of its
+    rows."""
     ending = f"-{lineage['runs'][family]['configs'][config]['rows_sha256'][:16]}.parquet"
-    return [name for name in sorted(lineage["files"]) if name.startswith(f"{config}/") and name.endswith(ending)]
+    return [
+        name
+        for name in sorted(lineage["files"])
+        if name.startswith(f"{config}/") and name.endswith(ending)
+    ]
 
 
 def beside(lineage: dict[str, Any], newest: Version | None) -> dict[str, Any]:
-    """The lineage of a run with what the newest version holds of other families: their runs, and under `files` their
-    Parquet files. A run of the same family gives way. Raises UserError where they do not go together."""
+    """The lineage of a run with what the newest version holds of other families: their runs, and
+    under `files` their Parquet files. A run of the same family gives way. Raises UserError where
+    they do not go together."""
     before = newest.lineage if newest else {"runs": {}}
-    others = {family: run for family, run in before["runs"].items() if family not in lineage["runs"]}
+    others = {
+        family: run for family, run in before["runs"].items() if family not in lineage["runs"]
+    }
     if newest and any("samples" not in run for run in others.values()):
         raise UserError(
             f"{newest.name} {newest.version} is of an earlier release: publish its run ({', '.join(others)}) anew "
             "before one of another family"
         )
     configs = [(config, family) for family, run in others.items() for config in run["configs"]]
-    files = {name: before["files"][name] for config in configs for name in names_of(before, *config)}
+    files = {
+        name: before["files"][name] for config in configs for name in names_of(before, *config)
+    }
     together = holding(lineage, before["runs"] | lineage["runs"])
     check_columns(together)
     return together | {"files": files}
@@ -105,13 +120,15 @@ def stamped(lineage: dict[str, Any], number: Number, previous: Version | None) -
     return lineage | {
         "version": show(number),
         "created": datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
-        "previous": previous and {"version": previous.version, "content_sha256": previous.content_sha256},
+        "previous": previous
+        and {"version": previous.version, "content_sha256": previous.content_sha256},
     }
 
 
 def fill(folder: Path, run: Path, lineage: dict[str, Any], *, shard_mb: int = SHARD_MB) -> None:
-    """Make the folder of a version: the Parquet files, the card with its figures, and last the lineage. Files that the
-    lineage names already are those of another version, and for the store to bring."""
+    """Make the folder of a version: the Parquet files, the card with its figures, and last the
+    lineage. Files that the lineage names already are those of another version, and for the store to
+    bring."""
     from cards.figures import figures
 
     folder.mkdir()
@@ -126,7 +143,9 @@ def fill(folder: Path, run: Path, lineage: dict[str, Any], *, shard_mb: int = SH
     for file in sorted(file for file in folder.rglob("*") if file.is_file()):
         name = file.relative_to(folder).as_posix()
         lineage["files"][name] = {"sha256": file_sha256(file), "bytes": file.stat().st_size}
-    (folder / "lineage.json").write_text(json.dumps(lineage, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    (folder / "lineage.json").write_text(
+        json.dumps(lineage, indent=2, ensure_ascii=False) + "\n", encoding="utf-8"
+    )
 
 
 def bring(names: Iterable[str], source: Path, folder: Path) -> None:
@@ -139,14 +158,18 @@ def bring(names: Iterable[str], source: Path, folder: Path) -> None:
             shutil.copyfile(source / name, folder / name)
 
 
-def write_config(source: Path, folder: Path, config: str, described: dict[str, Any], shard_mb: int) -> None:
+def write_config(
+    source: Path, folder: Path, config: str, described: dict[str, Any], shard_mb: int
+) -> None:
     """The rows of a config, in as many files as its size asks for.
 
-    The hash of the rows stands in the names, and so in the card's header: `datasets` caches a local folder by its last
-    name ("1.0.0") and that header alone, and would give the rows of another dataset's 1.0.0.
-    """
+    The hash of the rows stands in the names, and so in the card's header: `datasets` caches a local
+    folder by its last name ("1.0.0") and that header alone, and would give the rows of another
+    dataset's 1.0.0."""
     count = min(described["rows"], math.ceil(source.stat().st_size / (shard_mb * 1_000_000)))
-    names = [f"train-{i:05}-of-{count:05}-{described['rows_sha256'][:16]}.parquet" for i in range(count)]
+    names = [
+        f"train-{i:05}-of-{count:05}-{described['rows_sha256'][:16]}.parquet" for i in range(count)
+    ]
     (folder / config).mkdir(exist_ok=True)
     if count == 1:
         shutil.copyfile(source, folder / config / names[0])
@@ -167,7 +190,9 @@ def cut(source: Path, shards: list[Path]) -> None:
                 writer.write_table(group)
 
 
-def take(count: int, batches: Iterator[pa.RecordBatch], left: list[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+def take(
+    count: int, batches: Iterator[pa.RecordBatch], left: list[pa.RecordBatch]
+) -> Iterator[pa.RecordBatch]:
     """The next `count` rows; `left` holds what remains of a batch, from one call to the next."""
     while count:
         batch = left.pop() if left else next(batches)

@@ -16,11 +16,13 @@ if TYPE_CHECKING:
 def histograms(accepted: Path, rejected: Path) -> dict[str, Any]:
     """Bins of accepted and rejected rows, from the Parquet files of a run.
 
-    length: characters of the completion, where there is one. similarity: ROUGE-L F1 with the instruction most similar
-    to it, 0 to 1, where it was measured. A label is the lower edge of its bin.
-    """
+    length: characters of the completion, where there is one. similarity: ROUGE-L F1 with the
+    instruction most similar to it, 0 to 1, where it was measured. A label is the lower edge of its
+    bin."""
     length = Sides(lengths(accepted), lengths(rejected))
-    similarity = Sides(values(accepted, "nearest_similarity"), values(rejected, "nearest_similarity"))
+    similarity = Sides(
+        values(accepted, "nearest_similarity"), values(rejected, "nearest_similarity")
+    )
     found = {"length": counts(length_bins(length))} if length.accepted or length.rejected else {}
     return found | ({"similarity": counts(share_bins(similarity))} if similarity.accepted else {})
 
@@ -55,7 +57,8 @@ def lengths_of(turns: pa.ListArray) -> list[int]:
 
 
 def values(file: Path, column: str) -> Counter[float]:
-    """How many rows have each value of a column, to three decimals; nothing where there is no such column."""
+    """How many rows have each value of a column, to three decimals; nothing where there is no such
+    column."""
     import pyarrow.parquet as pq
 
     with pq.ParquetFile(file, pre_buffer=False) as parquet:

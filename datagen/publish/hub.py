@@ -1,12 +1,12 @@
 """Versions on the Hub: a commit, and a tag vX.Y.Z at it.
 
-A publisher looks at the repository, commits the files of the next version at once on top of the head that it saw (the
-Hub refuses it where another was faster), and tags that commit. What the newest version holds of other families stays in
-the tree. Killed between commit and tag, it leaves a commit "Publish X.Y.Z" without a tag; whoever publishes next, the
-same command again or another's, first tags that. So one version is finished before the next begins. Any failure is met
-by looking again: the repository is the only memory, and what had come through is found there. A tag is made once and
-never moved.
-"""
+A publisher looks at the repository, commits the files of the next version at once on top of the
+head that it saw (the Hub refuses it where another was faster), and tags that commit. What the
+newest version holds of other families stays in the tree. Killed between commit and tag, it leaves a
+commit "Publish X.Y.Z" without a tag; whoever publishes next, the same command again or another's,
+first tags that. So one version is finished before the next begins. Any failure is met by looking
+again: the repository is the only memory, and what had come through is found there. A tag is made
+once and never moved."""
 
 from __future__ import annotations
 
@@ -53,11 +53,11 @@ def publish(
     private: bool = False,
     shard_mb: int = SHARD_MB,
 ) -> tuple[Version, bool]:
-    """Put a run's lineage and rows on the Hub. Returns the version, and whether this call made or finished it.
+    """Put a run's lineage and rows on the Hub. Returns the version, and whether this call made or
+    finished it.
 
-    `wanted` asks for a number; it is refused where it exists. `private` is for a repository that does not exist yet.
-    Raises UserError.
-    """
+    `wanted` asks for a number; it is refused where it exists. `private` is for a repository that
+    does not exist yet. Raises UserError."""
     name = checked(lineage["name"])
     api = connect(name, write=True)
     before = retried(lambda: look_or_create(api, name, private=private), name)
@@ -72,7 +72,9 @@ def publish(
         with tempfile.TemporaryDirectory(prefix="datagen-") as scratch:
             folder = Path(scratch) / show(number)
             fill(folder, run, found, shard_mb=shard_mb)
-            commit = commit_folder(api, name, folder, kept, state, existing, message=f"Publish {show(number)}")
+            commit = commit_folder(
+                api, name, folder, kept, state, existing, message=f"Publish {show(number)}"
+            )
         tag(api, name, number, commit)
         return version_at(api, name, number, commit)
 
@@ -81,7 +83,8 @@ def publish(
 
 
 def planned(lineage: dict[str, Any], *, wanted: str | None = None) -> Version | dict[str, Any]:
-    """The version that holds a run's content already, or the lineage that it would get; nothing is written."""
+    """The version that holds a run's content already, or the lineage that it would get; nothing is
+    written."""
     from huggingface_hub.errors import RepositoryNotFoundError
 
     name = checked(lineage["name"])
@@ -117,17 +120,21 @@ def number_of(tag_name: str) -> Number | None:
 
 
 def look_or_create(api: HfApi, name: str, *, private: bool) -> State:
-    """The repository, made where there is none. Raises UserError where it is public and should be private."""
+    """The repository, made where there is none. Raises UserError where it is public and should be
+    private."""
     if not api.repo_exists(name, repo_type="dataset"):
         create(api, name, private=private)
     state = look(api, name)
     if private and not api.repo_info(name, repo_type="dataset").private:
-        raise UserError(f"{name} on the Hub is public: make it private on its page, or leave out --private")
+        raise UserError(
+            f"{name} on the Hub is public: make it private on its page, or leave out --private"
+        )
     return state
 
 
 def create(api: HfApi, name: str, *, private: bool, kind: str = "dataset") -> None:
-    """Make a repository, where nobody did meanwhile. (`exist_ok` needs the Hub's answer to a conflict in one form.)"""
+    """Make a repository, where nobody did meanwhile. (`exist_ok` needs the Hub's answer to a
+    conflict in one form.)"""
     from huggingface_hub.errors import HfHubHTTPError
 
     try:
@@ -157,7 +164,11 @@ def unfinished(api: HfApi, name: str, state: State) -> tuple[Number, str] | None
         number = parse(title[1]) if title else None
         if number is not None:
             newer = all(number > other for other in state.tags)
-            return (number, commit.commit_id) if newer and made_here(api, name, number, commit.commit_id) else None
+            return (
+                (number, commit.commit_id)
+                if newer and made_here(api, name, number, commit.commit_id)
+                else None
+            )
     return None
 
 
@@ -180,7 +191,9 @@ def tag(api: HfApi, name: str, number: Number, commit: str) -> None:
         if error.response.status_code != 409:
             raise
         if look(api, name).tags.get(number) != commit:
-            raise UserError(f"{name} has a tag v{show(number)} at another commit; a tag is never moved") from None
+            raise UserError(
+                f"{name} has a tag v{show(number)} at another commit; a tag is never moved"
+            ) from None
 
 
 def commit_folder(
@@ -193,19 +206,27 @@ def commit_folder(
     *,
     message: str,
 ) -> str:
-    """Commit the files of a version in place of its predecessor's, of which those in `kept` (by hash and size) stay as
-    they are. Returns the commit's hash."""
+    """Commit the files of a version in place of its predecessor's, of which those in `kept` (by
+    hash and size) stay as they are. Returns the commit's hash."""
     from huggingface_hub import CommitOperationAdd, CommitOperationDelete
     from huggingface_hub.hf_api import RepoFile
 
-    new = {file.relative_to(folder).as_posix(): file for file in sorted(folder.rglob("*")) if file.is_file()}
+    new = {
+        file.relative_to(folder).as_posix(): file
+        for file in sorted(folder.rglob("*"))
+        if file.is_file()
+    }
     tree = api.list_repo_tree(name, recursive=True, revision=state.head, repo_type="dataset")
     there = {entry.path: entry for entry in tree if isinstance(entry, RepoFile)}
     if not existing and (foreign := sorted(there.keys() - NEUTRAL)):
-        raise UserError(f"{name} on the Hub holds files that are no version ({foreign[0]}, ...): choose another name")
+        raise UserError(
+            f"{name} on the Hub holds files that are no version ({foreign[0]}, ...): choose another name"
+        )
     for path, expected in kept.items():
         if path not in there or not as_published(there[path], expected):
-            raise UserError(f"{name} on the Hub: {path} was changed since {existing[-1].version}: restore it on main")
+            raise UserError(
+                f"{name} on the Hub: {path} was changed since {existing[-1].version}: restore it on main"
+            )
     old = {path for version in existing for path in version.lineage["files"]} & there.keys()
     gone = sorted(old - new.keys() - kept.keys())
     operations: list[Any] = [CommitOperationDelete(path, is_folder=False) for path in gone]
@@ -221,8 +242,11 @@ def commit_folder(
 
 
 def as_published(entry: RepoFile, expected: dict[str, Any]) -> bool:
-    """Whether a file of the branch has the size and, where the Hub tells it, the hash that a lineage names."""
-    return entry.size == expected["bytes"] and (entry.lfs is None or entry.lfs.sha256 == expected["sha256"])
+    """Whether a file of the branch has the size and, where the Hub tells it, the hash that a
+    lineage names."""
+    return entry.size == expected["bytes"] and (
+        entry.lfs is None or entry.lfs.sha256 == expected["sha256"]
+    )
 
 
 def versions_at(api: HfApi, name: str, state: State) -> list[Version]:
@@ -230,17 +254,22 @@ def versions_at(api: HfApi, name: str, state: State) -> list[Version]:
 
 
 def version_at(api: HfApi, name: str, number: Number, commit: str) -> Version:
-    """A version by its commit, so that a cached copy is the right one. Raises UserError where the commit holds none."""
+    """A version by its commit, so that a cached copy is the right one. Raises UserError where the
+    commit holds none."""
     from huggingface_hub.errors import RemoteEntryNotFoundError
 
     try:
         for file in ("README.md", "lineage.json"):
             path = Path(api.hf_hub_download(name, file, repo_type="dataset", revision=commit))
     except RemoteEntryNotFoundError:
-        raise UserError(f"the tag v{show(number)} of {name} was not made by `datagen publish`: no {file}") from None
+        raise UserError(
+            f"the tag v{show(number)} of {name} was not made by `datagen publish`: no {file}"
+        ) from None
     version = open_version(path.parent)
     if not sound(version.lineage):
-        raise UserError(f"the tag v{show(number)} of {name} has a lineage.json that `datagen publish` did not write")
+        raise UserError(
+            f"the tag v{show(number)} of {name} has a lineage.json that `datagen publish` did not write"
+        )
     if parse(version.version) != number:
         raise UserError(f"the tag v{show(number)} of {name} stands at version {version.version}")
     return dataclasses.replace(version, name=name, commit=commit)
@@ -252,7 +281,10 @@ def sound(lineage: dict[str, Any]) -> bool:
         runs, files = lineage["runs"].values(), lineage["files"].values()
         configs = [config for run in runs for config in run["configs"].values()]
         return (
-            all(run.keys() >= set(RUN_KEYS) and isinstance(run["teacher"]["name"], str) for run in runs)
+            all(
+                run.keys() >= set(RUN_KEYS) and isinstance(run["teacher"]["name"], str)
+                for run in runs
+            )
             and all(isinstance(file["sha256"], str) and file["bytes"] >= 0 for file in files)
             and all(config["columns"].keys() and config["rows"] >= 0 for config in configs)
             and all(isinstance(config["rows_sha256"], str) for config in configs)
@@ -262,13 +294,15 @@ def sound(lineage: dict[str, Any]) -> bool:
 
 
 def versions_of(name: str) -> list[Version]:
-    """All versions of a name on the Hub, oldest first. Raises UserError where there is no such repository."""
+    """All versions of a name on the Hub, oldest first. Raises UserError where there is no such
+    repository."""
     api = connect(checked(name))
     return retried(lambda: versions_at(api, name, look(api, name)), name)
 
 
 def resolve(reference: str) -> Version:
-    """The version that ORG/NAME@1.0.0 or ORG/NAME (its newest) means on the Hub now. Raises UserError."""
+    """The version that ORG/NAME@1.0.0 or ORG/NAME (its newest) means on the Hub now. Raises
+    UserError."""
     name, _, wanted = reference.partition("@")
     api = connect(checked(name))
     tags = retried(lambda: look(api, name), name).tags
@@ -276,18 +310,22 @@ def resolve(reference: str) -> Version:
         raise UserError(f"{name} on the Hub has no version: no tag of the form v1.0.0")
     number = parse(wanted) if wanted else max(tags)
     if number is None or number not in tags:
-        raise UserError(f"{name} has no version {wanted!r} on the Hub; it has: {', '.join(map(show, tags))}")
+        raise UserError(
+            f"{name} has no version {wanted!r} on the Hub; it has: {', '.join(map(show, tags))}"
+        )
     return retried(lambda: version_at(api, name, number, tags[number]), name)
 
 
 def download(version: Version, folder: Path | None = None) -> None:
-    """All files of a version on the Hub, from its commit, into a folder, or into the client's cache. Raises
-    UserError."""
+    """All files of a version on the Hub, from its commit, into a folder, or into the client's
+    cache. Raises UserError."""
     api = connect(version.name)
     files = [*version.lineage["files"], "lineage.json"]
     for file in files:
         if PurePosixPath(file).is_absolute() or ".." in PurePosixPath(file).parts:
-            raise UserError(f"{version.name}@{version.version}: lineage.json names a file outside: {file!r}")
+            raise UserError(
+                f"{version.name}@{version.version}: lineage.json names a file outside: {file!r}"
+            )
 
     for file in files:
         retried(lambda file=file: fetch(api, version, file, folder), version.name)  # type: ignore[misc]
@@ -296,4 +334,6 @@ def download(version: Version, folder: Path | None = None) -> None:
 
 
 def fetch(api: HfApi, version: Version, file: str, folder: Path | None) -> None:
-    api.hf_hub_download(version.name, file, repo_type="dataset", revision=version.commit, local_dir=folder)
+    api.hf_hub_download(
+        version.name, file, repo_type="dataset", revision=version.commit, local_dir=folder
+    )

@@ -1,9 +1,9 @@
 """Versions in a folder: STORE/NAME/1.0.0, opened by plain `datasets.load_dataset`.
 
-A version is written beside its place and renamed into it, so it is there whole or not at all. Publishers of one name
-take turns by a file lock, which ends with the process that holds it; should a file system have no such lock, the rename
-still fails where another was faster. Nothing is ever changed or moved afterwards.
-"""
+A version is written beside its place and renamed into it, so it is there whole or not at all.
+Publishers of one name take turns by a file lock, which ends with the process that holds it; should
+a file system have no such lock, the rename still fails where another was faster. Nothing is ever
+changed or moved afterwards."""
 
 from __future__ import annotations
 
@@ -22,7 +22,8 @@ from datagen.publish.lineage import content_of, content_sha256, describe, file_s
 from datagen.publish.versions import FIRST, following, parse, show
 
 NAME = re.compile(r"(?=.{1,96}$)\w([\w.-]*\w)?(/\w([\w.-]*\w)?)?", re.ASCII)
-"""What the Hub takes as a repository's name (huggingface_hub's `validate_repo_id`), so that a name can move there."""
+"""What the Hub takes as a repository's name (huggingface_hub's `validate_repo_id`), so that a name
+can move there."""
 UNCOMPARED = ("usage", "code", "languages")
 """Parts of a run's lineage that may differ in the same version."""
 
@@ -32,7 +33,9 @@ def default_store() -> Path:
 
 
 def check_name(name: str) -> None:
-    forbidden = ".." in name or "--" in name or name.endswith(".git") or any(map(parse, name.split("/")))
+    forbidden = (
+        ".." in name or "--" in name or name.endswith(".git") or any(map(parse, name.split("/")))
+    )
     if not NAME.fullmatch(name) or forbidden:
         raise UserError(
             f"{name!r} is no dataset name: letters, digits, '-', '_' and '.', with at most one '/'; "
@@ -43,7 +46,9 @@ def check_name(name: str) -> None:
 def versions_of(name: str, *, store: Path | None = None) -> list[Version]:
     """All versions of a name, oldest first; empty where there is none."""
     folder = (store or default_store()) / name
-    numbers = [(parse(p.name), p) for p in folder.iterdir() if p.is_dir()] if folder.is_dir() else []
+    numbers = (
+        [(parse(p.name), p) for p in folder.iterdir() if p.is_dir()] if folder.is_dir() else []
+    )
     found = sorted((number, path) for number, path in numbers if number is not None)
     return [open_version(path) for _, path in found]
 
@@ -54,7 +59,8 @@ def open_version(path: Path) -> Version:
 
 
 def resolve(reference: str, *, store: Path | None = None) -> Version:
-    """The version that NAME@1.0.0, NAME (its newest) or a version's folder means; every file's size is checked.
+    """The version that NAME@1.0.0, NAME (its newest) or a version's folder means; every file's size
+    is checked.
 
     Raises UserError where there is none, or where a file is missing or of another size.
     """
@@ -74,7 +80,9 @@ def resolve(reference: str, *, store: Path | None = None) -> Version:
     for version in found:
         if parse(version.version) == parse(number):
             return complete(version)
-    raise UserError(f"{name} has no version {number!r}; it has: {', '.join(v.version for v in found)}")
+    raise UserError(
+        f"{name} has no version {number!r}; it has: {', '.join(v.version for v in found)}"
+    )
 
 
 def names(store: Path | None = None) -> list[str]:
@@ -85,7 +93,8 @@ def names(store: Path | None = None) -> list[str]:
 
 
 def complete(version: Version) -> Version:
-    """The version, if all its files are there in their sizes and no Parquet file beside them. Raises UserError."""
+    """The version, if all its files are there in their sizes and no Parquet file beside them.
+    Raises UserError."""
     files = version.lineage["files"]
     for name, expected in files.items():
         file = version.path / name
@@ -95,7 +104,9 @@ def complete(version: Version) -> Version:
             raise changed(version, name)
     for file in sorted(version.path.rglob("*.parquet")):
         if (name := file.relative_to(version.path).as_posix()) not in files:
-            raise UserError(f"{version.name}@{version.version}: {name} was added after it was published")
+            raise UserError(
+                f"{version.name}@{version.version}: {name} was added after it was published"
+            )
     return version
 
 
@@ -104,15 +115,18 @@ def changed(version: Version, name: str) -> UserError:
 
 
 def verify(version: Version) -> None:
-    """Recompute the hash of every file, and `content_sha256` of every run from its rows. Raises UserError naming the
-    first that differs from the lineage."""
+    """Recompute the hash of every file, and `content_sha256` of every run from its rows. Raises
+    UserError naming the first that differs from the lineage."""
     lineage = complete(version).lineage
     for name, expected in lineage["files"].items():
         if file_sha256(version.path / name) != expected["sha256"]:
             raise changed(version, name)
     for family, run in lineage["runs"].items():
         files = {c: version.files_of(c, family) for c in run["configs"]}
-        configs = {c: describe(*files[c]) if files[c] else described for c, described in run["configs"].items()}
+        configs = {
+            c: describe(*files[c]) if files[c] else described
+            for c, described in run["configs"].items()
+        }
         if content_sha256(run["method"], configs) != run["content_sha256"]:
             raise changed(version, "lineage.json")
     if content_of(lineage["runs"]) != version.content_sha256:
@@ -120,7 +134,12 @@ def verify(version: Version) -> None:
 
 
 def publish(
-    run: Path, lineage: dict[str, Any], *, store: Path, wanted: str | None = None, shard_mb: int = SHARD_MB
+    run: Path,
+    lineage: dict[str, Any],
+    *,
+    store: Path,
+    wanted: str | None = None,
+    shard_mb: int = SHARD_MB,
 ) -> tuple[Version, bool]:
     """Put a run's lineage and rows into the store. Returns the version, and whether it is new.
 
@@ -141,9 +160,11 @@ def publish(
         raise UserError(f"cannot write to {folder}: {error.strerror or error}") from None
 
 
-def plan(lineage: dict[str, Any], existing: list[Version], wanted: str | None) -> Version | dict[str, Any]:
-    """The version that holds a run already, beside what the newest holds of other families, or the lineage of the
-    version that is to be made. Raises UserError."""
+def plan(
+    lineage: dict[str, Any], existing: list[Version], wanted: str | None
+) -> Version | dict[str, Any]:
+    """The version that holds a run already, beside what the newest holds of other families, or the
+    lineage of the version that is to be made. Raises UserError."""
     if wanted is not None:
         check_free(wanted, lineage["name"], existing)
     newest = existing[-1] if existing else None
@@ -154,7 +175,9 @@ def plan(lineage: dict[str, Any], existing: list[Version], wanted: str | None) -
     least = following(newest.lineage, lineage) if newest else FIRST
     number = (parse(wanted) if wanted is not None else None) or least
     if newest and number < least:
-        raise UserError(f"--version {wanted}: what changed since {newest.version} asks for {show(least)} or later")
+        raise UserError(
+            f"--version {wanted}: what changed since {newest.version} asks for {show(least)} or later"
+        )
     return stamped(lineage, number, newest)
 
 
@@ -168,24 +191,33 @@ def check_free(wanted: str, name: str, existing: list[Version]) -> None:
 
 
 def holds(version: Version, lineage: dict[str, Any]) -> bool:
-    """Whether a version already has this content and this card: the card is rendered as that version's and compared.
+    """Whether a version already has this content and this card: the card is rendered as that
+    version's and compared.
 
-    What it cost, which commit made it and what another detector sees in it is not compared: the same rows made again
-    are the same version.
-    """
+    What it cost, which commit made it and what another detector sees in it is not compared: the
+    same rows made again are the same version."""
     there = version.lineage
-    if version.content_sha256 != lineage["content_sha256"] or there["runs"].keys() != lineage["runs"].keys():
+    if (
+        version.content_sha256 != lineage["content_sha256"]
+        or there["runs"].keys() != lineage["runs"].keys()
+    ):
         return False
     same = {key: there[key] for key in ("version", "created", "previous", "hub") if key in there}
     runs = {
-        family: run | {key: there["runs"][family][key] for key in UNCOMPARED if key in there["runs"][family]}
+        family: run
+        | {key: there["runs"][family][key] for key in UNCOMPARED if key in there["runs"][family]}
         for family, run in lineage["runs"].items()
     }
-    return (version.path / "README.md").read_text(encoding="utf-8") == card(lineage | same | {"runs": runs})
+    return (version.path / "README.md").read_text(encoding="utf-8") == card(
+        lineage | same | {"runs": runs}
+    )
 
 
-def write(run: Path, lineage: dict[str, Any], existing: list[Version], *, folder: Path, shard_mb: int) -> Version:
-    """Write a version beside its place and rename it. Raises UserError where something is in its place."""
+def write(
+    run: Path, lineage: dict[str, Any], existing: list[Version], *, folder: Path, shard_mb: int
+) -> Version:
+    """Write a version beside its place and rename it. Raises UserError where something is in its
+    place."""
     number, kept = lineage["version"], list(lineage["files"])
     partial = folder / f".{number}.{os.getpid()}.partial"
     fill(partial, run, lineage, shard_mb=shard_mb)
@@ -201,7 +233,9 @@ def into_place(partial: Path, place: Path) -> Version:
         partial.rename(place)
     except OSError:
         shutil.rmtree(partial)
-        raise UserError(f"{place} is taken: look at what is there, and give the command again") from None
+        raise UserError(
+            f"{place} is taken: look at what is there, and give the command again"
+        ) from None
     sync(place.parent)
     return open_version(place)
 

@@ -1,4 +1,5 @@
-"""What is measured of every row that is published: the languages of a sample, and how many rows repeat another."""
+"""What is measured of every row that is published: the languages of a sample, and how many rows
+repeat another."""
 
 from __future__ import annotations
 
@@ -20,8 +21,8 @@ if TYPE_CHECKING:
 SAMPLE = 2_000
 """Rows of a config whose languages are looked at."""
 SHORTEST = 40
-"""Bytes, in UTF-8, of the letters of a text, below which its language is not guessed: seven words of English, a dozen
-characters of Chinese."""
+"""Bytes, in UTF-8, of the letters of a text, below which its language is not guessed: seven words
+of English, a dozen characters of Chinese."""
 LONGEST = 1_000
 """Characters of a text that are looked at."""
 LETTERS = re.compile(r"[^\W\d_]+")
@@ -29,12 +30,15 @@ LETTERS = re.compile(r"[^\W\d_]+")
 
 @dataclass
 class Texts:
-    """The prompts of a config, or its prompts with their completions: how many were there before."""
+    """The prompts of a config, or its prompts with their completions: how many were there
+    before."""
 
     digests: array[int] = field(default_factory=lambda: array("Q"))
 
     def add(self, *texts: str) -> None:
-        digest = hashlib.blake2b("\0".join(texts).encode("utf-8", "surrogatepass"), digest_size=8).digest()
+        digest = hashlib.blake2b(
+            "\0".join(texts).encode("utf-8", "surrogatepass"), digest_size=8
+        ).digest()
         self.digests.append(int.from_bytes(digest, "little"))
 
     def repeated(self) -> int:
@@ -46,18 +50,20 @@ class Texts:
 def measured(files: dict[str, Path], rows: dict[str, int], *, seed: int) -> dict[str, Any]:
     """`languages` and `duplicates` of the configs of a run, from their Parquet files.
 
-    languages: of `sample` rows drawn by the run's seed, how many prompts and completions are in which language, and how
-    many are `too_short` to tell. duplicates: how many rows have the prompt of an earlier row, and how many its
-    completion as well; a pair of texts is taken for the same by 8 bytes of its hash.
-    """
+    languages: of `sample` rows drawn by the run's seed, how many prompts and completions are in
+    which language, and how many are `too_short` to tell. duplicates: how many rows have the prompt
+    of an earlier row, and how many its completion as well; a pair of texts is taken for the same by
+    8 bytes of its hash."""
     from importlib.metadata import version
 
     found = {
-        config: of_config(file, rows[config], Random(f"{seed}:languages:{config}")) for config, file in files.items()
+        config: of_config(file, rows[config], Random(f"{seed}:languages:{config}"))
+        for config, file in files.items()
     }
     about = {"detector": f"py3langid {version('py3langid')}", "shortest": SHORTEST}
     return {
-        "languages": about | {"configs": {config: languages for config, (languages, _) in found.items()}},
+        "languages": about
+        | {"configs": {config: languages for config, (languages, _) in found.items()}},
         "duplicates": {config: duplicates for config, (_, duplicates) in found.items()},
     }
 
@@ -65,7 +71,11 @@ def measured(files: dict[str, Path], rows: dict[str, int], *, seed: int) -> dict
 def of_config(file: Path, rows: int, stream: Random) -> tuple[dict[str, Any], dict[str, int]]:
     """Languages and duplicates of one config, in one pass over its texts."""
     drawn = set(stream.sample(range(rows), min(SAMPLE, rows)))
-    tongues, prompts, pairs = {"prompt": Counter[str](), "completion": Counter[str]()}, Texts(), Texts()
+    tongues, prompts, pairs = (
+        {"prompt": Counter[str](), "completion": Counter[str]()},
+        Texts(),
+        Texts(),
+    )
     for place, (prompt, completion) in enumerate(texts_of(file)):
         prompts.add(prompt)
         pairs.add(prompt, completion)
@@ -77,9 +87,13 @@ def of_config(file: Path, rows: int, stream: Random) -> tuple[dict[str, Any], di
 
 
 def in_order(found: Counter[str]) -> dict[str, Any]:
-    """The languages by their number of texts, of equals by name; apart from them what was too short."""
+    """The languages by their number of texts, of equals by name; apart from them what was too
+    short."""
     short = found.pop("", 0)
-    return {"languages": dict(sorted(found.items(), key=lambda pair: (-pair[1], pair[0]))), "too_short": short}
+    return {
+        "languages": dict(sorted(found.items(), key=lambda pair: (-pair[1], pair[0]))),
+        "too_short": short,
+    }
 
 
 def language_of(text: str) -> str:
@@ -95,7 +109,9 @@ def language_of(text: str) -> str:
 def texts_of(file: Path) -> Iterator[tuple[str, str]]:
     """What was asked and what was answered, row by row: the words of all turns."""
     for batch in batches_of(file, columns=["prompt", "completion"]):
-        yield from zip(words(batch.column("prompt")), words(batch.column("completion")), strict=True)
+        yield from zip(
+            words(batch.column("prompt")), words(batch.column("completion")), strict=True
+        )
 
 
 def words(turns: pa.ListArray) -> list[str]:

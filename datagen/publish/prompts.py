@@ -1,4 +1,5 @@
-"""What a run's teacher was asked, as templates: `{fields}` stand where its questions and instructions did."""
+"""What a run's teacher was asked, as templates: `{fields}` stand where its questions and
+instructions did."""
 
 from __future__ import annotations
 
@@ -17,8 +18,8 @@ if TYPE_CHECKING:
 def prompts(config: dict[str, Any]) -> dict[str, str]:
     """Name to template, from a run's configuration.
 
-    Empty where nothing was asked, and where another release of this package asked: its words may have been others.
-    """
+    Empty where nothing was asked, and where another release of this package asked: its words may
+    have been others."""
     if config["code_version"] != datagen.__version__:
         return {}
     method, settings = config["method"], config["settings"]
@@ -41,7 +42,9 @@ def of_rationales(suite_name: str, settings: dict[str, Any]) -> dict[str, str]:
     asking = Prompts(suite, settings.get("prompt_style", "chat"), shots)
     question = Question("", "{question}", "{answer}", suite.answer_type, suite.words)
     found = {"question": shown(asking.ask(question))}
-    return found | ({"with the answer as a hint": shown(asking.hint(question))} if settings.get("hints") else {})
+    return found | (
+        {"with the answer as a hint": shown(asking.hint(question))} if settings.get("hints") else {}
+    )
 
 
 def of_demonstrations(settings: dict[str, Any]) -> dict[str, str]:
@@ -53,7 +56,9 @@ def of_demonstrations(settings: dict[str, Any]) -> dict[str, str]:
     description = "{description}" if settings["describe"] == "always" else ""
     found = {"query": shown(format.prompt(pairs, "{query}", description=description, style=style))}
     if settings["generate"]:
-        found["one more demonstration"] = shown(writing_prompt(format, pairs, "{description}", plain=style == "plain"))
+        found["one more demonstration"] = shown(
+            writing_prompt(format, pairs, "{description}", plain=style == "plain")
+        )
     return found
 
 
@@ -76,16 +81,25 @@ def of_instructions(method: str, settings: dict[str, Any]) -> Iterator[tuple[str
 def taken(method: str, settings: dict[str, Any], templates: Templates) -> list[str]:
     """The names of a method's templates."""
     own = {PurePosixPath(name) for name in settings.get("templates") or {}}
-    extra = {folder: [path.stem for path in own if str(path.parent) == folder] for folder in ("evolve", "systems")}
+    extra = {
+        folder: [path.stem for path in own if str(path.parent) == folder]
+        for folder in ("evolve", "systems")
+    }
     weights = (part.partition("=") for part in (settings.get("weights") or "").split(","))
     never = {name.strip() for name, _, weight in weights if weight and float(weight) == 0}
     evolve = sorted({*templates.names("evolve"), *extra["evolve"]} - never)
-    systems = sorted({*templates.names("systems"), *extra["systems"]}) if settings.get("systems") else []
+    systems = (
+        sorted({*templates.names("systems"), *extra["systems"]}) if settings.get("systems") else []
+    )
     opening = "instructions_chat" if settings.get("style") == "chat" else "instructions"
     return {
         "self-instruct": [opening, "item", "classify", "output_first", "input_first", "with_input"],
         "alpaca": ["alpaca"],
-        "unnatural": ["unnatural", "unnatural_output", *(["paraphrase"] if settings.get("paraphrases") else [])],
+        "unnatural": [
+            "unnatural",
+            "unnatural_output",
+            *(["paraphrase"] if settings.get("paraphrases") else []),
+        ],
         "evol-instruct": [*(f"evolve/{name}" for name in evolve), "same"],
         "respond": ["with_input", *(f"systems/{name}" for name in systems)],
         "judge": [str(settings.get("rubric"))],
@@ -94,4 +108,8 @@ def taken(method: str, settings: dict[str, Any], templates: Templates) -> list[s
 
 def shown(prompt: str | Messages) -> str:
     """Chat turns with their roles, or the text that a base model goes on with."""
-    return prompt if isinstance(prompt, str) else "\n".join(f"[{role}] {content}" for role, content in prompt)
+    return (
+        prompt
+        if isinstance(prompt, str)
+        else "\n".join(f"[{role}] {content}" for role, content in prompt)
+    )

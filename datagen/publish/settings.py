@@ -11,8 +11,9 @@ from datagen.publish.folder import SHARD_MB
 
 @dataclass(frozen=True)
 class PublishSettings:
-    """Make an immutable, numbered version of a finished run. What NAME holds of other families of methods (rationales,
-    instructions, demonstrations) stays beside it; a run of its own family gives way."""
+    """Make an immutable, numbered version of a finished run. What NAME holds of other families of
+    methods (rationales, instructions, demonstrations) stays beside it; a run of its own family
+    gives way."""
 
     positional: ClassVar[tuple[str, ...]] = ("run", "name")
 
@@ -21,14 +22,16 @@ class PublishSettings:
     name: str
     """Name of the dataset, such as gsm8k-rationales or ORG/NAME."""
     hub: bool = False
-    """Publish on the Hub: one commit with a tag. A command that was cut off is finished by giving it again."""
+    """Publish on the Hub: one commit with a tag. A command that was cut off is finished by giving
+    it again."""
     private: bool = False
     """Make the repository a private one, where it does not exist yet on the Hub."""
     store: Path | None = None
     """Folder that holds the versions; default $EMERGENT_STORE, else ./datasets."""
     version: str | None = None
-    """Number to give, such as 2.0.0. By default: major where schema or method changed, minor where rows did or another
-    family came, patch where only the card did, and no new version where nothing did."""
+    """Number to give, such as 2.0.0. By default: major where schema or method changed, minor where
+    rows did or another family came, patch where only the card did, and no new version where nothing
+    did."""
     license: str | None = None
     """Licence identifier for the card, such as apache-2.0. None is invented."""
     language: str | None = None

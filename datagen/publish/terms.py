@@ -1,8 +1,7 @@
 """What a teacher's terms say about training other models on its outputs.
 
-A reminder for whoever publishes, not advice: terms change, and the source is named so that it can be read. What is not
-listed here is not thereby allowed.
-"""
+A reminder for whoever publishes, not advice: terms change, and the source is named so that it can
+be read. What is not listed here is not thereby allowed."""
 
 from __future__ import annotations
 
@@ -36,9 +35,21 @@ KNOWN = (
         "count a model trained on its outputs to perform like it as a derivative of Gemma, under the same terms",
         "Gemma Terms of Use (of Gemma 1 to 3), section 1.1(e)",
     ),
-    Terms(r"api\.openai\.com|\bgpt-(3\.5|4|5)", COMPETES, "OpenAI Terms of Use, section What you cannot do"),
-    Terms(r"api\.anthropic\.com|\bclaude\b", COMPETES, "Anthropic Commercial Terms of Service, use restrictions"),
-    Terms(r"generativelanguage\.googleapis\.com|\bgemini\b", COMPETES, "Gemini API Additional Terms of Service"),
+    Terms(
+        r"api\.openai\.com|\bgpt-(3\.5|4|5)",
+        COMPETES,
+        "OpenAI Terms of Use, section What you cannot do",
+    ),
+    Terms(
+        r"api\.anthropic\.com|\bclaude\b",
+        COMPETES,
+        "Anthropic Commercial Terms of Service, use restrictions",
+    ),
+    Terms(
+        r"generativelanguage\.googleapis\.com|\bgemini\b",
+        COMPETES,
+        "Gemini API Additional Terms of Service",
+    ),
     Terms(r"cc-by-nc", "allow no commercial use", "Creative Commons NonCommercial licences"),
 )
 

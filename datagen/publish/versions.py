@@ -22,9 +22,9 @@ def show(number: Number) -> str:
 
 
 def following(newest: dict[str, Any], lineage: dict[str, Any]) -> Number:
-    """The number after `newest` for content that differs from it: a changed schema or method of what it holds is a new
-    major version, changed rows and a further family a minor one, and anything else (the card) a patch. Both are
-    lineages, the second with all families of the first.
+    """The number after `newest` for content that differs from it: a changed schema or method of
+    what it holds is a new major version, changed rows and a further family a minor one, and
+    anything else (the card) a patch. Both are lineages, the second with all families of the first.
     """
     major, minor, patch = parse(newest["version"]) or FIRST
     if any(form(run) != form(lineage["runs"][family]) for family, run in newest["runs"].items()):

@@ -69,7 +69,11 @@ def read_source(settings: RationaleSettings) -> tuple[Suite, Sequence[Question]]
     if settings.source in SUITES or not ("." in settings.source or "/" in settings.source):
         suite = find(settings.source)
         return suite, load(
-            suite.name, settings.split, data_root=settings.data_root, limit=settings.limit, seed=settings.seed
+            suite.name,
+            settings.split,
+            data_root=settings.data_root,
+            limit=settings.limit,
+            seed=settings.seed,
         )
     return Suite(Path(settings.source).stem, settings.answer_type), questions_from_file(
         settings.source,
@@ -81,7 +85,11 @@ def read_source(settings: RationaleSettings) -> tuple[Suite, Sequence[Question]]
 
 
 def configuration(
-    questions: Sequence[Question], prompts: Prompts, settings: RationaleSettings, teacher: str, identity: str
+    questions: Sequence[Question],
+    prompts: Prompts,
+    settings: RationaleSettings,
+    teacher: str,
+    identity: str,
 ) -> dict[str, Any]:
     """What decides the rows, and nothing else: no machine paths, no keys, no speed settings."""
     values = {k: v for k, v in vars(settings).items() if k not in NOT_IN_CONFIG}
@@ -107,23 +115,36 @@ def configuration(
 
 def forecast(questions: Sequence[Question], prompts: Prompts, settings: RationaleSettings) -> None:
     drawn = sampling(settings, prompts)
-    asked = [Request(prompts.ask(question), n=settings.samples, sampling=drawn) for question in questions]
+    asked = [
+        Request(prompts.ask(question), n=settings.samples, sampling=drawn) for question in questions
+    ]
     most = f"at most {settings.samples}" if settings.adaptive else settings.samples
     what = f"{len(questions)} questions × {most} samples to {settings.teacher}"
-    preview(asked, what, settings, bound="at most " if settings.adaptive else "at least " if settings.hints else "")
+    preview(
+        asked,
+        what,
+        settings,
+        bound="at most " if settings.adaptive else "at least " if settings.hints else "",
+    )
 
 
 def summary(stats: dict[str, Any], out: Path) -> str:
     """What a person wants to know at the end, a line each."""
     accepted = ", ".join(f"{number:,} {config}" for config, number in stats["accepted"].items())
-    rejected = ", ".join(f"{reason} {number:,}" for reason, number in stats["rejected"].items()) or "none"
+    rejected = (
+        ", ".join(f"{reason} {number:,}" for reason, number in stats["rejected"].items()) or "none"
+    )
     agreement, accuracy = stats["agreement"]["mean"], stats["accuracy"]
     lines = [
         f"{stats['questions']:,} questions, {stats['answers']:,} answers in {stats['seconds']:,} s",
         f"accepted:  {accepted}",
         f"rejected:  {rejected}",
-        f"agreement: {agreement:.3f} over {stats['samples']:.2f} chains a question" if agreement is not None else "",
-        "accuracy:  one chain {single:.3f}, majority {majority:.3f}, any {solved:.3f}".format(**accuracy)
+        f"agreement: {agreement:.3f} over {stats['samples']:.2f} chains a question"
+        if agreement is not None
+        else "",
+        "accuracy:  one chain {single:.3f}, majority {majority:.3f}, any {solved:.3f}".format(
+            **accuracy
+        )
         if accuracy["questions"]
         else "",
         spending(stats),

@@ -1,4 +1,5 @@
-"""How a question is put to the teacher: chat or plain, zero-shot or after example chains, with or without a hint."""
+"""How a question is put to the teacher: chat or plain, zero-shot or after example chains, with or
+without a hint."""
 
 from __future__ import annotations
 
@@ -43,17 +44,24 @@ class Prompts:
         if self.style == "plain":
             turns = [f"Q: {question}\nA: {chain}" for question, chain in self.shots]
             return "\n\n".join([*turns, f"Q: {asked}\nA:"])
-        shown = [turn for question, chain in self.shots for turn in (("user", question), ("assistant", chain))]
+        shown = [
+            turn
+            for question, chain in self.shots
+            for turn in (("user", question), ("assistant", chain))
+        ]
         return (*shown, ("user", asked))
 
 
 def read_shots(path: Path, suite: Suite) -> tuple[tuple[str, str], ...]:
-    """Example chains from a file with the columns `question` and `rationale`, asked as the run's questions are."""
+    """Example chains from a file with the columns `question` and `rationale`, asked as the run's
+    questions are."""
     shots = []
     for where, record in read_records(path):
         for column in ("question", "rationale"):
             if not isinstance(record.get(column), str) or not record[column].strip():
-                raise UserError(f"{where}: an example chain needs {column!r}; the columns are: {', '.join(record)}")
+                raise UserError(
+                    f"{where}: an example chain needs {column!r}; the columns are: {', '.join(record)}"
+                )
         question = Question("", record["question"].strip(), None, suite.answer_type)
         shots.append((rationale_prompt(question, suite), record["rationale"].strip()))
     if not shots:

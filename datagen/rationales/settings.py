@@ -17,8 +17,8 @@ class RationaleSettings(TeacherSettings):
     positional: ClassVar[tuple[str, ...]] = ("source",)
 
     source: str
-    """Questions: a suite by name (gsm8k, svamp, bbh/navigate, microworld, ...), a JSONL, JSON, CSV or Parquet file,
-    a dataset folder, or a dataset on the Hub (ORG/NAME)."""
+    """Questions: a suite by name (gsm8k, svamp, bbh/navigate, microworld, ...), a JSONL, JSON, CSV
+    or Parquet file, a dataset folder, or a dataset on the Hub (ORG/NAME)."""
     split: str = "train"
     """Split of a suite."""
     data_root: Path | None = None
@@ -40,13 +40,14 @@ class RationaleSettings(TeacherSettings):
     prompt_style: Literal["chat", "plain"] = "chat"
     """chat sends messages; plain sends "Q: ... A: ..." text for base models."""
     shots: Path | None = None
-    """JSONL of example chains (question, rationale) shown before every question; without it the prompt is zero-shot."""
+    """JSONL of example chains (question, rationale) shown before every question; without it the
+    prompt is zero-shot."""
     adaptive: float = 0.0
-    """Stop drawing once the vote's leader is ahead with this posterior probability, e.g. 0.95 (Adaptive-Consistency,
-    arXiv 2305.11860). 0 always draws all samples."""
+    """Stop drawing once the vote's leader is ahead with this posterior probability, e.g. 0.95
+    (Adaptive-Consistency, arXiv 2305.11860). 0 always draws all samples."""
     keep_by: Literal["auto", "gold", "majority", "none"] = "auto"
-    """What makes a chain right: its answer equals the gold, or the majority's; auto takes gold where the question has
-    one; none keeps every chain that has an answer (the unfiltered arm)."""
+    """What makes a chain right: its answer equals the gold, or the majority's; auto takes gold
+    where the question has one; none keeps every chain that has an answer (the unfiltered arm)."""
     min_agreement: float = 0.5
     """With the majority: the least share of all chains that must give the winning answer."""
     weighted: bool = False
@@ -56,11 +57,11 @@ class RationaleSettings(TeacherSettings):
     diverse: int = 4
     """How many chains keep=diverse leaves per question."""
     hints: int = 0
-    """For a question with gold that no chain solved: draw this many chains with the answer as a hint, and keep the
-    right ones without it (rationalisation, STaR)."""
+    """For a question with gold that no chain solved: draw this many chains with the answer as a
+    hint, and keep the right ones without it (rationalisation, STaR)."""
     teacher_topk: int = 0
-    """Store this many of the teacher's most probable tokens in the place of each token of a kept row, for `train kd`;
-    what `datagen topk` does afterwards. 0: none."""
+    """Store this many of the teacher's most probable tokens in the place of each token of a kept
+    row, for `train kd`; what `datagen topk` does afterwards. 0: none."""
 
     def __post_init__(self) -> None:
         """Raises UserError for values out of range."""
@@ -68,7 +69,10 @@ class RationaleSettings(TeacherSettings):
         check(
             self,
             **sampling_checks(
-                samples=self.samples, temperature=self.temperature, top_p=self.top_p, max_tokens=self.max_tokens
+                samples=self.samples,
+                temperature=self.temperature,
+                top_p=self.top_p,
+                max_tokens=self.max_tokens,
             ),
             adaptive=(self.adaptive == 0 or 0.5 < self.adaptive < 1, "0, or between 0.5 and 1"),
             min_agreement=(0 <= self.min_agreement <= 1, "between 0 and 1"),

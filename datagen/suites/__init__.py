@@ -1,4 +1,5 @@
-"""Benchmarks by name: their questions, golds, answer types, splits and prompts; and the same for a user's own files."""
+"""Benchmarks by name: their questions, golds, answer types, splits and prompts; and the same for a
+user's own files."""
 
 from datagen.suites.files import questions_from_file
 from datagen.suites.load import load

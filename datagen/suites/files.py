@@ -23,18 +23,26 @@ HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
 
 
 def questions_from_file(
-    path: str | Path, *, question: str = "question", answer: str = "answer", answer_type: str, limit: int | None = None
+    path: str | Path,
+    *,
+    question: str = "question",
+    answer: str = "answer",
+    answer_type: str,
+    limit: int | None = None,
 ) -> Sequence[Question]:
-    """The questions of a JSONL, JSON, CSV or Parquet file, a dataset folder, or a dataset on the Hub ("ORG/NAME").
+    """The questions of a JSONL, JSON, CSV or Parquet file, a dataset folder, or a dataset on the
+    Hub ("ORG/NAME").
 
-    With `limit` the first so many. `question` and `answer` name the columns; `answer=""` says that there are no
-    answers. An answer may be a worked solution that ends in a trigger. Choice options belong into the question text.
-    Of a dataset's splits "train" is read, or the only one. Raises UserError, with the line, for what cannot be read.
-    """
+    With `limit` the first so many. `question` and `answer` name the columns; `answer=""` says that
+    there are no answers. An answer may be a worked solution that ends in a trigger. Choice options
+    belong into the question text. Of a dataset's splits "train" is read, or the only one. Raises
+    UserError, with the line, for what cannot be read."""
     check_type(answer_type)
 
     def read(where: str, record: Record) -> Question:
-        text, gold = (cell(record, column, where) if column else None for column in (question, answer))
+        text, gold = (
+            cell(record, column, where) if column else None for column in (question, answer)
+        )
         if not text or not text.strip():
             raise UserError(f"{where}: the column {question!r} is empty")
         found = make("file", text, gold, answer_type=answer_type)
@@ -50,13 +58,16 @@ def questions_from_file(
 
 def cell(record: Record, column: str, where: str) -> str | None:
     if column not in record:
-        raise UserError(f"{where}: no column {column!r}; the columns are: {', '.join(map(str, record))}")
+        raise UserError(
+            f"{where}: no column {column!r}; the columns are: {', '.join(map(str, record))}"
+        )
     value = record[column]
     return None if value is None else str(value)
 
 
 def read_records(path: str | Path) -> Iterator[tuple[str, Record]]:
-    """(where, record) of every row; `where` names file and line. Raises UserError for what cannot be read."""
+    """(where, record) of every row; `where` names file and line. Raises UserError for what cannot
+    be read."""
     source = Path(path)
     if source.is_dir():
         return from_folder(source)
@@ -66,7 +77,13 @@ def read_records(path: str | Path) -> Iterator[tuple[str, Record]]:
         raise UserError(f"no such file: {path}")
     if source.stat().st_size == 0:
         raise UserError(f"{path}: the file is empty")
-    readers = {".jsonl": from_jsonl, ".json": from_json, ".csv": from_csv, ".tsv": from_csv, ".parquet": from_parquet}
+    readers = {
+        ".jsonl": from_jsonl,
+        ".json": from_json,
+        ".csv": from_csv,
+        ".tsv": from_csv,
+        ".parquet": from_parquet,
+    }
     if source.suffix not in readers:
         kind = source.suffix or "a file without a suffix"
         raise UserError(f"{path}: cannot read {kind}; known are {', '.join(SUFFIXES)}")
@@ -99,11 +116,14 @@ def from_jsonl(path: Path) -> Iterator[tuple[str, Record]]:
             try:
                 yield where, checked(json.loads(line), where)
             except json.JSONDecodeError as error:
-                raise UserError(f"{where}: not JSON ({error.msg} at column {error.colno})") from error
+                raise UserError(
+                    f"{where}: not JSON ({error.msg} at column {error.colno})"
+                ) from error
 
 
 def from_json(path: Path) -> Iterator[tuple[str, Record]]:
-    """A list of objects, an object that holds one ("examples", "data", ...), or JSON lines in a file of this name."""
+    """A list of objects, an object that holds one ("examples", "data", ...), or JSON lines in a
+    file of this name."""
     text = text_of(path)
     try:
         data = json.loads(text)
@@ -111,7 +131,9 @@ def from_json(path: Path) -> Iterator[tuple[str, Record]]:
         if error.msg == "Extra data":  # a second object follows: JSON lines
             yield from from_jsonl(path)
             return
-        raise UserError(f"{path}, line {error.lineno}: not JSON ({error.msg} at column {error.colno})") from error
+        raise UserError(
+            f"{path}, line {error.lineno}: not JSON ({error.msg} at column {error.colno})"
+        ) from error
     if isinstance(data, dict):
         data = next((value for value in data.values() if is_table(value)), [data])
     if not isinstance(data, list):
@@ -137,7 +159,9 @@ def from_csv(path: Path) -> Iterator[tuple[str, Record]]:
             for record in reader:
                 where = f"{path}, line {reader.line_num}"
                 if None in record or None in record.values():
-                    raise UserError(f"{where}: {len(reader.fieldnames or ())} columns expected, as in the first line")
+                    raise UserError(
+                        f"{where}: {len(reader.fieldnames or ())} columns expected, as in the first line"
+                    )
                 yield where, record
         except (csv.Error, UnicodeDecodeError) as error:
             raise UserError(f"{path}, line {reader.line_num + 1}: not CSV ({error})") from error
@@ -156,7 +180,8 @@ def from_parquet(path: Path) -> Iterator[tuple[str, Record]]:
 
 
 def from_folder(path: Path) -> Iterator[tuple[str, Record]]:
-    """What `save_to_disk` wrote, or a folder that `load_dataset` opens, such as a published version."""
+    """What `save_to_disk` wrote, or a folder that `load_dataset` opens, such as a published
+    version."""
     from datasets import load_dataset, load_from_disk
 
     saved = (path / "state.json").exists() or (path / "dataset_dict.json").exists()
@@ -172,8 +197,12 @@ def from_hub(name: str) -> Iterator[tuple[str, Record]]:
 
     try:
         data = load_dataset(name)
-    except Exception as error:  # whatever the network, the Hub or the loader raises: the person needs one line
-        raise UserError(f"{name}: neither a file nor a dataset that the Hub gives ({first_line(error)})") from error
+    except (
+        Exception
+    ) as error:  # whatever the network, the Hub or the loader raises: the person needs one line
+        raise UserError(
+            f"{name}: neither a file nor a dataset that the Hub gives ({first_line(error)})"
+        ) from error
     return numbered(only_split(data, name), name)
 
 
@@ -183,7 +212,9 @@ def only_split(data: Any, name: str) -> Iterable[Record]:
         return data
     if "train" in data or len(data) == 1:
         return data.get("train") or next(iter(data.values()))
-    raise UserError(f"{name}: has the splits {', '.join(data)} and no train: save the one that is meant as a file")
+    raise UserError(
+        f"{name}: has the splits {', '.join(data)} and no train: save the one that is meant as a file"
+    )
 
 
 def first_line(error: Exception) -> str:

@@ -18,25 +18,37 @@ MICROWORLD_QUESTIONS = 500
 
 
 def load(
-    name: str, split: str, *, data_root: str | Path | None = None, limit: int | None = None, seed: int = 0
+    name: str,
+    split: str,
+    *,
+    data_root: str | Path | None = None,
+    limit: int | None = None,
+    seed: int = 0,
 ) -> list[Question]:
     """The first `limit` questions (all by default) of a suite's split, in published order.
 
-    With `data_root` from the published files below that folder, else from the Hub. The suites of the micro-world are
-    generated from `seed`, 500 questions by default. Raises UserError for an unknown suite or split, a missing or broken
-    file, and a Hub that cannot be reached.
-    """
+    With `data_root` from the published files below that folder, else from the Hub. The suites of
+    the micro-world are generated from `seed`, 500 questions by default. Raises UserError for an
+    unknown suite or split, a missing or broken file, and a Hub that cannot be reached."""
     suite = find(name)
     check_split(suite, split)
     if is_made(suite):
-        return microworld(suite, split, n=MICROWORLD_QUESTIONS if limit is None else limit, seed=seed)
-    records = from_files(suite, split, Path(data_root)) if data_root is not None else from_hub(suite, split)
+        return microworld(
+            suite, split, n=MICROWORLD_QUESTIONS if limit is None else limit, seed=seed
+        )
+    records = (
+        from_files(suite, split, Path(data_root))
+        if data_root is not None
+        else from_hub(suite, split)
+    )
     return distinct(to_question(suite, record, where) for where, record in islice(records, limit))
 
 
 def find(name: str) -> Suite:
     if name not in SUITES:
-        raise UserError(f"no suite {name!r}: there are {', '.join(n for n in SUITES if '/' not in n)} and bbh/TASK")
+        raise UserError(
+            f"no suite {name!r}: there are {', '.join(n for n in SUITES if '/' not in n)} and bbh/TASK"
+        )
     return SUITES[name]
 
 
@@ -50,7 +62,9 @@ def to_question(suite: Suite, record: Mapping[str, Any], where: str) -> Question
     try:
         parsed = ROWS[suite.row](record)
     except (KeyError, IndexError, TypeError, AttributeError, ValueError) as error:
-        raise UserError(f"{where}: not a record of {suite.name} ({type(error).__name__}: {error})") from error
+        raise UserError(
+            f"{where}: not a record of {suite.name} ({type(error).__name__}: {error})"
+        ) from error
     return make(
         suite.name,
         parsed.question,
@@ -62,7 +76,8 @@ def to_question(suite: Suite, record: Mapping[str, Any], where: str) -> Question
 
 
 def from_files(suite: Suite, split: str, root: Path) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """(where, record) of the split's file; `root` may also be the folder that holds it, or the file itself."""
+    """(where, record) of the split's file; `root` may also be the folder that holds it, or the file
+    itself."""
     if root.is_file():
         return read_records(root)
     if not root.is_dir():
@@ -70,7 +85,9 @@ def from_files(suite: Suite, split: str, root: Path) -> Iterator[tuple[str, Mapp
     for relative in suite.files[split]:
         if (root / relative).is_file():
             return read_records(root / relative)
-    raise UserError(f"{root} holds no file of {suite.name} {split}: looked for {', '.join(suite.files[split])}")
+    raise UserError(
+        f"{root} holds no file of {suite.name} {split}: looked for {', '.join(suite.files[split])}"
+    )
 
 
 def from_hub(suite: Suite, split: str) -> Iterable[tuple[str, Mapping[str, Any]]]:
@@ -81,8 +98,12 @@ def from_hub(suite: Suite, split: str) -> Iterable[tuple[str, Mapping[str, Any]]
     from datasets import load_dataset
 
     try:
-        rows = load_dataset(suite.hub, suite.config, split=suite.splits[split], revision=suite.revision)
-    except Exception as error:  # whatever the network, the Hub or the loader raises: the person needs one line
+        rows = load_dataset(
+            suite.hub, suite.config, split=suite.splits[split], revision=suite.revision
+        )
+    except (
+        Exception
+    ) as error:  # whatever the network, the Hub or the loader raises: the person needs one line
         message = f"cannot load {suite.hub} for suite {suite.name}: {first_line(error)} (--data-root reads local files)"
         raise UserError(message) from error
     return ((f"{suite.hub} {split} row {place}", row) for place, row in enumerate(rows))
@@ -93,7 +114,8 @@ def is_made(suite: Suite) -> bool:
 
 
 def microworld(suite: Suite, split: str, *, n: int, seed: int) -> list[Question]:
-    """Word problems; instructions of so many operations; rules of all families in turn after so many demonstrations."""
+    """Word problems; instructions of so many operations; rules of all families in turn after so
+    many demonstrations."""
     from datagen.demonstrations import in_context
     from datagen.microworld import instructions, problems, rules
 
@@ -107,11 +129,18 @@ def microworld(suite: Suite, split: str, *, n: int, seed: int) -> list[Question]
         in_turn = [q for group in zip(*each, strict=True) for q in group][:n]
         return distinct(bare(suite, q.text(int(number)), q.output) for q in in_turn)
     return [
-        make(suite.name, problem.question, problem.answer, answer_type="number", rationale=problem.rationale)
+        make(
+            suite.name,
+            problem.question,
+            problem.answer,
+            answer_type="number",
+            rationale=problem.rationale,
+        )
         for problem in problems.problems(split, n, seed=seed)
     ]
 
 
 def bare(suite: Suite, prompt: str, answer: str) -> Question:
-    """A question that is a prompt as it stands; the answer's own words are kept beside its canonical form."""
+    """A question that is a prompt as it stands; the answer's own words are kept beside its
+    canonical form."""
     return make(suite.name, prompt, answer, answer_type="text", rationale=answer)

@@ -1,8 +1,8 @@
 """All prompts of the suites, in one place.
 
-A prompt is the question, a request to reason, and how to end, so that the answer can be found. The micro-world's
-model knows only the words it was trained on (`datagen.microworld.prompts`), and they are used exactly.
-"""
+A prompt is the question, a request to reason, and how to end, so that the answer can be found. The
+micro-world's model knows only the words it was trained on (`datagen.microworld.prompts`), and they
+are used exactly."""
 
 from __future__ import annotations
 
@@ -50,7 +50,8 @@ def direct_prompt(question: Question, suite: Suite) -> str:
 
 
 def hint_prompt(question: Question, suite: Suite, gold: str) -> str:
-    """The question with its answer given away, for a rationale after the fact (STaR, arXiv 2203.14465)."""
+    """The question with its answer given away, for a rationale after the fact (STaR, arXiv
+    2203.14465)."""
     if suite.name == "microworld":
         from datagen.microworld.prompts import HINT_SUFFIX
 
@@ -60,5 +61,9 @@ def hint_prompt(question: Question, suite: Suite, gold: str) -> str:
 
 
 def worded(templates: dict[str, str], question: Question) -> str:
-    yes, no = question.options if question.answer_type == "yesno" and len(question.options) == 2 else ("yes", "no")
+    yes, no = (
+        question.options
+        if question.answer_type == "yesno" and len(question.options) == 2
+        else ("yes", "no")
+    )
     return templates[question.answer_type].format(yes=yes, no=no)

@@ -16,14 +16,16 @@ class Question:
     """What is asked, and what is known about the answer."""
 
     id: str
-    """Hash of suite, question and options: the same everywhere. A repeated question gets one of its own."""
+    """Hash of suite, question and options: the same everywhere. A repeated question gets one of its
+    own."""
     question: str
     """The full text, options included, one a line."""
     gold: str | None
     """Canonical answer, as `datagen.answers.extract` gives it; None where the source has none."""
     answer_type: str
     options: tuple[str, ...] = ()
-    """Texts of the choices, A first; for yes/no questions of other words those two, the affirmative first."""
+    """Texts of the choices, A first; for yes/no questions of other words those two, the affirmative
+    first."""
     gold_rationale: str | None = None
 
 
@@ -36,7 +38,8 @@ def make(
     options: Sequence[str] = (),
     rationale: str | None = None,
 ) -> Question:
-    """A question with its id, options rendered into the text, canonical gold. `gold` may be a worked solution."""
+    """A question with its id, options rendered into the text, canonical gold. `gold` may be a
+    worked solution."""
     text = question.strip()
     if answer_type == "choice" and options:
         text = f"{text}\nOptions:\n{render(options)}"
@@ -46,7 +49,8 @@ def make(
 
 
 def distinct(questions: Iterable[Question]) -> list[Question]:
-    """The questions with ids told apart: benchmarks hold a few questions twice, and both count in a published score."""
+    """The questions with ids told apart: benchmarks hold a few questions twice, and both count in a
+    published score."""
     seen: Counter[str] = Counter()
     found = []
     for question in questions:
@@ -62,7 +66,8 @@ def render(options: Sequence[str]) -> str:
 
 
 def canonical_gold(gold: str, answer_type: str, options: Sequence[str]) -> str | None:
-    """A gold answer in canonical form. A free text that stands alone is taken whole, triggers or not."""
+    """A gold answer in canonical form. A free text that stands alone is taken whole, triggers or
+    not."""
     if answer_type == "text" and "\n" not in gold.strip():
         return normalise(gold, "text") or None
     return extract(gold, answer_type, options=options)

@@ -1,10 +1,9 @@
 """The suites.
 
-The ids of ChilleD/* and lukaemon/bbh were seen in public pages and code; the other Hub ids are believed right. None was
-downloaded when this was written.
-Where the original is one file (AddSub, MultiArith, SVAMP, StrategyQA of BIG-bench, last letters) that file is the split
-"test"; the Hub copies of some cut it into train and test, which are joined again here.
-"""
+The ids of ChilleD/* and lukaemon/bbh were seen in public pages and code; the other Hub ids are
+believed right. None was downloaded when this was written. Where the original is one file (AddSub,
+MultiArith, SVAMP, StrategyQA of BIG-bench, last letters) that file is the split "test"; the Hub
+copies of some cut it into train and test, which are joined again here."""
 
 from __future__ import annotations
 
@@ -68,7 +67,8 @@ class Suite:
     splits: Mapping[str, str] = field(default_factory=dict)
     """Split name here: split name on the Hub."""
     files: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    """Split name: the paths below a data root where its published file may lie; the first that exists is read."""
+    """Split name: the paths below a data root where its published file may lie; the first that
+    exists is read."""
     row: str = ""
     """Which function of `datagen.suites.rows` reads one record."""
     trigger: str = LETS_THINK
@@ -78,7 +78,8 @@ class Suite:
     tolerance: float = 0
     """Absolute difference within which two numbers are the same answer."""
     bare: bool = False
-    """The question is the whole prompt, and the whole completion the answer: no reasoning is asked for."""
+    """The question is the whole prompt, and the whole completion the answer: no reasoning is asked
+    for."""
     source: str = ""
     """Paper, and the licence where it is known for certain."""
 
@@ -97,7 +98,9 @@ def _bbh(task: str) -> Suite:
     )
 
 
-def _one_file(name: str, answer_type: str, *, original: str, row: str, source: str, hub: str = "") -> Suite:
+def _one_file(
+    name: str, answer_type: str, *, original: str, row: str, source: str, hub: str = ""
+) -> Suite:
     return Suite(
         name,
         answer_type,
@@ -105,7 +108,9 @@ def _one_file(name: str, answer_type: str, *, original: str, row: str, source: s
         splits={"test": "train+test"} if hub else {},
         files={"test": (f"cot_suites/{name}.json", f"{name}/{original}", f"{name}.json", original)},
         row=row,
-        tolerance=1e-6 if name in ("addsub", "svamp") else 0,  # golds such as 9.43 (arXiv 2205.11916)
+        tolerance=1e-6
+        if name in ("addsub", "svamp")
+        else 0,  # golds such as 9.43 (arXiv 2205.11916)
         source=source,
     )
 
@@ -142,8 +147,18 @@ _SUITES = (
         config="raw",
         splits={split: split for split in THREE_SPLITS},
         files={
-            "train": ("cot_suites/aqua_train.json", "aqua/train.json", "aqua_train.json", "train.json"),
-            "validation": ("cot_suites/aqua_dev.json", "aqua/dev.json", "aqua_dev.json", "dev.json"),
+            "train": (
+                "cot_suites/aqua_train.json",
+                "aqua/train.json",
+                "aqua_train.json",
+                "train.json",
+            ),
+            "validation": (
+                "cot_suites/aqua_dev.json",
+                "aqua/dev.json",
+                "aqua_dev.json",
+                "dev.json",
+            ),
             "test": ("cot_suites/aqua_test.json", "aqua/test.json", "aqua_test.json", "test.json"),
         },
         row="aqua",
@@ -155,19 +170,28 @@ _SUITES = (
         hub="tau/commonsense_qa",
         splits={split: split for split in THREE_SPLITS},
         files={
-            "train": ("commonsenseqa/train_rand_split.jsonl", "commonsenseqa_train.jsonl", "train_rand_split.jsonl"),
+            "train": (
+                "commonsenseqa/train_rand_split.jsonl",
+                "commonsenseqa_train.jsonl",
+                "train_rand_split.jsonl",
+            ),
             "validation": (
                 "cot_suites/commonsenseqa_dev.jsonl",
                 "commonsenseqa/dev_rand_split.jsonl",
                 "commonsenseqa_dev.jsonl",
                 "dev_rand_split.jsonl",
             ),
-            "test": ("commonsenseqa/test_rand_split_no_answers.jsonl", "test_rand_split_no_answers.jsonl"),
+            "test": (
+                "commonsenseqa/test_rand_split_no_answers.jsonl",
+                "test_rand_split_no_answers.jsonl",
+            ),
         },
         row="commonsenseqa",
         source="arXiv 1811.00937, MIT",
     ),
-    _one_file("addsub", "number", original="AddSub.json", row="mawps", source="Hosseini et al. 2014"),
+    _one_file(
+        "addsub", "number", original="AddSub.json", row="mawps", source="Hosseini et al. 2014"
+    ),
     _one_file(
         "multiarith",
         "number",
@@ -177,7 +201,12 @@ _SUITES = (
         source="Roy and Roth 2015, CC BY 4.0",
     ),
     _one_file(
-        "svamp", "number", original="SVAMP.json", hub="ChilleD/SVAMP", row="svamp", source="arXiv 2103.07191, MIT"
+        "svamp",
+        "number",
+        original="SVAMP.json",
+        hub="ChilleD/SVAMP",
+        row="svamp",
+        source="arXiv 2103.07191, MIT",
     ),
     _one_file(
         "strategyqa",

@@ -15,15 +15,18 @@ __all__ = ["Completion", "Messages", "Request", "Sampling", "Teacher", "TeacherE
 
 
 def connect(
-    spec: str, *, concurrency: int = 64, patience: Patience | None = None, batches: Path | None = None
+    spec: str,
+    *,
+    concurrency: int = 64,
+    patience: Patience | None = None,
+    batches: Path | None = None,
 ) -> Teacher:
-    """Open a teacher: `micro` (embedded), `hf:NAME_OR_PATH` (transformers), `vllm:NAME_OR_PATH` (vLLM in this process)
-    or `openai:MODEL` (any compatible endpoint).
+    """Open a teacher: `micro` (embedded), `hf:NAME_OR_PATH` (transformers), `vllm:NAME_OR_PATH`
+    (vLLM in this process) or `openai:MODEL` (any compatible endpoint).
 
-    Nothing is loaded or reached until `check` or the first request. `concurrency` bounds the requests in flight.
-    Of endpoints alone: `patience` says how long one is waited for; `batches`, a file that remembers what is under way,
-    asks through the Batch API.
-    """
+    Nothing is loaded or reached until `check` or the first request. `concurrency` bounds the
+    requests in flight. Of endpoints alone: `patience` says how long one is waited for; `batches`, a
+    file that remembers what is under way, asks through the Batch API."""
     engine, _, model = spec.partition(":")
     if engine == "micro" and not model:
         from datagen.microworld import WEIGHTS
@@ -42,4 +45,6 @@ def connect(
         from datagen.teacher.openai import OpenAITeacher
 
         return OpenAITeacher(model, concurrency=concurrency, patience=patience, batches=batches)
-    raise UserError(f"unknown teacher {spec!r}: use micro, hf:NAME_OR_PATH, vllm:NAME_OR_PATH or openai:MODEL")
+    raise UserError(
+        f"unknown teacher {spec!r}: use micro, hf:NAME_OR_PATH, vllm:NAME_OR_PATH or openai:MODEL"
+    )

@@ -24,12 +24,14 @@ class Sampling:
     logprobs: bool = False
     """Whether the completion should carry its mean token log-probability."""
     schema: str = ""
-    """JSON schema, as text, that the answer must follow. Endpoints alone know it, and not all of them."""
+    """JSON schema, as text, that the answer must follow. Endpoints alone know it, and not all of
+    them."""
 
 
 @dataclass(frozen=True)
 class Request:
-    """Samples `first` to `first + n - 1` of one prompt. Plain text is completed, messages are answered."""
+    """Samples `first` to `first + n - 1` of one prompt. Plain text is completed, messages are
+    answered."""
 
     prompt: str | Messages
     n: int = 1
@@ -39,16 +41,19 @@ class Request:
 
 @dataclass(frozen=True)
 class Completion:
-    """One sampled answer. `finish_reason` is "stop" or "length" (cut off), or what the endpoint said."""
+    """One sampled answer. `finish_reason` is "stop" or "length" (cut off), or what the endpoint
+    said."""
 
     text: str
     finish_reason: str = "stop"
     tokens: int = 0
     """Completion tokens."""
     prompt_tokens: int = 0
-    """Prompt tokens billed for this sample: the prompt's count stands at sample 0 of a request, 0 at the others."""
+    """Prompt tokens billed for this sample: the prompt's count stands at sample 0 of a request, 0
+    at the others."""
     cached_tokens: int = 0
-    """How many of the prompt tokens the endpoint had in its cache, where it says so; they can cost less."""
+    """How many of the prompt tokens the endpoint had in its cache, where it says so; they can cost
+    less."""
     mean_logprob: float | None = None
     """Nats per token at temperature 1."""
     reasoning: str | None = None
@@ -56,11 +61,13 @@ class Completion:
 
 
 class TeacherError(Exception):
-    """A request that failed for good. The message says why; the row is rejected, the run goes on."""
+    """A request that failed for good. The message says why; the row is rejected, the run goes
+    on."""
 
 
 class Teacher(Protocol):
-    """Who answers. Engines are safe to call from many asyncio tasks at once and batch or queue as they see fit."""
+    """Who answers. Engines are safe to call from many asyncio tasks at once and batch or queue as
+    they see fit."""
 
     name: str
     """As given to `connect`, for lineage: "openai:gpt-x", "hf:path", "micro"."""
@@ -78,7 +85,8 @@ class Teacher(Protocol):
         ...
 
     async def score(self, prompt: str | Messages, continuation: str) -> list[float]:
-        """Log-probability in nats of each token of the continuation. Raises UserError where the engine cannot."""
+        """Log-probability in nats of each token of the continuation. Raises UserError where the
+        engine cannot."""
         ...
 
     async def close(self) -> None: ...

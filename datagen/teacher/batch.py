@@ -1,8 +1,9 @@
-"""The Batch API: requests gathered into files, submitted, polled and collected, over as many sessions as it takes.
+"""The Batch API: requests gathered into files, submitted, polled and collected, over as many
+sessions as it takes.
 
-What is under way stands in a file of the run folder (batch_book.py), so the same command goes on where it was killed.
-Batches carry a name of ours as metadata: one whose submission was cut short is looked for before it is submitted again.
-"""
+What is under way stands in a file of the run folder (batch_book.py), so the same command goes on
+where it was killed. Batches carry a name of ours as metadata: one whose submission was cut short is
+looked for before it is submitted again."""
 
 from __future__ import annotations
 
@@ -22,7 +23,15 @@ from datagen.teacher.base import TeacherError
 from datagen.teacher.batch_book import SUBMITTED, SUBMITTING, Book, Reply
 from datagen.teacher.endpoint import parsed
 from datagen.teacher.throttle import Patience
-from datagen.teacher.transport import OUT_OF_CREDIT, PASSING, Failure, Refused, Transport, reason, retry_after
+from datagen.teacher.transport import (
+    OUT_OF_CREDIT,
+    PASSING,
+    Failure,
+    Refused,
+    Transport,
+    reason,
+    retry_after,
+)
 
 if TYPE_CHECKING:
     from openai import AsyncOpenAI
@@ -43,7 +52,8 @@ NAME = "emergent-distill"
 
 
 class Batches:
-    """Asked as an endpoint is, one request at a time; whoever asks waits until a batch has brought the reply."""
+    """Asked as an endpoint is, one request at a time; whoever asks waits until a batch has brought
+    the reply."""
 
     def __init__(self, transport: Transport, file: Path, patience: Patience):
         self._transport, self._patience = transport, patience
@@ -55,7 +65,9 @@ class Batches:
         self._gathering: asyncio.Task[None] | None = None
         self._following: dict[str, asyncio.Task[None]] = {}
 
-    async def ask(self, path: str, body: dict[str, Any], read: Callable[[dict[str, Any]], Answer]) -> Answer:
+    async def ask(
+        self, path: str, body: dict[str, Any], read: Callable[[dict[str, Any]], Answer]
+    ) -> Answer:
         """What `read` makes of the reply, which may take days. Raises as `Endpoint.ask` does."""
         text = json.dumps(body)
         id = hashlib.sha256(f"{path}\n{text}".encode()).hexdigest()[:48]
@@ -137,7 +149,9 @@ class Batches:
                     continue  # it may have arrived all the same
             self._book.set_state(name, SUBMITTED, batch.id)
             count = len(self._book.ids(name))
-            say(f"{count:,} requests are in batch {batch.id} at {self._transport.url}; the same command goes on later")
+            say(
+                f"{count:,} requests are in batch {batch.id} at {self._transport.url}; the same command goes on later"
+            )
             return batch
 
     async def _look_for(self, name: str) -> Batch | None:
@@ -171,14 +185,19 @@ class Batches:
         for file in filter(None, (batch.output_file_id, batch.error_file_id)):
             replies += map(self._without_secrets, read_replies(await self._content(file)))
         why = "; ".join(error.message or "" for error in (batch.errors and batch.errors.data) or [])
-        self._book.end(name, replies, without=self._transport.line(f"batch {batch.id} {batch.status} {why}".strip()))
+        self._book.end(
+            name,
+            replies,
+            without=self._transport.line(f"batch {batch.id} {batch.status} {why}".strip()),
+        )
         say(f"batch {batch.id} {batch.status} with {len(replies):,} replies")
         stopped = f"batch {batch.id} at {self._transport.url} {batch.status} {why}".strip()
         stopped += ": the same command submits again what has no answer"
         self._deliver(name, UserError(stopped) if batch.status in {"failed", "cancelled"} else None)
 
     def _deliver(self, name: str, error: UserError | None) -> None:
-        """Every reply to whoever waits for it; `error` in the place of those that there are none of."""
+        """Every reply to whoever waits for it; `error` in the place of those that there are none
+        of."""
         for id in self._book.ids(name):
             reply, _ = self._book.find(id)
             future = self._waiting.pop(id, None)
@@ -192,7 +211,9 @@ class Batches:
 
     def _without_secrets(self, found: tuple[str, Reply]) -> tuple[str, Reply]:
         id, reply = found
-        return id, reply if reply.status == 200 else replace(reply, content=self._transport.line(reply.content))
+        return id, reply if reply.status == 200 else replace(
+            reply, content=self._transport.line(reply.content)
+        )
 
     async def _retrieve(self, id: str) -> Batch:
         return await self._patiently(lambda client: client.batches.retrieve(id))
@@ -226,7 +247,9 @@ class Batches:
             status, content = error.status_code, error.response.content
             message = self._transport.line(f"{status} {reason(content)}")
             if (status in PASSING or status >= 500) and OUT_OF_CREDIT.encode() not in content:
-                raise Failure(message, status=status, retry_after=retry_after(error.response.headers)) from None
+                raise Failure(
+                    message, status=status, retry_after=retry_after(error.response.headers)
+                ) from None
             raise UserError(f"{self._transport.url} refuses a batch: {message}") from None
         except openai.APIError as error:
             raise Failure(self._transport.line(error), unreachable=True) from None
@@ -268,17 +291,25 @@ def in_files(bodies: dict[str, str]) -> Iterator[list[tuple[str, str]]]:
 
 
 def read_replies(content: bytes) -> Iterator[tuple[str, Reply]]:
-    """The replies of an output or error file by id, in whatever order; what is no reply is left out."""
+    """The replies of an output or error file by id, in whatever order; what is no reply is left
+    out."""
     for line in content.split(b"\n"):
         with contextlib.suppress(ValueError, KeyError, TypeError, AttributeError, RecursionError):
             found = json.loads(line)
             response, error = found.get("response"), found.get("error")
             if response:
                 status, body = int(response["status_code"]), response["body"]
-                told = json.dumps(body) if status == 200 else f"{status} {reason(json.dumps(body).encode())}"
+                told = (
+                    json.dumps(body)
+                    if status == 200
+                    else f"{status} {reason(json.dumps(body).encode())}"
+                )
                 yield str(found["custom_id"]), Reply(status, told)
             elif error:
-                yield str(found["custom_id"]), Reply(0, str(error.get("message") or error.get("code"))[:300])
+                yield (
+                    str(found["custom_id"]),
+                    Reply(0, str(error.get("message") or error.get("code"))[:300]),
+                )
 
 
 def say(line: str) -> None:

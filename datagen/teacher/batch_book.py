@@ -1,4 +1,5 @@
-"""What is under way at a Batch API, in a file that survives the process: requests, the batch each is in, its reply."""
+"""What is under way at a Batch API, in a file that survives the process: requests, the batch each
+is in, its reply."""
 
 from __future__ import annotations
 
@@ -32,22 +33,26 @@ NEW, SUBMITTING, SUBMITTED, ENDED = "new", "submitting", "submitted", "ended"
 
 @dataclass(frozen=True)
 class Reply:
-    """An endpoint's answer to one request: HTTP's status (0 where none came) and the body, or why there is none."""
+    """An endpoint's answer to one request: HTTP's status (0 where none came) and the body, or why
+    there is none."""
 
     status: int
     content: str
 
 
 class Book:
-    """A SQLite file. A batch is written down with its requests before it is submitted, its replies together."""
+    """A SQLite file. A batch is written down with its requests before it is submitted, its replies
+    together."""
 
     def __init__(self, file: Path):
         self._database = connect_database(file, SCHEMA)
 
     def find(self, id: str) -> tuple[Reply | None, bool]:
-        """The reply to a request, if it has one; and whether it is in a batch that has not ended."""
+        """The reply to a request, if it has one; and whether it is in a batch that has not
+        ended."""
         found = self._database.execute(
-            "SELECT status, reply, state FROM requests LEFT JOIN batches ON batch = name WHERE requests.id = ?", (id,)
+            "SELECT status, reply, state FROM requests LEFT JOIN batches ON batch = name WHERE requests.id = ?",
+            (id,),
         ).fetchone()
         if found is None:
             return None, False
@@ -78,17 +83,27 @@ class Book:
         return found
 
     def set_state(self, name: str, state: str, id: str | None = None) -> None:
-        self._database.execute("UPDATE batches SET state = ?, id = coalesce(?, id) WHERE name = ?", (state, id, name))
+        self._database.execute(
+            "UPDATE batches SET state = ?, id = coalesce(?, id) WHERE name = ?", (state, id, name)
+        )
 
     def lines(self, name: str) -> Iterator[bytes]:
         """The file of a batch, a line a request."""
         query = "SELECT id, path, body FROM requests WHERE batch = ? ORDER BY id"
         for id, path, body in self._database.execute(query, (name,)):
-            line = {"custom_id": id, "method": "POST", "url": f"/v1/{path}", "body": json.loads(body)}
+            line = {
+                "custom_id": id,
+                "method": "POST",
+                "url": f"/v1/{path}",
+                "body": json.loads(body),
+            }
             yield json.dumps(line).encode() + b"\n"
 
     def ids(self, name: str) -> list[str]:
-        return [id for (id,) in self._database.execute("SELECT id FROM requests WHERE batch = ?", (name,))]
+        return [
+            id
+            for (id,) in self._database.execute("SELECT id FROM requests WHERE batch = ?", (name,))
+        ]
 
     def end(self, name: str, replies: Iterable[tuple[str, Reply]], *, without: str) -> None:
         """Keep a batch's replies, whatever their order; `without` says why the others have none."""
@@ -99,7 +114,8 @@ class Book:
                 [(reply.status, reply.content, id, name) for id, reply in replies],
             )
             self._database.execute(
-                "UPDATE requests SET status = 0, reply = ? WHERE batch = ? AND status IS NULL", (without, name)
+                "UPDATE requests SET status = 0, reply = ? WHERE batch = ? AND status IS NULL",
+                (without, name),
             )
             self._database.execute("UPDATE batches SET state = ? WHERE name = ?", (ENDED, name))
 

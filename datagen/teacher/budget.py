@@ -1,4 +1,5 @@
-"""What a run spends, and where it stops: no request is sent that could cost more than what is left."""
+"""What a run spends, and where it stops: no request is sent that could cost more than what is
+left."""
 
 from __future__ import annotations
 
@@ -13,7 +14,8 @@ from datagen.teacher.base import Completion, Messages, Request, Teacher
 from datagen.teacher.prices import Price
 
 BYTES_A_TOKEN = 4
-"""An estimate for tokenizers of large models: about four letters of English, or one Chinese character and a bit."""
+"""An estimate for tokenizers of large models: about four letters of English, or one Chinese
+character and a bit."""
 
 
 class Usage(Protocol):
@@ -62,14 +64,18 @@ class Account:
         )
         return {"cost": round(cost, 6), "currency": self.price.currency}
 
-    def in_units(self, *, prompt_tokens: float, completion_tokens: float, cached_tokens: float = 0) -> float:
+    def in_units(
+        self, *, prompt_tokens: float, completion_tokens: float, cached_tokens: float = 0
+    ) -> float:
         """What the tokens take of the limit."""
         assert self.limit
         if self.limit.unit == "tokens":
             return prompt_tokens + completion_tokens
         assert self.price, "a limit in money needs a price"
         return self.price.of(
-            prompt_tokens=prompt_tokens, completion_tokens=completion_tokens, cached_tokens=cached_tokens
+            prompt_tokens=prompt_tokens,
+            completion_tokens=completion_tokens,
+            cached_tokens=cached_tokens,
         )
 
     def watch(self, teacher: Teacher, usage: Usage) -> Teacher:
@@ -87,9 +93,9 @@ class Account:
 class WatchedTeacher:
     """A teacher that is asked as long as the budget pays for it.
 
-    Every request under way holds back the most that it can cost: its prompt by estimate, its answers at their longest.
-    One that does not fit waits until others have ended and cost less; when none is under way, the budget is spent.
-    """
+    Every request under way holds back the most that it can cost: its prompt by estimate, its
+    answers at their longest. One that does not fit waits until others have ended and cost less;
+    when none is under way, the budget is spent."""
 
     def __init__(self, teacher: Teacher, account: Account, limit: Limit, spent: float):
         self.teacher, self.name, self.identity = teacher, teacher.name, teacher.identity
@@ -104,7 +110,8 @@ class WatchedTeacher:
         await self.teacher.check()
 
     async def complete(self, request: Request) -> list[Completion]:
-        """Raises BudgetSpent once everything under way has been answered, so that nothing paid for is lost."""
+        """Raises BudgetSpent once everything under way has been answered, so that nothing paid for
+        is lost."""
         most = self._account.in_units(
             prompt_tokens=estimated_tokens(request.prompt),
             completion_tokens=request.n * request.sampling.max_tokens,
@@ -151,9 +158,12 @@ class WatchedTeacher:
 def spending(stats: Mapping[str, Any]) -> str:
     """The line of a run's closing words that says what it took."""
     cost, tokens = stats.get("cost"), stats["prompt_tokens"] + stats["completion_tokens"]
-    known = "cost unknown (see --prices)" if cost is None else f"cost {amount(cost, stats['currency'])}"
-    return f"tokens:    {stats['prompt_tokens']:,} prompt, {stats['completion_tokens']:,} completion" + (
-        f"; {known}" if tokens else ""
+    known = (
+        "cost unknown (see --prices)" if cost is None else f"cost {amount(cost, stats['currency'])}"
+    )
+    return (
+        f"tokens:    {stats['prompt_tokens']:,} prompt, {stats['completion_tokens']:,} completion"
+        + (f"; {known}" if tokens else "")
     )
 
 
@@ -163,7 +173,9 @@ def read_limit(text: str) -> Limit | None:
         return None
     found = re.fullmatch(r"([0-9]{1,15}(?:\.[0-9]{1,9})?) ?([a-zA-Z]{3,6})", text.strip())
     if not found or float(found[1]) == 0:
-        raise UserError(f"--budget {text}: give an amount and its unit, such as 5usd or 2000000tokens")
+        raise UserError(
+            f"--budget {text}: give an amount and its unit, such as 5usd or 2000000tokens"
+        )
     unit = found[2].lower()
     return Limit(float(found[1]), "tokens" if unit == "token" else unit)
 

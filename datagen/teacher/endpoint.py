@@ -30,12 +30,14 @@ class Endpoint:
         self._numbers = itertools.count()
         self._asking: set[asyncio.Task[Any]] = set()
 
-    async def ask(self, path: str, body: dict[str, Any], read: Callable[[dict[str, Any]], Answer]) -> Answer:
-        """Post until `read` makes something of a reply. `read` raises Failure for a reply that is no answer.
+    async def ask(
+        self, path: str, body: dict[str, Any], read: Callable[[dict[str, Any]], Answer]
+    ) -> Answer:
+        """Post until `read` makes something of a reply. `read` raises Failure for a reply that is
+        no answer.
 
-        Raises TeacherError when its tries are spent, Refused when asking again is no use, UserError when the endpoint
-        is down for good.
-        """
+        Raises TeacherError when its tries are spent, Refused when asking again is no use, UserError
+        when the endpoint is down for good."""
         tries, payload = Tries(next(self._numbers), self.patience), dumps(body)
         me = asyncio.current_task()
         assert me is not None
@@ -50,7 +52,9 @@ class Endpoint:
                 except Failure as failure:
                     self.throttle.failed(tries.who, started, failure)
                     delay = tries.delay(
-                        failure, time.monotonic() - started, free=self.throttle.down and failure.endpoint_at_fault
+                        failure,
+                        time.monotonic() - started,
+                        free=self.throttle.down and failure.endpoint_at_fault,
                     )
                 except BaseException:
                     self.throttle.left()
@@ -95,9 +99,13 @@ class Tries:
         if not free:
             self._count(failure, took)
         if failure.retry_after is not None:
-            return random.uniform(0.0, 0.1)  # the throttle holds everyone back for as long as the endpoint asked
+            return random.uniform(
+                0.0, 0.1
+            )  # the throttle holds everyone back for as long as the endpoint asked
         before = max(self.refused if failure.status == TOO_MANY else self.lost, 1) - 1
-        seconds = min(FIRST_DELAY_S * 2 ** min(before, 10), LONGEST_DELAY_S) * random.uniform(0.5, 1.0)
+        seconds = min(FIRST_DELAY_S * 2 ** min(before, 10), LONGEST_DELAY_S) * random.uniform(
+            0.5, 1.0
+        )
         self.seconds += 0.0 if free else seconds
         return seconds
 
@@ -107,11 +115,14 @@ class Tries:
         self.refused, self.lost = self.refused + refused, self.lost + (not refused)
         spent = self.lost > self.patience.retries or self.refused > self.patience.refusals
         if spent or self.seconds >= self.patience.request_s:
-            raise TeacherError(f"no answer after {self.attempts} attempts in {self.seconds:.0f} s, the last: {failure}")
+            raise TeacherError(
+                f"no answer after {self.attempts} attempts in {self.seconds:.0f} s, the last: {failure}"
+            )
 
 
 def parsed(content: bytes, read: Callable[[dict[str, Any]], Answer]) -> Answer:
-    """What `read` makes of a JSON body. Raises Failure for a body that is broken or shaped otherwise."""
+    """What `read` makes of a JSON body. Raises Failure for a body that is broken or shaped
+    otherwise."""
     try:
         return read(loads_any(content))
     except (ValueError, KeyError, IndexError, TypeError, AttributeError, RecursionError) as error:

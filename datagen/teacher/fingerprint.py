@@ -7,10 +7,14 @@ from pathlib import Path
 
 
 def fingerprint(folder: Path) -> str:
-    """16 hex digits over the model's files: small ones whole, weights by size and their first and last megabyte."""
+    """16 hex digits over the model's files: small ones whole, weights by size and their first and
+    last megabyte."""
     digest = hashlib.sha256()
     for file in sorted(folder.glob("*")):
-        if file.suffix not in {".json", ".safetensors", ".bin", ".model", ".jinja"} or file.name == "lineage.json":
+        if (
+            file.suffix not in {".json", ".safetensors", ".bin", ".model", ".jinja"}
+            or file.name == "lineage.json"
+        ):
             continue
         size = file.stat().st_size
         digest.update(f"{file.name}:{size}\n".encode())

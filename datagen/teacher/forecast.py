@@ -23,26 +23,37 @@ def preview(
 ) -> None:
     """Print the first requests as the teacher would see them, and the forecast.
 
-    `calls`: how many requests there would be, where not each is known yet; they count as long as those that are.
-    `bound`: for a method whose answers decide how many there are.
-    """
+    `calls`: how many requests there would be, where not each is known yet; they count as long as
+    those that are. `bound`: for a method whose answers decide how many there are."""
     for request in requests[:first]:
         print("---\n" + shown(request.prompt))
     print("---")
-    print("\n".join([f"{what}; nothing was asked.", *forecast(requests, settings, calls=calls, bound=bound)]))
+    print(
+        "\n".join(
+            [f"{what}; nothing was asked.", *forecast(requests, settings, calls=calls, bound=bound)]
+        )
+    )
 
 
 def forecast(
-    requests: Sequence[Request], settings: TeacherSettings, *, calls: int | None = None, bound: Bound = ""
+    requests: Sequence[Request],
+    settings: TeacherSettings,
+    *,
+    calls: int | None = None,
+    bound: Bound = "",
 ) -> list[str]:
-    """Requests, tokens and cost, a line each. Nobody knows the answers: each counts with all of its --max_tokens."""
+    """Requests, tokens and cost, a line each. Nobody knows the answers: each counts with all of its
+    --max_tokens."""
     times = (len(requests) if calls is None else calls) / max(len(requests), 1)
     answers = sum(request.n for request in requests) * times
     prompts = sum(estimated_tokens(request.prompt) for request in requests) * times
     longest = sum(request.n * request.sampling.max_tokens for request in requests) * times
     price, cost = settings.account().price, "unknown (see --prices)"
     if price:
-        cost = amount(price.of(prompt_tokens=prompts, completion_tokens=longest), price.currency) + " then"
+        cost = (
+            amount(price.of(prompt_tokens=prompts, completion_tokens=longest), price.currency)
+            + " then"
+        )
     return [
         f"requests:  {bound}{len(requests) * times:,.0f}, for {answers:,.0f} answers",
         f"tokens:    about {prompts:,.0f} of prompts (one per {BYTES_A_TOKEN} bytes), and {longest:,.0f} of answers if "
@@ -52,4 +63,8 @@ def forecast(
 
 
 def shown(prompt: str | Messages) -> str:
-    return prompt if isinstance(prompt, str) else "\n".join(f"[{role}] {content}" for role, content in prompt)
+    return (
+        prompt
+        if isinstance(prompt, str)
+        else "\n".join(f"[{role}] {content}" for role, content in prompt)
+    )

@@ -1,9 +1,8 @@
 """Models of transformers, in this process.
 
-Concurrent requests are gathered into batches: near in length, left-padded, one prefill per prompt shared by its n
-samples. Every sample draws from a random stream of its own, named by (seed, prompt, sample), so neither order nor batch
-decides what is drawn.
-"""
+Concurrent requests are gathered into batches: near in length, left-padded, one prefill per prompt
+shared by its n samples. Every sample draws from a random stream of its own, named by (seed, prompt,
+sample), so neither order nor batch decides what is drawn."""
 
 from __future__ import annotations
 
@@ -49,13 +48,18 @@ class HfTeacher:
         self._waiting: list[Job] = []
         self._worker: asyncio.Task[None] | None = None
         self.tokens_asked, self.tokens_computed = 0, 0
-        """Of all that was scored: tokens, and those that went through the model, a shared prefix counting once."""
+        """Of all that was scored: tokens, and those that went through the model, a shared prefix
+        counting once."""
 
     @property
     def identity(self) -> str:
         self._load()
         folder = Path(self.path)
-        revision = fingerprint(folder) if folder.is_dir() else getattr(self._model.config, "_commit_hash", None)
+        revision = (
+            fingerprint(folder)
+            if folder.is_dir()
+            else getattr(self._model.config, "_commit_hash", None)
+        )
         return f"{self.name}@{revision}"
 
     @property
@@ -95,7 +99,9 @@ class HfTeacher:
     async def complete(self, request: Request) -> list[Completion]:
         ids = await self._encode(request.prompt)
         if len(ids) >= self.context:
-            raise TeacherError(f"the prompt has {len(ids)} tokens, the context of {self.name} is {self.context}")
+            raise TeacherError(
+                f"the prompt has {len(ids)} tokens, the context of {self.name} is {self.context}"
+            )
         return await self._submit(ids, request, [])
 
     async def score(self, prompt: str | Messages, continuation: str) -> list[float]:
@@ -104,14 +110,20 @@ class HfTeacher:
         return scores
 
     async def score_many(self, pairs: Sequence[Pair]) -> list[list[float]]:
-        """What `score` says of each (prompt, continuation); the tokens with which all of them begin are computed once.
+        """What `score` says of each (prompt, continuation); the tokens with which all of them begin
+        are computed once.
 
-        The pairs are a batch of their own, so that their numbers depend on nothing else that is asked at the time.
-        """
-        encoded = [(await self._encode(prompt), self._tokens(continuation)) for prompt, continuation in pairs]
+        The pairs are a batch of their own, so that their numbers depend on nothing else that is
+        asked at the time."""
+        encoded = [
+            (await self._encode(prompt), self._tokens(continuation))
+            for prompt, continuation in pairs
+        ]
         longest = max((len(ids) + len(answer) for ids, answer in encoded), default=0)
         if longest > self.context:
-            raise TeacherError(f"prompt and continuation have {longest} tokens, the context is {self.context}")
+            raise TeacherError(
+                f"prompt and continuation have {longest} tokens, the context is {self.context}"
+            )
         asked = [pair for pair in encoded if pair[1]]
         scores = iter(await self._submit([], None, asked) if asked else [])
         return [next(scores) if answer else [] for _, answer in encoded]
@@ -137,13 +149,17 @@ class HfTeacher:
         if not self._tokenizer.chat_template:
             raise UserError(f"{self.name} has no chat template: ask it with --prompt_style plain")
         messages = [{"role": role, "content": content} for role, content in prompt]
-        text = self._tokenizer.apply_chat_template(messages, add_generation_prompt=True, tokenize=False)
+        text = self._tokenizer.apply_chat_template(
+            messages, add_generation_prompt=True, tokenize=False
+        )
         return list(self._tokenizer(text, add_special_tokens=False).input_ids)
 
     def _tokens(self, continuation: str) -> list[int]:
         return list(self._tokenizer(continuation, add_special_tokens=False).input_ids)
 
-    async def _submit(self, ids: list[int], request: Request | None, pairs: list[tuple[list[int], list[int]]]) -> Any:
+    async def _submit(
+        self, ids: list[int], request: Request | None, pairs: list[tuple[list[int], list[int]]]
+    ) -> Any:
         job = Job(ids, request, pairs, asyncio.get_running_loop().create_future())
         self._waiting.append(job)
         if self._worker is None or self._worker.done():
@@ -151,9 +167,12 @@ class HfTeacher:
         return await job.done
 
     async def _work(self) -> None:
-        """Batch after batch, until nothing waits; in a thread, so that new requests keep arriving."""
+        """Batch after batch, until nothing waits; in a thread, so that new requests keep
+        arriving."""
         while self._waiting:
-            await asyncio.sleep(0.005)  # let the tasks that the last batch woke ask their next question
+            await asyncio.sleep(
+                0.005
+            )  # let the tasks that the last batch woke ask their next question
             batch = self._take()
             try:
                 results = await asyncio.to_thread(self._answer, batch)
@@ -178,7 +197,8 @@ class HfTeacher:
         return True
 
     def _take(self) -> list[Job]:
-        """The jobs that go with the first one, nearest in length, as many as fit a batch. Pairs to score go alone."""
+        """The jobs that go with the first one, nearest in length, as many as fit a batch. Pairs to
+        score go alone."""
         first = self._waiting[0]
         if first.request is None:
             return [self._waiting.pop(0)]
@@ -209,7 +229,13 @@ class HfTeacher:
         ids, mask = self._pad([job.ids for job in jobs])
         with torch.inference_mode():
             decode(
-                self._model, ids, mask, rows, sampling=sampling, ends=self._ends, stopped=self._stopped(sampling.stop)
+                self._model,
+                ids,
+                mask,
+                rows,
+                sampling=sampling,
+                ends=self._ends,
+                stopped=self._stopped(sampling.stop),
             )
         answers: list[list[Completion]] = [[] for _ in jobs]
         for row in rows:
@@ -225,10 +251,13 @@ class HfTeacher:
     @property
     def _ends(self) -> set[int]:
         ends = self._model.generation_config.eos_token_id
-        return {*(ends if isinstance(ends, list) else [ends]), self._tokenizer.eos_token_id} - {None}
+        return {*(ends if isinstance(ends, list) else [ends]), self._tokenizer.eos_token_id} - {
+            None
+        }
 
     def _stopped(self, stop: tuple[str, ...]) -> Callable[[list[int]], bool]:
-        """Whether a stop string stands in a text, looked for in its last tokens: each holds at least one byte."""
+        """Whether a stop string stands in a text, looked for in its last tokens: each holds at
+        least one byte."""
         if not stop:
             return lambda tokens: False
         reach = max(len(s.encode()) for s in stop) + 1
@@ -251,7 +280,9 @@ class HfTeacher:
         scores: list[list[float]] = [[] for _ in pairs]
         for first in range(0, len(order), self.batch_rows):
             places = order[first : first + self.batch_rows]
-            for place, found in zip(places, self._score_batch([pairs[i] for i in places]), strict=True):
+            for place, found in zip(
+                places, self._score_batch([pairs[i] for i in places]), strict=True
+            ):
                 scores[place] = found
         return scores
 
@@ -266,8 +297,13 @@ class HfTeacher:
         with torch.inference_mode():
             logprobs_BT = score(self._model, ids, mask, longest, prefix=prefix)
         self.tokens_asked += sum(len(ids) + len(answer) for ids, answer in pairs)
-        self.tokens_computed += sum(len(ids) + len(answer) - len(prefix) for ids, answer in pairs) + len(prefix)
-        return [row[-len(answer) :] for row, (_, answer) in zip(logprobs_BT.tolist(), pairs, strict=True)]
+        self.tokens_computed += sum(
+            len(ids) + len(answer) - len(prefix) for ids, answer in pairs
+        ) + len(prefix)
+        return [
+            row[-len(answer) :]
+            for row, (_, answer) in zip(logprobs_BT.tolist(), pairs, strict=True)
+        ]
 
     def _pad(self, sequences: list[list[int]]) -> tuple[Any, Any]:
         """Left-padded ids and attention mask, both [batch, longest]."""

@@ -1,9 +1,9 @@
 """The request journal: every answer is on disk before anything depends on it.
 
-One record a request, with the samples that it brought, and one for pairs that were scored together, keyed by all that
-decides it: engine and endpoint, messages, sampling settings. A changed prompt or setting is therefore a new request,
-and a sample that is there is never asked for twice, across kills and restarts.
-"""
+One record a request, with the samples that it brought, and one for pairs that were scored together,
+keyed by all that decides it: engine and endpoint, messages, sampling settings. A changed prompt or
+setting is therefore a new request, and a sample that is there is never asked for twice, across
+kills and restarts."""
 
 from __future__ import annotations
 
@@ -43,8 +43,8 @@ CREATE TABLE IF NOT EXISTS scores (
 
 
 def connect_database(path: Path, schema: str, *, page_bytes: int = 4096) -> sqlite3.Connection:
-    """A database in WAL mode: what was committed survives the death of the process. Large records want large pages.
-    Raises UserError where it can be neither read nor written."""
+    """A database in WAL mode: what was committed survives the death of the process. Large records
+    want large pages. Raises UserError where it can be neither read nor written."""
     try:
         database = sqlite3.connect(path, isolation_level=None)
         database.execute(f"PRAGMA page_size = {page_bytes}")
@@ -66,7 +66,9 @@ class Usage:
     cached_tokens: int
     """Those of the prompt tokens that the endpoint had in its cache."""
 
-    def add(self, answers: int, completion_tokens: int, prompt_tokens: int, cached_tokens: int) -> None:
+    def add(
+        self, answers: int, completion_tokens: int, prompt_tokens: int, cached_tokens: int
+    ) -> None:
         self.answers += answers
         self.completion_tokens += completion_tokens
         self.prompt_tokens += prompt_tokens
@@ -105,11 +107,14 @@ class JournaledTeacher:
         return scores
 
     async def score_many(self, pairs: Sequence[Pair]) -> list[list[float]]:
-        """One record for all the pairs, which an engine computes together: kept whole or, after a kill, asked whole."""
+        """One record for all the pairs, which an engine computes together: kept whole or, after a
+        kill, asked whole."""
         key = digest([self.identity, "score", list(pairs)])
 
         async def ask() -> list[list[float]]:
-            found = self._database.execute("SELECT logprobs FROM scores WHERE pairs = ?", (key,)).fetchone()
+            found = self._database.execute(
+                "SELECT logprobs FROM scores WHERE pairs = ?", (key,)
+            ).fetchone()
             if not found:
                 found = (dumps(await score_many(self.teacher, pairs)),)
                 self._insert("INSERT OR IGNORE INTO scores VALUES (?, ?)", (key, *found))
@@ -126,7 +131,8 @@ class JournaledTeacher:
         self._database.close()
 
     async def _once(self, work: Any, ask: Callable[[], Awaitable[Answer]]) -> Answer:
-        """What `ask` gives; of equal work at the same time the first asks. If it is cancelled, the next one does."""
+        """What `ask` gives; of equal work at the same time the first asks. If it is cancelled, the
+        next one does."""
         while other := self._under_way.get(work):
             await asyncio.wait([other])
             if not other.cancelled():
@@ -145,7 +151,9 @@ class JournaledTeacher:
             del self._under_way[work]
             mine.cancel()  # where it has no result yet
 
-    async def _ask(self, key: bytes, request: Request, *, known: dict[int, Completion]) -> dict[int, Completion]:
+    async def _ask(
+        self, key: bytes, request: Request, *, known: dict[int, Completion]
+    ) -> dict[int, Completion]:
         """Ask, and keep the answers. Of `known` samples the old ones stay."""
         answers = await self.teacher.complete(request)
         spent = (
@@ -165,7 +173,9 @@ class JournaledTeacher:
         wanted = range(request.first, request.first + request.n)
         found: dict[int, Completion] = {}
         for first, answers in self._database.execute(query, (key,)):
-            found |= {i: Completion(**a) for i, a in enumerate(loads(answers), first) if i in wanted}
+            found |= {
+                i: Completion(**a) for i, a in enumerate(loads(answers), first) if i in wanted
+            }
         return found
 
     def _usage(self) -> Usage:

@@ -1,4 +1,5 @@
-"""Any OpenAI-compatible endpoint: what is asked and what the answers mean. How it is asked stands in endpoint.py."""
+"""Any OpenAI-compatible endpoint: what is asked and what the answers mean. How it is asked stands
+in endpoint.py."""
 
 from __future__ import annotations
 
@@ -21,7 +22,8 @@ NO_WAY_IN = {301, 302, 303, 307, 308, 401, 402, 403, 404, TOO_MANY}
 
 
 class OpenAITeacher:
-    """A model behind `OPENAI_BASE_URL` (the public API without it), with the key from `OPENAI_API_KEY`."""
+    """A model behind `OPENAI_BASE_URL` (the public API without it), with the key from
+    `OPENAI_API_KEY`."""
 
     def __init__(
         self,
@@ -46,10 +48,14 @@ class OpenAITeacher:
         if self._endpoint is None:
             key = os.environ.get("OPENAI_API_KEY", "").strip()
             if not key:
-                raise UserError("OPENAI_API_KEY is not set: export it (a server without keys takes any value)")
+                raise UserError(
+                    "OPENAI_API_KEY is not set: export it (a server without keys takes any value)"
+                )
             if not (key.isascii() and key.isprintable()):
                 raise UserError("OPENAI_API_KEY holds a character that no key has: copy it again")
-            self._endpoint = Endpoint(self._url, key, concurrency=self._concurrency, patience=self._patience)
+            self._endpoint = Endpoint(
+                self._url, key, concurrency=self._concurrency, patience=self._patience
+            )
         return self._endpoint
 
     @property
@@ -64,21 +70,29 @@ class OpenAITeacher:
     async def check(self) -> None:
         """Reach the endpoint and look the model up, where it lists its models."""
         try:
-            names = model_names(await self.endpoint.transport.send("GET", "models", timeout=CHECK_S))
+            names = model_names(
+                await self.endpoint.transport.send("GET", "models", timeout=CHECK_S)
+            )
         except Refused as error:
             if error.status == 404:
                 return  # an endpoint need not list its models; the first request will tell
             if error.status in {401, 403}:
-                raise UserError(f"{self.base_url} refused the key in OPENAI_API_KEY ({error.status})") from None
+                raise UserError(
+                    f"{self.base_url} refused the key in OPENAI_API_KEY ({error.status})"
+                ) from None
             raise UserError(f"{self.base_url} is no OpenAI-compatible server: {error}") from None
         except Failure as failure:
             if failure.status == TOO_MANY:
                 return  # it is there; the requests will wait as it asks
             raise UserError(f"cannot reach {self.base_url} (OPENAI_BASE_URL): {failure}") from None
         except (ValueError, KeyError, TypeError, AttributeError):
-            raise UserError(f"{self.base_url} is no OpenAI-compatible server: it lists no models") from None
+            raise UserError(
+                f"{self.base_url} is no OpenAI-compatible server: it lists no models"
+            ) from None
         if names and self.model not in names:
-            raise UserError(f"{self.base_url} has no model {self.model!r}; it has: {', '.join(sorted(names)[:8])}")
+            raise UserError(
+                f"{self.base_url} has no model {self.model!r}; it has: {', '.join(sorted(names)[:8])}"
+            )
 
     async def complete(self, request: Request) -> list[Completion]:
         """As many calls as the endpoint needs for n choices; each answers at least one."""
@@ -94,7 +108,8 @@ class OpenAITeacher:
         return found[: request.n]
 
     async def score(self, prompt: str | Messages, continuation: str) -> list[float]:
-        """Log-probability in nats of each token of the continuation, given the prompt. Only vLLM servers tell."""
+        """Log-probability in nats of each token of the continuation, given the prompt. Only vLLM
+        servers tell."""
         try:
             return await score(self.endpoint, self.model, prompt, continuation)
         except (Refused, TeacherError) as error:
@@ -125,7 +140,9 @@ def common_body(model: str, request: Request, have: int) -> dict[str, Any]:
         "n": request.n - have,
         "temperature": sampling.temperature,
         "max_tokens": sampling.max_tokens,
-        "seed": sampling.seed + request.first + have,  # one seed a call: samples of later calls must differ
+        "seed": sampling.seed
+        + request.first
+        + have,  # one seed a call: samples of later calls must differ
     }
     if sampling.top_p < 1:
         body["top_p"] = sampling.top_p
@@ -159,7 +176,10 @@ def completions(reply: dict[str, Any]) -> list[Completion]:
     """
     choices = sorted(reply["choices"], key=lambda c: c.get("index", 0))
     usage = reply.get("usage") or {}
-    spent, prompt_tokens = int(usage.get("completion_tokens") or 0), int(usage.get("prompt_tokens") or 0)
+    spent, prompt_tokens = (
+        int(usage.get("completion_tokens") or 0),
+        int(usage.get("prompt_tokens") or 0),
+    )
     cached = int((usage.get("prompt_tokens_details") or {}).get("cached_tokens") or 0)
     share, rest = divmod(spent, max(len(choices), 1))
     billed, usable = (prompt_tokens, min(cached, prompt_tokens)), list[Completion]()
@@ -171,10 +191,15 @@ def completions(reply: dict[str, Any]) -> list[Completion]:
     return usable
 
 
-def completion(choice: dict[str, Any], tokens: int, prompt_tokens: int, cached_tokens: int) -> Completion | None:
+def completion(
+    choice: dict[str, Any], tokens: int, prompt_tokens: int, cached_tokens: int
+) -> Completion | None:
     """None for a choice without content and without a reason for that."""
     message = choice.get("message") or {}
-    content, finish_reason = message.get("content") if message else choice.get("text"), choice.get("finish_reason")
+    content, finish_reason = (
+        message.get("content") if message else choice.get("text"),
+        choice.get("finish_reason"),
+    )
     content = message.get("refusal") if content is None else content  # of a schema
     reasoning = message.get("reasoning_content") or message.get("reasoning")
     if content is None and not reasoning and finish_reason in {None, "stop"}:
@@ -192,14 +217,22 @@ def completion(choice: dict[str, Any], tokens: int, prompt_tokens: int, cached_t
 
 def readable(text: str) -> str:
     """Text as it is, with U+FFFD for halves of surrogate pairs, which no file can hold."""
-    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace") if not text.isascii() else text
+    return (
+        text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+        if not text.isascii()
+        else text
+    )
 
 
 def mean_logprob(logprobs: dict[str, Any] | None) -> float | None:
     """Chat replies list tokens under `content`, plain ones under `token_logprobs`."""
     if not logprobs:
         return None
-    values = [t["logprob"] for t in logprobs.get("content") or []] or logprobs.get("token_logprobs") or []
+    values = (
+        [t["logprob"] for t in logprobs.get("content") or []]
+        or logprobs.get("token_logprobs")
+        or []
+    )
     values = [v for v in values if v is not None]
     return sum(values) / len(values) if values else None
 

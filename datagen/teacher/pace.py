@@ -17,15 +17,16 @@ MOST = 9.0
 LATELY_S = 60.0
 """A limit of so many a minute is met within the minute, or known by what went through in it."""
 BURST_S = 0.05
-"""What was not sent because a timer was late may be sent at once, as much as falls into this time."""
+"""What was not sent because a timer was late may be sent at once, as much as falls into this
+time."""
 
 
 class Pace:
     """Any pace until the first 429, then a bit less than what went through.
 
-    A limit by time says nothing of how many may be in flight: where some requests hang, many must be. After a cut the
-    pace grows little at first, near the limit, then ever faster, as TCP's window does (CUBIC, RFC 9438, section 4).
-    """
+    A limit by time says nothing of how many may be in flight: where some requests hang, many must
+    be. After a cut the pace grows little at first, near the limit, then ever faster, as TCP's
+    window does (CUBIC, RFC 9438, section 4)."""
 
     def __init__(self) -> None:
         self.next = 0.0
@@ -53,7 +54,8 @@ class Pace:
         self._lately += 1
 
     def refused(self, started: float, now: float) -> bool:
-        """A 429; whether it is a matter of pace. One for what was asked before the last says nothing new."""
+        """A 429; whether it is a matter of pace. One for what was asked before the last says
+        nothing new."""
         self._turn(now)
         if started < self._cut_at:
             return bool(self._base)

@@ -24,14 +24,19 @@ class Price:
     """Prompt tokens that the endpoint found in its cache."""
     output: float
 
-    def of(self, *, prompt_tokens: float, completion_tokens: float, cached_tokens: float = 0) -> float:
+    def of(
+        self, *, prompt_tokens: float, completion_tokens: float, cached_tokens: float = 0
+    ) -> float:
         """The cost; cached tokens are among the prompt's."""
         fresh = prompt_tokens - cached_tokens
-        return (fresh * self.input + cached_tokens * self.cached + completion_tokens * self.output) / 1e6
+        return (
+            fresh * self.input + cached_tokens * self.cached + completion_tokens * self.output
+        ) / 1e6
 
 
 def price_of(teacher: str, file: Path | None = None, *, batch: bool = False) -> Price | None:
-    """The first price whose pattern fits, in `file` and then in the shipped one; None for a model in neither.
+    """The first price whose pattern fits, in `file` and then in the shipped one; None for a model
+    in neither.
 
     Raises UserError for a file that is missing or is no price file.
     """
@@ -48,7 +53,10 @@ def entries(file: Path, *, batch: bool) -> Iterator[tuple[str, Price]]:
     if not isinstance(currency, str) or not isinstance(models, dict):
         raise UserError(f"{file}: needs `currency: usd` and `models:` with a line for each model")
     for pattern, value in models.items():
-        yield str(pattern), entry(value, currency.lower(), f"{file}: models: {pattern}", batch=batch)
+        yield (
+            str(pattern),
+            entry(value, currency.lower(), f"{file}: models: {pattern}", batch=batch),
+        )
 
 
 def load(file: Path) -> dict[str, Any]:
@@ -61,7 +69,9 @@ def load(file: Path) -> dict[str, Any]:
     except (ValueError, yaml.YAMLError) as error:
         raise UserError(f"--prices {file}: no YAML ({' '.join(str(error).split())})") from None
     if not isinstance(read, dict):
-        raise UserError(f"--prices {file}: needs `currency: usd` and `models:` with a line for each model")
+        raise UserError(
+            f"--prices {file}: needs `currency: usd` and `models:` with a line for each model"
+        )
     return read
 
 
@@ -70,9 +80,15 @@ def entry(value: Any, currency: str, where: str, *, batch: bool) -> Price:
     if not isinstance(value, dict) or not {"input", "output"} <= set(value):
         raise UserError(f"{where}: needs input and output, the price of a million tokens each")
     if unknown := set(value) - KEYS:
-        raise UserError(f"{where}: no key {sorted(map(str, unknown))[0]!r}; there are {', '.join(sorted(KEYS))}")
+        raise UserError(
+            f"{where}: no key {sorted(map(str, unknown))[0]!r}; there are {', '.join(sorted(KEYS))}"
+        )
     for key, number in value.items():
-        if isinstance(number, bool) or not isinstance(number, int | float) or not 0 <= number < float("inf"):
+        if (
+            isinstance(number, bool)
+            or not isinstance(number, int | float)
+            or not 0 <= number < float("inf")
+        ):
             raise UserError(f"{where}: {key}: {number!r} is no price")
     price: dict[str, float] = value
     left = price.get("batch", 1.0) if batch else 1.0

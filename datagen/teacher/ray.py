@@ -1,10 +1,11 @@
-"""A teacher on many machines: Ray workers, each with the teacher of `spec` in it, answer blocks of requests.
+"""A teacher on many machines: Ray workers, each with the teacher of `spec` in it, answer blocks of
+requests.
 
-A worker that dies costs its blocks: the others take them over while Ray starts it again. A block that was lost is cut
-up, so that a request which kills workers is soon alone and the others get their answers. Answers come back block by
-block and the journal keeps them here, so a run on a cluster has the guarantees of a run on one machine. Why these are
-workers of our own and not Ray Data's LLM processors stands in docs/scale.md.
-"""
+A worker that dies costs its blocks: the others take them over while Ray starts it again. A block
+that was lost is cut up, so that a request which kills workers is soon alone and the others get
+their answers. Answers come back block by block and the journal keeps them here, so a run on a
+cluster has the guarantees of a run on one machine. Why these are workers of our own and not Ray
+Data's LLM processors stands in docs/scale.md."""
 
 from __future__ import annotations
 
@@ -31,7 +32,8 @@ DEPTH = 2
 AGAIN = (8, 1, 1, 1)
 """The same after one loss, after two, and so on. A request that is lost once more has failed."""
 ALONE = 3
-"""After this many losses a request has no other that was lost so often beside it on a worker: it may be the killer."""
+"""After this many losses a request has no other that was lost so often beside it on a worker: it
+may be the killer."""
 GATHER_S = 0.002
 """Requests that come within this time travel together."""
 PASSED_ON = ("OPENAI_API_KEY", "OPENAI_BASE_URL")
@@ -70,17 +72,28 @@ class Seat:
 
 
 class RayTeacher:
-    """The teacher of `spec` in `workers` actors of a Ray cluster: the one at RAY_ADDRESS, or one on this machine alone.
+    """The teacher of `spec` in `workers` actors of a Ray cluster: the one at RAY_ADDRESS, or one on
+    this machine alone.
 
     Without `workers`: as many as the cluster's GPUs can hold, or one a machine where it has none.
     """
 
     def __init__(
-        self, spec: str, *, concurrency: int = 64, patience: Patience | None = None, workers: int | None = None
+        self,
+        spec: str,
+        *,
+        concurrency: int = 64,
+        patience: Patience | None = None,
+        workers: int | None = None,
     ):
         from datagen.teacher import connect
 
-        self.spec, self._concurrency, self._patience, self._size = spec, concurrency, patience, workers
+        self.spec, self._concurrency, self._patience, self._size = (
+            spec,
+            concurrency,
+            patience,
+            workers,
+        )
         self._local = connect(spec)  # asked for nothing but its name and its tokenizer
         self.name = self._local.name
         self._ray = join()
@@ -94,7 +107,8 @@ class RayTeacher:
 
     @property
     def identity(self) -> str:
-        """That of the workers' teacher: a run may go on without Ray, and back. Raises UserError where they differ."""
+        """That of the workers' teacher: a run may go on without Ray, and back. Raises UserError
+        where they differ."""
         self._start()
         return self._identity
 
@@ -133,15 +147,24 @@ class RayTeacher:
             gpus = gpus_of(self.spec) if self._ray.cluster_resources().get("GPU") else 0
             size = self._size or workers_for(self._ray, gpus)
             actor = self._ray.remote(Worker).options(
-                num_cpus=0 if gpus else 1, num_gpus=gpus, scheduling_strategy="SPREAD", max_restarts=-1
+                num_cpus=0 if gpus else 1,
+                num_gpus=gpus,
+                scheduling_strategy="SPREAD",
+                max_restarts=-1,
             )
             environment = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
             share = math.ceil(self._concurrency / size)
-            workers = [actor.remote(self.spec, share, self._patience, environment) for _ in range(size)]
+            workers = [
+                actor.remote(self.spec, share, self._patience, environment) for _ in range(size)
+            ]
             asked = [worker.identity.remote() for worker in workers]  # all are started at once
-            identities = {identity_of(self._ray, *pair) for pair in zip(workers, asked, strict=True)}
+            identities = {
+                identity_of(self._ray, *pair) for pair in zip(workers, asked, strict=True)
+            }
             if len(identities) > 1:
-                raise UserError(f"the workers do not have the same {self.name}: {', '.join(sorted(identities))}")
+                raise UserError(
+                    f"the workers do not have the same {self.name}: {', '.join(sorted(identities))}"
+                )
             self._workers, self._identity = workers, identities.pop()
 
     async def _ask(self, *call: Any) -> Any:
@@ -169,17 +192,21 @@ class RayTeacher:
             block = await self._take()
             try:
                 answers = await seat.answer(block)
-            except RayError as error:  # it died, or the answers did with the machine that they lay on
+            except (
+                RayError
+            ) as error:  # it died, or the answers did with the machine that they lay on
                 self._put_back(block, error)
                 await seat.restart()
                 continue
             for job, answer in zip(block, answers, strict=True):
                 if not job.done.done():
-                    job.done.set_exception(answer) if isinstance(answer, Exception) else job.done.set_result(answer)
+                    job.done.set_exception(answer) if isinstance(
+                        answer, Exception
+                    ) else job.done.set_result(answer)
 
     async def _take(self) -> list[Job]:
-        """An even share of what waits, so that no worker idles while another has a full block; or a block that was
-        lost, as it is."""
+        """An even share of what waits, so that no worker idles while another has a full block; or a
+        block that was lost, as it is."""
         block: list[Job] = []
         while not block:
             self._idle += 1
@@ -208,7 +235,12 @@ class RayTeacher:
         for job in block:
             job.losses = losses
         if losses > len(AGAIN):
-            fail(block, TeacherError(f"{losses} workers were lost over this request, the last: {last_line(error)}"))
+            fail(
+                block,
+                TeacherError(
+                    f"{losses} workers were lost over this request, the last: {last_line(error)}"
+                ),
+            )
             return
         most = AGAIN[losses - 1]
         for first in range(0, len(block), most):
@@ -227,7 +259,9 @@ class RayTeacher:
 class Worker:
     """The actor: one teacher of its own, asked for a block at a time."""
 
-    def __init__(self, spec: str, concurrency: int, patience: Patience | None, environment: dict[str, str]):
+    def __init__(
+        self, spec: str, concurrency: int, patience: Patience | None, environment: dict[str, str]
+    ):
         from datagen.teacher import connect
 
         os.environ.update(environment)

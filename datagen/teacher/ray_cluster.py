@@ -17,8 +17,8 @@ RESTART_S = 1.0
 def join() -> Any:
     """Ray, joined or started here.
 
-    To be called by the main thread: what Ray starts is ended by the kernel with the thread that started it.
-    """
+    To be called by the main thread: what Ray starts is ended by the kernel with the thread that
+    started it."""
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     try:
         import ray
@@ -28,7 +28,9 @@ def join() -> Any:
         try:
             ray.init(log_to_driver=False, logging_level="ERROR", include_dashboard=False)
         except (ConnectionError, ValueError, RuntimeError) as error:
-            raise UserError(f"cannot join the Ray cluster (RAY_ADDRESS): {str(error).splitlines()[0]}") from None
+            raise UserError(
+                f"cannot join the Ray cluster (RAY_ADDRESS): {str(error).splitlines()[0]}"
+            ) from None
     return ray
 
 
@@ -45,11 +47,14 @@ def gpus_of(spec: str) -> int:
 
 
 def workers_for(ray: Any, gpus: int) -> int:
-    """As many as the GPUs can hold; without GPUs one a machine, whose engine takes all its cores."""
+    """As many as the GPUs can hold; without GPUs one a machine, whose engine takes all its
+    cores."""
     if gpus:
         found = int(ray.cluster_resources()["GPU"] // gpus)
         if not found:
-            raise UserError(f"a worker needs {gpus} GPUs, the cluster has {ray.cluster_resources()['GPU']:g}")
+            raise UserError(
+                f"a worker needs {gpus} GPUs, the cluster has {ray.cluster_resources()['GPU']:g}"
+            )
         return found
     return sum(node["Alive"] for node in ray.nodes())
 
@@ -68,7 +73,8 @@ def identity_of(ray: Any, worker: Any, asked: Any) -> str:
 
 
 async def started(worker: Any) -> None:
-    """Until a worker is ready, on whatever machine Ray finds for it. Raises what keeps it from ever being."""
+    """Until a worker is ready, on whatever machine Ray finds for it. Raises what keeps it from ever
+    being."""
     from ray.exceptions import RayError
 
     while True:
@@ -81,7 +87,8 @@ async def started(worker: Any) -> None:
 
 
 def stop_at(error: Exception) -> None:
-    """Raise what a worker raised, without Ray's words around it, or that Ray has given it up; else it is starting."""
+    """Raise what a worker raised, without Ray's words around it, or that Ray has given it up; else
+    it is starting."""
     from ray.exceptions import ActorDiedError, RayTaskError
 
     if isinstance(error, RayTaskError):

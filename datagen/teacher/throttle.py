@@ -1,4 +1,5 @@
-"""How much is asked at once, and when nothing may be: level, pace and breaker, and the queue before them."""
+"""How much is asked at once, and when nothing may be: level, pace and breaker, and the queue before
+them."""
 
 from __future__ import annotations
 
@@ -20,11 +21,13 @@ ROUND = 16
 OVERLOAD = {TOO_MANY, 408, 503, 529}
 """Statuses that may mean that the endpoint is asked too much."""
 LATE = 0.2
-"""Share of a round's attempts that must end so before it counts as overload; a single 429 counts at once."""
+"""Share of a round's attempts that must end so before it counts as overload; a single 429 counts at
+once."""
 CUT = 0.7
 """What is left of the level after a sign of overload."""
 WORTH = 0.15
-"""A step up stays when it brings this share of the throughput that it would bring to an idle endpoint."""
+"""A step up stays when it brings this share of the throughput that it would bring to an idle
+endpoint."""
 SLOWER = 2.0
 """Latency that is this many times what it was at the same level counts as overload."""
 REST = 5
@@ -40,9 +43,11 @@ class Patience:
     attempt_s: float = 300.0
     """Deadline of one attempt, in seconds."""
     request_s: float = 1800.0
-    """Deadline of a request over all its attempts and the waits between them. Time in the queue is not counted."""
+    """Deadline of a request over all its attempts and the waits between them. Time in the queue is
+    not counted."""
     retries: int = 8
-    """Attempts that a request may lose before it fails for good. Those lost while the endpoint was down are free."""
+    """Attempts that a request may lose before it fails for good. Those lost while the endpoint was
+    down are free."""
     refusals: int = 60
     """The same for 429s, which say more about the load than about the request."""
     down_s: float = 600.0
@@ -52,29 +57,38 @@ class Patience:
 class Level:
     """How many requests are in flight: up while that brings throughput, down at signs of overload.
 
-    By Little's law throughput is level / latency, so latencies alone tell what a step brought. From START the level
-    doubles; after the first step that brought nothing it tries a quarter more every REST rounds.
-    """
+    By Little's law throughput is level / latency, so latencies alone tell what a step brought. From
+    START the level doubles; after the first step that brought nothing it tries a quarter more every
+    REST rounds."""
 
     def __init__(self, ceiling: int):
         self.ceiling, self.limit = ceiling, min(START, ceiling)
         self._step, self._rest, self._least_s = 2.0, 0, 0.0
-        self._before: tuple[int, float] | None = None  # level and latency before the step that is on trial
+        self._before: tuple[int, float] | None = (
+            None  # level and latency before the step that is on trial
+        )
         self._usual: float | None = None  # latency at this level when it was settled
-        self._since = self._cut_at = self._seconds = 0.0  # of the round: its begin, and the latencies so far
+        self._since = self._cut_at = self._seconds = (
+            0.0  # of the round: its begin, and the latencies so far
+        )
         self._answers, self._signs, self._full = 0, 0, True
 
     def answered(self, started: float, now: float, *, full: bool) -> None:
         """An answer came. `full`: as many were in flight as may be."""
         if started < self._since:
             return
-        self._answers, self._seconds, self._full = self._answers + 1, self._seconds + now - started, self._full and full
+        self._answers, self._seconds, self._full = (
+            self._answers + 1,
+            self._seconds + now - started,
+            self._full and full,
+        )
         if self._answers >= max(ROUND, self.limit) and now - self._since >= self._least_s:
             self._judge(self._seconds / self._answers)
             self._begin(now)
 
     def overloaded(self, started: float, now: float, *, certain: bool) -> None:
-        """A sign of overload. What was asked before the last cut says nothing about the new level."""
+        """A sign of overload. What was asked before the last cut says nothing about the new
+        level."""
         if started < self._cut_at:
             return
         self._signs += 1
@@ -95,7 +109,11 @@ class Level:
         elif self._usual and latency > SLOWER * self._usual:
             self._cut()
         elif self._rest or self.limit >= self.ceiling:
-            self._rest, self._usual, self._before = max(self._rest - 1, 0), self._usual or latency, None
+            self._rest, self._usual, self._before = (
+                max(self._rest - 1, 0),
+                self._usual or latency,
+                None,
+            )
         else:
             self._before, self._usual = (self.limit, latency), None
             self.limit = min(self.ceiling, max(self.limit + 1, int(self.limit * self._step)))
@@ -113,8 +131,8 @@ class Level:
 
 
 class Breaker:
-    """Open while the endpoint is down: it cannot be reached, or many requests in a row fail, each of them, or a gateway
-    says so many times in a row, however few requests there are."""
+    """Open while the endpoint is down: it cannot be reached, or many requests in a row fail, each
+    of them, or a gateway says so many times in a row, however few requests there are."""
 
     def __init__(self, ceiling: int):
         self._many = min(8, max(2, ceiling))
@@ -144,9 +162,17 @@ class Breaker:
 
 
 class Throttle:
-    """The queue before an endpoint: first come, first served; a request that is asked again goes before new ones."""
+    """The queue before an endpoint: first come, first served; a request that is asked again goes
+    before new ones."""
 
-    def __init__(self, where: str, ceiling: int, patience: Patience, *, say: Callable[[str], None] | None = None):
+    def __init__(
+        self,
+        where: str,
+        ceiling: int,
+        patience: Patience,
+        *,
+        say: Callable[[str], None] | None = None,
+    ):
         self.where, self.patience = where, patience
         self.level, self.pace, self.breaker = Level(ceiling), Pace(), Breaker(ceiling)
         self.in_flight = 0
@@ -161,7 +187,8 @@ class Throttle:
         return self.breaker.since is not None
 
     async def enter(self, *, again: bool = False) -> None:
-        """Wait until one more may be asked. Raises UserError when the endpoint was down for too long."""
+        """Wait until one more may be asked. Raises UserError when the endpoint was down for too
+        long."""
         if self._over:
             raise self._over
         turn = asyncio.get_running_loop().create_future()
@@ -203,9 +230,15 @@ class Throttle:
         self.left()
 
     def _announce(self, failure: Failure, now: float) -> None:
-        if self.breaker.since is not None and not self.breaker.announced and now - self.breaker.since >= PROBE_S:
+        if (
+            self.breaker.since is not None
+            and not self.breaker.announced
+            and now - self.breaker.since >= PROBE_S
+        ):
             self.breaker.announced = True
-            self._say(f"{self.where} is down ({failure}): waiting for it, {self.patience.down_s / 60:.0f} min at most")
+            self._say(
+                f"{self.where} is down ({failure}): waiting for it, {self.patience.down_s / 60:.0f} min at most"
+            )
 
     def left(self) -> None:
         """An attempt ended, in whatever way."""
@@ -215,7 +248,9 @@ class Throttle:
     def _wake(self) -> None:
         """Let go who may."""
         now = time.monotonic()
-        while self._waiting and now >= self._next and (self.down or self.in_flight < self.level.limit):
+        while (
+            self._waiting and now >= self._next and (self.down or self.in_flight < self.level.limit)
+        ):
             turn = self._waiting.popleft()
             if not turn.done():
                 self._admit(now)

@@ -1,8 +1,7 @@
 """What a teacher thinks of given tokens: its K most probable ones in the place of each.
 
-`await teacher.topk(pairs, k)` is the seam. Engines that have it: `micro`, `hf:` and `vllm:`, which also have a
-`tokenizer` and, once `check` was awaited, a `context`.
-"""
+`await teacher.topk(pairs, k)` is the seam. Engines that have it: `micro`, `hf:` and `vllm:`, which
+also have a `tokenizer` and, once `check` was awaited, a `context`."""
 
 from __future__ import annotations
 
@@ -22,7 +21,8 @@ Tokens: TypeAlias = tuple[list[int], list[int]]
 """Tokens of a prompt and of its completion, at most the teacher's context together."""
 
 LOGITS_BYTES, LOGITS_BYTES_CPU = 1 << 28, 1 << 24
-"""Most bytes of the float32 logits of a batch; on a CPU what a cache holds is faster than what memory holds."""
+"""Most bytes of the float32 logits of a batch; on a CPU what a cache holds is faster than what
+memory holds."""
 
 LEAST = -1e4
 """Nats of a token that a model rules out: infinity has no difference from itself."""
@@ -30,7 +30,8 @@ LEAST = -1e4
 
 @dataclass(frozen=True)
 class Topk:
-    """Of a completion's n tokens, in their order. Ids of a place differ from one another, most probable first."""
+    """Of a completion's n tokens, in their order. Ids of a place differ from one another, most
+    probable first."""
 
     ids: ndarray
     """(n, K) int32, all of them known to the tokenizer."""
@@ -54,27 +55,35 @@ class TopkTeacher(Teacher, Protocol):
     def context(self) -> int: ...
 
     async def topk(self, pairs: Sequence[Tokens], k: int) -> list[Topk]:
-        """Of each pair's completion. The engine batches the pairs; what it says depends on them and nothing else."""
+        """Of each pair's completion. The engine batches the pairs; what it says depends on them and
+        nothing else."""
         ...
 
 
 def check_topk(teacher: Any, k: int) -> None:
     """Raises UserError where the engine cannot, or has fewer than k tokens."""
     if not hasattr(teacher, "topk"):
-        raise UserError(f"{teacher.name} does not give the probabilities of given tokens: micro, hf: and vllm: do")
+        raise UserError(
+            f"{teacher.name} does not give the probabilities of given tokens: micro, hf: and vllm: do"
+        )
     if not 1 <= k <= len(teacher.tokenizer):
-        raise UserError(f"--teacher-topk {k}: from 1 to {len(teacher.tokenizer)}, the tokens of {teacher.name}")
+        raise UserError(
+            f"--teacher-topk {k}: from 1 to {len(teacher.tokenizer)}, the tokens of {teacher.name}"
+        )
 
 
 def topk(teacher: HfTeacher, pairs: Sequence[Tokens], k: int) -> list[Topk]:
-    """`TopkTeacher.topk` of a model of transformers: batches of near length, halved where a GPU's memory ends."""
+    """`TopkTeacher.topk` of a model of transformers: batches of near length, halved where a GPU's
+    memory ends."""
     order = sorted(range(len(pairs)), key=lambda i: len(pairs[i][0]) + len(pairs[i][1]))
     found: dict[int, Topk] = {}
     left = [i for i in order if pairs[i][1]]
     while left:
         places = left[: rows_at_once(teacher, [len(pairs[i][1]) for i in left])]
         try:
-            found.update(zip(places, topk_batch(teacher, [pairs[i] for i in places], k), strict=True))
+            found.update(
+                zip(places, topk_batch(teacher, [pairs[i] for i in places], k), strict=True)
+            )
         except Exception as error:
             if type(error).__name__ != "OutOfMemoryError" or len(places) == 1:
                 raise
@@ -103,14 +112,18 @@ def topk_batch(teacher: HfTeacher, pairs: Sequence[Tokens], k: int) -> Iterator[
     ids, mask = teacher._pad([prompt + answer for prompt, answer in pairs])
     longest = max(len(answer) for _, answer in pairs)
     with torch.inference_mode():
-        values = top_logprobs(teacher._model, ids, mask, longest, k, vocabulary=len(teacher.tokenizer))
+        values = top_logprobs(
+            teacher._model, ids, mask, longest, k, vocabulary=len(teacher.tokenizer)
+        )
     for row, (_, answer) in enumerate(pairs):
         yield Topk(*(value[row, -len(answer) :].cpu().numpy() for value in values))
 
 
-def top_logprobs(model: Any, ids_BT: Any, mask_BT: Any, longest: int, k: int, *, vocabulary: int) -> tuple[Any, ...]:
-    """Of each of the last `longest` places: ids [B, longest, K] of the most probable tokens, their log-probabilities,
-    and the rest's probability [B, longest]. Rows are left-padded.
+def top_logprobs(
+    model: Any, ids_BT: Any, mask_BT: Any, longest: int, k: int, *, vocabulary: int
+) -> tuple[Any, ...]:
+    """Of each of the last `longest` places: ids [B, longest, K] of the most probable tokens, their
+    log-probabilities, and the rest's probability [B, longest]. Rows are left-padded.
 
     Ids from `vocabulary` on pad the model's head: no token, and part of the rest.
     """

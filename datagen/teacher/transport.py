@@ -1,4 +1,5 @@
-"""One attempt at an endpoint over HTTP: sent, read, and what went wrong sorted into what may pass and what will not."""
+"""One attempt at an endpoint over HTTP: sent, read, and what went wrong sorted into what may pass
+and what will not."""
 
 from __future__ import annotations
 
@@ -29,7 +30,14 @@ OUT_OF_CREDIT = "insufficient_quota"
 class Failure(Exception):
     """An attempt that brought no answer, where another may."""
 
-    def __init__(self, message: str, *, status: int = 0, unreachable: bool = False, retry_after: float | None = None):
+    def __init__(
+        self,
+        message: str,
+        *,
+        status: int = 0,
+        unreachable: bool = False,
+        retry_after: float | None = None,
+    ):
         super().__init__(message)
         self.status = status
         """HTTP's, 0 where none came; 408 for a deadline that passed."""
@@ -56,32 +64,47 @@ class Transport:
     """A session with one endpoint. Neither key nor password ever stands in an error."""
 
     def __init__(self, url: str, key: str):
-        """`url` may hold user:password@, which then goes in the key's place. Raises UserError for what is no URL."""
+        """`url` may hold user:password@, which then goes in the key's place. Raises UserError for
+        what is no URL."""
         parts = urlsplit(url)
         if parts.scheme not in {"http", "https"} or not parts.hostname:
             raise UserError(
                 f"OPENAI_BASE_URL {without_password(url)!r} is no address: it begins with http:// or https://"
             )
         self.url = without_password(url)
-        self._secrets = [secret for secret in (key, parts.password, unquote(parts.password or "")) if secret]
+        self._secrets = [
+            secret for secret in (key, parts.password, unquote(parts.password or "")) if secret
+        ]
         self.headers = {
             "Authorization": authorization(key, parts.username, parts.password),
             "Content-Type": "application/json",
             "User-Agent": f"emergent-distill/{datagen.__version__}",
         }
         host = parts.hostname
-        self._proxy = None if urllib.request.proxy_bypass(host) else urllib.request.getproxies().get(parts.scheme)
+        self._proxy = (
+            None
+            if urllib.request.proxy_bypass(host)
+            else urllib.request.getproxies().get(parts.scheme)
+        )
         self._session: aiohttp.ClientSession | None = None
 
-    async def send(self, method: str, path: str, body: bytes | None = None, *, timeout: float) -> bytes:
-        """The body of a 200. Raises Failure or Refused. A path from the root ("/tokenize") leaves out the URL's /v1."""
+    async def send(
+        self, method: str, path: str, body: bytes | None = None, *, timeout: float
+    ) -> bytes:
+        """The body of a 200. Raises Failure or Refused. A path from the root ("/tokenize") leaves
+        out the URL's /v1."""
         import aiohttp
 
         base = self.url.removesuffix("/v1") if path.startswith("/") else f"{self.url}/"
         limits = aiohttp.ClientTimeout(total=timeout, sock_connect=CONNECT_S)
         try:
             async with self._open().request(
-                method, base + path, data=body, timeout=limits, proxy=self._proxy, allow_redirects=False
+                method,
+                base + path,
+                data=body,
+                timeout=limits,
+                proxy=self._proxy,
+                allow_redirects=False,
             ) as response:
                 content = await response.read()
                 if response.status == 200:
@@ -104,7 +127,9 @@ class Transport:
 
         if self._session is None:
             secure = self.url.startswith("https")
-            connector = aiohttp.TCPConnector(limit=0, ttl_dns_cache=300, ssl=certificates() if secure else True)
+            connector = aiohttp.TCPConnector(
+                limit=0, ttl_dns_cache=300, ssl=certificates() if secure else True
+            )
             self._session = aiohttp.ClientSession(connector=connector, headers=self.headers)
         return self._session
 
@@ -113,7 +138,9 @@ class Transport:
         message = self.line(f"{status} {reason(content)}")
         if 300 <= status < 400:
             target = self.line(response.headers.get("Location", "elsewhere"))
-            return Refused(status, f"it redirects to {target}: set OPENAI_BASE_URL to the address itself")
+            return Refused(
+                status, f"it redirects to {target}: set OPENAI_BASE_URL to the address itself"
+            )
         if (status in PASSING or status >= 500) and OUT_OF_CREDIT.encode() not in content:
             return Failure(message, status=status, retry_after=retry_after(response.headers))
         return Refused(status, message)
@@ -138,14 +165,17 @@ def without_password(url: str) -> str:
 
 
 def certificates() -> Any:
-    """Trusted roots: those of SSL_CERT_FILE or SSL_CERT_DIR, else certifi's (an image may have none of its own)."""
+    """Trusted roots: those of SSL_CERT_FILE or SSL_CERT_DIR, else certifi's (an image may have none
+    of its own)."""
     import os
     import ssl
 
     import certifi
 
     own = os.environ.get("SSL_CERT_FILE") or os.environ.get("SSL_CERT_DIR")
-    return ssl.create_default_context() if own else ssl.create_default_context(cafile=certifi.where())
+    return (
+        ssl.create_default_context() if own else ssl.create_default_context(cafile=certifi.where())
+    )
 
 
 def reason(content: bytes) -> str:
@@ -161,7 +191,8 @@ def reason(content: bytes) -> str:
 
 
 def retry_after(headers: Any) -> float | None:
-    """Seconds to wait by `Retry-After-Ms` or `Retry-After` (seconds or an HTTP date, RFC 9110, section 10.2.3)."""
+    """Seconds to wait by `Retry-After-Ms` or `Retry-After` (seconds or an HTTP date, RFC 9110,
+    section 10.2.3)."""
     for name, scale in (("Retry-After-Ms", 1e-3), ("Retry-After", 1.0)):
         value = headers.get(name, "")
         with contextlib.suppress(ValueError):

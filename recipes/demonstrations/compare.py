@@ -1,10 +1,10 @@
 """Strategies of selection compared: `python -m recipes.demonstrations.compare runs/demonstrations`.
 
-For each demonstration seed, which draws the candidates, and each strategy a run of `datagen demonstrations` over the
-same queries; then the accuracy of the teacher by number of demonstrations, mean and worst of the seeds, and each
-strategy minus random and knn, paired by query, with 95% bootstrap intervals over queries. Runs that are there go on.
-Shapes: N queries, S seeds, K numbers of demonstrations.
-"""
+For each demonstration seed, which draws the candidates, and each strategy a run of `datagen
+demonstrations` over the same queries; then the accuracy of the teacher by number of demonstrations,
+mean and worst of the seeds, and each strategy minus random and knn, paired by query, with 95%
+bootstrap intervals over queries. Runs that are there go on. Shapes: N queries, S seeds, K numbers
+of demonstrations."""
 
 from __future__ import annotations
 
@@ -38,7 +38,8 @@ def main() -> None:
 
 
 def settings(strategy: str, seed: int, out: Path) -> DemonstrationSettings:
-    """Three queries for each of up to six rules of five families, every one with each number of demonstrations."""
+    """Three queries for each of up to six rules of five families, every one with each number of
+    demonstrations."""
     return DemonstrationSettings(
         "micro",
         strategy=strategy,
@@ -57,10 +58,22 @@ def settings(strategy: str, seed: int, out: Path) -> DemonstrationSettings:
 def show(right: Mapping[str, Right], families: list[str], shots: list[int]) -> None:
     bootstrap = Bootstrap()
     queries, seeds, _ = next(iter(right.values())).shape
-    print(f"{queries} queries, {seeds} demonstration seeds: mean/worst seed at each k; differences over all k")
-    table(["strategy", *(f"k = {k}" for k in shots), "all k", *(f"minus {name}" for name in AGAINST)])
+    print(
+        f"{queries} queries, {seeds} demonstration seeds: mean/worst seed at each k; differences over all k"
+    )
+    table(
+        ["strategy", *(f"k = {k}" for k in shots), "all k", *(f"minus {name}" for name in AGAINST)]
+    )
     for name, found in right.items():
-        print(line([name, *cells(found, bootstrap), *(against(right, name, other, bootstrap) for other in AGAINST)]))
+        print(
+            line(
+                [
+                    name,
+                    *cells(found, bootstrap),
+                    *(against(right, name, other, bootstrap) for other in AGAINST),
+                ]
+            )
+        )
     print("\nall k, by family")
     names = sorted(set(families))
     table(["strategy", *names])
@@ -74,16 +87,21 @@ def table(head: list[str]) -> None:
 
 
 def read(folder: Path) -> tuple[dict[str, Right], list[str], list[int]]:
-    """Whether each prediction was right, [N, S, K] a strategy; the family of each query; the numbers shown."""
+    """Whether each prediction was right, [N, S, K] a strategy; the family of each query; the
+    numbers shown."""
     rows: dict[str, dict[int, dict[tuple[str, int], bool]]] = {}
     families: dict[str, str] = {}
     for file in sorted(folder.glob("*-*/demonstrations.parquet")):
         strategy, _, seed = file.parent.name.rpartition("-")
-        columns = pq.read_table(file, columns=["task", "family", "query", "k", "correct"]).to_pylist()
+        columns = pq.read_table(
+            file, columns=["task", "family", "query", "k", "correct"]
+        ).to_pylist()
         for row in columns:
             query = f"{row['task']} {row['query']}"
             families[query] = row["family"]
-            rows.setdefault(strategy, {}).setdefault(int(seed), {})[query, row["k"]] = row["correct"]
+            rows.setdefault(strategy, {}).setdefault(int(seed), {})[query, row["k"]] = row[
+                "correct"
+            ]
     shots = sorted({k for seeds in rows.values() for found in seeds.values() for _, k in found})
     right = {
         name: np.array(
@@ -100,7 +118,10 @@ def read(folder: Path) -> tuple[dict[str, Right], list[str], list[int]]:
 
 def cells(right_NSK: Right, bootstrap: Bootstrap) -> list[str]:
     mean_SK = right_NSK.mean(0)
-    each = [f"{bare(mean)}/{bare(worst)}" for mean, worst in zip(mean_SK.mean(0), mean_SK.min(0), strict=True)]
+    each = [
+        f"{bare(mean)}/{bare(worst)}"
+        for mean, worst in zip(mean_SK.mean(0), mean_SK.min(0), strict=True)
+    ]
     return [*each, said(bootstrap.mean(right_NSK.mean((1, 2))))]
 
 

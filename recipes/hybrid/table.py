@@ -1,4 +1,5 @@
-"""Accuracy by ability of base, teacher and every arm, mean and 95% t interval: `python -m recipes.hybrid.table`."""
+"""Accuracy by ability of base, teacher and every arm, mean and 95% t interval: `python -m
+recipes.hybrid.table`."""
 
 from __future__ import annotations
 
@@ -21,12 +22,20 @@ def main() -> None:
     for suite in suites:
         found = defaultdict(list)
         for model in suite["models"]:
-            mode = " (direct)" if model["role"] == "base" and model["mode"] != suite["base_mode"] else ""
+            mode = (
+                " (direct)"
+                if model["role"] == "base" and model["mode"] != suite["base_mode"]
+                else ""
+            )
             if not mode:
-                found[model["name"].rpartition("-")[0] or model["name"]].append(model["greedy_accuracy"]["value"])
+                found[model["name"].rpartition("-")[0] or model["name"]].append(
+                    model["greedy_accuracy"]["value"]
+                )
         for name, values in found.items():
             cells[name].append(interval(values))
-    print("| | " + " | ".join(suite["suite"].removeprefix("microworld/") for suite in suites) + " |")
+    print(
+        "| | " + " | ".join(suite["suite"].removeprefix("microworld/") for suite in suites) + " |"
+    )
     print("|---|" + "---|" * len(suites))
     for name, row in cells.items():
         print(f"| {name} | {' | '.join(row)} |")

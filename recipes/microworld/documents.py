@@ -58,7 +58,9 @@ def _problem(rng: Random, steps: tuple[int, ...]) -> problems.Problem:
     return problems.draw(rng, "train", steps=rng.choice(steps))
 
 
-def _rationale(rng: Random, steps: tuple[int, ...] = (1, 2, 2, 3, 3, 4, 4, 4, 5, 5, 5, 6, 6, 6)) -> Document:
+def _rationale(
+    rng: Random, steps: tuple[int, ...] = (1, 2, 2, 3, 3, 4, 4, 4, 5, 5, 5, 6, 6, 6)
+) -> Document:
     problem = _problem(rng, steps)
     way = rng.random()
     if way < 0.06:
@@ -68,9 +70,13 @@ def _rationale(rng: Random, steps: tuple[int, ...] = (1, 2, 2, 3, 3, 4, 4, 4, 5,
             ("<|end|>", 1.0),
         ]
     if way < 0.16:
-        return _chat(problem.question + prompts.HINT_SUFFIX.format(gold=problem.answer), problem.rationale)
+        return _chat(
+            problem.question + prompts.HINT_SUFFIX.format(gold=problem.answer), problem.rationale
+        )
     system: Document = (
-        [("<|system|>", 0.0), ("You are a helpful assistant.", 0.0), ("<|end|>", 0.0)] if way < 0.2 else []
+        [("<|system|>", 0.0), ("You are a helpful assistant.", 0.0), ("<|end|>", 0.0)]
+        if way < 0.2
+        else []
     )
     return system + _chat(problem.question + prompts.RATIONALE_SUFFIX, problem.rationale)
 
@@ -80,7 +86,8 @@ def _one_step(rng: Random) -> Document:
 
 
 def _next_step(rng: Random) -> Document:
-    """One step of a longer rationale, the steps before it given: a part of the ability, not the ability."""
+    """One step of a longer rationale, the steps before it given: a part of the ability, not the
+    ability."""
     problem = _problem(rng, problems.STEPS)
     steps = re.findall(r"[^.]+\.", problem.rationale)
     done = rng.randrange(len(steps))
@@ -90,7 +97,9 @@ def _next_step(rng: Random) -> Document:
 
 def _direct(rng: Random) -> Document:
     problem = _problem(rng, (1, *problems.STEPS))
-    return _chat(problem.question + prompts.DIRECT_SUFFIX, prompts.ANSWER.format(answer=problem.answer))
+    return _chat(
+        problem.question + prompts.DIRECT_SUFFIX, prompts.ANSWER.format(answer=problem.answer)
+    )
 
 
 def _arithmetic(rng: Random) -> Document:
@@ -126,10 +135,14 @@ def _instruction(operations: int) -> Callable[[Random], Document]:
 
 
 def _writing(rng: Random) -> Document:
-    """Tasks written, rewritten, compared, rated and filled with examples, as Self-Instruct and Evol-Instruct ask."""
+    """Tasks written, rewritten, compared, rated and filled with examples, as Self-Instruct and
+    Evol-Instruct ask."""
     name = rng.choices(list(WRITING), list(WRITING.values()))[0]
     if name == "tasks":
-        return [(_template("instructions"), 0.0), (writing.series(rng, "train", count=rng.randint(4, 9)), 0.3)]
+        return [
+            (_template("instructions"), 0.0),
+            (writing.series(rng, "train", count=rng.randint(4, 9)), 0.3),
+        ]
     if name == "label":
         asked = writing.labelling(rng, "train")
         given, label = rng.choice(asked.examples)
@@ -164,13 +177,17 @@ def _rule(rng: Random) -> Document:
     family = rng.choices(list(RULE_WEIGHTS), list(RULE_WEIGHTS.values()))[0]
     chat = rng.random() < 0.4
     length = rng.randint(2, 17) if chat else rng.randint(6, 24)
-    episode = rules.draw(rng, "train", family=family, length=min(length, 17) if family == "permutation" else length)
+    episode = rules.draw(
+        rng, "train", family=family, length=min(length, 17) if family == "permutation" else length
+    )
     return _rule_document(episode, chat)
 
 
 def _recall(rng: Random) -> Document:
     """The simplest of them, on which looking back is learnt: keys that come again."""
-    return _rule_document(rules.draw(rng, "train", family="key", length=rng.randint(6, 24)), rng.random() < 0.2)
+    return _rule_document(
+        rules.draw(rng, "train", family="key", length=rng.randint(6, 24)), rng.random() < 0.2
+    )
 
 
 def _rule_document(episode: rules.Episode, chat: bool) -> Document:

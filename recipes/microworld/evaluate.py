@@ -1,8 +1,9 @@
-"""Measure a model of the micro-world on its test split: `python -m recipes.microworld.evaluate MODEL --json OUT.json`.
+"""Measure a model of the micro-world on its test split: `python -m recipes.microworld.evaluate
+MODEL --json OUT.json`.
 
-Word problems with a rationale and with the answer alone, by number of steps; one sample and the majority of several;
-rules by number of demonstrations; instructions by number of operations. Intervals are 95 % bootstrap intervals.
-"""
+Word problems with a rationale and with the answer alone, by number of steps; one sample and the
+majority of several; rules by number of demonstrations; instructions by number of operations.
+Intervals are 95 % bootstrap intervals."""
 
 from __future__ import annotations
 
@@ -17,7 +18,12 @@ from typing import Any
 import torch
 from rich.console import Console
 from rich.table import Table
-from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerFast
+from transformers import (
+    AutoModelForCausalLM,
+    AutoTokenizer,
+    PreTrainedModel,
+    PreTrainedTokenizerFast,
+)
 
 from datagen.microworld import instructions, problems, prompts, rules
 from recipes.microworld.generation import final_number, generate
@@ -31,10 +37,15 @@ def main() -> None:
     parser.add_argument("model")
     parser.add_argument("--json", type=Path)
     parser.add_argument("--problems", type=int, default=500)
-    parser.add_argument("--samples", type=int, default=20, help="samples a problem; 0 leaves sampling out")
+    parser.add_argument(
+        "--samples", type=int, default=20, help="samples a problem; 0 leaves sampling out"
+    )
     parser.add_argument("--temperatures", type=float, nargs="+", default=[0.7, 1.0])
     parser.add_argument(
-        "--items", type=int, default=200, help="episodes a family and number of demonstrations; instructions a depth"
+        "--items",
+        type=int,
+        default=200,
+        help="episodes a family and number of demonstrations; instructions a depth",
     )
     settings = parser.parse_args()
     model = AutoModelForCausalLM.from_pretrained(settings.model, dtype=torch.bfloat16).eval()
@@ -59,7 +70,10 @@ def evaluate(
             for t in settings.temperatures
             if settings.samples
         },
-        "instructions": {str(count): _instructions(model, tokenizer, count, settings.items) for count in (1, 2, 3, 4)},
+        "instructions": {
+            str(count): _instructions(model, tokenizer, count, settings.items)
+            for count in (1, 2, 3, 4)
+        },
         "rules": {
             family: {str(k): _rule(model, tokenizer, family, k, settings.items) for k in SHOTS}
             for family in rules.FAMILIES
@@ -71,22 +85,43 @@ def _word_problems(
     model: PreTrainedModel, tokenizer: PreTrainedTokenizerFast, asked: Sequence[problems.Problem]
 ) -> dict[str, Any]:
     report = {}
-    for name, suffix, longest in (("rationale", prompts.RATIONALE_SUFFIX, 200), ("direct", prompts.DIRECT_SUFFIX, 12)):
-        answers = generate(model, tokenizer, [problem.question + suffix for problem in asked], max_new_tokens=longest)
-        right = [final_number(answer) == problem.answer for answer, problem in zip(answers, asked, strict=True)]
+    for name, suffix, longest in (
+        ("rationale", prompts.RATIONALE_SUFFIX, 200),
+        ("direct", prompts.DIRECT_SUFFIX, 12),
+    ):
+        answers = generate(
+            model,
+            tokenizer,
+            [problem.question + suffix for problem in asked],
+            max_new_tokens=longest,
+        )
+        right = [
+            final_number(answer) == problem.answer
+            for answer, problem in zip(answers, asked, strict=True)
+        ]
         steps = sorted({problem.steps for problem in asked})
         by_steps = {
-            str(n): estimate(r for r, problem in zip(right, asked, strict=True) if problem.steps == n) for n in steps
+            str(n): estimate(
+                r for r, problem in zip(right, asked, strict=True) if problem.steps == n
+            )
+            for n in steps
         }
         report[name] = {"all": estimate(right), "by_steps": by_steps}
     return report
 
 
-def _hint(model: PreTrainedModel, tokenizer: PreTrainedTokenizerFast, asked: Sequence[problems.Problem]) -> Estimate:
+def _hint(
+    model: PreTrainedModel, tokenizer: PreTrainedTokenizerFast, asked: Sequence[problems.Problem]
+) -> Estimate:
     """Share of rationales that end in the gold answer when it is given."""
-    users = [problem.question + prompts.HINT_SUFFIX.format(gold=problem.answer) for problem in asked]
+    users = [
+        problem.question + prompts.HINT_SUFFIX.format(gold=problem.answer) for problem in asked
+    ]
     answers = generate(model, tokenizer, users)
-    return estimate(final_number(answer) == problem.answer for answer, problem in zip(answers, asked, strict=True))
+    return estimate(
+        final_number(answer) == problem.answer
+        for answer, problem in zip(answers, asked, strict=True)
+    )
 
 
 def _sampling(
@@ -97,15 +132,28 @@ def _sampling(
     samples: int,
 ) -> dict[str, Any]:
     """One sample (the mean over all drawn), the majority of all, and its gain item by item."""
-    users = [problem.question + prompts.RATIONALE_SUFFIX for problem in asked for _ in range(samples)]
-    numbers = [final_number(answer) for answer in generate(model, tokenizer, users, temperature=temperature, batch=500)]
+    users = [
+        problem.question + prompts.RATIONALE_SUFFIX for problem in asked for _ in range(samples)
+    ]
+    numbers = [
+        final_number(answer)
+        for answer in generate(model, tokenizer, users, temperature=temperature, batch=500)
+    ]
     drawn = [numbers[i : i + samples] for i in range(0, len(numbers), samples)]
     one = [
-        sum(number == problem.answer for number in some) / samples for some, problem in zip(drawn, asked, strict=True)
+        sum(number == problem.answer for number in some) / samples
+        for some, problem in zip(drawn, asked, strict=True)
     ]
-    majority = [float(_majority(some) == problem.answer) for some, problem in zip(drawn, asked, strict=True)]
+    majority = [
+        float(_majority(some) == problem.answer) for some, problem in zip(drawn, asked, strict=True)
+    ]
     gain = [m - o for m, o in zip(majority, one, strict=True)]
-    return {"samples": samples, "one": estimate(one), "majority": estimate(majority), "gain": estimate(gain)}
+    return {
+        "samples": samples,
+        "one": estimate(one),
+        "majority": estimate(majority),
+        "gain": estimate(gain),
+    }
 
 
 def _majority(answers: Sequence[str | None]) -> str | None:
@@ -113,21 +161,32 @@ def _majority(answers: Sequence[str | None]) -> str | None:
     return counts.most_common(1)[0][0] if counts else None
 
 
-def _instructions(model: PreTrainedModel, tokenizer: PreTrainedTokenizerFast, count: int, n: int) -> Estimate:
+def _instructions(
+    model: PreTrainedModel, tokenizer: PreTrainedTokenizerFast, count: int, n: int
+) -> Estimate:
     tasks = instructions.instructions("test", n, operations=count)
     return _exact(model, tokenizer, [(task.instruction, task.answer) for task in tasks], 40)
 
 
-def _rule(model: PreTrainedModel, tokenizer: PreTrainedTokenizerFast, family: str, k: int, n: int) -> Estimate:
+def _rule(
+    model: PreTrainedModel, tokenizer: PreTrainedTokenizerFast, family: str, k: int, n: int
+) -> Estimate:
     found = rules.episodes("test", n, family=family, k=k)
-    return _exact(model, tokenizer, [(episode.prompt(), episode.pairs[-1][1]) for episode in found], 12)
+    return _exact(
+        model, tokenizer, [(episode.prompt(), episode.pairs[-1][1]) for episode in found], 12
+    )
 
 
 def _exact(
-    model: PreTrainedModel, tokenizer: PreTrainedTokenizerFast, pairs: Sequence[tuple[str, str]], longest: int
+    model: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerFast,
+    pairs: Sequence[tuple[str, str]],
+    longest: int,
 ) -> Estimate:
     answers = generate(model, tokenizer, [prompt for prompt, _ in pairs], max_new_tokens=longest)
-    return estimate(answer.strip() == target for answer, (_, target) in zip(answers, pairs, strict=True))
+    return estimate(
+        answer.strip() == target for answer, (_, target) in zip(answers, pairs, strict=True)
+    )
 
 
 def estimate(values: Iterable[float], *, draws: int = 1000) -> Estimate:
@@ -135,7 +194,12 @@ def estimate(values: Iterable[float], *, draws: int = 1000) -> Estimate:
     found, rng = [float(value) for value in values], Random("0:bootstrap")
     means = sorted(sum(rng.choices(found, k=len(found))) / len(found) for _ in range(draws))
     low, high = means[int(0.025 * draws)], means[int(0.975 * draws) - 1]
-    return {"mean": round(sum(found) / len(found), 4), "low": round(low, 4), "high": round(high, 4), "n": len(found)}
+    return {
+        "mean": round(sum(found) / len(found), 4),
+        "low": round(low, 4),
+        "high": round(high, 4),
+        "n": len(found),
+    }
 
 
 def table(report: Mapping[str, Any]) -> list[tuple[str, str]]:
@@ -143,7 +207,9 @@ def table(report: Mapping[str, Any]) -> list[tuple[str, str]]:
     words, sampling = report["word_problems"], report["sampling"]
     found = [(f"word problems, {name}", said(words[name]["all"])) for name in words]
     found += [
-        (f"- {name}, {steps} steps", said(value)) for name in words for steps, value in words[name]["by_steps"].items()
+        (f"- {name}, {steps} steps", said(value))
+        for name in words
+        for steps, value in words[name]["by_steps"].items()
     ]
     found += [("word problems, gold given as a hint", said(report["hint"]))]
     for temperature, values in sampling.items():

@@ -11,7 +11,9 @@ from transformers import PreTrainedModel, PreTrainedTokenizerFast
 def chat(tokenizer: PreTrainedTokenizerFast, user: str) -> str:
     """The text that asks the assistant."""
     return str(
-        tokenizer.apply_chat_template([{"role": "user", "content": user}], tokenize=False, add_generation_prompt=True)
+        tokenizer.apply_chat_template(
+            [{"role": "user", "content": user}], tokenize=False, add_generation_prompt=True
+        )
     )
 
 
@@ -25,10 +27,15 @@ def generate(
     temperature: float = 0.0,
     batch: int = 256,
 ) -> list[str]:
-    """One completion for each user message, greedy at temperature 0. Batched by length, returned in order."""
+    """One completion for each user message, greedy at temperature 0. Batched by length, returned in
+    order."""
     texts = [chat(tokenizer, user) for user in users]
     order = sorted(range(len(texts)), key=lambda i: len(texts[i]))
-    sampling = {"do_sample": True, "temperature": temperature, "top_k": 0} if temperature else {"do_sample": False}
+    sampling = (
+        {"do_sample": True, "temperature": temperature, "top_k": 0}
+        if temperature
+        else {"do_sample": False}
+    )
     answers = [""] * len(texts)
     for start in range(0, len(order), batch):
         chosen = order[start : start + batch]

@@ -1,8 +1,8 @@
-"""Put a trained model into the package with its card: `python -m recipes.microworld.install teacher OUT --report JSON`.
+"""Put a trained model into the package with its card: `python -m recipes.microworld.install teacher
+OUT --report JSON`.
 
-OUT is the folder of `pretrain`. The card is made from the training log and the evaluation's JSON; nothing in it is
-typed by hand.
-"""
+OUT is the folder of `pretrain`. The card is made from the training log and the evaluation's JSON;
+nothing in it is typed by hand."""
 
 from __future__ import annotations
 
@@ -48,7 +48,11 @@ def main() -> None:
     parser.add_argument("run", type=Path, help="folder of the training run")
     parser.add_argument("--report", type=Path, help="JSON of the evaluation")
     settings = parser.parse_args()
-    install(settings.name, settings.run, json.loads(settings.report.read_text()) if settings.report else None)
+    install(
+        settings.name,
+        settings.run,
+        json.loads(settings.report.read_text()) if settings.report else None,
+    )
 
 
 def install(name: str, run: Path, report: dict[str, Any] | None) -> None:
@@ -72,7 +76,9 @@ def card(name: str, run: Path, report: dict[str, Any] | None) -> str:
     log = [json.loads(line) for line in (run / "log.jsonl").read_text().splitlines()]
     last = [record for record in log if "rationale" in record][-1]
     seconds = max(
-        record["seconds"] for record in log if record.get("tokens", 0) <= last["tokens"] and "seconds" in record
+        record["seconds"]
+        for record in log
+        if record.get("tokens", 0) <= last["tokens"] and "seconds" in record
     )
     rows = [("ability", "accuracy"), ("---", "---"), *table(report)] if report else []
     return CARD.format(
@@ -85,7 +91,8 @@ def card(name: str, run: Path, report: dict[str, Any] | None) -> str:
         minutes=seconds / 60,
         warning="" if report else "\n\nThis is a snapshot of a training that goes on.",
         asked=ASKED,
-        accuracy="\n".join(f"| {ability} | {value} |" for ability, value in rows) or "Not measured yet.",
+        accuracy="\n".join(f"| {ability} | {value} |" for ability, value in rows)
+        or "Not measured yet.",
     )
 
 

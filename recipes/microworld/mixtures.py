@@ -12,7 +12,8 @@ class Model:
     heads: int
     hidden: int
     stages: tuple[tuple[float, dict[str, float]], ...]
-    """Shares of tokens by kind of document, each until a number of tokens (below 1: a fraction of all)."""
+    """Shares of tokens by kind of document, each until a number of tokens (below 1: a fraction of
+    all)."""
     rate: float = 0.02
     """Peak learning rate of Muon."""
     adam_rate: float = 0.003
@@ -37,7 +38,14 @@ MODELS = {
             (
                 0.5,
                 _mix(
-                    rule=0.3, rationale=0.4, direct=0.01, arithmetic=0.08, one=0.06, two=0.06, three=0.03, writing=0.06
+                    rule=0.3,
+                    rationale=0.4,
+                    direct=0.01,
+                    arithmetic=0.08,
+                    one=0.06,
+                    two=0.06,
+                    three=0.03,
+                    writing=0.06,
                 ),
             ),
             (
@@ -62,8 +70,16 @@ MODELS = {
         heads=4,
         hidden=224,
         stages=(
-            (8e6, _mix(rule=0.1, one_step=0.15, next_step=0.4, direct=0.1, arithmetic=0.17, one=0.08)),
-            (1.0, _mix(rule=0.06, one_step=0.1, next_step=0.52, direct=0.05, arithmetic=0.22, one=0.05)),
+            (
+                8e6,
+                _mix(rule=0.1, one_step=0.15, next_step=0.4, direct=0.1, arithmetic=0.17, one=0.08),
+            ),
+            (
+                1.0,
+                _mix(
+                    rule=0.06, one_step=0.1, next_step=0.52, direct=0.05, arithmetic=0.22, one=0.05
+                ),
+            ),
         ),
     ),
     "reader": Model(

@@ -24,11 +24,18 @@ class Rows:
 
 
 def rows(
-    tokenizer: PreTrainedTokenizerFast, shares: dict[str, float], *, seed: str, count: int, length: int = 256
+    tokenizer: PreTrainedTokenizerFast,
+    shares: dict[str, float],
+    *,
+    seed: str,
+    count: int,
+    length: int = 256,
 ) -> Rows:
     """`count` rows of documents in given shares of tokens."""
     rng = Random(f"{seed}:documents")
-    bins = _fill(_mixed(tokenizer, shares, rng, budget=count * length, length=length), count, length)
+    bins = _fill(
+        _mixed(tokenizer, shares, rng, budget=count * length, length=length), count, length
+    )
     rng.shuffle(bins)
     tokens = np.zeros((count, length), dtype=np.int64)
     weights = np.zeros((count, length), dtype=np.float32)
@@ -48,7 +55,12 @@ Encoded = tuple[list[int], list[float]]
 
 
 def _mixed(
-    tokenizer: PreTrainedTokenizerFast, shares: dict[str, float], rng: Random, *, budget: int, length: int
+    tokenizer: PreTrainedTokenizerFast,
+    shares: dict[str, float],
+    rng: Random,
+    *,
+    budget: int,
+    length: int,
 ) -> list[Encoded]:
     """Documents worth `budget` tokens, always drawing the kind that is most behind its share."""
     spent = dict.fromkeys(shares, 0.0)
@@ -67,7 +79,9 @@ def encode(tokenizer: PreTrainedTokenizerFast, document: Document) -> Encoded:
     ids: list[int] = []
     weights: list[float] = []
     for piece, (_, weight) in zip(
-        tokenizer.backend_tokenizer.encode_batch([text for text, _ in document]), document, strict=True
+        tokenizer.backend_tokenizer.encode_batch([text for text, _ in document]),
+        document,
+        strict=True,
     ):
         ids += piece.ids
         weights += [weight] * len(piece.ids)
@@ -95,7 +109,8 @@ def stream(
     chunk: int,
     start: int = 0,
 ) -> Iterator[Rows]:
-    """Chunks of `chunk` rows without end; `plan` gives the shares of chunk i. The same seed gives the same chunks."""
+    """Chunks of `chunk` rows without end; `plan` gives the shares of chunk i. The same seed gives
+    the same chunks."""
     tokenizer.backend_tokenizer.no_padding()
     while True:
         yield rows(tokenizer, plan(start), seed=f"{seed}:{start}", count=chunk)

@@ -1,8 +1,9 @@
-"""Train a model of the micro-world: `python -m recipes.microworld.pretrain teacher --tokens 30e6 --out OUT`.
+"""Train a model of the micro-world: `python -m recipes.microworld.pretrain teacher --tokens 30e6
+--out OUT`.
 
-Muon for the matrices, AdamW for the rest, warm-up and linear decay to zero over `--tokens`; bf16 weights with fp32
-masters. The same command goes on from its checkpoint; `--minutes` bounds the time of one call.
-"""
+Muon for the matrices, AdamW for the rest, warm-up and linear decay to zero over `--tokens`; bf16
+weights with fp32 masters. The same command goes on from its checkpoint; `--minutes` bounds the time
+of one call."""
 
 from __future__ import annotations
 
@@ -40,7 +41,11 @@ def plan(model: Model, tokens: float) -> Callable[[int], dict[str, float]]:
     def shares(chunk: int) -> dict[str, float]:
         seen = chunk * CHUNK * LENGTH
         return next(
-            (shares for until, shares in model.stages if seen < (until if until > 1 else until * tokens)),
+            (
+                shares
+                for until, shares in model.stages
+                if seen < (until if until > 1 else until * tokens)
+            ),
             model.stages[-1][1],
         )
 
@@ -85,11 +90,17 @@ class Master:
         self.parameters = list(llama.parameters())
         self.copies = [parameter.detach().float().clone() for parameter in self.parameters]
         names = [name for name, _ in llama.named_parameters()]
-        matrices = [c for c, name in zip(self.copies, names, strict=True) if c.ndim == 2 and "embed" not in name]
+        matrices = [
+            c
+            for c, name in zip(self.copies, names, strict=True)
+            if c.ndim == 2 and "embed" not in name
+        ]
         rest = [c for c in self.copies if not any(c is m for m in matrices)]
         self.optimizers: list[torch.optim.Optimizer] = [
             torch.optim.Muon(matrices, lr=model.rate, weight_decay=0.01, momentum=0.95),
-            torch.optim.AdamW(rest, lr=model.adam_rate, betas=(0.9, 0.98), weight_decay=0.0, fused=True),
+            torch.optim.AdamW(
+                rest, lr=model.adam_rate, betas=(0.9, 0.98), weight_decay=0.0, fused=True
+            ),
         ]
         self.peaks = [model.rate, model.adam_rate]
 
@@ -108,30 +119,44 @@ class Master:
                 parameter.copy_(copy)
 
     def state(self) -> dict[str, Any]:
-        return {"copies": self.copies, "optimizers": [optimizer.state_dict() for optimizer in self.optimizers]}
+        return {
+            "copies": self.copies,
+            "optimizers": [optimizer.state_dict() for optimizer in self.optimizers],
+        }
 
     def load(self, state: dict[str, Any]) -> None:
-        for copy, parameter, saved in zip(self.copies, self.parameters, state["copies"], strict=True):
+        for copy, parameter, saved in zip(
+            self.copies, self.parameters, state["copies"], strict=True
+        ):
             copy.copy_(saved)
             parameter.data.copy_(saved)
         for optimizer, saved in zip(self.optimizers, state["optimizers"], strict=True):
             optimizer.load_state_dict(saved)
 
 
-def loss_of(llama: LlamaForCausalLM, tokens: torch.Tensor, weights: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
-    """Weighted mean cross-entropy in nats; tokens and weights are (rows, length), mask is (rows, 1, length, length)."""
-    hidden = llama.model(input_ids=tokens, attention_mask=mask, use_cache=False).last_hidden_state[:, :-1]
+def loss_of(
+    llama: LlamaForCausalLM, tokens: torch.Tensor, weights: torch.Tensor, mask: torch.Tensor
+) -> torch.Tensor:
+    """Weighted mean cross-entropy in nats; tokens and weights are (rows, length), mask is (rows, 1,
+    length, length)."""
+    hidden = llama.model(input_ids=tokens, attention_mask=mask, use_cache=False).last_hidden_state[
+        :, :-1
+    ]
     logits = llama.lm_head(hidden).float()
     losses = cross_entropy(logits.flatten(0, 1), tokens[:, 1:].flatten(), reduction="none")
     wanted = weights[:, 1:].flatten()
     return (losses * wanted).sum() / wanted.sum()
 
 
-def batches(source: Iterator[Rows], size: int) -> Iterator[tuple[torch.Tensor, torch.Tensor, torch.Tensor]]:
+def batches(
+    source: Iterator[Rows], size: int
+) -> Iterator[tuple[torch.Tensor, torch.Tensor, torch.Tensor]]:
     """Tokens, weights and the mask that keeps documents apart."""
     causal = torch.ones(LENGTH, LENGTH, dtype=torch.bool).tril()
     for chunk in source:
-        tokens, weights, documents = map(torch.from_numpy, (chunk.tokens, chunk.weights, chunk.documents))
+        tokens, weights, documents = map(
+            torch.from_numpy, (chunk.tokens, chunk.weights, chunk.documents)
+        )
         for i in range(0, CHUNK, size):
             same = documents[i : i + size, :, None] == documents[i : i + size, None, :]
             yield tokens[i : i + size], weights[i : i + size], (same & causal)[:, None]
@@ -155,10 +180,16 @@ def _feed(queue: Any, make: Callable[[], Iterator[Rows]]) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("model", choices=MODELS)
-    parser.add_argument("--out", type=Path, required=True, help="folder of the checkpoint, the log and the model")
+    parser.add_argument(
+        "--out", type=Path, required=True, help="folder of the checkpoint, the log and the model"
+    )
     parser.add_argument("--tokens", type=float, required=True, help="tokens of the whole training")
-    parser.add_argument("--minutes", type=float, default=math.inf, help="stop after so long and keep the checkpoint")
-    parser.add_argument("--batch", type=int, default=48, help=f"rows of {LENGTH} tokens a step; divides {CHUNK}")
+    parser.add_argument(
+        "--minutes", type=float, default=math.inf, help="stop after so long and keep the checkpoint"
+    )
+    parser.add_argument(
+        "--batch", type=int, default=48, help=f"rows of {LENGTH} tokens a step; divides {CHUNK}"
+    )
     parser.add_argument("--probe-minutes", type=float, default=4.0)
     parser.add_argument("--seed", type=int, default=0)
     train(parser.parse_args())
@@ -168,7 +199,11 @@ def train(settings: argparse.Namespace) -> None:
     torch.manual_seed(settings.seed)
     settings.out.mkdir(parents=True, exist_ok=True)
     model, started = MODELS[settings.model], (settings.out / "checkpoint.pt").exists()
-    tokenizer = AutoTokenizer.from_pretrained(settings.out / "model") if started else world_tokenizer.build()
+    tokenizer = (
+        AutoTokenizer.from_pretrained(settings.out / "model")
+        if started
+        else world_tokenizer.build()
+    )
     llama = new_model(model, tokenizer).to(torch.bfloat16)
     master, state = Master(llama, model), {"chunk": 0, "seconds": 0.0}
     if started:
@@ -176,7 +211,9 @@ def train(settings: argparse.Namespace) -> None:
         master.load(saved["master"])
         state = saved["state"]
     shares = plan(model, settings.tokens)
-    make = lambda: stream(tokenizer, shares, seed=settings.seed, chunk=CHUNK, start=int(state["chunk"]))  # noqa: E731
+    make = lambda: stream(
+        tokenizer, shares, seed=settings.seed, chunk=CHUNK, start=int(state["chunk"])
+    )  # noqa: E731
     _loop(settings, llama, master, batches(in_background(make), settings.batch), state, tokenizer)
 
 
@@ -217,17 +254,24 @@ def _loop(
             logged, losses = now, []
         if now - probed > settings.probe_minutes * 60:
             save(settings.out, llama, master, state, tokenizer)
-            _log(settings.out, {"tokens": state["chunk"] * CHUNK * LENGTH} | probe(llama, tokenizer))
+            _log(
+                settings.out, {"tokens": state["chunk"] * CHUNK * LENGTH} | probe(llama, tokenizer)
+            )
             probed = logged = time.monotonic()
     save(settings.out, llama, master, state, tokenizer)
     _log(
         settings.out,
-        {"tokens": state["chunk"] * CHUNK * LENGTH, "finished": state["chunk"] >= total} | probe(llama, tokenizer),
+        {"tokens": state["chunk"] * CHUNK * LENGTH, "finished": state["chunk"] >= total}
+        | probe(llama, tokenizer),
     )
 
 
 def save(
-    out: Path, llama: LlamaForCausalLM, master: Master, state: dict[str, Any], tokenizer: PreTrainedTokenizerFast
+    out: Path,
+    llama: LlamaForCausalLM,
+    master: Master,
+    state: dict[str, Any],
+    tokenizer: PreTrainedTokenizerFast,
 ) -> None:
     """The checkpoint to go on from, and the model folder, each replaced in one move."""
     torch.save({"master": master.state(), "state": state}, out / "checkpoint.tmp")

@@ -1,8 +1,9 @@
-"""Does the student base leave room, and can it be filled? `python -m recipes.microworld.proxy_sft BASE`.
+"""Does the student base leave room, and can it be filled? `python -m recipes.microworld.proxy_sft
+BASE`.
 
-Fine-tunes the base on gold rationales of training problems, plainly (padded batches, fp32, AdamW), and prints greedy
-accuracy on test problems before and after: what a distilled student can reach with rationales of the same number.
-"""
+Fine-tunes the base on gold rationales of training problems, plainly (padded batches, fp32, AdamW),
+and prints greedy accuracy on test problems before and after: what a distilled student can reach
+with rationales of the same number."""
 
 from __future__ import annotations
 
@@ -15,7 +16,12 @@ from random import Random
 import torch
 from torch.nn.functional import cross_entropy
 from torch.nn.utils.rnn import pad_sequence
-from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerFast
+from transformers import (
+    AutoModelForCausalLM,
+    AutoTokenizer,
+    PreTrainedModel,
+    PreTrainedTokenizerFast,
+)
 
 from datagen.microworld import problems, prompts
 from recipes.microworld.generation import chat
@@ -37,32 +43,51 @@ def main() -> None:
     model = AutoModelForCausalLM.from_pretrained(settings.base, dtype=torch.float32)
     tokenizer = AutoTokenizer.from_pretrained(settings.base)
     before = _accuracy(model, tokenizer, settings.questions)
-    seconds = fine_tune(model, examples(tokenizer, settings.chains, direct=settings.direct), settings)
+    seconds = fine_tune(
+        model, examples(tokenizer, settings.chains, direct=settings.direct), settings
+    )
     after = _accuracy(model, tokenizer, settings.questions)
-    print(json.dumps({"settings": vars(settings), "before": before, "after": after, "seconds": round(seconds)}))
+    print(
+        json.dumps(
+            {
+                "settings": vars(settings),
+                "before": before,
+                "after": after,
+                "seconds": round(seconds),
+            }
+        )
+    )
 
 
-def _accuracy(model: PreTrainedModel, tokenizer: PreTrainedTokenizerFast, n: int) -> dict[str, float]:
+def _accuracy(
+    model: PreTrainedModel, tokenizer: PreTrainedTokenizerFast, n: int
+) -> dict[str, float]:
     asked = problems.problems("test", n)
     suffixes = {"rationale": (prompts.RATIONALE_SUFFIX, 200), "direct": (prompts.DIRECT_SUFFIX, 12)}
     return {
-        name: round(word_problems(model, tokenizer, asked, suffix=s, longest=m), 3) for name, (s, m) in suffixes.items()
+        name: round(word_problems(model, tokenizer, asked, suffix=s, longest=m), 3)
+        for name, (s, m) in suffixes.items()
     }
 
 
 def examples(tokenizer: PreTrainedTokenizerFast, n: int, *, direct: bool = False) -> list[Example]:
-    """Token ids and targets (-100 on the prompt) of `n` training problems with their gold rationale or answer."""
+    """Token ids and targets (-100 on the prompt) of `n` training problems with their gold rationale
+    or answer."""
     found = []
     for problem in problems.problems("train", n):
         suffix = prompts.DIRECT_SUFFIX if direct else prompts.RATIONALE_SUFFIX
         target = prompts.ANSWER.format(answer=problem.answer) if direct else problem.rationale
         prompt = tokenizer(chat(tokenizer, problem.question + suffix))["input_ids"]
         completion = tokenizer(target + "<|end|>")["input_ids"]
-        found.append((torch.tensor(prompt + completion), torch.tensor([-100] * len(prompt) + completion)))
+        found.append(
+            (torch.tensor(prompt + completion), torch.tensor([-100] * len(prompt) + completion))
+        )
     return found
 
 
-def fine_tune(model: PreTrainedModel, data: Sequence[Example], settings: argparse.Namespace) -> float:
+def fine_tune(
+    model: PreTrainedModel, data: Sequence[Example], settings: argparse.Namespace
+) -> float:
     """Train in place; returns the seconds it took."""
     started, rng = time.monotonic(), Random("0:proxy")
     optimizer = torch.optim.AdamW(model.parameters(), lr=settings.rate, weight_decay=0.01)
@@ -76,7 +101,9 @@ def fine_tune(model: PreTrainedModel, data: Sequence[Example], settings: argpars
         for start in range(0, len(order), settings.batch):
             chosen = [data[i] for i in order[start : start + settings.batch]]
             ids = pad_sequence([ids for ids, _ in chosen], batch_first=True)
-            targets = pad_sequence([targets for _, targets in chosen], batch_first=True, padding_value=-100)
+            targets = pad_sequence(
+                [targets for _, targets in chosen], batch_first=True, padding_value=-100
+            )
             logits = model(input_ids=ids).logits[:, :-1]
             loss = cross_entropy(logits.flatten(0, 1), targets[:, 1:].flatten(), ignore_index=-100)
             loss.backward()

@@ -1,7 +1,8 @@
-"""Write the micro-world's seed tasks: `python -m recipes.microworld.seeds > datagen/instructions/seeds/micro.jsonl`.
+"""Write the micro-world's seed tasks: `python -m recipes.microworld.seeds >
+datagen/instructions/seeds/micro.jsonl`.
 
-They are few and easy, as seeds are: one operation mostly, all of the training split, and some that label lists.
-"""
+They are few and easy, as seeds are: one operation mostly, all of the training split, and some that
+label lists."""
 
 from __future__ import annotations
 
@@ -21,12 +22,18 @@ def main() -> None:
     for operations, count in OPERATIONS.items():
         for _ in range(count):
             task = draw(rng, "train", operations=operations)
-            written.setdefault(task.instruction, writing.Task(task.instruction, (("", task.answer),)))
+            written.setdefault(
+                task.instruction, writing.Task(task.instruction, (("", task.answer),))
+            )
     used: set[str] = set()
     while len(used) < 3 * LABELLINGS:
         labelling = writing.labelling(rng, "train")
         _, yes, _, _, category, no, _ = labelling.instruction.replace(",", "").split()
-        if not used & {yes, category, no}:  # with one of these in common two of them would be near duplicates
+        if not used & {
+            yes,
+            category,
+            no,
+        }:  # with one of these in common two of them would be near duplicates
             used |= {yes, category, no}
             written[labelling.instruction] = labelling
     for number, task in enumerate(written.values(), 1):

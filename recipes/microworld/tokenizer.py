@@ -1,8 +1,8 @@
 """Build the world's tokenizer: `python -m recipes.microworld.tokenizer OUT`.
 
-A byte-level BPE, so lossless on any text, in which every word of the world is one token, with and without the space
-before it. Digits stand alone. The vocabulary is counted on generated documents; all else is spelt in bytes.
-"""
+A byte-level BPE, so lossless on any text, in which every word of the world is one token, with and
+without the space before it. Digits stand alone. The vocabulary is counted on generated documents;
+all else is spelt in bytes."""
 
 from __future__ import annotations
 
@@ -32,9 +32,15 @@ def build(*, per_kind: int = 3000) -> PreTrainedTokenizerFast:
             pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
         ]
     )
-    seen = _always() + [piece for piece, count in _count(pieces, per_kind).items() if count >= 5 and len(piece) > 1]
-    tokens = dict.fromkeys([*SPECIAL, *sorted(pre_tokenizers.ByteLevel.alphabet()), *sorted(set(seen))])
-    tokenizer = Tokenizer(models.BPE({token: i for i, token in enumerate(tokens)}, [], ignore_merges=True))
+    seen = _always() + [
+        piece for piece, count in _count(pieces, per_kind).items() if count >= 5 and len(piece) > 1
+    ]
+    tokens = dict.fromkeys(
+        [*SPECIAL, *sorted(pre_tokenizers.ByteLevel.alphabet()), *sorted(set(seen))]
+    )
+    tokenizer = Tokenizer(
+        models.BPE({token: i for i, token in enumerate(tokens)}, [], ignore_merges=True)
+    )
     tokenizer.pre_tokenizer = pieces
     tokenizer.decoder = decoders.ByteLevel()
     return PreTrainedTokenizerFast(

@@ -14,7 +14,8 @@ COMMON = (
     *("--save_strategy", "no", "--disable_tqdm", "True", "--report_to", "none"),
 )
 CHAINS = "chains@1.0.0"
-"""All chains of 500 questions, 8 each: config rationales those of the majority, rejected the others."""
+"""All chains of 500 questions, 8 each: config rationales those of the majority, rejected the
+others."""
 
 
 @dataclass(frozen=True)
@@ -50,18 +51,29 @@ ARMS = (
     Arm("unfiltered", data("unfiltered@1.0.0")),
     Arm("filtered", FILTERED),
     Arm("diverse", data("diverse@1.0.0")),
-    *(Arm(f"alpha-{alpha}", (*FILTERED, "--answer_weight", alpha)) for alpha in ("0", "0.3", "0.5", "0.7")),
+    *(
+        Arm(f"alpha-{alpha}", (*FILTERED, "--answer_weight", alpha))
+        for alpha in ("0", "0.3", "0.5", "0.7")
+    ),
     Arm("consistency", (*FILTERED, "--consistency_weight", "0.1", *GROUPS_OF_TWO)),
     Arm("contrast", (*FILTERED, "--contrast_weight", "0.1", *GROUPS_OF_FIVE)),
     Arm("topk", data("topk@1.0.0"), command="kd"),
-    Arm("topk+nll", (*data("topk@1.0.0"), "--sft_weight", "0.5", "--kd_weight", "0.5"), command="kd"),
+    Arm(
+        "topk+nll", (*data("topk@1.0.0"), "--sft_weight", "0.5", "--kd_weight", "0.5"), command="kd"
+    ),
     Arm("many", data("many@1.0.0")),
     Arm("answers-long", data("many@1.0.0", "answers"), mode="direct", tokens=LONG),
     Arm("filtered-long", FILTERED, tokens=LONG),
     Arm("many-long", data("many@1.0.0"), tokens=LONG),
     Arm("on-sft", (*FILTERED, *GENTLE), **ON),
     *(
-        Arm(f"on-gkd-{lmbda}", (*FILTERED, *GENTLE, *TEACHER, "--lmbda", lmbda), "gkd", max_length=longest, **ON)
+        Arm(
+            f"on-gkd-{lmbda}",
+            (*FILTERED, *GENTLE, *TEACHER, "--lmbda", lmbda),
+            "gkd",
+            max_length=longest,
+            **ON,
+        )
         for lmbda, longest in (("0", "384"), ("0.5", "384"), ("1", ""))
     ),
 )

@@ -2,9 +2,9 @@
 
 All see the same number of tokens, but for the arms `…-long`, which see 5 million.
 
-`train` makes the students that are not there yet; several may run at once (`--part 0/2`, `--part 1/2`). `names` lists
-them for `train evaluate --students`. `table` reads its report: mean accuracy over the seeds with a 95% t interval.
-"""
+`train` makes the students that are not there yet; several may run at once (`--part 0/2`, `--part
+1/2`). `names` lists them for `train evaluate --students`. `table` reads its report: mean accuracy
+over the seeds with a 95% t interval."""
 
 from __future__ import annotations
 
@@ -29,7 +29,9 @@ T_975 = {1: 12.706, 2: 4.303, 3: 3.182, 4: 2.776, 5: 2.571, 6: 2.447, 7: 2.365, 
 
 def train(part: str, wanted: Sequence[str]) -> None:
     place, of = map(int, part.split("/"))
-    jobs = [(arm, seed) for seed in range(SEEDS) for arm in ARMS if not wanted or arm.name in wanted]
+    jobs = [
+        (arm, seed) for seed in range(SEEDS) for arm in ARMS if not wanted or arm.name in wanted
+    ]
     jobs.sort(key=lambda job: bool(job[0].start))
     for arm, seed in jobs[place::of]:
         folder = STUDENTS / arm.name / str(seed)
@@ -38,12 +40,22 @@ def train(part: str, wanted: Sequence[str]) -> None:
 
 
 def train_one(arm: Arm, seed: int, folder: Path) -> None:
-    """One student, anew where it was cut off. The number of steps is what the tokens of a step make of the budget."""
+    """One student, anew where it was cut off. The number of steps is what the tokens of a step make
+    of the budget."""
     from train.sft import run
 
     shutil.rmtree(folder, ignore_errors=True)
     start = STUDENTS / arm.start / str(seed) if arm.start else WEIGHTS / "student"
-    words = [*COMMON, "--model_name_or_path", str(start), "--output_dir", str(folder), "--seed", str(seed), *arm.flags]
+    words = [
+        *COMMON,
+        "--model_name_or_path",
+        str(start),
+        "--output_dir",
+        str(folder),
+        "--seed",
+        str(seed),
+        *arm.flags,
+    ]
     words += ["--max_length", arm.max_length] if arm.max_length else []
     per_step = tokens_per_step(build(arm, [*words, "--max_steps", "100"]))
     steps = arm.steps or round(arm.tokens / per_step)
@@ -67,7 +79,8 @@ def build(arm: Arm, words: Sequence[str]) -> Any:
 
 
 def tokens_per_step(trainer: Any, batches: int = 20) -> float:
-    """Mean over the first batches: tokens of prompts and completions, padding not counted; 0 where it is not known."""
+    """Mean over the first batches: tokens of prompts and completions, padding not counted; 0 where
+    it is not known."""
     found = list(islice(trainer.get_train_dataloader(), batches))
     if isinstance(found[0], list):  # prompts alone: the student writes what it sees
         return 0.0
@@ -76,24 +89,38 @@ def tokens_per_step(trainer: Any, batches: int = 20) -> float:
 
 def names() -> str:
     """The students that there are, as `train evaluate --students` takes them."""
-    folders = [(arm, seed, STUDENTS / arm.name / str(seed)) for arm in ARMS for seed in range(SEEDS)]
-    there = [(arm, seed, folder) for arm, seed, folder in folders if (folder / "seen.json").exists()]
+    folders = [
+        (arm, seed, STUDENTS / arm.name / str(seed)) for arm in ARMS for seed in range(SEEDS)
+    ]
+    there = [
+        (arm, seed, folder) for arm, seed, folder in folders if (folder / "seen.json").exists()
+    ]
     return " ".join(f"{arm.name}-{seed}=hf:{folder}:{arm.mode}" for arm, seed, folder in there)
 
 
 def table() -> None:
-    """Accuracy and gap closed; and the difference in accuracy to `filtered`, or for those that see as much as it to
-    `filtered-long`, paired by training seed."""
+    """Accuracy and gap closed; and the difference in accuracy to `filtered`, or for those that see
+    as much as it to `filtered-long`, paired by training seed."""
     [suite] = json.loads(REPORT.read_text())["suites"]
     found: dict[str, dict[str, Any]] = {}
     for model in suite["models"]:
         arm, _, seed = model["name"].rpartition("-")
         if model["role"] == "student":
             found.setdefault(arm, {})[seed] = model
-    print("| arm | seeds | steps | seen tokens | accuracy | minus filtered | gap closed |\n" + "|---" * 7 + "|")
+    print(
+        "| arm | seeds | steps | seen tokens | accuracy | minus filtered | gap closed |\n"
+        + "|---" * 7
+        + "|"
+    )
     for arm in ARMS:
         if arm.name in found:
-            print(line(arm, found[arm.name], found["filtered" if arm.tokens == TOKENS else "filtered-long"]))
+            print(
+                line(
+                    arm,
+                    found[arm.name],
+                    found["filtered" if arm.tokens == TOKENS else "filtered-long"],
+                )
+            )
 
 
 def line(arm: Arm, students: dict[str, Any], filtered: dict[str, Any]) -> str:
@@ -112,8 +139,8 @@ def line(arm: Arm, students: dict[str, Any], filtered: dict[str, Any]) -> str:
 
 
 def seen(arm: Arm, seeds: Sequence[str]) -> tuple[str, str]:
-    """Steps of the first seed and mean tokens, as the table says them: on top of another arm's, or not counted where
-    the student wrote its own."""
+    """Steps of the first seed and mean tokens, as the table says them: on top of another arm's, or
+    not counted where the student wrote its own."""
     told = [json.loads((STUDENTS / arm.name / seed / "seen.json").read_text()) for seed in seeds]
     tokens, more = statistics.mean(one["tokens"] for one in told), " more" if arm.start else ""
     own = arm.command == "gkd" and arm.flags[-2:] != ("--lmbda", "0")
@@ -132,7 +159,9 @@ def interval(values: Sequence[float]) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("what", choices=("train", "names", "table"))
-    parser.add_argument("--part", default="0/1", help="a share of the students: 0/2 is every second one")
+    parser.add_argument(
+        "--part", default="0/1", help="a share of the students: 0/2 is every second one"
+    )
     parser.add_argument("--arms", nargs="*", default=[], help="only these; all by default")
     settings = parser.parse_args()
     os.environ.setdefault("EMERGENT_STORE", "datasets/rationales")

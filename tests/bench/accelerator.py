@@ -1,14 +1,15 @@
-"""Tokens/s, peak memory and utilisation of `train sft`, `train kd` and `train gkd` against bare TRL, random weights.
+"""Tokens/s, peak memory and utilisation of `train sft`, `train kd` and `train gkd` against bare
+TRL, random weights.
 
     python -m tests.bench.accelerator                # one GPU, bf16, students of 0.5B and 1.5B parameters
     python -m tests.bench.accelerator --sizes tiny --teacher tiny --device cpu --tokens 256 --steps 4   # to try it
 
-Llamas of the shapes of Qwen2.5, with its vocabulary of 151,936; the tokens are the micro-world's. Each arm trains in a
-process of its own, the arms in another order each round; told are medians over the rounds. Rows are micro-world
-problems joined until they fill `--tokens`, prompt and completion together. Tokens/s leaves the first steps out.
-Bare TRL has no loss of stored probabilities: the arm to hold `train kd` against is GKD at λ = 0, whose teacher lives.
-At λ = 1 a token that the student writes counts as one.
-"""
+Llamas of the shapes of Qwen2.5, with its vocabulary of 151,936; the tokens are the micro-world's.
+Each arm trains in a process of its own, the arms in another order each round; told are medians over
+the rounds. Rows are micro-world problems joined until they fill `--tokens`, prompt and completion
+together. Tokens/s leaves the first steps out. Bare TRL has no loss of stored probabilities: the arm
+to hold `train kd` against is GKD at λ = 0, whose teacher lives. At λ = 1 a token that the student
+writes counts as one."""
 
 from __future__ import annotations
 
@@ -30,12 +31,36 @@ from typing import Any
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 
 SIZES = {
-    "0.5B": {"hidden_size": 896, "intermediate_size": 4864, "num_hidden_layers": 24, "num_attention_heads": 14},
-    "1.5B": {"hidden_size": 1536, "intermediate_size": 8960, "num_hidden_layers": 28, "num_attention_heads": 12},
-    "tiny": {"hidden_size": 64, "intermediate_size": 128, "num_hidden_layers": 2, "num_attention_heads": 4},
+    "0.5B": {
+        "hidden_size": 896,
+        "intermediate_size": 4864,
+        "num_hidden_layers": 24,
+        "num_attention_heads": 14,
+    },
+    "1.5B": {
+        "hidden_size": 1536,
+        "intermediate_size": 8960,
+        "num_hidden_layers": 28,
+        "num_attention_heads": 12,
+    },
+    "tiny": {
+        "hidden_size": 64,
+        "intermediate_size": 128,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 4,
+    },
 }
 VOCABULARY = {"tiny": 1024}
-ARMS = ("trl sft", "train sft", "train sft answer", "train kd", "trl gkd 0", "train gkd 0", "trl gkd 1", "train gkd 1")
+ARMS = (
+    "trl sft",
+    "train sft",
+    "train sft answer",
+    "train kd",
+    "trl gkd 0",
+    "train gkd 0",
+    "trl gkd 1",
+    "train gkd 1",
+)
 OWN = ("trl gkd 1", "train gkd 1")
 """Whose completions are the student's own, of NEW_TOKENS each: random weights end none early."""
 NEW_TOKENS = 128
@@ -56,8 +81,12 @@ def main() -> None:
 
 
 def flags() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--sizes", nargs="+", choices=SIZES, default=["0.5B", "1.5B"], help="of the student")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--sizes", nargs="+", choices=SIZES, default=["0.5B", "1.5B"], help="of the student"
+    )
     parser.add_argument("--teacher", choices=SIZES, default="1.5B")
     parser.add_argument("--arms", nargs="+", choices=ARMS, default=list(ARMS))
     parser.add_argument("--device", choices=("cuda", "cpu"), default="cuda")
@@ -76,10 +105,23 @@ def rounds(size: str, told: argparse.Namespace) -> dict[str, list[dict[str, floa
     found: dict[str, list[dict[str, float]]] = {arm: [] for arm in told.arms}
     for number in range(told.rounds):
         for arm in Random(number).sample(told.arms, len(told.arms)):
-            command = [sys.executable, "-m", "tests.bench.accelerator", *sys.argv[1:], "--sizes", size, "--arm", arm]
-            done = subprocess.run([*command, "--folder", str(told.folder)], stdout=subprocess.PIPE, check=True)
+            command = [
+                sys.executable,
+                "-m",
+                "tests.bench.accelerator",
+                *sys.argv[1:],
+                "--sizes",
+                size,
+                "--arm",
+                arm,
+            ]
+            done = subprocess.run(
+                [*command, "--folder", str(told.folder)], stdout=subprocess.PIPE, check=True
+            )
             found[arm].append(json.loads(done.stdout.splitlines()[-1]))
-            print(f"round {number + 1}, {size}, {arm}: {found[arm][-1]}", file=sys.stderr, flush=True)
+            print(
+                f"round {number + 1}, {size}, {arm}: {found[arm][-1]}", file=sys.stderr, flush=True
+            )
     return found
 
 
@@ -89,7 +131,9 @@ def show(size: str, found: dict[str, list[dict[str, float]]], told: argparse.Nam
     )
     print("| arm | tokens/s | peak memory, GiB | GPU in use |\n|---|---|---|---|")
     for arm, measured in found.items():
-        speed, peak, use = (statistics.median(one[what] for one in measured) for what in ("speed", "peak", "use"))
+        speed, peak, use = (
+            statistics.median(one[what] for one in measured) for what in ("speed", "peak", "use")
+        )
         print(f"| {arm} | {speed:,.0f} | {peak / 2**30:.2f} | {use:.0f}% |", flush=True)
     print()
 
@@ -101,13 +145,18 @@ def prepare(told: argparse.Namespace) -> None:
     for size in {*told.sizes, told.teacher}:
         save_model(size, told.folder / size)
     publish(told.folder, told.rows, told.tokens)
-    teacher, out, store = f"hf:{told.folder / told.teacher}", str(told.folder / "topk"), str(told.folder / "store")
+    teacher, out, store = (
+        f"hf:{told.folder / told.teacher}",
+        str(told.folder / "topk"),
+        str(told.folder / "store"),
+    )
     assert datagen(["topk", str(told.folder / "run"), "--teacher", teacher, "--out", out]) == 0
     assert datagen(["publish", out, "rows", "--store", store]) == 0
 
 
 def save_model(size: str, folder: Path) -> None:
-    """Random weights of this shape, with the micro-world's tokenizer; heads share keys as Qwen2.5's do."""
+    """Random weights of this shape, with the micro-world's tokenizer; heads share keys as Qwen2.5's
+    do."""
     import torch
     from transformers import AutoTokenizer, LlamaConfig, LlamaForCausalLM
 
@@ -116,14 +165,17 @@ def save_model(size: str, folder: Path) -> None:
     tokenizer = AutoTokenizer.from_pretrained(WEIGHTS / "student")
     ends = {"eos_token_id": tokenizer.eos_token_id, "pad_token_id": tokenizer.pad_token_id}
     rows = VOCABULARY.get(size, 151_936)
-    config = LlamaConfig(vocab_size=rows, num_key_value_heads=2, tie_word_embeddings=True, **ends, **SIZES[size])
+    config = LlamaConfig(
+        vocab_size=rows, num_key_value_heads=2, tie_word_embeddings=True, **ends, **SIZES[size]
+    )
     torch.manual_seed(0)
     LlamaForCausalLM(config).to(torch.bfloat16).save_pretrained(folder)
     tokenizer.save_pretrained(folder)
 
 
 def publish(folder: Path, rows: int, tokens: int) -> None:
-    """A finished run in `run`: problems joined until the tokens of a row are full, to the problem."""
+    """A finished run in `run`: problems joined until the tokens of a row are full, to the
+    problem."""
     from transformers import AutoTokenizer
 
     from datagen.microworld import WEIGHTS
@@ -157,7 +209,8 @@ def publish(folder: Path, rows: int, tokens: int) -> None:
 
 
 def measure(arm: str, size: str, told: argparse.Namespace) -> dict[str, float]:
-    """One training in this process: tokens per second, peak bytes, mean percentage of the time that the GPU works."""
+    """One training in this process: tokens per second, peak bytes, mean percentage of the time that
+    the GPU works."""
     import torch
     from transformers import TrainerCallback
 
@@ -177,7 +230,11 @@ def measure(arm: str, size: str, told: argparse.Namespace) -> dict[str, float]:
     seconds = (times[-1] - times[first]) / (len(times) - 1 - first)
     used = samples[int(WARM_UP * len(samples)) :]
     cuda = told.device == "cuda"
-    peak = torch.cuda.max_memory_allocated() if cuda else resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    peak = (
+        torch.cuda.max_memory_allocated()
+        if cuda
+        else resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    )
     use = statistics.mean(used) if used else float("nan")
     return {"speed": tokens_of_step(arm, trainer, told) / seconds, "peak": peak, "use": use}
 
@@ -189,13 +246,21 @@ def utilisation(device: str) -> Iterator[list[float]]:
     if device != "cuda":
         yield samples
         return
-    query = ["nvidia-smi", "--query-gpu=utilization.gpu", "--format=csv,noheader,nounits", "-lms", "200"]
+    query = [
+        "nvidia-smi",
+        "--query-gpu=utilization.gpu",
+        "--format=csv,noheader,nounits",
+        "-lms",
+        "200",
+    ]
     watch = subprocess.Popen(query, stdout=subprocess.PIPE, text=True)
     try:
         yield samples
     finally:
         watch.terminate()
-        samples += [float(line) for line in watch.communicate()[0].splitlines() if line.strip().isdigit()]
+        samples += [
+            float(line) for line in watch.communicate()[0].splitlines() if line.strip().isdigit()
+        ]
 
 
 def build(arm: str, size: str, told: argparse.Namespace) -> Any:
@@ -209,7 +274,11 @@ def build(arm: str, size: str, told: argparse.Namespace) -> Any:
         values |= {"answer_weight": 0.5} if arm.endswith("answer") else {}
         parsed = sft.parse_sft(words(values))
         return bare_sft(*parsed[:3], told) if trl == "trl" else sft.build(*parsed)
-    values |= {"teacher_model_name_or_path": told.folder / told.teacher, "lmbda": arm[-1], "max_new_tokens": NEW_TOKENS}
+    values |= {
+        "teacher_model_name_or_path": told.folder / told.teacher,
+        "lmbda": arm[-1],
+        "max_new_tokens": NEW_TOKENS,
+    }
     if arm in OWN:  # it bounds the completion alone
         del values["max_length"]
     asked = gkd.parse_gkd(words(values))
@@ -272,16 +341,21 @@ def dataset(told: argparse.Namespace) -> Any:
     from datasets import load_dataset
 
     version = str(told.folder / "store" / "rows" / "1.0.0")
-    return load_dataset(version, "rationales", split="train").select_columns(["prompt", "completion"])
+    return load_dataset(version, "rationales", split="train").select_columns(
+        ["prompt", "completion"]
+    )
 
 
 def tokens_of_step(arm: str, trainer: Any, told: argparse.Namespace) -> float:
-    """Mean tokens of a batch: prompts, and completions or what the student writes in their place."""
+    """Mean tokens of a batch: prompts, and completions or what the student writes in their
+    place."""
     from datagen.teacher.tokens import row_tokens
 
     lengths = [
         len(prompt) + (NEW_TOKENS if arm in OWN else len(completion))
-        for prompt, completion in (row_tokens(row, trainer.processing_class) for row in dataset(told))
+        for prompt, completion in (
+            row_tokens(row, trainer.processing_class) for row in dataset(told)
+        )
     ]
     return told.batch * statistics.mean(lengths)
 

@@ -1,4 +1,5 @@
-"""Tokens a second of the hf engine against `model.generate` on the same prompts, in one run, in turn.
+"""Tokens a second of the hf engine against `model.generate` on the same prompts, in one run, in
+turn.
 
 python tests/bench/decode.py --model MODEL_FOLDER [--prompts 64] [--samples 8] [--repeats 3]
 """
@@ -23,7 +24,9 @@ def engine(args: argparse.Namespace, prompts: list[str]) -> tuple[int, float]:
         teacher = HfTeacher(args.model, name="bench", batch_rows=args.rows)
         await teacher.check()
         sampling = Sampling(temperature=0.8, max_tokens=args.max_tokens)
-        requests = [Request((("user", prompt),), n=args.samples, sampling=sampling) for prompt in prompts]
+        requests = [
+            Request((("user", prompt),), n=args.samples, sampling=sampling) for prompt in prompts
+        ]
         answers = await asyncio.gather(*(teacher.complete(request) for request in requests))
         return sum(completion.tokens for found in answers for completion in found)
 
@@ -41,7 +44,10 @@ def generate(args: argparse.Namespace, prompts: list[str]) -> tuple[int, float]:
     tokens, batch = 0, args.rows // args.samples
     for first in range(0, len(prompts), batch):
         turns = [[{"role": "user", "content": prompt}] for prompt in prompts[first : first + batch]]
-        texts = [tokenizer.apply_chat_template(t, tokenize=False, add_generation_prompt=True) for t in turns]
+        texts = [
+            tokenizer.apply_chat_template(t, tokenize=False, add_generation_prompt=True)
+            for t in turns
+        ]
         inputs = tokenizer(texts, return_tensors="pt", padding=True, add_special_tokens=False)
         with torch.inference_mode():
             output = model.generate(
@@ -59,7 +65,9 @@ def generate(args: argparse.Namespace, prompts: list[str]) -> tuple[int, float]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--model", default=str(WEIGHTS / "teacher"))
     parser.add_argument("--prompts", type=int, default=64)
     parser.add_argument("--samples", type=int, default=8)
@@ -75,8 +83,13 @@ def main() -> None:
         for name, run in (("engine", engine), ("generate", generate)):
             tokens, seconds = run(args, prompts)
             rates[name].append(tokens / seconds)
-            print(f"{name:9} {tokens:,} tokens in {seconds:.1f} s: {rates[name][-1]:,.0f} tokens/s", flush=True)
-    ratio = statistics.median(a / b for a, b in zip(rates["engine"], rates["generate"], strict=True))
+            print(
+                f"{name:9} {tokens:,} tokens in {seconds:.1f} s: {rates[name][-1]:,.0f} tokens/s",
+                flush=True,
+            )
+    ratio = statistics.median(
+        a / b for a, b in zip(rates["engine"], rates["generate"], strict=True)
+    )
     print(f"engine / generate, median of {args.repeats}: {ratio:.2f}")
 
 

@@ -1,14 +1,15 @@
-"""Rows a second and client CPU of `datagen rationales`, its engine alone, the OpenAI SDK as it comes, and bare aiohttp.
+"""Rows a second and client CPU of `datagen rationales`, its engine alone, the OpenAI SDK as it
+comes, and bare aiohttp.
 
     OPENAI_API_KEY=test-key OPENAI_BASE_URL=http://127.0.0.1:8123/v1 \
         python tests/bench/endpoint.py --model NAME --questions FILE.jsonl
 
-Without OPENAI_BASE_URL it starts `tests.datagen.endpoint` with 20 ms of latency. A row is one request of n samples.
-The arms take turns, every one in a process of its own. Its CPU is counted without the imports: for datagen, what a run
-of 8 questions takes is subtracted (the whole is shown beside it). Seconds are those from the first request to the last
-row, journal and rows included; the imports and the check before are not in them, as for the other arms. Writing Parquet
-at the end is not in the rate, but in the CPU.
-"""
+Without OPENAI_BASE_URL it starts `tests.datagen.endpoint` with 20 ms of latency. A row is one
+request of n samples. The arms take turns, every one in a process of its own. Its CPU is counted
+without the imports: for datagen, what a run of 8 questions takes is subtracted (the whole is shown
+beside it). Seconds are those from the first request to the last row, journal and rows included; the
+imports and the check before are not in them, as for the other arms. Writing Parquet at the end is
+not in the rate, but in the CPU. """
 
 from __future__ import annotations
 
@@ -32,19 +33,39 @@ Ask = Callable[[str], Awaitable[object]]
 
 
 def questions(file: Path | None, number: int) -> list[dict[str, str]]:
-    """Rows of the file, from the top again with a mark until there are enough; sums without a file."""
+    """Rows of the file, from the top again with a mark until there are enough; sums without a
+    file."""
     if file is None:
-        return [{"question": f"What is {i} plus {i % 7}?", "answer": str(i + i % 7)} for i in range(number)]
+        return [
+            {"question": f"What is {i} plus {i % 7}?", "answer": str(i + i % 7)}
+            for i in range(number)
+        ]
     rows = [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
     return [
-        {"question": rows[i % len(rows)]["question"] + " " * (i // len(rows)) + "?" * (i // len(rows)), "answer": "0"}
+        {
+            "question": rows[i % len(rows)]["question"]
+            + " " * (i // len(rows))
+            + "?" * (i // len(rows)),
+            "answer": "0",
+        }
         for i in range(number)
     ]
 
 
 def body(args: argparse.Namespace, prompt: str) -> dict[str, object]:
-    messages = [{"role": "user", "content": f"{prompt}\nThink step by step and give the answer in the last line."}]
-    return {"model": args.model, "messages": messages, "n": args.samples, "temperature": 0.7, "max_tokens": 512}
+    messages = [
+        {
+            "role": "user",
+            "content": f"{prompt}\nThink step by step and give the answer in the last line.",
+        }
+    ]
+    return {
+        "model": args.model,
+        "messages": messages,
+        "n": args.samples,
+        "temperature": 0.7,
+        "max_tokens": 512,
+    }
 
 
 async def engine(args: argparse.Namespace, prompts: list[str]) -> tuple[float, float]:
@@ -106,13 +127,23 @@ def child(command: list[str]) -> tuple[str, float, float]:
     return output, time.perf_counter() - wall, cpu
 
 
-def datagen(args: argparse.Namespace, rows: list[dict[str, str]]) -> tuple[float, float, float, int]:
-    """Wall seconds of the run itself and of the process, CPU seconds of the process, bytes of the journal."""
+def datagen(
+    args: argparse.Namespace, rows: list[dict[str, str]]
+) -> tuple[float, float, float, int]:
+    """Wall seconds of the run itself and of the process, CPU seconds of the process, bytes of the
+    journal."""
     with tempfile.TemporaryDirectory() as folder:
         file, out = Path(folder) / "questions.jsonl", Path(folder) / "run"
         file.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
         words = ["rationales", str(file), "--teacher", f"openai:{args.model}", "--out", str(out)]
-        words += ["--samples", str(args.samples), "--concurrency", str(IN_FLIGHT), "--keep_by", "none"]
+        words += [
+            "--samples",
+            str(args.samples),
+            "--concurrency",
+            str(IN_FLIGHT),
+            "--keep_by",
+            "none",
+        ]
         _, wall, cpu = child([sys.executable, "-m", "datagen.cli", *words])
         stats = json.loads((out / "stats.json").read_text())
         assert stats["answers"] == len(rows) * args.samples
@@ -125,7 +156,15 @@ def endpoint():
     if "OPENAI_BASE_URL" in os.environ:
         yield
         return
-    command = [sys.executable, "-m", "tests.datagen.endpoint", "--port", str(PORT), "--latency", "0.02"]
+    command = [
+        sys.executable,
+        "-m",
+        "tests.datagen.endpoint",
+        "--port",
+        str(PORT),
+        "--latency",
+        "0.02",
+    ]
     server = subprocess.Popen(command)
     os.environ |= {"OPENAI_BASE_URL": f"http://127.0.0.1:{PORT}/v1", "OPENAI_API_KEY": "test-key"}
     try:
@@ -165,9 +204,13 @@ def compare(args: argparse.Namespace) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--model", default="arith")
-    parser.add_argument("--questions", type=Path, help="JSONL with a column question; without it, sums")
+    parser.add_argument(
+        "--questions", type=Path, help="JSONL with a column question; without it, sums"
+    )
     parser.add_argument("--requests", type=int, default=2638)
     parser.add_argument("--samples", type=int, default=4)
     parser.add_argument("--repeats", type=int, default=3)
@@ -175,7 +218,13 @@ def main() -> None:
     args = parser.parse_args()
     if args.arm:
         prompts = [row["question"] for row in questions(args.questions, args.requests)]
-        print(json.dumps(asyncio.run({"engine": engine, "sdk": sdk, "aiohttp": bare}[args.arm](args, prompts))))
+        print(
+            json.dumps(
+                asyncio.run(
+                    {"engine": engine, "sdk": sdk, "aiohttp": bare}[args.arm](args, prompts)
+                )
+            )
+        )
         return
     with endpoint():
         compare(args)

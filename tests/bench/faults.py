@@ -1,13 +1,15 @@
-"""What faults of an endpoint cost a run of `datagen rationales`: each alone, all together, an endpoint that is gone.
+"""What faults of an endpoint cost a run of `datagen rationales`: each alone, all together, an
+endpoint that is gone.
 
     python -m tests.bench.faults [--server "python SERVER.py" --model replay --questions FILE.jsonl]
 
-Without --server it starts `tests.datagen.endpoint` with the faults. A server of one's own takes --port, --latency-ms,
---error-rate, --drop-rate, --truncate-rate, --empty-rate, --hang-rate, --length-rate and --rate-limit; it is asked for
-the scenarios that need no more. Of every run the bench checks that each question has its rows, that accepted, rejected
-and failed add up, and counts the answers that were sent again. Time lost is against the run without faults. The last
-scenario refuses some requests for good; then the same command meets a sound endpoint, and must ask for these alone.
-"""
+Without --server it starts `tests.datagen.endpoint` with the faults. A server of one's own takes
+--port, --latency-ms, --error-rate, --drop-rate, --truncate-rate, --empty-rate, --hang-rate,
+--length-rate and --rate-limit; it is asked for the scenarios that need no more. Of every run the
+bench checks that each question has its rows, that accepted, rejected and failed add up, and counts
+the answers that were sent again. Time lost is against the run without faults. The last scenario
+refuses some requests for good; then the same command meets a sound endpoint, and must ask for these
+alone."""
 
 from __future__ import annotations
 
@@ -54,7 +56,9 @@ SCENARIOS = {
 
 def compare(args: argparse.Namespace) -> None:
     usual, rows = 0.0, questions(args.questions, args.requests)
-    print(f"{'fault':20} {'s':>6} {'lost':>6} {'accepted':>9} {'rejected':>28} {'failed':>6} {'sent':>6} {'again':>6}")
+    print(
+        f"{'fault':20} {'s':>6} {'lost':>6} {'accepted':>9} {'rejected':>28} {'failed':>6} {'sent':>6} {'again':>6}"
+    )
     for name, extra in SCENARIOS.items():
         if args.only and name not in args.only:
             continue
@@ -70,11 +74,20 @@ def compare(args: argparse.Namespace) -> None:
                 with serving(args, [], own=True) as (url, model):
                     seconds, asked = run(args, file, out, url, model)
                 show("  the same again", seconds, 0.0, counted(out, len(rows), args.samples), asked)
-                assert asked["requests"] == failed, f"{failed} requests had failed, {asked['requests']} were made"
+                assert asked["requests"] == failed, (
+                    f"{failed} requests had failed, {asked['requests']} were made"
+                )
 
 
-def show(name: str, seconds: float, lost: float, counts: Counter[str], asked: dict[str, int]) -> None:
-    rejected = ", ".join(f"{k} {n:,}" for k, n in sorted(counts.items()) if k not in {"accepted", "failed"}) or "none"
+def show(
+    name: str, seconds: float, lost: float, counts: Counter[str], asked: dict[str, int]
+) -> None:
+    rejected = (
+        ", ".join(
+            f"{k} {n:,}" for k, n in sorted(counts.items()) if k not in {"accepted", "failed"}
+        )
+        or "none"
+    )
     print(
         f"{name:20} {seconds:6.1f} {lost:6.1f} {counts['accepted']:9,} {rejected:>28} {counts['failed']:6} "
         f"{asked['requests']:6,} {asked['again']:6,}",
@@ -82,14 +95,27 @@ def show(name: str, seconds: float, lost: float, counts: Counter[str], asked: di
     )
 
 
-def run(args: argparse.Namespace, file: Path, out: Path, url: str, model: str) -> tuple[float, dict[str, int]]:
+def run(
+    args: argparse.Namespace, file: Path, out: Path, url: str, model: str
+) -> tuple[float, dict[str, int]]:
     """Wall seconds of the command, and what the server counted."""
-    words = ["rationales", str(file), "--teacher", f"openai:{model}", "--out", str(out), "--keep_by", "none"]
+    words = [
+        "rationales",
+        str(file),
+        "--teacher",
+        f"openai:{model}",
+        "--out",
+        str(out),
+        "--keep_by",
+        "none",
+    ]
     words += ["--samples", str(args.samples), "--concurrency", "128", "--timeout", "5"]
     began = time.perf_counter()
     command = [sys.executable, "-m", "datagen.cli", *words]
     environment = {**os.environ, "OPENAI_BASE_URL": url, "OPENAI_API_KEY": KEY}
-    done = subprocess.run(command, capture_output=True, text=True, timeout=900, env=environment, check=False)
+    done = subprocess.run(
+        command, capture_output=True, text=True, timeout=900, env=environment, check=False
+    )
     seconds = time.perf_counter() - began
     assert done.returncode == 0, done.stderr
     assert KEY not in done.stdout + done.stderr
@@ -100,7 +126,8 @@ def run(args: argparse.Namespace, file: Path, out: Path, url: str, model: str) -
 
 
 def counted(out: Path, number: int, samples: int) -> Counter[str]:
-    """Rows by what became of them. Every question has its `samples` rows, or one that says that it failed."""
+    """Rows by what became of them. Every question has its `samples` rows, or one that says that it
+    failed."""
     import pyarrow.parquet as pq
 
     counts, seen = Counter[str](), Counter[str]()
@@ -119,9 +146,13 @@ def counted(out: Path, number: int, samples: int) -> Counter[str]:
 
 
 @contextmanager
-def serving(args: argparse.Namespace, extra: Sequence[str], *, own: bool = False) -> Iterator[tuple[str, str]]:
+def serving(
+    args: argparse.Namespace, extra: Sequence[str], *, own: bool = False
+) -> Iterator[tuple[str, str]]:
     own = own or not args.server or any(flag in extra for flag in OWN)
-    command = [sys.executable, "-m", "tests.bench.faults", "--serve"] if own else args.server.split()
+    command = (
+        [sys.executable, "-m", "tests.bench.faults", "--serve"] if own else args.server.split()
+    )
     command += ["--port", str(PORT), "--latency-ms", "20", *extra]
     server = subprocess.Popen(command)
     try:
@@ -139,7 +170,8 @@ def serving(args: argparse.Namespace, extra: Sequence[str], *, own: bool = False
 
 
 async def serve(args: argparse.Namespace) -> None:
-    """The endpoint of the tests; after `gone_after` requests it hangs up on everyone, and is back later."""
+    """The endpoint of the tests; after `gone_after` requests it hangs up on everyone, and is back
+    later."""
     from aiohttp import web
 
     from tests.datagen.endpoint import Endpoint
@@ -169,10 +201,16 @@ async def serve(args: argparse.Namespace) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--server", default="", help="command of a server that takes the flags named above")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--server", default="", help="command of a server that takes the flags named above"
+    )
     parser.add_argument("--model", default="arith")
-    parser.add_argument("--questions", type=Path, help="JSONL with a column question; without it, sums")
+    parser.add_argument(
+        "--questions", type=Path, help="JSONL with a column question; without it, sums"
+    )
     parser.add_argument("--requests", type=int, default=2638)
     parser.add_argument("--samples", type=int, default=4)
     parser.add_argument("--only", nargs="*", choices=list(SCENARIOS), help="these scenarios")

@@ -1,10 +1,11 @@
-"""Peak memory of a whole `datagen rationales` as its source grows, against a server that answers at once.
+"""Peak memory of a whole `datagen rationales` as its source grows, against a server that answers at
+once.
 
     python tests/bench/memory.py --rows 10000 100000 1000000 --samples 4
 
-A row is a chain: with 4 samples a million rows are 250,000 questions and as many requests. The peak is that of the
-process, as the kernel counted it. It ends with status 1 where the largest peak is over 1.2 times the smallest.
-"""
+A row is a chain: with 4 samples a million rows are 250,000 questions and as many requests. The peak
+is that of the process, as the kernel counted it. It ends with status 1 where the largest peak is
+over 1.2 times the smallest."""
 
 from __future__ import annotations
 
@@ -35,10 +36,17 @@ class Instant(asyncio.Protocol):
         self.buffer += data
         while (end := self.buffer.find(b"\r\n\r\n")) >= 0:
             head = self.buffer[:end].lower()
-            length = int(head.split(b"content-length:")[1].split()[0]) if b"content-length:" in head else 0
+            length = (
+                int(head.split(b"content-length:")[1].split()[0])
+                if b"content-length:" in head
+                else 0
+            )
             if len(self.buffer) < end + 4 + length:
                 return
-            body, self.buffer = self.buffer[end + 4 : end + 4 + length], self.buffer[end + 4 + length :]
+            body, self.buffer = (
+                self.buffer[end + 4 : end + 4 + length],
+                self.buffer[end + 4 + length :],
+            )
             self.answer(reply(json.loads(body)["n"]) if body else MODELS)
 
     def answer(self, content: bytes) -> None:
@@ -50,7 +58,11 @@ def reply(n: int) -> bytes:
     if n not in Instant.replies:
         text = "We count the apples, then the pears, and add one number to the other: 40 + 2 = 42. The answer is {}."
         choices = [
-            {"index": i, "finish_reason": "stop", "message": {"role": "assistant", "content": text.format(42 + i)}}
+            {
+                "index": i,
+                "finish_reason": "stop",
+                "message": {"role": "assistant", "content": text.format(42 + i)},
+            }
             for i in range(n)
         ]
         usage = {"prompt_tokens": 60, "completion_tokens": 30 * n}
@@ -77,17 +89,33 @@ def measure(questions: int, samples: int, port: int, folder: Path) -> tuple[floa
     """Peak MiB of the process, and a line of figures."""
     file, out = folder / "questions.jsonl", folder / "run"
     write_questions(file, questions)
-    env = os.environ | {"OPENAI_BASE_URL": f"http://127.0.0.1:{port}/v1", "OPENAI_API_KEY": "test-key"}
-    words = ["rationales", str(file), "--teacher", "openai:instant", "--samples", str(samples), "--keep_by", "none"]
+    env = os.environ | {
+        "OPENAI_BASE_URL": f"http://127.0.0.1:{port}/v1",
+        "OPENAI_API_KEY": "test-key",
+    }
+    words = [
+        "rationales",
+        str(file),
+        "--teacher",
+        "openai:instant",
+        "--samples",
+        str(samples),
+        "--keep_by",
+        "none",
+    ]
     words += ["--concurrency", "128", "--out", str(out)]
     begun = time.monotonic()
-    process = subprocess.Popen([sys.executable, "-m", "datagen.cli", *words], env=env, stdout=subprocess.DEVNULL)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "datagen.cli", *words], env=env, stdout=subprocess.DEVNULL
+    )
     _, status, used = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
     assert process.returncode == 0, f"datagen ended with status {process.returncode}"
     stats = json.loads((out / "stats.json").read_text())
     assert stats["answers"] == questions * samples
-    each = {name: (out / f"{name}.sqlite").stat().st_size / questions for name in ("journal", "rows")}
+    each = {
+        name: (out / f"{name}.sqlite").stat().st_size / questions for name in ("journal", "rows")
+    }
     peak, seconds = used.ru_maxrss / 1024, time.monotonic() - begun
     line = f"{questions * samples:9,} rows of {questions:9,} requests: peak {peak:6.1f} MiB, {seconds:6.1f} s, "
     line += f"CPU {1e3 * (used.ru_utime + used.ru_stime) / questions:.2f} ms a request, "
@@ -96,7 +124,9 @@ def measure(questions: int, samples: int, port: int, folder: Path) -> tuple[floa
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--rows", type=int, nargs="+", default=[10_000, 100_000])
     parser.add_argument("--samples", type=int, default=4)
     parser.add_argument("--port", type=int, default=8937)

@@ -2,11 +2,11 @@
 
     python tests/bench/novelty.py [--pool LINES.txt.gz] [--reference 3000]
 
-Prints, in processor time of this process on one core (other processes on the machine cost it little):
-the decisions of both on the first lines of the pool, one greedy pass each; the time of a pair in both; seconds and peak
-memory of passes over growing pools. Beyond the pool's own lines, lines are made from the halves of two of them.
-`rouge_score` is no dependency of the project: pip install rouge_score.
-"""
+Prints, in processor time of this process on one core (other processes on the machine cost it
+little): the decisions of both on the first lines of the pool, one greedy pass each; the time of a
+pair in both; seconds and peak memory of passes over growing pools. Beyond the pool's own lines,
+lines are made from the halves of two of them. `rouge_score` is no dependency of the project: pip
+install rouge_score."""
 
 from __future__ import annotations
 
@@ -30,10 +30,15 @@ PAIRS = 2_000
 
 
 def read_pool(path: Path | None) -> list[str]:
-    """The lines of a file; without one, lines of words drawn by Zipf's law, a third of them changed copies."""
+    """The lines of a file; without one, lines of words drawn by Zipf's law, a third of them changed
+    copies."""
     if path is not None:
         content = path.read_bytes()
-        return (gzip.decompress(content) if path.suffix == ".gz" else content).decode("utf-8").splitlines()
+        return (
+            (gzip.decompress(content) if path.suffix == ".gz" else content)
+            .decode("utf-8")
+            .splitlines()
+        )
     rng, lines = random.Random("bench:pool"), list[list[str]]()
     vocabulary = [f"word{n}" for n in range(30_000)]
     weights = [1 / (n + 3) for n in range(30_000)]
@@ -64,7 +69,8 @@ def timed(work: Callable[[], Any]) -> tuple[float, Any]:
 
 
 def against_reference(lines: list[str]) -> None:
-    """The same greedy pass by `rouge_score`, its tokens kept, pair by pair; and the time of a pair."""
+    """The same greedy pass by `rouge_score`, its tokens kept, pair by pair; and the time of a
+    pair."""
     try:
         from rouge_score import rouge_scorer
         from rouge_score.tokenizers import DefaultTokenizer
@@ -76,7 +82,8 @@ def against_reference(lines: list[str]) -> None:
     bags = [Counter(line) for line in words]
 
     def similar(i: int, j: int) -> bool:
-        """What two lines share as bags bounds their LCS; 0.69 leaves room for the reference's rounding."""
+        """What two lines share as bags bounds their LCS; 0.69 leaves room for the reference's
+        rounding."""
         shared = sum(min(count, bags[j][word]) for word, count in bags[i].items())
         if 2 * shared <= 0.69 * (len(words[i]) + len(words[j])):
             return False
@@ -93,8 +100,12 @@ def against_reference(lines: list[str]) -> None:
     theirs_s, theirs = timed(greedy)
     ours_s, ours = timed(lambda: Novelty().admit_all(lines))
     agree = sum(a == b for a, b in zip(ours, theirs, strict=True))
-    print(f"decisions on {len(lines):,} lines: {agree:,} the same, {len(lines) - agree} not; novel {sum(ours):,}")
-    print(f"  rouge_score {theirs_s:,.1f} s (without the pairs that share too few words), ours {ours_s:.2f} s")
+    print(
+        f"decisions on {len(lines):,} lines: {agree:,} the same, {len(lines) - agree} not; novel {sum(ours):,}"
+    )
+    print(
+        f"  rouge_score {theirs_s:,.1f} s (without the pairs that share too few words), ours {ours_s:.2f} s"
+    )
     scorer = rouge_scorer.RougeScorer(["rougeL"], use_stemmer=False)
     rng = random.Random("bench:pairs")
     chosen = [(rng.choice(lines), rng.choice(lines)) for _ in range(PAIRS)]
@@ -117,29 +128,48 @@ def compare_scores(chosen: list[tuple[str, str]], reference: list[float]) -> Non
     seconds, common = timed(lambda: lcs(left, right))
     ours = [2 * int(n) / (len(a) + len(b)) for n, a, b in zip(common, left, right, strict=True)]
     worst = max(abs(a - b) for a, b in zip(ours, reference, strict=True))
-    print(f"a pair by RapidFuzz, one call: {seconds / len(ours) * 1e9:,.0f} ns; largest difference {worst:.0e}")
+    print(
+        f"a pair by RapidFuzz, one call: {seconds / len(ours) * 1e9:,.0f} ns; largest difference {worst:.0e}"
+    )
 
 
 def growth(pool: Path | None) -> None:
     """Each size in a process of its own, for its peak memory."""
     print(f"{'lines':>8} {'novel':>8} {'seconds':>8} {'ns/pair':>8} {'peak MiB':>9}")
     for size in SIZES:
-        command = [sys.executable, __file__, "--one", str(size), *(["--pool", str(pool)] if pool else [])]
-        print(subprocess.run(command, check=True, capture_output=True, text=True).stdout, end="", flush=True)
+        command = [
+            sys.executable,
+            __file__,
+            "--one",
+            str(size),
+            *(["--pool", str(pool)] if pool else []),
+        ]
+        print(
+            subprocess.run(command, check=True, capture_output=True, text=True).stdout,
+            end="",
+            flush=True,
+        )
 
 
 def one(lines: list[str], size: int) -> None:
     texts = grown(lines, size)
     seconds, novel = timed(lambda: Novelty().admit_all(texts))
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    print(f"{size:8,} {sum(novel):8,} {seconds:8.2f} {seconds / (size * (size - 1) / 2) * 1e9:8.2f} {peak:9.0f}")
+    print(
+        f"{size:8,} {sum(novel):8,} {seconds:8.2f} {seconds / (size * (size - 1) / 2) * 1e9:8.2f} {peak:9.0f}"
+    )
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="Speed and agreement of the novelty filter.")
-    parser.add_argument("--pool", type=Path, help="one text a line, plain or .gz; made up by default")
     parser.add_argument(
-        "--reference", type=int, default=3_000, help="lines that rouge_score judges as well; 0 for none"
+        "--pool", type=Path, help="one text a line, plain or .gz; made up by default"
+    )
+    parser.add_argument(
+        "--reference",
+        type=int,
+        default=3_000,
+        help="lines that rouge_score judges as well; 0 for none",
     )
     parser.add_argument("--one", type=int, help=argparse.SUPPRESS)
     options = parser.parse_args()

@@ -2,10 +2,9 @@
 
 python tests/bench/pools.py [--candidates 1000000] [--queries 20] [--strategies knn,bm25,votek,dpp]
 
-Texts are 4 to 12 words of a vocabulary of 20,000, drawn as in a language (Zipf). The strategies share one index of
-vectors, which the first of them that wants it builds. Peak memory is the process's so far, its pool of examples and all
-libraries among it.
-"""
+Texts are 4 to 12 words of a vocabulary of 20,000, drawn as in a language (Zipf). The strategies
+share one index of vectors, which the first of them that wants it builds. Peak memory is the
+process's so far, its pool of examples and all libraries among it."""
 
 from __future__ import annotations
 
@@ -64,7 +63,11 @@ def made(n: int) -> list[Example]:
     drawn = np.minimum(rng.zipf(1.3, lengths.sum()), WORDS)
     ends = lengths.cumsum()
     return [
-        Example(f"{i:016x}", " ".join(f"w{word}" for word in drawn[end - length : end]) + f" n{i}", f"label{i % 4}")
+        Example(
+            f"{i:016x}",
+            " ".join(f"w{word}" for word in drawn[end - length : end]) + f" n{i}",
+            f"label{i % 4}",
+        )
         for i, (length, end) in enumerate(zip(lengths.tolist(), ends.tolist(), strict=True))
     ]
 

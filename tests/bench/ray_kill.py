@@ -1,10 +1,11 @@
-"""Kill Ray workers at random moments of a run, and compare it with a run without Ray that was left alone.
+"""Kill Ray workers at random moments of a run, and compare it with a run without Ray that was left
+alone.
 
     python -m tests.bench.ray_kill [--teacher micro] [--questions 200] [--workers 2] [--kills 5]    # with Ray installed
 
-Both runs ask the same questions of the micro-world; loading is part of their time. A request must have time to be
-answered: one over which five workers died is given up. `openai:` teachers need OPENAI_BASE_URL and OPENAI_API_KEY.
-"""
+Both runs ask the same questions of the micro-world; loading is part of their time. A request must
+have time to be answered: one over which five workers died is given up. `openai:` teachers need
+OPENAI_BASE_URL and OPENAI_API_KEY."""
 
 from __future__ import annotations
 
@@ -24,7 +25,9 @@ from tests.datagen.teacher.ray_processes import workers
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--teacher", default="micro")
     parser.add_argument("--questions", type=int, default=200)
     parser.add_argument("--samples", type=int, default=8)
@@ -32,14 +35,24 @@ def main() -> int:
     parser.add_argument("--kills", type=int, default=5)
     parser.add_argument("--every", type=float, default=45.0, help="seconds between kills, at most")
     args = parser.parse_args()
-    asked = {"teacher": args.teacher, "limit": args.questions, "samples": args.samples, "concurrency": 512}
+    asked = {
+        "teacher": args.teacher,
+        "limit": args.questions,
+        "samples": args.samples,
+        "concurrency": 512,
+    }
     here = RationaleSettings("microworld", **asked)
     there = RationaleSettings("microworld", **asked, engine="ray", workers=args.workers)
     with tempfile.TemporaryDirectory() as folder:
         whole, broken = Path(folder) / "here", Path(folder) / "ray"
         print(f"without Ray: {run(here, whole, kills=0)}")
-        print(f"on {args.workers} workers: {run(there, broken, kills=args.kills, every=args.every)}")
-        same = {file.name: file.read_bytes() == (broken / file.name).read_bytes() for file in whole.glob("*.parquet")}
+        print(
+            f"on {args.workers} workers: {run(there, broken, kills=args.kills, every=args.every)}"
+        )
+        same = {
+            file.name: file.read_bytes() == (broken / file.name).read_bytes()
+            for file in whole.glob("*.parquet")
+        }
         print(f"byte-identical: {same}")
     return 0 if same and all(same.values()) else 1
 
@@ -66,7 +79,9 @@ def run(settings: RationaleSettings, out: Path, *, kills: int, every: float = 0.
 
     started = time.monotonic()
     stats, landed = asyncio.run(both())
-    told = f"{stats['answers']:,} answers, accepted {stats['accepted']}, rejected {stats['rejected']}"
+    told = (
+        f"{stats['answers']:,} answers, accepted {stats['accepted']}, rejected {stats['rejected']}"
+    )
     return f"{told}; {landed} kills; {time.monotonic() - started:.0f} s"
 
 

@@ -2,8 +2,8 @@
 
 python tests/bench/score.py [--model FOLDER] [--queries 100] [--k 1] [--beam 8]
 
-With --k 1 each query's candidates are scored alone; a larger k adds the greedy steps, whose prompts begin alike.
-"""
+With --k 1 each query's candidates are scored alone; a larger k adds the greedy steps, whose prompts
+begin alike."""
 
 from __future__ import annotations
 
@@ -32,13 +32,19 @@ def main() -> None:
     args = parser.parse_args()
     with TemporaryDirectory() as folder:
         for name in ("asked", "again from the journal"):
-            (seconds, cpu), (asked, computed) = asyncio.run(measure(args, Path(folder) / "journal.sqlite"))
+            (seconds, cpu), (asked, computed) = asyncio.run(
+                measure(args, Path(folder) / "journal.sqlite")
+            )
             whole = seconds * 1000 / args.queries
-            print(f"{name}: {args.queries} × 32, k = {args.k}: {seconds:.1f} s (CPU {cpu:.1f}), 1,000: {whole:.0f} s")
+            print(
+                f"{name}: {args.queries} × 32, k = {args.k}: {seconds:.1f} s (CPU {cpu:.1f}), 1,000: {whole:.0f} s"
+            )
             print(f"  tokens asked {asked:,}, computed {computed:,}", flush=True)
 
 
-async def measure(args: argparse.Namespace, journal: Path) -> tuple[tuple[float, float], tuple[int, int]]:
+async def measure(
+    args: argparse.Namespace, journal: Path
+) -> tuple[tuple[float, float], tuple[int, int]]:
     engine = HfTeacher(args.model, name="bench")
     await engine.check()
     teacher, slots = JournaledTeacher(engine, journal), asyncio.Semaphore(CONCURRENCY)
@@ -51,7 +57,9 @@ async def measure(args: argparse.Namespace, journal: Path) -> tuple[tuple[float,
         async with slots:
             await select("teacher", query, pool, args.k, asking=Asking(teacher, Format("arrow")))
 
-    await asyncio.gather(*(one(*job) for job in jobs[:: max(1, len(jobs) // args.queries)][: args.queries]))
+    await asyncio.gather(
+        *(one(*job) for job in jobs[:: max(1, len(jobs) // args.queries)][: args.queries])
+    )
     seconds = (time.perf_counter() - start, time.process_time() - cpu)
     await teacher.close()
     return seconds, (engine.tokens_asked, engine.tokens_computed)

@@ -1,11 +1,12 @@
-"""Steps per second of `train sft` against TRL's bare `SFTTrainer`: the same rows, settings and base, in turns.
+"""Steps per second of `train sft` against TRL's bare `SFTTrainer`: the same rows, settings and
+base, in turns.
 
     python -m tests.bench.sft_overhead --steps 40 --rounds 5
 
-Each arm trains for `--steps` steps in every round, the arms in another order each time; what is compared are the
-medians of CPU seconds a step (wall-clock beside it: other work on the machine counts in that). Rows are the
-micro-world's own problems with their rationales, the base is the micro-world's student.
-"""
+Each arm trains for `--steps` steps in every round, the arms in another order each time; what is
+compared are the medians of CPU seconds a step (wall-clock beside it: other work on the machine
+counts in that). Rows are the micro-world's own problems with their rationales, the base is the
+micro-world's student."""
 
 from __future__ import annotations
 
@@ -22,12 +23,16 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")
 
 
 def main() -> None:
-    flags = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    flags = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     flags.add_argument("--steps", type=int, default=40)
     flags.add_argument("--rounds", type=int, default=5)
     flags.add_argument("--rows", type=int, default=400)
     flags.add_argument("--batch", type=int, default=16)
-    flags.add_argument("--losses", nargs="*", default=["answer_weight=0.5"], help="a third arm with these losses")
+    flags.add_argument(
+        "--losses", nargs="*", default=["answer_weight=0.5"], help="a third arm with these losses"
+    )
     told = flags.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         trainers = arms(Path(folder), told)
@@ -48,17 +53,48 @@ def arms(folder: Path, told: argparse.Namespace) -> dict[str, Any]:
     from train.sft import build, parse_sft
 
     store = publish(folder, told.rows)
-    words = ["--model", str(WEIGHTS / "student"), "--dataset", "problems@1.0.0", "--store", str(store)]
-    words += ["--max_steps", str(told.steps), "--per_device_train_batch_size", str(told.batch), "--max_length", "384"]
-    words += ["--save_strategy", "no", "--disable_tqdm", "true", "--logging_steps", "10", "--output_dir", str(folder)]
-    losses = [word for loss in told.losses for word in (f"--{loss.split('=')[0]}", loss.split("=")[1])]
+    words = [
+        "--model",
+        str(WEIGHTS / "student"),
+        "--dataset",
+        "problems@1.0.0",
+        "--store",
+        str(store),
+    ]
+    words += [
+        "--max_steps",
+        str(told.steps),
+        "--per_device_train_batch_size",
+        str(told.batch),
+        "--max_length",
+        "384",
+    ]
+    words += [
+        "--save_strategy",
+        "no",
+        "--disable_tqdm",
+        "true",
+        "--logging_steps",
+        "10",
+        "--output_dir",
+        str(folder),
+    ]
+    losses = [
+        word for loss in told.losses for word in (f"--{loss.split('=')[0]}", loss.split("=")[1])
+    ]
     _, config, _, _ = parse_sft(words)
     rows = load_dataset(str(store / "problems" / "1.0.0"), "rationales", split="train")
     bare = SFTTrainer(
-        str(WEIGHTS / "student"), args=config, train_dataset=rows.select_columns(["prompt", "completion"])
+        str(WEIGHTS / "student"),
+        args=config,
+        train_dataset=rows.select_columns(["prompt", "completion"]),
     )
     found = {"bare SFTTrainer": bare, "train sft": build(*parse_sft(words))}
-    return found | ({f"train sft --{' --'.join(told.losses)}": build(*parse_sft([*words, *losses]))} if losses else {})
+    return found | (
+        {f"train sft --{' --'.join(told.losses)}": build(*parse_sft([*words, *losses]))}
+        if losses
+        else {}
+    )
 
 
 def publish(folder: Path, rows: int) -> Path:
@@ -91,10 +127,15 @@ def timed(trainer: Any) -> tuple[float, float]:
 
 
 def show(spent: dict[str, list[tuple[float, float]]], steps: int) -> None:
-    medians = {name: [statistics.median(kind) for kind in zip(*of, strict=True)] for name, of in spent.items()}
+    medians = {
+        name: [statistics.median(kind) for kind in zip(*of, strict=True)]
+        for name, of in spent.items()
+    }
     base = medians["bare SFTTrainer"]
     for name, (cpu, wall) in medians.items():
-        overhead = [f"{100 * (mine / bare - 1):+.1f}%" for mine, bare in zip((cpu, wall), base, strict=True)]
+        overhead = [
+            f"{100 * (mine / bare - 1):+.1f}%" for mine, bare in zip((cpu, wall), base, strict=True)
+        ]
         print(
             f"{name}: {1000 * cpu / steps:.1f} ms CPU a step ({overhead[0]}), {steps / wall:.2f} steps/s "
             f"(time {overhead[1]}), of {len(spent[name])} rounds"

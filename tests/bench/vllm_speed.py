@@ -1,10 +1,10 @@
-"""Tokens a second of a rationales run on vLLM (journal and rows on disk) against bare `LLM.generate`, same prompts.
+"""Tokens a second of a rationales run on vLLM (journal and rows on disk) against bare
+`LLM.generate`, same prompts.
 
     python tests/bench/vllm_speed.py [--questions 200] [--samples 8] [--rounds 2]      # in an environment with vLLM
 
-The arms take turns, every one in a process of its own, after a warm-up of eight prompts. An engine's start and end
-are not counted.
-"""
+The arms take turns, every one in a process of its own, after a warm-up of eight prompts. An
+engine's start and end are not counted."""
 
 from __future__ import annotations
 
@@ -31,12 +31,15 @@ from datagen.teacher import Request, Sampling, connect
 
 FOUND = "found: "
 Speed: TypeAlias = tuple[float, float, float]
-"""Tokens a second; CPU ms a token of the process that asks; and of all processes, the engine's too."""
+"""Tokens a second; CPU ms a token of the process that asks; and of all processes, the engine's
+too."""
 SAMPLING = Sampling(temperature=0.8, max_tokens=220)
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--questions", type=int, default=200)
     parser.add_argument("--samples", type=int, default=8)
     parser.add_argument("--rounds", type=int, default=2)
@@ -50,15 +53,32 @@ def main() -> None:
         for arm in list(ARMS)[:: 1 if number % 2 else -1]:
             found[arm].append(measure(arm, args.questions, args.samples))
             speed, asking, everything = found[arm][-1]
-            print(f"{arm:8} {speed:8,.0f} tokens/s; CPU ms a token: {asking:.4f}, in all {everything:.3f}", flush=True)
+            print(
+                f"{arm:8} {speed:8,.0f} tokens/s; CPU ms a token: {asking:.4f}, in all {everything:.3f}",
+                flush=True,
+            )
     for what, place, sign in (("tokens/s", 0, 1), ("tokens a CPU second", 2, -1)):
-        ours, bare, hf = (statistics.median(one[place] ** sign for one in found[a]) for a in ("datagen", "bare", "hf"))
+        ours, bare, hf = (
+            statistics.median(one[place] ** sign for one in found[a])
+            for a in ("datagen", "bare", "hf")
+        )
         print(f"{what}: datagen / bare {ours / bare:.2f}, datagen / hf {ours / hf:.2f}")
 
 
 def measure(arm: str, questions: int, samples: int) -> Speed:
-    command = [sys.executable, __file__, "--arm", arm, "--questions", str(questions), "--samples", str(samples)]
-    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, check=True)
+    command = [
+        sys.executable,
+        __file__,
+        "--arm",
+        arm,
+        "--questions",
+        str(questions),
+        "--samples",
+        str(samples),
+    ]
+    done = subprocess.run(
+        command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, check=True
+    )
     line = next(line for line in done.stdout.splitlines() if line.startswith(FOUND))
     speed, asking, everything = json.loads(line.removeprefix(FOUND))
     return speed, asking, everything
@@ -78,7 +98,9 @@ class Clock:
         return [time.monotonic(), spent[0], sum(spent)]
 
     def speed(self, tokens: int) -> Speed:
-        seconds, asking, everything = (now - then for now, then in zip(self.read(), self.begun, strict=True))
+        seconds, asking, everything = (
+            now - then for now, then in zip(self.read(), self.begun, strict=True)
+        )
         return tokens / seconds, 1e3 * asking / tokens, 1e3 * everything / tokens
 
 
@@ -94,12 +116,19 @@ def bare(questions: int, samples: int) -> Speed:
         enable_chunked_prefill=False,
         gpu_memory_utilization=0.3,
     )
-    params = SamplingParams(n=samples, temperature=SAMPLING.temperature, max_tokens=SAMPLING.max_tokens, seed=0)
+    params = SamplingParams(
+        n=samples, temperature=SAMPLING.temperature, max_tokens=SAMPLING.max_tokens, seed=0
+    )
     prompts = [
         tokenizer.apply_chat_template(
-            [{"role": role, "content": text} for role, text in asked], add_generation_prompt=True, tokenize=False
+            [{"role": role, "content": text} for role, text in asked],
+            add_generation_prompt=True,
+            tokenize=False,
         )
-        for asked in map(Prompts(SUITES["microworld"], "chat", ()).ask, load("microworld", "train", limit=questions))
+        for asked in map(
+            Prompts(SUITES["microworld"], "chat", ()).ask,
+            load("microworld", "train", limit=questions),
+        )
     ]
     llm.generate(prompts[:8], params, use_tqdm=False)
     clock = Clock()
@@ -115,9 +144,19 @@ def run(spec: str, questions: int, samples: int) -> Speed:
 async def _run(spec: str, questions: int, samples: int) -> Speed:
     teacher, asked = connect(spec), load("microworld", "train", limit=questions)
     prompts = Prompts(SUITES["microworld"], "chat", ())
-    settings = RationaleSettings("microworld", samples=samples, temperature=0.8, max_tokens=220, concurrency=256)
-    await asyncio.gather(*(teacher.complete(Request(prompts.ask(q), n=samples, sampling=SAMPLING)) for q in asked[:8]))
-    with tempfile.TemporaryDirectory() as folder, Run(Path(folder) / "run", {"method": "rationales"}) as it:
+    settings = RationaleSettings(
+        "microworld", samples=samples, temperature=0.8, max_tokens=220, concurrency=256
+    )
+    await asyncio.gather(
+        *(
+            teacher.complete(Request(prompts.ask(q), n=samples, sampling=SAMPLING))
+            for q in asked[:8]
+        )
+    )
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        Run(Path(folder) / "run", {"method": "rationales"}) as it,
+    ):
         close, teacher.close = teacher.close, nothing  # type: ignore[method-assign]
         clock = Clock()
         stats = await it.each(
@@ -139,7 +178,9 @@ async def nothing() -> None:
 
 ARMS = {
     "bare": bare,
-    "datagen": partial(run, f"vllm:{WEIGHTS / 'teacher'}?max_model_len=512&gpu_memory_utilization=0.3"),
+    "datagen": partial(
+        run, f"vllm:{WEIGHTS / 'teacher'}?max_model_len=512&gpu_memory_utilization=0.3"
+    ),
     "hf": partial(run, "micro"),
 }
 

@@ -14,7 +14,13 @@ RUN = {
     "terms": None,
     "prompts": {},
     "teacher": {"name": "openai:m", "identity": "openai:m@http://127.0.0.1/v1", "license": None},
-    "source": {"suite": "a|b <script>x</script>", "hub": None, "split": None, "questions": 3, "sha256": "ab" * 32},
+    "source": {
+        "suite": "a|b <script>x</script>",
+        "hub": None,
+        "split": None,
+        "questions": 3,
+        "sha256": "ab" * 32,
+    },
     "settings": {"samples": 4, "shots": None},
     "code": {"version": "0.1.0", "commit": "d" * 40},
     "counts": {"questions": 4321, "accepted": {"rationales": 1234}, "rejected": {"wrong": 77}},
@@ -38,7 +44,9 @@ VERSION = {
     "previous": {"version": "1.1.0", "content_sha256": "c" * 64},
     "content_sha256": "e" * 64,
 }
-HOSTILE = "```\n---\nlicense: mit\n---\n# Big\n<script>alert(1)</script>\n````\n{{ 7 * 7 }} \x1b[31m"
+HOSTILE = (
+    "```\n---\nlicense: mit\n---\n# Big\n<script>alert(1)</script>\n````\n{{ 7 * 7 }} \x1b[31m"
+)
 
 
 def card_of(**facts):
@@ -47,7 +55,10 @@ def card_of(**facts):
 
 
 def row(text):
-    return {"prompt": [{"role": "user", "content": "q"}], "completion": [{"role": "assistant", "content": text}]}
+    return {
+        "prompt": [{"role": "user", "content": "q"}],
+        "completion": [{"role": "assistant", "content": text}],
+    }
 
 
 def outside_fences(card):
@@ -57,7 +68,12 @@ def outside_fences(card):
         mark = re.match(r"`{3,}", line)
         if fence is None and mark:
             fence = mark.group()
-        elif fence is not None and mark and set(line.strip()) == {"`"} and len(line.strip()) >= len(fence):
+        elif (
+            fence is not None
+            and mark
+            and set(line.strip()) == {"`"}
+            and len(line.strip()) >= len(fence)
+        ):
             fence = None
         elif fence is None:
             kept.append(line)
@@ -67,7 +83,18 @@ def outside_fences(card):
 
 def test_every_figure_of_the_lineage_stands_in_the_card():
     card = card_of(samples={"rationales": [row("fine")], "rejected": []})
-    figures = ("1,234", "77", "4,321", "0.812", "0.438", "0.562", "0.688", "17,284", "111,222", "333,444")
+    figures = (
+        "1,234",
+        "77",
+        "4,321",
+        "0.812",
+        "0.438",
+        "0.562",
+        "0.688",
+        "17,284",
+        "111,222",
+        "333,444",
+    )
     for figure in figures:
         assert figure in card, figure
     assert "e" * 64 in card
@@ -75,7 +102,9 @@ def test_every_figure_of_the_lineage_stands_in_the_card():
 
 
 def test_what_a_model_wrote_cannot_leave_its_block():
-    card = card_of(samples={"rationales": [row(HOSTILE)], "rejected": [row("x") | {"reason": "wrong"}]})
+    card = card_of(
+        samples={"rationales": [row(HOSTILE)], "rejected": [row("x") | {"reason": "wrong"}]}
+    )
     markup = outside_fences(card)
     assert "<script>" not in markup
     assert "# Big" not in markup

@@ -1,4 +1,5 @@
-"""The cards as a CommonMark parser reads them: whatever a model wrote, there is no markup but our own."""
+"""The cards as a CommonMark parser reads them: whatever a model wrote, there is no markup but our
+own."""
 
 from collections import Counter
 
@@ -26,10 +27,15 @@ HOSTILE = [
 
 
 def markup(text):
-    """What a parser finds in a card, without its YAML: every block in order, and how many of each thing in lines."""
-    tokens = MarkdownIt("commonmark", {"html": True}).enable("table").parse(text.split("---\n", 2)[2])
+    """What a parser finds in a card, without its YAML: every block in order, and how many of each
+    thing in lines."""
+    tokens = (
+        MarkdownIt("commonmark", {"html": True}).enable("table").parse(text.split("---\n", 2)[2])
+    )
     inside = Counter(child.type for token in tokens for child in token.children or [])
-    return [token.type for token in tokens], {kind: number for kind, number in inside.items() if kind != "text"}
+    return [token.type for token in tokens], {
+        kind: number for kind, number in inside.items() if kind != "text"
+    }
 
 
 def card_with(text):
@@ -38,7 +44,13 @@ def card_with(text):
     rejected["prompt"] = [{"role": text, "content": text}]
     facts = {
         "source": RUN["source"] | {"suite": text, "split": text},
-        "settings": {"trigger": text, "shots": None, "against": text or "x", "ngram_share": 0.5, "rouge_l": 0.7},
+        "settings": {
+            "trigger": text,
+            "shots": None,
+            "against": text or "x",
+            "ngram_share": 0.5,
+            "rouge_l": 0.7,
+        },
         "teacher": {"name": text, "identity": text, "license": text},
         "terms": text or "none",
         "prompts": {text: text},
@@ -50,7 +62,9 @@ def card_with(text):
 
 
 def seen(text):
-    return {"sample": 9} | {part: {"languages": {text: 8}, "too_short": 1} for part in ("prompt", "completion")}
+    return {"sample": 9} | {
+        part: {"languages": {text: 8}, "too_short": 1} for part in ("prompt", "completion")
+    }
 
 
 @pytest.mark.parametrize("text", HOSTILE)
@@ -58,13 +72,20 @@ def test_hostile_text_makes_no_markup(text):
     card, plain = card_with(text), card_with("plain")
     assert yaml.safe_load(card.split("---\n")[1]) == yaml.safe_load(plain.split("---\n")[1])
     assert markup(card) == markup(plain)
-    assert not any("html" in kind or "link" in kind for kind in (*markup(card)[0], *markup(card)[1]))
+    assert not any(
+        "html" in kind or "link" in kind for kind in (*markup(card)[0], *markup(card)[1])
+    )
 
 
 @pytest.mark.parametrize("text", HOSTILE)
 def test_a_fence_holds_the_whole_of_its_text(text):
     tokens = MarkdownIt("commonmark").parse(fenced(text) + "\n\nafter")
-    assert [token.type for token in tokens] == ["fence", "paragraph_open", "inline", "paragraph_close"]
+    assert [token.type for token in tokens] == [
+        "fence",
+        "paragraph_open",
+        "inline",
+        "paragraph_close",
+    ]
     assert tokens[0].content.count("EVIL") == text.count("EVIL") or len(text) > 1500
 
 
@@ -82,7 +103,10 @@ def test_a_licence_is_the_hubs_or_other_with_its_name():
 def test_licences_of_several_runs_are_told_where_each_states_one():
     assert license_fields(["mit", None]) == {}
     assert license_fields(["mit", "mit"]) == {"license": "mit"}
-    assert license_fields(["mit", "my-terms"]) == {"license": ["mit", "other"], "license_name": "my-terms"}
+    assert license_fields(["mit", "my-terms"]) == {
+        "license": ["mit", "other"],
+        "license_name": "my-terms",
+    }
 
 
 @pytest.mark.parametrize(

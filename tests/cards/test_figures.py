@@ -1,4 +1,5 @@
-"""Figures: the same bytes for the same lineage, no date inside, part of the version and not of its content."""
+"""Figures: the same bytes for the same lineage, no date inside, part of the version and not of its
+content."""
 
 import hashlib
 import os
@@ -47,14 +48,20 @@ def test_what_was_measured_is_drawn(tmp_path, family):
     run = run_of(tmp_path / "run", family, kept=90, rejected=30)
     lineage = lineages.build(run, name="sums", license=None, language=None)
     drawn = figures(lineage)
-    assert drawn.keys() == EXPECTED[family] == {chart.path for chart in charts(family, lineage["runs"][family])}
+    assert (
+        drawn.keys()
+        == EXPECTED[family]
+        == {chart.path for chart in charts(family, lineage["runs"][family])}
+    )
     for image in drawn.values():
         assert set(chunks(image)) == {"IHDR", "pHYs", "IDAT", "IEND"}
 
 
 def test_bytes_depend_on_the_lineage_alone(tmp_path):
     run = run_of(tmp_path / "run", "instructions", kept=90, rejected=30)
-    (tmp_path / "matplotlibrc").write_text("font.size: 31\naxes.facecolor: red\n")  # a user's own taste
+    (tmp_path / "matplotlibrc").write_text(
+        "font.size: 31\naxes.facecolor: red\n"
+    )  # a user's own taste
     here = figures(lineages.build(run, name="sums", license=None, language=None))
     found = subprocess.run(
         [sys.executable, "-c", DRAW, str(run)],

@@ -1,4 +1,5 @@
-"""The prompts of a card are those that the teacher was asked: compared with what the commands themselves show."""
+"""The prompts of a card are those that the teacher was asked: compared with what the commands
+themselves show."""
 
 import json
 
@@ -14,7 +15,12 @@ from datagen.suites import Suite
 
 def config_of(method, settings, suite="mine"):
     source = {"suite": suite}
-    return {"method": method, "code_version": datagen.__version__, "source": source, "settings": settings}
+    return {
+        "method": method,
+        "code_version": datagen.__version__,
+        "source": source,
+        "settings": settings,
+    }
 
 
 def shown_by(capsys, *command):
@@ -23,32 +29,44 @@ def shown_by(capsys, *command):
 
 
 @pytest.mark.parametrize("style", ["chat", "plain"])
-@pytest.mark.parametrize(("answer_type", "answer"), [("number", "5"), ("yesno", "yes"), ("text", "blue")])
+@pytest.mark.parametrize(
+    ("answer_type", "answer"), [("number", "5"), ("yesno", "yes"), ("text", "blue")]
+)
 def test_rationales(tmp_path, capsys, style, answer_type, answer):
     (tmp_path / "mine.jsonl").write_text(json.dumps({"question": "How many?", "answer": answer}))
     shots = tmp_path / "shots.jsonl"
     shots.write_text('{"question": "One?", "rationale": "It is one. The answer is 1."}\n')
     common = ["--answer_type", answer_type, "--prompt_style", style, "--shots", shots]
     shown = shown_by(capsys, "rationales", tmp_path / "mine.jsonl", *common)
-    asked = [list(shot) for shot in read_shots(shots, Suite("mine", answer_type))]  # as a run's configuration has them
-    found = prompts(config_of("rationales", {"answer_type": answer_type, "prompt_style": style, "shots": asked}))
+    asked = [
+        list(shot) for shot in read_shots(shots, Suite("mine", answer_type))
+    ]  # as a run's configuration has them
+    found = prompts(
+        config_of("rationales", {"answer_type": answer_type, "prompt_style": style, "shots": asked})
+    )
     assert found.keys() == {"question"}
     assert found["question"].replace("{question}", "How many?") in shown
 
 
 def test_evol_instruct(tmp_path, capsys):
-    (tmp_path / "tasks.jsonl").write_text('{"instruction": "Name a colour.", "input": "", "output": "Red."}\n')
+    (tmp_path / "tasks.jsonl").write_text(
+        '{"instruction": "Name a colour.", "input": "", "output": "Red."}\n'
+    )
     weights = "breadth=1, deepen=0, concretise=0, constraints=0, reasoning=0, complicate_input=0"
     command = ["evol-instruct", tmp_path / "tasks.jsonl", "--language", "en", "--weights", weights]
     shown = shown_by(capsys, *command)
-    found = prompts(config_of("evol-instruct", {"language": "en", "weights": weights, "templates": {}}))
+    found = prompts(
+        config_of("evol-instruct", {"language": "en", "weights": weights, "templates": {}})
+    )
     assert [name for name in found if name.startswith("evolve/")] == ["evolve/breadth"]
     text = found["evolve/breadth"].replace("{instruction}", "Name a colour.")
     assert f"[user] {text}" == shown.split("---\n")[1].rstrip()
 
 
 def test_demonstrations(capsys):
-    shown = shown_by(capsys, "demonstrations", "micro", "--shots", "2", "--queries", "1", "--rules", "1")
+    shown = shown_by(
+        capsys, "demonstrations", "micro", "--shots", "2", "--queries", "1", "--rules", "1"
+    )
     settings = {"format": "arrow", "prompt_style": "chat", "describe": "instead", "generate": 0}
     template = prompts(config_of("demonstrations", settings))["query"].removeprefix("[user] ")
     asked = shown.split("asked of the teacher\n")[1].split("\n---")[0]
@@ -61,7 +79,11 @@ def test_demonstrations(capsys):
 
 
 def test_a_users_own_template_is_shown_in_the_place_of_the_shipped_one():
-    settings = {"language": "en", "style": "chat", "templates": {"classify.txt": "Labels? {instruction}\n"}}
+    settings = {
+        "language": "en",
+        "style": "chat",
+        "templates": {"classify.txt": "Labels? {instruction}\n"},
+    }
     found = prompts(config_of("self-instruct", settings))
     assert found["classify"] == "Labels? {instruction}"
     assert found["instructions_chat"] == (SHIPPED / "en/instructions_chat.txt").read_text().strip()

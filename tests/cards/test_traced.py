@@ -40,14 +40,20 @@ def mixed(tmp_path, families=tuple(FAMILIES)):
     for place, family in enumerate(families):
         run = run_of(tmp_path / f"{family}-run", family, kept=1234 + place, rejected=321 + place)
         lineage = stamped(
-            beside(lineages.build(run, name="org/sums", license="mit", language="en"), newest), (3, place, 0), newest
+            beside(lineages.build(run, name="org/sums", license="mit", language="en"), newest),
+            (3, place, 0),
+            newest,
         )
-        newest = Version("org/sums", lineage["version"], tmp_path, lineage["content_sha256"], lineage)
+        newest = Version(
+            "org/sums", lineage["version"], tmp_path, lineage["content_sha256"], lineage
+        )
     return newest.lineage
 
 
 def all_rows(run):
-    return [row for file in sorted(run.glob("*.parquet")) for row in pq.read_table(file).to_pylist()]
+    return [
+        row for file in sorted(run.glob("*.parquet")) for row in pq.read_table(file).to_pylist()
+    ]
 
 
 def body_of(text):
@@ -59,7 +65,11 @@ def test_every_number_comes_from_the_lineage(run):
     body = body_of(card(lineage))
     assert len(WORD.findall(body)) > 40
     assert untraced(body, lineage) == []
-    assert untraced(body + "\n4,242 rows of ff00aa11, 0.123", lineage) == ["0.123", "4,242", "ff00aa11"]
+    assert untraced(body + "\n4,242 rows of ff00aa11, 0.123", lineage) == [
+        "0.123",
+        "4,242",
+        "ff00aa11",
+    ]
 
 
 def test_every_number_of_a_section_comes_from_its_run_and_of_the_rest_from_the_version(tmp_path):
@@ -70,7 +80,10 @@ def test_every_number_of_a_section_comes_from_its_run_and_of_the_rest_from_the_v
     for section, (family, run) in zip(sections, lineage["runs"].items(), strict=True):
         assert len(WORD.findall(section)) > 40
         assert untraced(section, run) == []
-        assert f"| accepted: {FAMILIES[family][0]} | {run['configs'][FAMILIES[family][0]]['rows']:,} |" in section
+        assert (
+            f"| accepted: {FAMILIES[family][0]} | {run['configs'][FAMILIES[family][0]]['rows']:,} |"
+            in section
+        )
     assert untraced(top + licences, [lineage, configs_of(lineage)]) == []
     assert f"| rejected | {321 + 322 + 323} |" in top
 
@@ -96,7 +109,9 @@ def test_the_metadata_are_valid_and_the_size_is_true(run, family):
     assert names == [*FAMILIES[family], "rejected"]
 
 
-def test_the_metadata_of_several_families_are_valid_and_name_the_columns_of_what_they_share(tmp_path):
+def test_the_metadata_of_several_families_are_valid_and_name_the_columns_of_what_they_share(
+    tmp_path,
+):
     order = ("demonstrations", "rationales", "instructions")
     lineage = mixed(tmp_path, order)
     data = DatasetCard(card(lineage)).data
@@ -104,20 +119,37 @@ def test_the_metadata_of_several_families_are_valid_and_name_the_columns_of_what
         *(config for family in order for config in FAMILIES[family]),
         "rejected",
     ]
-    assert [config["config_name"] for config in data.configs if config.get("default")] == ["demonstrations"]
-    assert data.tags == ["synthetic", "distillation", "demonstrations", "rationales", "self-instruct"]
+    assert [config["config_name"] for config in data.configs if config.get("default")] == [
+        "demonstrations"
+    ]
+    assert data.tags == [
+        "synthetic",
+        "distillation",
+        "demonstrations",
+        "rationales",
+        "self-instruct",
+    ]
     (shared,) = data.to_dict()["dataset_info"]
     schemas = [pq.read_schema(tmp_path / f"{family}-run" / "rejected.parquet") for family in order]
-    assert {column["name"] for column in shared["features"]} == {name for schema in schemas for name in schema.names}
-    hashes = [lineage["runs"][family]["configs"]["rejected"]["rows_sha256"][:16] for family in sorted(order)]
-    assert data.configs[-1]["data_files"][0]["path"] == [f"rejected/*-{digest}.parquet" for digest in hashes]
+    assert {column["name"] for column in shared["features"]} == {
+        name for schema in schemas for name in schema.names
+    }
+    hashes = [
+        lineage["runs"][family]["configs"]["rejected"]["rows_sha256"][:16]
+        for family in sorted(order)
+    ]
+    assert data.configs[-1]["data_files"][0]["path"] == [
+        f"rejected/*-{digest}.parquet" for digest in hashes
+    ]
 
 
 def test_the_card_says_how_a_version_is_loaded(run, family):
     first = FAMILIES[family][0]
     text = card(lineage_of(run, hub=True))
     assert f'load_dataset("org/sums", "{first}", revision="v3.2.1", split="train")' in text
-    assert f'load_dataset("STORE/org/sums/3.2.1", "{first}", split="train")' in card(lineage_of(run))
+    assert f'load_dataset("STORE/org/sums/3.2.1", "{first}", split="train")' in card(
+        lineage_of(run)
+    )
 
 
 def test_the_same_run_gives_the_same_card(run, family, tmp_path):
@@ -130,8 +162,14 @@ def test_histograms_count_every_row_where_it_belongs(run, family):
     bins = lineage_of(run)["runs"][family]["histograms"]["length"]
     edges = [int(label.rstrip("+")) for label in bins["labels"]]
     for side, file in (("accepted", FAMILIES[family][0]), ("rejected", "rejected")):
-        lengths = [len(row["completion"][0]["content"]) for row in pq.read_table(run / f"{file}.parquet").to_pylist()]
-        wanted = [sum(low <= length < high for length in lengths) for low, high in pairwise([*edges, 10**9])]
+        lengths = [
+            len(row["completion"][0]["content"])
+            for row in pq.read_table(run / f"{file}.parquet").to_pylist()
+        ]
+        wanted = [
+            sum(low <= length < high for length in lengths)
+            for low, high in pairwise([*edges, 10**9])
+        ]
         assert bins[side] == wanted
         assert sum(bins[side]) == len(lengths)
 
@@ -199,11 +237,15 @@ def test_languages_are_those_that_the_rows_were_written_in(tmp_path):
     run = run_of(tmp_path / "run", "instructions", kept=3000)
     table = pq.read_table(run / "instructions.parquet").to_pylist()
     for place, (row, tongue) in enumerate(zip(table, texts, strict=True)):
-        row["completion"][0]["content"] = TONGUES[tongue] if place % 20 else "12 + 13 = 25, so x = 25."
+        row["completion"][0]["content"] = (
+            TONGUES[tongue] if place % 20 else "12 + 13 = 25, so x = 25."
+        )
     schema = pq.read_schema(run / "instructions.parquet")
     import pyarrow as pa
 
-    pq.write_table(pa.Table.from_pylist(table, schema=schema), run / "instructions.parquet", row_group_size=700)
+    pq.write_table(
+        pa.Table.from_pylist(table, schema=schema), run / "instructions.parquet", row_group_size=700
+    )
     measured = lineage_of(run)["runs"]["instructions"]["languages"]
     found = measured["configs"]["instructions"]
     assert found["sample"] == 2000
@@ -218,6 +260,9 @@ def test_languages_are_those_that_the_rows_were_written_in(tmp_path):
     text = card(lineage_of(run))
     assert f"by {measured['detector']}" in text
     named = ", ".join(f"{tongue} {count:,}" for tongue, count in counts.items())
-    assert f"| instructions | 2,000 | completions | {named} | {found['completion']['too_short']} |" in text
+    assert (
+        f"| instructions | 2,000 | completions | {named} | {found['completion']['too_short']} |"
+        in text
+    )
     assert "often misjudges short or formulaic text" in text
     assert measured == lineage_of(run)["runs"]["instructions"]["languages"]

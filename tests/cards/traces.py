@@ -31,7 +31,8 @@ def untraced(text, *sources):
     return sorted(
         word
         for word in found
-        if word not in words and not (stated(word, numbers) if NUMBER.fullmatch(word) else within(word, texts))
+        if word not in words
+        and not (stated(word, numbers) if NUMBER.fullmatch(word) else within(word, texts))
     )
 
 

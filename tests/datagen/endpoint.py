@@ -1,4 +1,5 @@
-"""A small OpenAI-compatible endpoint on loopback for tests: arithmetic chains, faults on demand, what was asked."""
+"""A small OpenAI-compatible endpoint on loopback for tests: arithmetic chains, faults on demand,
+what was asked."""
 
 from __future__ import annotations
 
@@ -17,12 +18,13 @@ from aiohttp import web
 
 
 class Endpoint:
-    """Answers "What is 3 plus 4?" with chains that are right two times out of three, decided by seed and prompt alone.
+    """Answers "What is 3 plus 4?" with chains that are right two times out of three, decided by
+    seed and prompt alone.
 
-    `faults` is consumed one per completion request: a status ("500", "429", "401"), "drop", "broken", "empty", "null",
-    "length", "hang", "echo" (an error that tells the key), or "" for none; after that each fault comes with its
-    probability in `rates`. More than `rate_limit` requests a second are refused, with `retry_after`. `latency` seconds
-    pass before every answer.
+    `faults` is consumed one per completion request: a status ("500", "429", "401"), "drop",
+    "broken", "empty", "null", "length", "hang", "echo" (an error that tells the key), or "" for
+    none; after that each fault comes with its probability in `rates`. More than `rate_limit`
+    requests a second are refused, with `retry_after`. `latency` seconds pass before every answer.
     """
 
     def __init__(
@@ -75,9 +77,13 @@ class Endpoint:
             fault = self.fault()
             if fault == "429":
                 wait = {"Retry-After": self.retry_after}
-                return web.json_response({"error": {"message": "slow down"}}, status=429, headers=wait)
+                return web.json_response(
+                    {"error": {"message": "slow down"}}, status=429, headers=wait
+                )
             if fault.isdigit():
-                return web.json_response({"error": {"message": f"injected {fault}"}}, status=int(fault))
+                return web.json_response(
+                    {"error": {"message": f"injected {fault}"}}, status=int(fault)
+                )
             if fault == "echo":
                 told = f"bad credentials {request.headers['Authorization']}"
                 return web.json_response({"error": {"message": told}}, status=400)
@@ -91,7 +97,9 @@ class Endpoint:
             if fault == "broken":
                 payload = payload[: len(payload) // 2]
             elif fault not in {"empty", "null"}:
-                self.answered[hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()] += 1
+                self.answered[
+                    hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()
+                ] += 1
             return web.Response(text=payload, content_type="application/json")
         finally:
             self.in_flight -= 1
@@ -118,7 +126,11 @@ class Endpoint:
             {
                 "index": i,
                 "finish_reason": "length" if fault == "length" else "stop",
-                **({"message": {"role": "assistant", "content": text}} if "messages" in body else {"text": text}),
+                **(
+                    {"message": {"role": "assistant", "content": text}}
+                    if "messages" in body
+                    else {"text": text}
+                ),
             }
             for i, text in enumerate(texts)
         ]
@@ -137,7 +149,8 @@ def chain(prompt: str, rng: random.Random) -> str:
 
 
 class Served:
-    """The endpoint in a thread of its own, on any free port. `with Served(endpoint) as url:` gives the base URL."""
+    """The endpoint in a thread of its own, on any free port. `with Served(endpoint) as url:` gives
+    the base URL."""
 
     def __init__(self, endpoint: Endpoint, *, port: int = 0):
         self.endpoint, self.port = endpoint, port
@@ -149,7 +162,9 @@ class Served:
         return asyncio.run_coroutine_threadsafe(self._start(), self._loop).result()
 
     async def _start(self) -> str:
-        self._runner = web.AppRunner(self.endpoint.app(), shutdown_timeout=0.1, handler_cancellation=True)
+        self._runner = web.AppRunner(
+            self.endpoint.app(), shutdown_timeout=0.1, handler_cancellation=True
+        )
         await self._runner.setup()
         site = web.TCPSite(self._runner, "127.0.0.1", self.port, reuse_address=True)
         await site.start()
@@ -167,4 +182,10 @@ if __name__ == "__main__":
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--latency", type=float, default=0.0)
     args = parser.parse_args()
-    web.run_app(Endpoint(latency=args.latency).app(), host="127.0.0.1", port=args.port, print=None, access_log=None)
+    web.run_app(
+        Endpoint(latency=args.latency).app(),
+        host="127.0.0.1",
+        port=args.port,
+        print=None,
+        access_log=None,
+    )

@@ -20,7 +20,9 @@ def ask(tmp_path, monkeypatch, capsys):
     def ask(text, *more, teacher="openai:arith"):
         file = tmp_path / "questions.jsonl"
         file.write_text(text)
-        status = main(["rationales", str(file), "--teacher", teacher, "--out", str(tmp_path / "run"), *more])
+        status = main(
+            ["rationales", str(file), "--teacher", teacher, "--out", str(tmp_path / "run"), *more]
+        )
         return status, capsys.readouterr().err
 
     with Served(Endpoint()) as url:
@@ -91,7 +93,14 @@ def test_an_unreachable_endpoint(monkeypatch, tmp_path, capsys):
     monkeypatch.setenv("OPENAI_API_KEY", "test-key")
     monkeypatch.setenv("OPENAI_BASE_URL", "http://127.0.0.1:9/v1")
     (tmp_path / "q.jsonl").write_text(GOOD)
-    words = ["rationales", str(tmp_path / "q.jsonl"), "--teacher", "openai:arith", "--out", str(tmp_path / "run")]
+    words = [
+        "rationales",
+        str(tmp_path / "q.jsonl"),
+        "--teacher",
+        "openai:arith",
+        "--out",
+        str(tmp_path / "run"),
+    ]
     check((main(words), capsys.readouterr().err), "cannot reach http://127.0.0.1:9/v1")
 
 
@@ -111,7 +120,10 @@ def test_flags_equal_the_configuration_file(ask, tmp_path, capsys):
     status, _ = ask(GOOD, "--config", str(tmp_path / "c.yaml"), "--dry-run")
     assert status == 0
     assert ask(GOOD, "--config", str(tmp_path / "c.yaml")) == (0, "")
-    assert ask(GOOD, "--samples", "3", "--keep", "best") == (0, "")  # the same run: nothing to refuse
+    assert ask(GOOD, "--samples", "3", "--keep", "best") == (
+        0,
+        "",
+    )  # the same run: nothing to refuse
     check(ask(GOOD, "--samples", "4", "--keep", "best"), "settings.samples was 3, now 4")
 
 
@@ -119,7 +131,15 @@ def test_a_dry_run_shows_the_prompt_and_writes_nothing(ask, tmp_path, capsys):
     main(["rationales", "gsm8k", "--data-root", "nowhere", "--dry-run"])
     capsys.readouterr()
     (tmp_path / "q.jsonl").write_text(GOOD)
-    words = ["rationales", str(tmp_path / "q.jsonl"), "--out", str(tmp_path / "dry"), "--dry-run", "--samples", "5"]
+    words = [
+        "rationales",
+        str(tmp_path / "q.jsonl"),
+        "--out",
+        str(tmp_path / "dry"),
+        "--dry-run",
+        "--samples",
+        "5",
+    ]
     assert main(words) == 0
     said = capsys.readouterr().out
     assert "What is 1 plus 2?" in said
@@ -131,7 +151,9 @@ def test_help_loads_no_torch():
     start = time.perf_counter()
     code = "import sys, datagen.cli; datagen.cli.main(['--help'])"
     probe = f"import sys\ntry:\n  exec({code!r})\nfinally:\n  print({{'torch', 'transformers'}} & set(sys.modules))"
-    done = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", probe], capture_output=True, text=True, check=False
+    )
     assert done.stdout.rstrip().endswith("set()"), done.stdout
     assert "rationales" in done.stdout
     print(f"datagen --help took {time.perf_counter() - start:.2f} s")

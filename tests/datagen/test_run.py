@@ -28,7 +28,10 @@ QUESTIONS = 60
 @pytest.fixture
 def questions(tmp_path) -> Path:
     path = tmp_path / "questions.jsonl"
-    rows = [{"question": f"What is {i} plus {i % 7}?", "answer": str(i + i % 7)} for i in range(QUESTIONS)]
+    rows = [
+        {"question": f"What is {i} plus {i % 7}?", "answer": str(i + i % 7)}
+        for i in range(QUESTIONS)
+    ]
     path.write_text("".join(json.dumps(row) + "\n" for row in rows))
     return path
 
@@ -43,31 +46,53 @@ def endpoint(monkeypatch):
 
 
 def command(questions: Path, out: Path, *more: str) -> list[str]:
-    base = ["rationales", str(questions), "--teacher", "openai:arith", "--out", str(out), "--samples", "3"]
+    base = [
+        "rationales",
+        str(questions),
+        "--teacher",
+        "openai:arith",
+        "--out",
+        str(out),
+        "--samples",
+        "3",
+    ]
     return [*base, *more]
 
 
 def test_every_chain_ends_accepted_or_rejected_and_the_counts_add_up(questions, endpoint, tmp_path):
     assert main(command(questions, tmp_path / "run")) == 0
     stats = json.loads((tmp_path / "run" / "stats.json").read_text())
-    tables = {c: pq.read_table(tmp_path / "run" / f"{c}.parquet") for c in ("rationales", "answers", "rejected")}
+    tables = {
+        c: pq.read_table(tmp_path / "run" / f"{c}.parquet")
+        for c in ("rationales", "answers", "rejected")
+    }
     assert stats["questions"] == QUESTIONS
-    assert stats["answers"] == 3 * QUESTIONS == tables["rationales"].num_rows + tables["rejected"].num_rows
+    assert (
+        stats["answers"]
+        == 3 * QUESTIONS
+        == tables["rationales"].num_rows + tables["rejected"].num_rows
+    )
     assert stats["accepted"] == {c: tables[c].num_rows for c in ("answers", "rationales")}
     assert sum(stats["rejected"].values()) == tables["rejected"].num_rows
     assert sum(stats["agreement"]["histogram"]) == QUESTIONS
     assert not (tmp_path / "run" / "rationales.partial").exists()
 
 
-def test_killed_at_any_moment_and_resumed_it_asks_nothing_twice_and_ends_with_the_same_bytes(questions, tmp_path):
-    server = subprocess.Popen([sys.executable, "-m", "tests.datagen.endpoint", "--port", "8917", "--latency", "0.03"])
+def test_killed_at_any_moment_and_resumed_it_asks_nothing_twice_and_ends_with_the_same_bytes(
+    questions, tmp_path
+):
+    server = subprocess.Popen(
+        [sys.executable, "-m", "tests.datagen.endpoint", "--port", "8917", "--latency", "0.03"]
+    )
     url = "http://127.0.0.1:8917"
     env = os.environ | {"OPENAI_API_KEY": "test-key", "OPENAI_BASE_URL": f"{url}/v1"}
     in_flight = 8
 
     def start(out: Path) -> subprocess.Popen[bytes]:
         words = command(questions, out, "--concurrency", str(in_flight))
-        return subprocess.Popen([sys.executable, "-m", "datagen.cli", *words], env=env, stdout=subprocess.DEVNULL)
+        return subprocess.Popen(
+            [sys.executable, "-m", "datagen.cli", *words], env=env, stdout=subprocess.DEVNULL
+        )
 
     try:
         kills = 0
@@ -99,7 +124,9 @@ def test_concurrency_changes_no_byte(questions, endpoint, tmp_path):
         ).read_bytes()
 
 
-def test_a_failed_request_costs_one_question_and_the_next_run_asks_only_for_it(questions, tmp_path, monkeypatch):
+def test_a_failed_request_costs_one_question_and_the_next_run_asks_only_for_it(
+    questions, tmp_path, monkeypatch
+):
     monkeypatch.setenv("OPENAI_API_KEY", "test-key")
     endpoint = Endpoint(faults=["", "400", "", "400"])
     with Served(endpoint) as url:
@@ -115,7 +142,9 @@ def test_a_failed_request_costs_one_question_and_the_next_run_asks_only_for_it(q
         assert stats["answers"] == 3 * QUESTIONS
 
 
-def test_an_endpoint_that_fails_every_request_ends_the_run(questions, tmp_path, monkeypatch, capsys):
+def test_an_endpoint_that_fails_every_request_ends_the_run(
+    questions, tmp_path, monkeypatch, capsys
+):
     monkeypatch.setenv("OPENAI_API_KEY", "test-key")
     with Served(Endpoint(faults=["400"] * QUESTIONS)) as url:
         monkeypatch.setenv("OPENAI_BASE_URL", url)
@@ -131,7 +160,9 @@ def test_a_run_that_keeps_nothing_is_an_error_with_the_counts(endpoint, tmp_path
     assert not (tmp_path / "run" / "stats.json").exists()
 
 
-def test_another_configuration_is_refused_with_the_difference(questions, endpoint, tmp_path, capsys):
+def test_another_configuration_is_refused_with_the_difference(
+    questions, endpoint, tmp_path, capsys
+):
     assert main(command(questions, tmp_path / "run")) == 0
     assert main(command(questions, tmp_path / "run", "--temperature", "0.9")) == 2
     assert "settings.temperature was 0.7, now 0.9" in capsys.readouterr().err
@@ -156,7 +187,10 @@ def test_a_folder_that_is_no_run_is_left_alone(tmp_path):
 
 
 def test_two_processes_cannot_work_in_one_run(tmp_path):
-    with Run(tmp_path / "run", {"method": "m"}), pytest.raises(UserError, match="another process is working"):
+    with (
+        Run(tmp_path / "run", {"method": "m"}),
+        pytest.raises(UserError, match="another process is working"),
+    ):
         Run(tmp_path / "run", {"method": "m"})
 
 
@@ -184,7 +218,9 @@ def test_an_interrupted_run_cancels_what_is_in_flight(tmp_path):
 
     async def go():
         with Run(tmp_path / "run", {"method": "m"}) as run:
-            await run.each(range(5), distil, teacher=Silent(), describe=dict, statistics=dict, concurrency=5)
+            await run.each(
+                range(5), distil, teacher=Silent(), describe=dict, statistics=dict, concurrency=5
+            )
 
     with pytest.raises(UserError, match="revoked"):
         asyncio.run(go())
@@ -192,17 +228,23 @@ def test_an_interrupted_run_cancels_what_is_in_flight(tmp_path):
 
 
 def test_differences_name_every_leaf():
-    before, now = {"a": 1, "s": {"x": [1], "y": 2}}, {"a": 1, "s": {"x": [1, 2], "z": None, "y": 2}, "new": True}
+    before, now = (
+        {"a": 1, "s": {"x": [1], "y": 2}},
+        {"a": 1, "s": {"x": [1, 2], "z": None, "y": 2}, "new": True},
+    )
     assert differences(before, now) == ["s.x was [1], now [1, 2]", "new was null, now true"]
 
 
 def counted(journal, *, until: int):
-    """Each question is the sum of the answers so far: what is asked depends on all that was answered."""
+    """Each question is the sum of the answers so far: what is asked depends on all that was
+    answered."""
 
     async def generate(teacher):
         total = 1
         for place in range(until):
-            answer = (await teacher.complete(Request((("user", f"What is {total} plus {place}?"),), n=1)))[0]
+            answer = (
+                await teacher.complete(Request((("user", f"What is {total} plus {place}?"),), n=1))
+            )[0]
             journal.append(total)
             found = re.findall(r"\d+", answer.text)
             total = int(found[-1]) % 97 if found else total + 1
@@ -222,7 +264,9 @@ def test_a_stream_is_resumed_from_its_answers_and_ends_with_the_same_bytes(endpo
                     raise KeyboardInterrupt
 
         with Run(folder, {"method": "count"}, family="instructions") as it:
-            work = it.stream(generate, teacher=connect("openai:arith"), total=until, statistics=lambda rows: {})
+            work = it.stream(
+                generate, teacher=connect("openai:arith"), total=until, statistics=lambda rows: {}
+            )
             if stop is None:
                 asyncio.run(work)
             else:
@@ -235,6 +279,8 @@ def test_a_stream_is_resumed_from_its_answers_and_ends_with_the_same_bytes(endpo
     run(tmp_path / "killed", 30)
     assert len(endpoint.bodies) - before == 30 - 11
     run(tmp_path / "whole", 30)
-    files = [(tmp_path / name / "instructions.parquet").read_bytes() for name in ("killed", "whole")]
+    files = [
+        (tmp_path / name / "instructions.parquet").read_bytes() for name in ("killed", "whole")
+    ]
     assert files[0] == files[1]
     assert pq.read_table(tmp_path / "whole" / "instructions.parquet").num_rows == 30

@@ -10,7 +10,18 @@ from datagen.json_bytes import dumps, loads, loads_any
 from datagen.run_rows import BATCH, Rows
 from datagen.schema import FAMILIES, Accepted, Rejected, arrow_schema
 
-HOSTILE = ["", "\x00", "\u2028\u2029", '"\\/\b\f\n\r\t', "\x7f\x1b", "😀 é 字", "null", "{", "a" * 100_000, "\ufeff"]
+HOSTILE = [
+    "",
+    "\x00",
+    "\u2028\u2029",
+    '"\\/\b\f\n\r\t',
+    "\x7f\x1b",
+    "😀 é 字",
+    "null",
+    "{",
+    "a" * 100_000,
+    "\ufeff",
+]
 CONFIGS = (*FAMILIES["rationales"], "rejected")
 
 
@@ -40,7 +51,10 @@ def test_parquet_holds_what_was_written_in_order_of_position(rows, tmp_path):
     expected = {config: [] for config in CONFIGS}
     for position in reversed(range(len(HOSTILE))):
         first, second = row(HOSTILE[position]), row("again")
-        rows.write(position, [Accepted(first, "rationales"), Rejected(second, "wrong"), Accepted(second, "answers")])
+        rows.write(
+            position,
+            [Accepted(first, "rationales"), Rejected(second, "wrong"), Accepted(second, "answers")],
+        )
     for text in HOSTILE:
         expected["rationales"].append(row(text))
         expected["rejected"].append(row("again") | {"reason": "wrong"})
@@ -49,7 +63,9 @@ def test_parquet_holds_what_was_written_in_order_of_position(rows, tmp_path):
     for config in CONFIGS:
         table = pa.Table.from_pylist(expected[config], schema=arrow_schema(config))
         assert pq.read_table(tmp_path / f"{config}.parquet").equals(table)
-    assert [[r["id"] for r in group] for group in rows.by_item()] == [[text, "again", "again"] for text in HOSTILE]
+    assert [[r["id"] for r in group] for group in rows.by_item()] == [
+        [text, "again", "again"] for text in HOSTILE
+    ]
     assert not list(tmp_path.glob("*.partial"))
 
 
@@ -58,7 +74,9 @@ def test_batches_join(rows, tmp_path):
     for position in range(number):
         rows.write(position, [Accepted({"id": str(position)}, "rationales")])
     rows.export(tmp_path, CONFIGS, family="rationales")
-    assert pq.read_table(tmp_path / "rationales.parquet")["id"].to_pylist() == [str(i) for i in range(number)]
+    assert pq.read_table(tmp_path / "rationales.parquet")["id"].to_pylist() == [
+        str(i) for i in range(number)
+    ]
     assert pq.read_table(tmp_path / "answers.parquet").num_rows == 0
 
 
@@ -84,7 +102,13 @@ def test_counts_survive_a_restart(rows, tmp_path):
     again.close()
 
 
-OTHERS = ['{"a": 1}', '["\\ud83d"]', '{"b": NaN}', '"\\u00e9 \\ud83d\\ude00"', "[-1.5e300, 9007199254740993]"]
+OTHERS = [
+    '{"a": 1}',
+    '["\\ud83d"]',
+    '{"b": NaN}',
+    '"\\u00e9 \\ud83d\\ude00"',
+    "[-1.5e300, 9007199254740993]",
+]
 
 
 @pytest.mark.parametrize("text", OTHERS)

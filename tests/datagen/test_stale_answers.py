@@ -1,4 +1,5 @@
-"""A changed request is asked anew; an unchanged one never. Counted at a real server, with one journal for both runs."""
+"""A changed request is asked anew; an unchanged one never. Counted at a real server, with one
+journal for both runs."""
 
 import asyncio
 from pathlib import Path
@@ -19,20 +20,28 @@ class TwoModels(Endpoint):
         return web.json_response({"data": [{"id": "arith"}, {"id": "arith-2"}]})
 
 
-def answer_all(folder: Path, *, rows=ROWS, model="arith", system="Be brief.", first=0, samples=2, **sampling) -> None:
-    """A run over all rows, of which nothing is left but the journal, should the folder hold an earlier one."""
+def answer_all(
+    folder: Path, *, rows=ROWS, model="arith", system="Be brief.", first=0, samples=2, **sampling
+) -> None:
+    """A run over all rows, of which nothing is left but the journal, should the folder hold an
+    earlier one."""
 
     async def distil(row, teacher):
         messages = (("system", system), ("user", row))
         request = Request(messages, n=samples, first=first, sampling=Sampling(seed=1, **sampling))
         answers = await teacher.complete(request)
-        return [Accepted({"id": row, "instruction": row, "output": a.text}, "instructions") for a in answers]
+        return [
+            Accepted({"id": row, "instruction": row, "output": a.text}, "instructions")
+            for a in answers
+        ]
 
     for file in ("rows.sqlite", "rows.sqlite-wal", "rows.sqlite-shm", "stats.json"):
         (folder / file).unlink(missing_ok=True)
     with Run(folder, {"method": "m"}, family="instructions") as run:
         teacher = connect(f"openai:{model}")
-        work = run.each(rows, distil, teacher=teacher, describe=dict, statistics=lambda rows: {}, concurrency=4)
+        work = run.each(
+            rows, distil, teacher=teacher, describe=dict, statistics=lambda rows: {}, concurrency=4
+        )
         asyncio.run(work)
 
 

@@ -44,19 +44,38 @@ def stored(run: Path, model: Path, tmp_path_factory: pytest.TempPathFactory) -> 
 
 
 def topk(source: Path | str, model: Path, out: Path, *more: str) -> int:
-    return main(["topk", str(source), "--teacher", f"hf:{model}", "--teacher-topk", str(K), "--out", str(out), *more])
+    return main(
+        [
+            "topk",
+            str(source),
+            "--teacher",
+            f"hf:{model}",
+            "--teacher-topk",
+            str(K),
+            "--out",
+            str(out),
+            *more,
+        ]
+    )
 
 
 def tokens(text: str, folder: Path) -> list[int]:
     """By the library `tokenizers` alone."""
     from tokenizers import Tokenizer
 
-    return list(Tokenizer.from_file(str(folder / "tokenizer.json")).encode(text, add_special_tokens=False).ids)
+    return list(
+        Tokenizer.from_file(str(folder / "tokenizer.json"))
+        .encode(text, add_special_tokens=False)
+        .ids
+    )
 
 
 def texts(row: dict[str, Any]) -> tuple[str, str]:
     """Prompt and completion, the chat template written out."""
-    return f"<|user|>{row['prompt'][0]['content']}{END}{ASSISTANT}", f"{row['completion'][0]['content']}{END}"
+    return (
+        f"<|user|>{row['prompt'][0]['content']}{END}{ASSISTANT}",
+        f"{row['completion'][0]['content']}{END}",
+    )
 
 
 def table(file: Path) -> list[dict[str, Any]]:
@@ -85,7 +104,9 @@ def test_every_place_holds_what_the_model_says(stored: Path, model: Path, config
             best = sorted(logprobs.tolist(), reverse=True)
             ids = column["ids"][place]
             assert len(set(ids)) == K
-            assert column["logprobs"][place] == pytest.approx([float(logprobs[i]) for i in ids], rel=1e-3, abs=1e-3)
+            assert column["logprobs"][place] == pytest.approx(
+                [float(logprobs[i]) for i in ids], rel=1e-3, abs=1e-3
+            )
             assert [float(logprobs[i]) for i in ids] == pytest.approx(best[:K], abs=1e-5)
             rest = math.fsum(math.exp(value) for value in best[K:])
             assert column["tail"][place] == pytest.approx(rest, rel=1e-3, abs=1e-9)
@@ -105,7 +126,11 @@ def test_everything_else_stays(run: Path, stored: Path) -> None:
 
 def test_statistics_say_what_a_token_takes(stored: Path) -> None:
     found = json.loads((stored / "stats.json").read_text())["teacher_topk"]
-    column = [row["teacher_topk"] for c in ("rationales", "answers") for row in table(stored / f"{c}.parquet")]
+    column = [
+        row["teacher_topk"]
+        for c in ("rationales", "answers")
+        for row in table(stored / f"{c}.parquet")
+    ]
     count = sum(len(value["tokens"]) for value in column)
     assert (found["rows"], found["tokens"], found["k"], found["cut"]) == (48, count, K, 0)
     assert found["bytes_per_token"] == K * (4 + 2) + 4 + 4
@@ -130,7 +155,11 @@ class Stopped:
 
 
 def test_a_killed_run_goes_on_and_ends_with_the_same_bytes(
-    run: Path, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    run: Path,
+    model: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.setattr("datagen.topk.PIECE", 5)
     whole, killed = tmp_path / "whole", tmp_path / "killed"
@@ -142,31 +171,52 @@ def test_a_killed_run_goes_on_and_ends_with_the_same_bytes(
         assert topk(run, model, killed) == (130 if last else 0)
         asked.append(teacher.asked)
     for config in ("rationales", "answers", "rejected"):
-        assert (whole / f"{config}.parquet").read_bytes() == (killed / f"{config}.parquet").read_bytes()
+        assert (whole / f"{config}.parquet").read_bytes() == (
+            killed / f"{config}.parquet"
+        ).read_bytes()
     assert sum(asked) == 10 + 2  # two configs of five pieces, and the two that were interrupted
     assert not (killed / "topk").exists()
     assert topk(run, model, killed) == 0
     assert "48 rows" in capsys.readouterr().out
 
 
-def test_a_version_gives_what_its_run_gives(run: Path, stored: Path, model: Path, tmp_path: Path) -> None:
+def test_a_version_gives_what_its_run_gives(
+    run: Path, stored: Path, model: Path, tmp_path: Path
+) -> None:
     store = ["--store", str(tmp_path / "store")]
     assert main(["publish", str(run), "sums", *store]) == 0
     assert topk("sums@1.0.0", model, tmp_path / "out", *store) == 0
     for config in ("rationales", "answers"):
-        assert pq.read_table(tmp_path / "out" / f"{config}.parquet").equals(pq.read_table(stored / f"{config}.parquet"))
+        assert pq.read_table(tmp_path / "out" / f"{config}.parquet").equals(
+            pq.read_table(stored / f"{config}.parquet")
+        )
     assert main(["publish", str(tmp_path / "out"), "sums", *store]) == 0
     assert (tmp_path / "store" / "sums" / "2.0.0").is_dir()  # a changed schema
 
 
-def test_stored_again_with_another_k_replaces_the_column(stored: Path, model: Path, tmp_path: Path) -> None:
-    words = ["topk", str(stored), "--teacher", f"hf:{model}", "--out", str(tmp_path / "out"), "--teacher-topk"]
+def test_stored_again_with_another_k_replaces_the_column(
+    stored: Path, model: Path, tmp_path: Path
+) -> None:
+    words = [
+        "topk",
+        str(stored),
+        "--teacher",
+        f"hf:{model}",
+        "--out",
+        str(tmp_path / "out"),
+        "--teacher-topk",
+    ]
     assert main([*words, "3"]) == 0
-    two = [table(folder / "answers.parquet")[0]["teacher_topk"] for folder in (stored, tmp_path / "out")]
+    two = [
+        table(folder / "answers.parquet")[0]["teacher_topk"]
+        for folder in (stored, tmp_path / "out")
+    ]
     assert [ids[:3] for ids in two[0]["ids"]] == two[1]["ids"]
 
 
-def test_a_published_row_shows_a_hash_that_follows_every_number(stored: Path, tmp_path: Path) -> None:
+def test_a_published_row_shows_a_hash_that_follows_every_number(
+    stored: Path, tmp_path: Path
+) -> None:
     import pyarrow as pa
 
     before = next(rows(stored / "answers.parquet"))["teacher_topk"]
@@ -195,7 +245,11 @@ def test_tokens_beyond_the_context_are_left_out_and_counted(model: Path, tmp_pat
             fits = max(64 - len(prompt), 0)
             cut += len(completion) > fits
             assert row["teacher_topk"]["tokens"] == completion[:fits]
-            assert len(row["teacher_topk"]["ids"]) == len(row["teacher_topk"]["tail"]) == len(completion[:fits])
+            assert (
+                len(row["teacher_topk"]["ids"])
+                == len(row["teacher_topk"]["tail"])
+                == len(completion[:fits])
+            )
     assert cut > 0
     assert json.loads((tmp_path / "out" / "stats.json").read_text())["teacher_topk"]["cut"] == cut
 
@@ -205,7 +259,10 @@ def test_what_pads_the_vocabulary_is_no_token(run: Path, model: Path, tmp_path: 
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
-    network, tokenizer = AutoModelForCausalLM.from_pretrained(model), AutoTokenizer.from_pretrained(model)
+    network, tokenizer = (
+        AutoModelForCausalLM.from_pretrained(model),
+        AutoTokenizer.from_pretrained(model),
+    )
     network.resize_token_embeddings(len(tokenizer) + 40, mean_resizing=False)
     with torch.no_grad():
         network.lm_head.weight[len(tokenizer) :] *= 20
@@ -224,7 +281,15 @@ def test_stored_while_generated_is_what_is_stored_afterwards(model: Path, tmp_pa
     (tmp_path / "sums.jsonl").write_text(
         "".join(f'{{"question": "{a} + 2?", "answer": "{a + 2}"}}\n' for a in range(4))
     )
-    words = ["rationales", str(tmp_path / "sums.jsonl"), "--teacher", f"hf:{model}", "--samples", "3", "--max-tokens"]
+    words = [
+        "rationales",
+        str(tmp_path / "sums.jsonl"),
+        "--teacher",
+        f"hf:{model}",
+        "--samples",
+        "3",
+        "--max-tokens",
+    ]
     words += ["40", "--keep-by", "none"]
     now, later = tmp_path / "now", tmp_path / "later"
     if main([*words, "--out", str(later)]) != 0:
@@ -232,13 +297,18 @@ def test_stored_while_generated_is_what_is_stored_afterwards(model: Path, tmp_pa
     assert main([*words, "--teacher-topk", str(K), "--out", str(now)]) == 0
     assert topk(later, model, tmp_path / "out") == 0
     for config in ("rationales", "answers"):
-        assert (now / f"{config}.parquet").read_bytes() == (tmp_path / "out" / f"{config}.parquet").read_bytes()
+        assert (now / f"{config}.parquet").read_bytes() == (
+            tmp_path / "out" / f"{config}.parquet"
+        ).read_bytes()
 
 
 @pytest.mark.parametrize(
     ("words", "line"),
     [
-        (["--teacher", "openai:gpt-x"], "openai:gpt-x does not give the probabilities of given tokens"),
+        (
+            ["--teacher", "openai:gpt-x"],
+            "openai:gpt-x does not give the probabilities of given tokens",
+        ),
         (["--teacher-topk", "9999"], "--teacher-topk 9999: from 1 to 261, the tokens of hf:"),
         (["--teacher-topk", "0"], "--teacher-topk 0: from 1 to"),
         (["--teacher", "hf:/no/such"], "no model at /no/such"),
@@ -279,7 +349,9 @@ def test_a_full_disk_is_one_line_and_the_same_command_goes_on(
         assert (tmp_path / "out" / file.name).read_bytes() == file.read_bytes()
 
 
-def test_sources_that_are_none(run: Path, model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_sources_that_are_none(
+    run: Path, model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     half = tmp_path / "half"
     half.mkdir()
     (half / "config.json").write_text((run / "config.json").read_text())

@@ -48,8 +48,12 @@ def test_every_place_holds_what_the_model_says(stored: Path, model: Path, config
             best = sorted(logits[place].tolist(), reverse=True)
             ids = column["ids"][place]
             assert [float(logits[place][i]) for i in ids] == pytest.approx(best[:K], abs=1e-5)
-            assert column["logprobs"][place] == pytest.approx([float(logits[place][i]) for i in ids], rel=1e-3)
-            assert column["tail"][place] == pytest.approx(math.fsum(map(math.exp, best[K:])), rel=1e-3, abs=1e-9)
+            assert column["logprobs"][place] == pytest.approx(
+                [float(logits[place][i]) for i in ids], rel=1e-3
+            )
+            assert column["tail"][place] == pytest.approx(
+                math.fsum(map(math.exp, best[K:])), rel=1e-3, abs=1e-9
+            )
 
 
 def test_the_completions_are_stored_as_without_prompts(stored: Path, plain: Path) -> None:
@@ -66,16 +70,24 @@ def flat(values: list[Any]) -> list[float]:
     return [x for each in values for x in (each if isinstance(each, list) else [each])]
 
 
-def test_statistics_and_settings_say_so(stored: Path, plain: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_statistics_and_settings_say_so(
+    stored: Path, plain: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     found = json.loads((stored / "stats.json").read_text())["teacher_topk"]
-    columns = [row["teacher_topk_prompt"] for c in ("rationales", "answers") for row in table(stored / f"{c}.parquet")]
+    columns = [
+        row["teacher_topk_prompt"]
+        for c in ("rationales", "answers")
+        for row in table(stored / f"{c}.parquet")
+    ]
     assert found["prompt_tokens"] == sum(len(column["tokens"]) for column in columns)
     assert "prompt_tokens" not in json.loads((plain / "stats.json").read_text())["teacher_topk"]
     assert json.loads((stored / "config.json").read_text())["settings"]["topk_prompts"] is True
     assert "topk_prompts" not in json.loads((plain / "config.json").read_text())["settings"]
 
 
-def test_prompts_beyond_the_context_are_stored_as_far_as_it_reaches(run: Path, tmp_path: Path) -> None:  # noqa: F811
+def test_prompts_beyond_the_context_are_stored_as_far_as_it_reaches(
+    run: Path, tmp_path: Path
+) -> None:  # noqa: F811
     short = save_tiny_model(tmp_path / "short", context=32)
     assert topk(run, short, tmp_path / "out", "--prompts") == 0
     beyond = 0
@@ -88,7 +100,9 @@ def test_prompts_beyond_the_context_are_stored_as_far_as_it_reaches(run: Path, t
     assert beyond > 0
 
 
-def test_stored_again_without_prompts_they_are_gone(stored: Path, model: Path, tmp_path: Path) -> None:  # noqa: F811
+def test_stored_again_without_prompts_they_are_gone(
+    stored: Path, model: Path, tmp_path: Path
+) -> None:  # noqa: F811
     assert topk(stored, model, tmp_path / "out") == 0
     assert "teacher_topk_prompt" not in pq.read_schema(tmp_path / "out" / "answers.parquet").names
 

@@ -50,10 +50,13 @@ def datagen(*words: object) -> int:
 
 
 def published(hub: Hub, name: str = "org/sums") -> list[tuple[str, str]]:
-    """Tags and the titles of their commits; every publisher's commit must have its tag, and there is no second one."""
+    """Tags and the titles of their commits; every publisher's commit must have its tag, and there
+    is no second one."""
     repository = hub.repositories[name]
     made = [commit for commit in repository.commits() if commit.title.startswith("Publish ")]
-    assert sorted(commit.oid for commit in made) == sorted(commit.oid for commit in repository.tags.values())
+    assert sorted(commit.oid for commit in made) == sorted(
+        commit.oid for commit in repository.tags.values()
+    )
     return sorted((tag, commit.title) for tag, commit in repository.tags.items())
 
 

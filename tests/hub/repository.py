@@ -10,7 +10,8 @@ from typing import Any
 
 
 class Refusal(Exception):
-    """An answer other than 200: its status, the Hub's word for it (header X-Error-Code), and a sentence."""
+    """An answer other than 200: its status, the Hub's word for it (header X-Error-Code), and a
+    sentence."""
 
     def __init__(self, status: int, code: str, message: str) -> None:
         super().__init__(message)
@@ -32,7 +33,9 @@ class Blob:
 
 def regular(content: bytes) -> Blob:
     """A regular file, named by git's hash of a blob."""
-    return Blob(len(content), hashlib.sha1(b"blob %d\0" % len(content) + content).hexdigest(), content)
+    return Blob(
+        len(content), hashlib.sha1(b"blob %d\0" % len(content) + content).hexdigest(), content
+    )
 
 
 @dataclass(frozen=True)
@@ -45,7 +48,12 @@ class Commit:
 
 def root() -> Commit:
     """The commit that a new repository begins with."""
-    return Commit(secrets.token_hex(20), None, "initial commit", {".gitattributes": regular(b"*.parquet lfs\n")})
+    return Commit(
+        secrets.token_hex(20),
+        None,
+        "initial commit",
+        {".gitattributes": regular(b"*.parquet lfs\n")},
+    )
 
 
 @dataclass
@@ -124,7 +132,13 @@ def folders_of(path: str, prefix: str) -> list[str]:
 def entry(path: str, blob: Blob) -> dict[str, Any]:
     pointer = regular(b"version https://git-lfs.github.com/spec/v1\n" + blob.oid.encode()).oid
     lfs = {"lfs": {"oid": blob.oid, "size": blob.size, "pointerSize": 130}} if blob.large else {}
-    return {"type": "file", "path": path, "size": blob.size, "oid": pointer if blob.large else blob.oid, **lfs}
+    return {
+        "type": "file",
+        "path": path,
+        "size": blob.size,
+        "oid": pointer if blob.large else blob.oid,
+        **lfs,
+    }
 
 
 def upload_mode(asked: dict[str, Any], there: Blob | None) -> dict[str, Any]:

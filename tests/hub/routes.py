@@ -29,14 +29,18 @@ WRITES = ("preupload", "commit", "tag", "batch", "verify")
 
 
 def find(command: str, path: str) -> tuple[str, dict[str, str] | None]:
-    """The route of a request, and what its address names; None for an address that the Hub has not."""
+    """The route of a request, and what its address names; None for an address that the Hub has
+    not."""
     method = "GET" if command == "HEAD" else command
     for verb, pattern, route in ROUTES:
         if verb == method and (match := re.fullmatch(pattern, path)):
-            return route, {key: unquote(value) for key, value in match.groupdict().items() if value is not None}
+            return route, {
+                key: unquote(value) for key, value in match.groupdict().items() if value is not None
+            }
     return f"unknown {path}", None
 
 
 def key(named: dict[str, str]) -> str:
-    """Under which name a repository is kept: ORG/NAME for a dataset, models/ORG/NAME for a model."""
+    """Under which name a repository is kept: ORG/NAME for a dataset, models/ORG/NAME for a
+    model."""
     return named["id"] if named.get("kind") == "datasets" else f"models/{named['id']}"

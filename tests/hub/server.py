@@ -1,8 +1,8 @@
-"""A Hub on this machine: what publishers and loaders of datasets and models call, spoken for the real clients.
+"""A Hub on this machine: what publishers and loaders of datasets and models call, spoken for the
+real clients.
 
-Large files (Parquet, weights) go through LFS, Xet is not offered. `Hub.fault` may spoil any request: it is given the
-request's number and the name of its route, and says how (see `Hub`).
-"""
+Large files (Parquet, weights) go through LFS, Xet is not offered. `Hub.fault` may spoil any
+request: it is given the request's number and the name of its route, and says how (see `Hub`)."""
 
 from __future__ import annotations
 
@@ -31,7 +31,8 @@ USERS = {TOKEN: ("me", ("me", "org")), STRANGER: ("stranger", ("stranger",))}
 
 @dataclass
 class Hub:
-    """The state of the server; a test looks at it, and spoils requests by `fault(number, route)`, which says
+    """The state of the server; a test looks at it, and spoils requests by `fault(number, route)`,
+    which says
 
     - None: all is well;
     - "500": refused with a server's error, nothing done;
@@ -50,7 +51,9 @@ class Hub:
     """The route of every request there was."""
     lock: threading.RLock = field(default_factory=threading.RLock)
 
-    def repository(self, named: dict[str, str], user: tuple[str, tuple[str, ...]] | None, *, write: bool) -> Repository:
+    def repository(
+        self, named: dict[str, str], user: tuple[str, tuple[str, ...]] | None, *, write: bool
+    ) -> Repository:
         found = self.repositories.get(key(named))
         ours = user is not None and named["id"].split("/")[0] in user[1]
         if found is None or (found.private and not ours):
@@ -60,7 +63,9 @@ class Hub:
         return found
 
     def sizes(self) -> dict[str, int]:
-        return {file.name: file.stat().st_size for file in self.folder.iterdir() if len(file.name) == 64}
+        return {
+            file.name: file.stat().st_size for file in self.folder.iterdir() if len(file.name) == 64
+        }
 
     def read(self, blob: Blob) -> bytes:
         return (self.folder / blob.oid).read_bytes() if blob.content is None else blob.content
@@ -91,7 +96,10 @@ class Handler(BaseHTTPRequestHandler):
             with self.hub.lock:
                 status, headers, answer = self.respond(route, named, body, parse_qs(url.query))
         except Refusal as refusal:
-            status, headers = refusal.status, {"X-Error-Code": refusal.code, "X-Error-Message": refusal.message}
+            status, headers = (
+                refusal.status,
+                {"X-Error-Code": refusal.code, "X-Error-Message": refusal.message},
+            )
             answer = json.dumps({"error": refusal.message}).encode()
         if how == "slow":
             time.sleep(0.3)
@@ -103,7 +111,9 @@ class Handler(BaseHTTPRequestHandler):
 
     do_GET = do_HEAD = do_POST = do_PUT = handle_any
 
-    def respond(self, route: str, named: dict[str, str], body: bytes, query: dict[str, list[str]]) -> Any:
+    def respond(
+        self, route: str, named: dict[str, str], body: bytes, query: dict[str, list[str]]
+    ) -> Any:
         """Status, headers and body of an answer."""
         if route in ("put", "large"):
             return self.large(route, named["oid"])
@@ -175,7 +185,11 @@ class Handler(BaseHTTPRequestHandler):
             raise Refusal(401, "", "Invalid username or password.")
         owner = asked.get("organization") or user[0]
         if owner not in user[1]:
-            raise Refusal(403, "", f"You don't have the rights to create a dataset under the namespace {owner!r}")
+            raise Refusal(
+                403,
+                "",
+                f"You don't have the rights to create a dataset under the namespace {owner!r}",
+            )
         id, kind = f"{owner}/{asked['name']}", f"{asked.get('type', 'model')}s"
         if (place := key({"id": id, "kind": kind})) in self.hub.repositories:
             raise Refusal(409, "", "You already created this repo")
@@ -186,23 +200,45 @@ class Handler(BaseHTTPRequestHandler):
     def validate(self, user: Any, body: bytes) -> Any:
         return {"errors": [], "warnings": []}
 
-    def repo_info(self, repository: Repository, named: dict[str, str], body: bytes, query: Any) -> Any:
+    def repo_info(
+        self, repository: Repository, named: dict[str, str], body: bytes, query: Any
+    ) -> Any:
         commit = repository.at(named.get("rev", "main"))
         siblings = [{"rfilename": path} for path in sorted(commit.files)]
-        more = {"lastModified": "2026-01-01T00:00:00.000Z", "tags": [], "downloads": 0, "likes": 0, "gated": False}
-        return {"id": repository.id, "sha": commit.oid, "private": repository.private, "siblings": siblings, **more}
+        more = {
+            "lastModified": "2026-01-01T00:00:00.000Z",
+            "tags": [],
+            "downloads": 0,
+            "likes": 0,
+            "gated": False,
+        }
+        return {
+            "id": repository.id,
+            "sha": commit.oid,
+            "private": repository.private,
+            "siblings": siblings,
+            **more,
+        }
 
     def repo_refs(self, repository: Repository, *_: Any) -> Any:
-        tags = [{"name": n, "ref": f"refs/tags/{n}", "targetCommit": c.oid} for n, c in repository.tags.items()]
+        tags = [
+            {"name": n, "ref": f"refs/tags/{n}", "targetCommit": c.oid}
+            for n, c in repository.tags.items()
+        ]
         branches = [{"name": "main", "ref": "refs/heads/main", "targetCommit": repository.main.oid}]
         return {"tags": tags, "branches": branches, "converts": []}
 
     def repo_commits(self, repository: Repository, named: dict[str, str], *_: Any) -> Any:
         commits = repository.commits()
         about = {"authors": [{"user": "me"}], "date": "2026-01-01T00:00:00.000Z", "message": ""}
-        return [{"id": c.oid, "title": c.title} | about for c in commits[commits.index(repository.at(named["rev"])) :]]
+        return [
+            {"id": c.oid, "title": c.title} | about
+            for c in commits[commits.index(repository.at(named["rev"])) :]
+        ]
 
-    def repo_tree(self, repository: Repository, named: dict[str, str], body: bytes, query: Any) -> Any:
+    def repo_tree(
+        self, repository: Repository, named: dict[str, str], body: bytes, query: Any
+    ) -> Any:
         files, under = repository.at(named["rev"]).files, named.get("path", "")
         prefix = f"{under}/" if under else ""
         inside = {path: blob for path, blob in files.items() if path.startswith(prefix)}
@@ -212,24 +248,41 @@ class Handler(BaseHTTPRequestHandler):
         folders = sorted({folder for path in inside for folder in folders_of(path, prefix)})
         shown = [folder for folder in folders if deep or "/" not in folder[len(prefix) :]]
         return [{"type": "directory", "path": p, "oid": "0" * 40, "size": 0} for p in shown] + [
-            entry(p, blob) for p, blob in sorted(inside.items()) if deep or "/" not in p[len(prefix) :]
+            entry(p, blob)
+            for p, blob in sorted(inside.items())
+            if deep or "/" not in p[len(prefix) :]
         ]
 
-    def repo_paths(self, repository: Repository, named: dict[str, str], body: bytes, query: Any) -> Any:
+    def repo_paths(
+        self, repository: Repository, named: dict[str, str], body: bytes, query: Any
+    ) -> Any:
         text = body.decode()
         asked = json.loads(text)["paths"] if text.startswith("{") else parse_qs(text)["paths"]
         files = repository.at(named["rev"]).files
         folders = {folder for path in files for folder in folders_of(path, "")}
         return [entry(path, files[path]) for path in asked if path in files] + [
-            {"type": "directory", "path": path, "oid": "0" * 40, "size": 0} for path in asked if path in folders
+            {"type": "directory", "path": path, "oid": "0" * 40, "size": 0}
+            for path in asked
+            if path in folders
         ]
 
-    def repo_preupload(self, repository: Repository, named: dict[str, str], body: bytes, query: Any) -> Any:
+    def repo_preupload(
+        self, repository: Repository, named: dict[str, str], body: bytes, query: Any
+    ) -> Any:
         files = repository.at(named["rev"]).files
-        return {"files": [upload_mode(asked, files.get(asked["path"])) for asked in json.loads(body)["files"]]}
+        return {
+            "files": [
+                upload_mode(asked, files.get(asked["path"])) for asked in json.loads(body)["files"]
+            ]
+        }
 
-    def repo_batch(self, repository: Repository, named: dict[str, str], body: bytes, query: Any) -> Any:
-        there, verify = self.hub.sizes(), f"{self.hub.url}/{repository.place}.git/info/lfs/objects/verify"
+    def repo_batch(
+        self, repository: Repository, named: dict[str, str], body: bytes, query: Any
+    ) -> Any:
+        there, verify = (
+            self.hub.sizes(),
+            f"{self.hub.url}/{repository.place}.git/info/lfs/objects/verify",
+        )
         objects = json.loads(body)["objects"]
         for asked in objects:
             if there.get(asked["oid"]) != asked["size"]:
@@ -237,18 +290,26 @@ class Handler(BaseHTTPRequestHandler):
                 asked["actions"] = {"upload": upload, "verify": {"href": verify}}
         return {"transfer": "basic", "objects": objects}
 
-    def repo_verify(self, repository: Repository, named: dict[str, str], body: bytes, query: Any) -> Any:
+    def repo_verify(
+        self, repository: Repository, named: dict[str, str], body: bytes, query: Any
+    ) -> Any:
         asked = json.loads(body)
         if self.hub.sizes().get(asked["oid"]) != asked["size"]:
             raise Refusal(404, "", "no such object")
         return {}
 
-    def repo_commit(self, repository: Repository, named: dict[str, str], body: bytes, query: Any) -> Any:
-        commit = repository.commit([json.loads(line) for line in body.splitlines()], self.hub.sizes())
+    def repo_commit(
+        self, repository: Repository, named: dict[str, str], body: bytes, query: Any
+    ) -> Any:
+        commit = repository.commit(
+            [json.loads(line) for line in body.splitlines()], self.hub.sizes()
+        )
         url = f"{self.hub.url}/{repository.place}/commit/{commit.oid}"
         return {"success": True, "commitOid": commit.oid, "commitUrl": url, "hookOutput": ""}
 
-    def repo_tag(self, repository: Repository, named: dict[str, str], body: bytes, query: Any) -> Any:
+    def repo_tag(
+        self, repository: Repository, named: dict[str, str], body: bytes, query: Any
+    ) -> Any:
         repository.tag(json.loads(body)["tag"], named["rev"])
         return {}
 
@@ -259,7 +320,9 @@ class Handler(BaseHTTPRequestHandler):
         if not blob.large:
             return 200, headers, self.hub.read(blob)
         linked = {"X-Linked-Etag": f'"{blob.oid}"', "X-Linked-Size": str(blob.size)}
-        elsewhere = self.hub.url.replace("127.0.0.1", "localhost")  # clients stop only where the host is another
+        elsewhere = self.hub.url.replace(
+            "127.0.0.1", "localhost"
+        )  # clients stop only where the host is another
         return 302, headers | linked | {"Location": f"{elsewhere}/lfs/{blob.oid}"}, b""
 
     def large(self, route: str, oid: str) -> Any:

@@ -1,4 +1,5 @@
-"""What somebody sees who has `datasets` alone: a published version by its tag, whole and as a stream."""
+"""What somebody sees who has `datasets` alone: a published version by its tag, whole and as a
+stream."""
 
 import json
 import os
@@ -44,9 +45,15 @@ def loaded(hub, tmp_path, wanted):
 
 
 def load(hub, tmp_path, python=sys.executable, code=(LOADER,)):
-    """Run the loader in a process of its own, without a token, in an empty folder with an empty cache."""
+    """Run the loader in a process of its own, without a token, in an empty folder with an empty
+    cache."""
     (tmp_path / "empty").mkdir()
-    names = {"HF_HOME": str(tmp_path / "fresh"), "HF_ENDPOINT": hub.url, "HF_TOKEN": "", "OMP_NUM_THREADS": "1"}
+    names = {
+        "HF_HOME": str(tmp_path / "fresh"),
+        "HF_ENDPOINT": hub.url,
+        "HF_TOKEN": "",
+        "OMP_NUM_THREADS": "1",
+    }
     environment = {"PATH": os.environ["PATH"], "HOME": str(tmp_path / "empty"), **names}
     done = subprocess.run(
         [python, "-c", *code],
@@ -91,7 +98,9 @@ def test_they_load_in_an_environment_that_has_only_datasets(hub, runs, tmp_path,
     venv.create(tmp_path / "alone", with_pip=True)
     python = str(tmp_path / "alone" / "bin" / "python")
     packages = ["datasets==5.2.0", f"huggingface_hub=={release}"]
-    subprocess.run([python, "-m", "pip", "install", "--quiet", *packages], check=True, capture_output=True)
+    subprocess.run(
+        [python, "-m", "pip", "install", "--quiet", *packages], check=True, capture_output=True
+    )
     found = load(hub, tmp_path, python)
     assert found["hub"] == release
     assert found["ours"] == []

@@ -1,5 +1,6 @@
-"""Every number of a student's page stands in what it was made from: the dataset version, the command, TRL's own
-settings and the report of its evaluation. One student of each trainer, trained, measured and pushed as users do it."""
+"""Every number of a student's page stands in what it was made from: the dataset version, the
+command, TRL's own settings and the report of its evaluation. One student of each trainer, trained,
+measured and pushed as users do it."""
 
 import json
 import re
@@ -12,11 +13,29 @@ from tests.tiny import save_tiny_model
 from tests.train.test_kd import store_of
 from train.cli import main
 
-COMMON = {"max_steps": 1, "per_device_train_batch_size": 3, "max_length": 311, "save_strategy": "no", "seed": 17}
+COMMON = {
+    "max_steps": 1,
+    "per_device_train_batch_size": 3,
+    "max_length": 311,
+    "save_strategy": "no",
+    "seed": 17,
+}
 TOLD = {
     "sft": {"learning_rate": 0.0021, "weight_decay": 0.0625, "answer_weight": 0.7, "negatives": 6},
-    "kd": {"learning_rate": 0.0013, "kd_weight": 0.875, "sft_weight": 0.125, "divergence": "jsd", "temperature": 2.25},
-    "gkd": {"learning_rate": 0.0034, "lmbda": 0.25, "beta": 0.75, "temperature": 0.85, "max_new_tokens": 12},
+    "kd": {
+        "learning_rate": 0.0013,
+        "kd_weight": 0.875,
+        "sft_weight": 0.125,
+        "divergence": "jsd",
+        "temperature": 2.25,
+    },
+    "gkd": {
+        "learning_rate": 0.0034,
+        "lmbda": 0.25,
+        "beta": 0.75,
+        "temperature": 0.85,
+        "max_new_tokens": 12,
+    },
 }
 """What each trainer is told beside that, no two the same."""
 LIMITS = {"kd": {"limit": 19}}
@@ -32,7 +51,8 @@ SHOWN = {"sft": {"answer_weight"}, "kd": {"kd_weight", "sft_weight"}, "gkd": {"l
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory):
-    """A folder with the store (`sums@1.0.0`), a student for each trainer, and one report on all of them."""
+    """A folder with the store (`sums@1.0.0`), a student for each trainer, and one report on all of
+    them."""
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
@@ -49,12 +69,41 @@ def made(tmp_path_factory):
     places = {"dataset": "sums@1.0.0", "store": store, "model": base, "disable_tqdm": True}
     for method, told in TOLD.items():
         more = {"teacher_model_name_or_path": folder / "teacher"} if method == "gkd" else {}
-        flags = {**places, **COMMON, **told, **LIMITS.get(method, {}), **more, "output_dir": folder / method}
+        flags = {
+            **places,
+            **COMMON,
+            **told,
+            **LIMITS.get(method, {}),
+            **more,
+            "output_dir": folder / method,
+        }
         words = [word for name, value in flags.items() for word in (f"--{name}", str(value))]
         assert main([method, *words]) == 0
-    words = ["evaluate", "--base", f"hf:{base}", "--teacher", f"hf:{folder / 'teacher'}", "--students"]
+    words = [
+        "evaluate",
+        "--base",
+        f"hf:{base}",
+        "--teacher",
+        f"hf:{folder / 'teacher'}",
+        "--students",
+    ]
     words += [f"{method}=hf:{folder / method}" for method in TOLD]
-    assert main([*words, "--limit", "3", "--samples", "2", "--max_tokens", "8", "--out", str(folder / "report")]) == 0
+    assert (
+        main(
+            [
+                *words,
+                "--limit",
+                "3",
+                "--samples",
+                "2",
+                "--max_tokens",
+                "8",
+                "--out",
+                str(folder / "report"),
+            ]
+        )
+        == 0
+    )
     return folder
 
 
@@ -66,7 +115,13 @@ def method(request):
 @pytest.fixture
 def card(hub, made, method):
     """The page as it stands on the Hub."""
-    words = ["push", str(made / method), f"org/{method}", "--report", str(made / "report" / "report.json")]
+    words = [
+        "push",
+        str(made / method),
+        f"org/{method}",
+        "--report",
+        str(made / "report" / "report.json"),
+    ]
     assert main(words) == 0
     return hub.read(hub.repositories[f"models/org/{method}"].file("main", "README.md")).decode()
 
@@ -95,13 +150,20 @@ def part(card, name):
 
 
 def test_every_number_comes_from_its_sources(made, card, method):
-    version, report = read(made / "store/sums/1.0.0/lineage.json"), read(made / "report/report.json")
+    version, report = (
+        read(made / "store/sums/1.0.0/lineage.json"),
+        read(made / "report/report.json"),
+    )
     told = [COMMON, TOLD[method], LIMITS.get(method, {})]
     body = card.split("---\n", 2)[2]
     assert len(WORD.findall(body)) > 30
     sources = [version, report, trl_settings(made, method), *told]
     assert untraced(body, *sources) == []
-    assert untraced(body + "\n4,242 rows of ff00aa11, 0.1234567", *sources) == ["0.1234567", "4,242", "ff00aa11"]
+    assert untraced(body + "\n4,242 rows of ff00aa11, 0.1234567", *sources) == [
+        "0.1234567",
+        "4,242",
+        "ff00aa11",
+    ]
 
 
 def test_the_data_are_those_of_the_version(made, card, method):
@@ -110,7 +172,10 @@ def test_the_data_are_those_of_the_version(made, card, method):
     rows = LIMITS.get(method, {}).get("limit", pq.read_metadata(file).num_rows)
     assert card.split("---\n", 2)[2].strip().startswith(f"# Student of sums {version['version']}\n")
     (line,) = [line for line in part(card, "Data").splitlines() if line.startswith("- ")]
-    assert line == f"- **sums 1.0.0**, config rationales: {rows} rows; content sha256 {version['content_sha256']}"
+    assert (
+        line
+        == f"- **sums 1.0.0**, config rationales: {rows} rows; content sha256 {version['content_sha256']}"
+    )
 
 
 def test_losses_and_settings_are_those_of_the_command_and_of_trl(made, card, method):
@@ -134,7 +199,11 @@ def test_what_it_kept_is_what_the_report_measured(made, card, method):
     assert f"{suite['suite']}, {suite['n']} questions:" in text
     told = [m for m in suite["models"] if m["role"] != "student" or m["name"] == method]
     rows = [
-        [m["role"], m["mode"], *(interval(m[key]) for key in ("greedy_accuracy", "majority_accuracy", "gap_closed"))]
+        [
+            m["role"],
+            m["mode"],
+            *(interval(m[key]) for key in ("greedy_accuracy", "majority_accuracy", "gap_closed")),
+        ]
         for m in told
     ]
     assert [row[0] for row in rows] == ["base", "base", "student", "teacher"]

@@ -28,17 +28,23 @@ def test_a_version_is_one_commit_with_a_tag_and_holds_what_its_lineage_says(hub,
     files = hub.repositories["org/sums"].at("v1.0.0").files
     listed = lineage_at(hub, "v1.0.0")["files"]
     assert {path: entry["bytes"] for path, entry in listed.items()} == {
-        path: blob.size for path, blob in files.items() if path not in ("lineage.json", ".gitattributes")
+        path: blob.size
+        for path, blob in files.items()
+        if path not in ("lineage.json", ".gitattributes")
     }
     assert {entry["sha256"] for path, entry in listed.items() if path.endswith(".parquet")} == {
         blob.oid for blob in files.values() if blob.large
     }
 
 
-def test_the_same_again_is_no_new_version_and_other_rows_take_the_place_of_the_old(hub, run, tmp_path, capsys):
+def test_the_same_again_is_no_new_version_and_other_rows_take_the_place_of_the_old(
+    hub, run, tmp_path, capsys
+):
     datagen("publish", run, "org/sums", "--hub")
     before = set(hub.repositories["org/sums"].main.files)
-    hub.repositories["org/sums"].main.files["NOTES.md"] = hub.repositories["org/sums"].main.files["README.md"]
+    hub.repositories["org/sums"].main.files["NOTES.md"] = hub.repositories["org/sums"].main.files[
+        "README.md"
+    ]
     assert datagen("publish", run, "org/sums", "--hub") == 0
     assert "1.0.0 holds this content already" in capsys.readouterr().out
     assert datagen("publish", make_run(tmp_path / "more", rows=6), "org/sums", "--hub") == 0
@@ -59,11 +65,16 @@ def test_a_fault_at_any_request_is_got_over_by_the_command_itself(hub, run, no_w
 
 
 @pytest.mark.parametrize("how", ["500", "lost"])
-def test_a_fault_at_a_route_that_writes_is_got_over_by_the_command_itself(hub, run, no_waiting, how):
+def test_a_fault_at_a_route_that_writes_is_got_over_by_the_command_itself(
+    hub, run, no_waiting, how
+):
     datagen("publish", run, "org/clean", "--hub")
     clean = list(hub.routes)
     for route in WRITING:
-        assert spoil(hub, run, f"org/at-{route}", at=len(hub.routes) + clean.index(route) + 1, how=how) == 0
+        assert (
+            spoil(hub, run, f"org/at-{route}", at=len(hub.routes) + clean.index(route) + 1, how=how)
+            == 0
+        )
 
 
 def spoil(hub, run, name, *, at, how):
@@ -76,22 +87,30 @@ def spoil(hub, run, name, *, at, how):
 
 
 @pytest.mark.slow
-def test_what_was_cut_off_for_good_after_any_request_is_finished_by_the_same_command(hub, run, no_waiting):
+def test_what_was_cut_off_for_good_after_any_request_is_finished_by_the_same_command(
+    hub, run, no_waiting
+):
     datagen("publish", run, "org/clean", "--hub")
     for reached in range(1, len(hub.routes) + 1):
         assert cut_off(hub, run, f"org/sums-{reached}", after=len(hub.routes) + reached) == [2, 0]
 
 
-def test_what_was_cut_off_for_good_after_a_write_is_finished_by_the_same_command(hub, run, no_waiting):
+def test_what_was_cut_off_for_good_after_a_write_is_finished_by_the_same_command(
+    hub, run, no_waiting
+):
     datagen("publish", run, "org/clean", "--hub")
     clean = list(hub.routes)
     for route in WRITING:
-        assert cut_off(hub, run, f"org/after-{route}", after=len(hub.routes) + clean.index(route) + 1) == [2, 0]
+        assert cut_off(
+            hub, run, f"org/after-{route}", after=len(hub.routes) + clean.index(route) + 1
+        ) == [2, 0]
 
 
 def cut_off(hub, run, name, *, after):
     """Publish with no answer from a request on, which is done still; then again."""
-    hub.fault = lambda number, route: None if number < after else "lost" if number == after else "cut"
+    hub.fault = lambda number, route: (
+        None if number < after else "lost" if number == after else "cut"
+    )
     forget_large_files(hub)
     first = datagen("publish", run, name, "--hub")
     hub.fault = lambda number, route: None
@@ -107,17 +126,23 @@ def forget_large_files(hub):
 
 
 def whole(hub, name):
-    """The repository has one version, of one commit, with the files of a clean one, and all bytes are there."""
+    """The repository has one version, of one commit, with the files of a clean one, and all bytes
+    are there."""
     assert published(hub, name) == [("v1.0.0", "Publish 1.0.0")], name
     files, clean = hub.repositories[name].main.files, hub.repositories["org/clean"].main.files
     assert files.keys() == clean.keys()
     for path, blob in files.items():
         assert len(hub.read(blob)) == blob.size
         assert not blob.large or blob == clean[path]
-    assert set(lineage_at(hub, "v1.0.0", name)["files"]) == files.keys() - {"lineage.json", ".gitattributes"}
+    assert set(lineage_at(hub, "v1.0.0", name)["files"]) == files.keys() - {
+        "lineage.json",
+        ".gitattributes",
+    }
 
 
-def test_another_publisher_between_the_look_and_the_commit_is_not_overwritten(hub, run, tmp_path, no_waiting):
+def test_another_publisher_between_the_look_and_the_commit_is_not_overwritten(
+    hub, run, tmp_path, no_waiting
+):
     other, done = make_run(tmp_path / "other", rows=6), []
 
     def interrupt(number, route):
@@ -131,7 +156,9 @@ def test_another_publisher_between_the_look_and_the_commit_is_not_overwritten(hu
     assert [rows_at(hub, tag) for tag in ("v1.0.0", "v1.1.0")] == [6, 5]
 
 
-def test_another_publisher_between_the_look_and_the_making_of_the_repository(hub, run, tmp_path, no_waiting):
+def test_another_publisher_between_the_look_and_the_making_of_the_repository(
+    hub, run, tmp_path, no_waiting
+):
     other, done = make_run(tmp_path / "other", rows=6), []
 
     def interrupt(number, route):
@@ -144,7 +171,9 @@ def test_another_publisher_between_the_look_and_the_making_of_the_repository(hub
     assert published(hub) == [("v1.0.0", "Publish 1.0.0"), ("v1.1.0", "Publish 1.1.0")]
 
 
-def test_what_a_killed_publisher_committed_is_tagged_by_the_next_one(hub, run, tmp_path, no_waiting):
+def test_what_a_killed_publisher_committed_is_tagged_by_the_next_one(
+    hub, run, tmp_path, no_waiting
+):
     hub.fault = lambda number, route: "cut" if "commit" in hub.routes[: number - 1] else None
     assert datagen("publish", run, "org/sums", "--hub") == 2
     assert not hub.repositories["org/sums"].tags
@@ -197,12 +226,22 @@ def test_bad_input_is_one_line_and_writes_nothing(hub, run, capsys, name, words,
 @pytest.mark.parametrize(
     ("stats", "message"),
     [
-        ({"accepted": {"rationales": 0, "answers": 0}}, "holds no accepted rows: nothing to publish"),
-        ({"finished": False}, "is not finished: the command that made it, given again, goes on with it"),
+        (
+            {"accepted": {"rationales": 0, "answers": 0}},
+            "holds no accepted rows: nothing to publish",
+        ),
+        (
+            {"finished": False},
+            "is not finished: the command that made it, given again, goes on with it",
+        ),
     ],
 )
-def test_a_run_that_is_empty_or_not_finished_is_one_line_before_the_hub_is_asked(hub, run, capsys, stats, message):
-    (run / "stats.json").write_text(json.dumps(json.loads((run / "stats.json").read_text()) | stats))
+def test_a_run_that_is_empty_or_not_finished_is_one_line_before_the_hub_is_asked(
+    hub, run, capsys, stats, message
+):
+    (run / "stats.json").write_text(
+        json.dumps(json.loads((run / "stats.json").read_text()) | stats)
+    )
     assert datagen("publish", run, "org/sums", "--hub") == 2
     error = capsys.readouterr().err
     assert message in error
@@ -212,7 +251,11 @@ def test_a_run_that_is_empty_or_not_finished_is_one_line_before_the_hub_is_asked
 
 @pytest.mark.parametrize(
     ("token", "message"),
-    [("", "no token"), ("hf_wrong", "does not know this token"), (STRANGER, "not write to org/sums")],
+    [
+        ("", "no token"),
+        ("hf_wrong", "does not know this token"),
+        (STRANGER, "not write to org/sums"),
+    ],
 )
 def test_a_token_that_will_not_do_is_one_line(hub, run, monkeypatch, capsys, token, message):
     datagen("publish", run, "org/sums", "--hub")
@@ -228,7 +271,12 @@ def test_a_token_that_will_not_do_is_one_line(hub, run, monkeypatch, capsys, tok
 
 def test_a_version_that_exists_with_other_content_is_refused(hub, run, tmp_path, capsys):
     datagen("publish", run, "org/sums", "--hub")
-    assert datagen("publish", make_run(tmp_path / "b", rows=6), "org/sums", "--hub", "--version", "1.0.0") == 2
+    assert (
+        datagen(
+            "publish", make_run(tmp_path / "b", rows=6), "org/sums", "--hub", "--version", "1.0.0"
+        )
+        == 2
+    )
     assert "org/sums 1.0.0 exists and is never changed" in capsys.readouterr().err
     assert len(published(hub)) == 1
 
@@ -257,7 +305,9 @@ def test_dry_run_writes_nothing(hub, run, tmp_path, capsys):
     assert "would be org/sums 1.0.0; nothing was written" in capsys.readouterr().out
     datagen("publish", run, "org/sums", "--hub")
     start = len(hub.routes)
-    assert datagen("publish", make_run(tmp_path / "b", rows=6), "org/sums", "--hub", "--dry-run") == 0
+    assert (
+        datagen("publish", make_run(tmp_path / "b", rows=6), "org/sums", "--hub", "--dry-run") == 0
+    )
     assert "would be org/sums 1.1.0" in capsys.readouterr().out
     assert not set(WRITING) & set(hub.routes[start:])
 

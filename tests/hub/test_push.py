@@ -23,9 +23,21 @@ def push(student, name=NAME, *more):
 def student(tiny_model, tmp_path):
     """What `train sft` leaves, with a checkpoint and a pickle that are nobody's business."""
     folder = shutil.copytree(tiny_model, tmp_path / "student")
-    dataset = {"name": "org/sums", "version": "1.0.0", "content_sha256": "a" * 64, "config": "rationales", "rows": 24}
-    lineage = {"base": {"name": "tiny"}, "dataset": dataset | {"commit": "b" * 40}, "settings": {"seed": 0}}
-    (folder / "lineage.json").write_text(json.dumps(lineage | {"format": 1, "method": "sft", "result": {"steps": 3}}))
+    dataset = {
+        "name": "org/sums",
+        "version": "1.0.0",
+        "content_sha256": "a" * 64,
+        "config": "rationales",
+        "rows": 24,
+    }
+    lineage = {
+        "base": {"name": "tiny"},
+        "dataset": dataset | {"commit": "b" * 40},
+        "settings": {"seed": 0},
+    }
+    (folder / "lineage.json").write_text(
+        json.dumps(lineage | {"format": 1, "method": "sft", "result": {"steps": 3}})
+    )
     (folder / "README.md").write_text("the card of training")
     (folder / "training_args.bin").write_bytes(b"/home/me")
     (folder / "checkpoint-3").mkdir()
@@ -37,8 +49,15 @@ def student(tiny_model, tmp_path):
 def report(student, tmp_path):
     """A report on the student and on another one."""
     mark = fingerprint(student)
-    about = [("base", "base", "tiny@0"), ("mine", "student", f"hf:{student}@{mark}"), ("other", "student", "hf:x@1")]
-    models = [{"name": name, "role": role, "mode": "rationale", "identity": what} for name, role, what in about]
+    about = [
+        ("base", "base", "tiny@0"),
+        ("mine", "student", f"hf:{student}@{mark}"),
+        ("other", "student", "hf:x@1"),
+    ]
+    models = [
+        {"name": name, "role": role, "mode": "rationale", "identity": what}
+        for name, role, what in about
+    ]
     none = {"majority_accuracy": None, "gap_closed": None}
     figures = [FIGURE | {"value": 0.01}, FIGURE, FIGURE | {"value": 0.99}]
     measured = [{**m, **none, "greedy_accuracy": f} for m, f in zip(models, figures, strict=True)]
@@ -61,7 +80,9 @@ def pushed(hub, name=NAME):
     return [commit.title for commit in model_of(hub, name).commits()[:-1]]
 
 
-def test_a_student_is_one_commit_in_a_private_repository_and_opens_from_there(hub, student, tmp_path, capsys):
+def test_a_student_is_one_commit_in_a_private_repository_and_opens_from_there(
+    hub, student, tmp_path, capsys
+):
     assert push(student) == 0
     commit = model_of(hub).main
     assert f"commit {commit.oid}" in capsys.readouterr().out
@@ -74,7 +95,9 @@ def test_a_student_is_one_commit_in_a_private_repository_and_opens_from_there(hu
     from huggingface_hub import snapshot_download
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
-    opened = snapshot_download(NAME, revision=commit.oid, endpoint=hub.url, cache_dir=tmp_path / "opened", token=TOKEN)
+    opened = snapshot_download(
+        NAME, revision=commit.oid, endpoint=hub.url, cache_dir=tmp_path / "opened", token=TOKEN
+    )
     ours, theirs = (AutoModelForCausalLM.from_pretrained(folder) for folder in (student, opened))
     assert all(a.equal(b) for a, b in zip(ours.parameters(), theirs.parameters(), strict=True))
     assert AutoTokenizer.from_pretrained(opened).chat_template
@@ -106,7 +129,9 @@ def test_the_figures_of_the_report_are_in_card_and_lineage(hub, student, report,
 
 
 @pytest.mark.parametrize("how", ["500", "lost", "cut", "504"])
-@pytest.mark.parametrize("route", ["whoami", "create", "info", "tree", "preupload", "batch", "put", "commit"])
+@pytest.mark.parametrize(
+    "route", ["whoami", "create", "info", "tree", "preupload", "batch", "put", "commit"]
+)
 def test_a_fault_at_any_route_is_got_over_with_one_commit(hub, student, no_waiting, route, how):
     done = spoil_once(hub, route, how)
     assert push(student) == 0
@@ -116,8 +141,12 @@ def test_a_fault_at_any_route_is_got_over_with_one_commit(hub, student, no_waiti
 
 
 @pytest.mark.parametrize("route", ["create", "put", "commit"])
-def test_what_was_cut_off_for_good_after_a_write_is_finished_by_the_same_command(hub, student, no_waiting, route):
-    hub.fault = lambda number, asked: "lost" if asked == route else "cut" if route in hub.routes[: number - 1] else None
+def test_what_was_cut_off_for_good_after_a_write_is_finished_by_the_same_command(
+    hub, student, no_waiting, route
+):
+    hub.fault = lambda number, asked: (
+        "lost" if asked == route else "cut" if route in hub.routes[: number - 1] else None
+    )
     assert push(student) == 2
     hub.fault = lambda number, asked: None
     assert push(student) == 0
@@ -144,9 +173,14 @@ def test_a_repository_with_other_files_is_left_alone(hub, student, capsys):
 
 
 def test_an_adapter_does_not_name_its_bases_folder(hub, student, tiny_model, capsys):
-    (student / "adapter_config.json").write_text(json.dumps({"r": 8, "base_model_name_or_path": str(tiny_model)}))
+    (student / "adapter_config.json").write_text(
+        json.dumps({"r": 8, "base_model_name_or_path": str(tiny_model)})
+    )
     assert push(student) == 0
-    assert json.loads(text_of(hub, "adapter_config.json")) == {"r": 8, "base_model_name_or_path": "tiny"}
+    assert json.loads(text_of(hub, "adapter_config.json")) == {
+        "r": 8,
+        "base_model_name_or_path": "tiny",
+    }
     assert "the adapter's base tiny is a folder here" in capsys.readouterr().err
 
 
@@ -157,7 +191,11 @@ def test_an_adapter_does_not_name_its_bases_folder(hub, student, tiny_model, cap
         ("org/a b", None, "is no dataset name"),
         ("theirs/student", None, "lets this token not write to theirs/student"),
         (NAME, lambda folder: (folder / "lineage.json").unlink(), "it has no lineage.json"),
-        (NAME, lambda folder: (folder / "lineage.json").write_text("{}"), "lineage.json is damaged: it lacks base"),
+        (
+            NAME,
+            lambda folder: (folder / "lineage.json").write_text("{}"),
+            "lineage.json is damaged: it lacks base",
+        ),
         (NAME, lambda folder: (folder / "model.safetensors").unlink(), "is not finished"),
         (NAME, shutil.rmtree, "no student folder"),
     ],
@@ -176,8 +214,14 @@ def test_bad_input_is_one_line_and_writes_nothing(hub, student, capsys, name, ch
     ("change", "message"),
     [
         (lambda report, student: report.unlink(), "report.json cannot be read"),
-        (lambda report, student: report.write_text("{}"), "report.json is damaged: it lacks models, suites"),
-        (lambda report, student: (student / "config.json").write_text("{}"), "measured no student with these weights"),
+        (
+            lambda report, student: report.write_text("{}"),
+            "report.json is damaged: it lacks models, suites",
+        ),
+        (
+            lambda report, student: (student / "config.json").write_text("{}"),
+            "measured no student with these weights",
+        ),
     ],
 )
 def test_a_report_of_something_else_is_one_line(hub, student, report, capsys, change, message):
@@ -189,7 +233,11 @@ def test_a_report_of_something_else_is_one_line(hub, student, report, capsys, ch
 
 @pytest.mark.parametrize(
     ("token", "message"),
-    [("", "no token"), ("hf_wrong", "does not know this token"), (STRANGER, "not write to org/student")],
+    [
+        ("", "no token"),
+        ("hf_wrong", "does not know this token"),
+        (STRANGER, "not write to org/student"),
+    ],
 )
 def test_a_token_that_will_not_do_is_one_line(hub, student, monkeypatch, capsys, token, message):
     monkeypatch.setenv("HF_TOKEN", token)

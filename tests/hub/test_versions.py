@@ -16,10 +16,13 @@ def change_json(file, **values):
 
 @pytest.fixture(params=["store", "Hub"])
 def two(request, hub, tmp_path):
-    """Versions 1.0.0 (rows 0 to 4) and 1.1.0 (rows 0 to 5, one more rejected, hotter), and the flag to find them."""
+    """Versions 1.0.0 (rows 0 to 4) and 1.1.0 (rows 0 to 5, one more rejected, hotter), and the flag
+    to find them."""
     flags = ["--hub"] if request.param == "Hub" else []
     more = make_run(tmp_path / "more", rows=6, rejected=3)
-    change_json(more / "config.json", settings={"samples": 4, "temperature": 1.0, "seed": 0, "shots": []})
+    change_json(
+        more / "config.json", settings={"samples": 4, "temperature": 1.0, "seed": 0, "shots": []}
+    )
     for run in (make_run(tmp_path / "one"), more):
         assert datagen("publish", run, "org/sums", *flags) == 0
     return flags
@@ -53,7 +56,9 @@ def test_diff_names_rows_counts_and_sampling(two, capsys):
     assert "the same rows, teacher and settings" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("words", [("diff", "org/sums@1.0.0", "org/sums@9.9.9"), ("verify", "org/sums@9.9.9")])
+@pytest.mark.parametrize(
+    "words", [("diff", "org/sums@1.0.0", "org/sums@9.9.9"), ("verify", "org/sums@9.9.9")]
+)
 def test_a_version_that_does_not_exist_is_one_line(two, capsys, words):
     capsys.readouterr()
     assert datagen(*words, *two) == 2
@@ -65,7 +70,9 @@ def test_a_version_that_does_not_exist_is_one_line(two, capsys, words):
 
 def test_pulling_a_version_that_does_not_exist_is_one_line(hub, run, tmp_path, capsys):
     datagen("publish", run, "org/sums", "--hub")
-    assert datagen("pull", "org/sums@1.0.0") == 0  # so that there is a copy that could take its place
+    assert (
+        datagen("pull", "org/sums@1.0.0") == 0
+    )  # so that there is a copy that could take its place
     capsys.readouterr()
     assert datagen("pull", "org/sums@2.0.0") == 2
     error = capsys.readouterr().err
@@ -127,7 +134,9 @@ def test_pull_gives_the_version_that_was_published(hub, tmp_path, capsys):
     assert "pulled org/sums 1.1.0" in capsys.readouterr().out
 
 
-def test_pull_refuses_what_is_not_as_published_and_what_would_replace_another(hub, run, tmp_path, capsys):
+def test_pull_refuses_what_is_not_as_published_and_what_would_replace_another(
+    hub, run, tmp_path, capsys
+):
     datagen("publish", run, "org/sums", "--hub")
     for file in hub.folder.iterdir():
         file.write_bytes(bytes(file.stat().st_size))
@@ -155,7 +164,12 @@ def test_a_lineage_that_names_a_file_outside_is_refused(hub, run, tmp_path, caps
     assert not list(tmp_path.rglob("escaped"))
 
 
-FORMS = [{"files": {"a": 1}}, {"runs": []}, {"runs": {"rationales": {"teacher": "x"}}}, {"files": None}]
+FORMS = [
+    {"files": {"a": 1}},
+    {"runs": []},
+    {"runs": {"rationales": {"teacher": "x"}}},
+    {"files": None},
+]
 
 
 @pytest.mark.parametrize("change", FORMS)
@@ -164,11 +178,17 @@ def test_a_lineage_of_another_form_is_one_line(hub, run, tmp_path, capsys, chang
 
     datagen("publish", run, "org/sums", "--hub")
     files = hub.repositories["org/sums"].tags["v1.0.0"].files
-    files["lineage.json"] = regular(json.dumps(json.loads(files["lineage.json"].content) | change).encode())
+    files["lineage.json"] = regular(
+        json.dumps(json.loads(files["lineage.json"].content) | change).encode()
+    )
     for file in (tmp_path / "cache").rglob("lineage.json"):
         file.unlink()
     capsys.readouterr()
-    for words in (["pull", "org/sums"], ["versions", "org/sums", "--hub"], ["publish", run, "org/sums", "--hub"]):
+    for words in (
+        ["pull", "org/sums"],
+        ["versions", "org/sums", "--hub"],
+        ["publish", run, "org/sums", "--hub"],
+    ):
         assert datagen(*words) == 2
         error = capsys.readouterr().err
         assert "has a lineage.json that `datagen publish` did not write" in error

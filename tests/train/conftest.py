@@ -63,7 +63,9 @@ def write_run(folder: Path) -> None:
         "answers": [answer(i, *numbers) for i, numbers in enumerate(sums)],
         "rejected": [rationale(0, 1, 1, 1) | {"reason": "wrong"}],
     }.items():
-        pq.write_table(pa.Table.from_pylist(rows, schema=arrow_schema(config)), folder / f"{config}.parquet")
+        pq.write_table(
+            pa.Table.from_pylist(rows, schema=arrow_schema(config)), folder / f"{config}.parquet"
+        )
     settings = vars(RationaleSettings(source="microworld", samples=1)) | {"out": None, "shots": []}
     del settings["teacher_topk"]  # as a run without it leaves it out
     described = {
@@ -125,7 +127,8 @@ def rationale(number: int, a: int, b: int, times: int) -> dict[str, Any]:
 
 @pytest.fixture(scope="session")
 def chains(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A store with `chains@1.0.0`: of question i, 1 + i % 3 right rationales, i % 4 wrong ones, and an answer."""
+    """A store with `chains@1.0.0`: of question i, 1 + i % 3 right rationales, i % 4 wrong ones, and
+    an answer."""
     run, store = tmp_path_factory.mktemp("chains-run"), tmp_path_factory.mktemp("chains-store")
     write_run(run)
     right, wrong, direct = [], [], []
@@ -137,9 +140,18 @@ def chains(tmp_path_factory: pytest.TempPathFactory) -> Path:
             row = rationale(100 * i + 50 + k, a, b, 1)
             total = str(a + b + 10 * k + 1)
             text = f"{a} and {b} make {total}. The answer is {total}."
-            row |= {"completion": assistant(text), "rationale": text, "answer": total, "correct": False}
+            row |= {
+                "completion": assistant(text),
+                "rationale": text,
+                "answer": total,
+                "correct": False,
+            }
             wrong.append(row | {"reason": "wrong" if k % 2 else "minority"})
-    rejected = [*wrong, right[0] | {"reason": "redundant"}, wrong[0] | {"reason": "truncated", "answer": None}]
+    rejected = [
+        *wrong,
+        right[0] | {"reason": "redundant"},
+        wrong[0] | {"reason": "truncated", "answer": None},
+    ]
     write(run, {"rationales": right, "answers": direct, "rejected": rejected})
     assert datagen(["publish", str(run), "chains", "--store", str(store)]) == 0
     return store
@@ -151,15 +163,20 @@ def write(run: Path, configs: dict[str, list[dict[str, Any]]]) -> None:
     import pyarrow.parquet as pq
 
     for config, rows in configs.items():
-        pq.write_table(pa.Table.from_pylist(rows, schema=arrow_schema(config)), run / f"{config}.parquet")
+        pq.write_table(
+            pa.Table.from_pylist(rows, schema=arrow_schema(config)), run / f"{config}.parquet"
+        )
     stats = json.loads((run / "stats.json").read_text())
-    stats["accepted"] = {config: len(rows) for config, rows in configs.items() if config != "rejected"}
+    stats["accepted"] = {
+        config: len(rows) for config, rows in configs.items() if config != "rejected"
+    }
     (run / "stats.json").write_text(json.dumps(stats))
 
 
 @pytest.fixture(scope="session")
 def episodes(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A store with `episodes@1.0.0`: six queries, each with five scored candidates, of which one is shown nowhere."""
+    """A store with `episodes@1.0.0`: six queries, each with five scored candidates, of which one is
+    shown nowhere."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -168,7 +185,8 @@ def episodes(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for old in run.glob("*.parquet"):
         old.unlink()
     shown = [
-        {"id": f"d{i}", "input": "abc"[: 1 + i % 3], "output": "xyz"[i % 3] * (1 + i), "score": 0.0} for i in range(5)
+        {"id": f"d{i}", "input": "abc"[: 1 + i % 3], "output": "xyz"[i % 3] * (1 + i), "score": 0.0}
+        for i in range(5)
     ]
     rows = [
         {
@@ -184,7 +202,10 @@ def episodes(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for config, found in (("demonstrations", rows), ("rejected", [])):
         schema = arrow_schema(config, family="demonstrations")
         pq.write_table(pa.Table.from_pylist(found, schema=schema), run / f"{config}.parquet")
-    stats = json.loads((run / "stats.json").read_text()) | {"accepted": {"demonstrations": 6}, "rejected": {}}
+    stats = json.loads((run / "stats.json").read_text()) | {
+        "accepted": {"demonstrations": 6},
+        "rejected": {},
+    }
     (run / "stats.json").write_text(json.dumps(stats))
     assert datagen(["publish", str(run), "episodes", "--store", str(store)]) == 0
     return store

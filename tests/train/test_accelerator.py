@@ -1,4 +1,5 @@
-"""On an accelerator every trainer has the loss curve that it has on the CPU, and bfloat16 comes near it."""
+"""On an accelerator every trainer has the loss curve that it has on the CPU, and bfloat16 comes
+near it."""
 
 from __future__ import annotations
 
@@ -29,19 +30,37 @@ WAYS: dict[str, tuple[str, dict[str, Any]]] = {
 
 @pytest.fixture(scope="module")
 def stored(chains: Path, teacher: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The store of `chains`, and in it `stored@1.0.0`, the same with the teacher's probabilities."""
+    """The store of `chains`, and in it `stored@1.0.0`, the same with the teacher's
+    probabilities."""
     run = tmp_path_factory.mktemp("topk") / "run"
-    words = ["topk", "chains@1.0.0", "--store", str(chains), "--teacher", f"hf:{teacher}", "--teacher_topk", "16"]
+    words = [
+        "topk",
+        "chains@1.0.0",
+        "--store",
+        str(chains),
+        "--teacher",
+        f"hf:{teacher}",
+        "--teacher_topk",
+        "16",
+    ]
     assert datagen([*words, "--out", str(run)]) == 0
     assert datagen(["publish", str(run), "stored", "--store", str(chains)]) == 0
     return chains
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_the_loss_curve_is_that_of_the_cpu(base: Path, stored: Path, teacher: Path, tmp_path: Path, way: str) -> None:
+def test_the_loss_curve_is_that_of_the_cpu(
+    base: Path, stored: Path, teacher: Path, tmp_path: Path, way: str
+) -> None:
     def curve(name: str, **others: Any) -> list[float]:
         command, own = WAYS[way]
-        settings = {"dataset": "chains@1.0.0", "max_steps": STEPS, "logging_steps": 1, "save_steps": STEPS, **own}
+        settings = {
+            "dataset": "chains@1.0.0",
+            "max_steps": STEPS,
+            "logging_steps": 1,
+            "save_steps": STEPS,
+            **own,
+        }
         settings |= {"teacher_model_name_or_path": teacher} if command == "gkd" else {}
         out = tmp_path / name
         assert main([command, *flags(base, stored, out, **settings, **others)]) == 0

@@ -1,4 +1,5 @@
-"""`train sft --demonstration_weight`: which tokens are outputs of demonstrations, and the loss on them, in a loop."""
+"""`train sft --demonstration_weight`: which tokens are outputs of demonstrations, and the loss on
+them, in a loop."""
 
 from __future__ import annotations
 
@@ -31,7 +32,9 @@ def test_the_outputs_are_found_where_the_format_writes_them(name: str) -> None:
 
 def built(base: Path, episodes: Path, out: Path, **others: Any) -> Any:
     words = flags(base, episodes, out, dataset="episodes@1.0.0", dataset_config="demonstrations")
-    return build(*parse_sft([*words, *(word for k, v in others.items() for word in (f"--{k}", str(v)))]))
+    return build(
+        *parse_sft([*words, *(word for k, v in others.items() for word in (f"--{k}", str(v)))])
+    )
 
 
 def test_the_loss_is_that_of_the_completion_and_of_the_outputs_shown(
@@ -51,7 +54,11 @@ def test_the_loss_is_that_of_the_completion_and_of_the_outputs_shown(
             value = logp[t - 1, tokens[t]].item()
             if "<|assistant|>" in before:
                 completions.append(value)
-            elif "->" in before.rpartition("\n")[2] and "\n" in after and decode(tokens[t : t + 1]).strip():
+            elif (
+                "->" in before.rpartition("\n")[2]
+                and "\n" in after
+                and decode(tokens[t : t + 1]).strip()
+            ):
                 outputs.append(value)
     expected = -sum(completions) / len(completions) - weight * sum(outputs) / len(outputs)
     samples = [dict(batch)]

@@ -1,4 +1,5 @@
-"""`train gkd`: TRL's trainers behind one command, the loss by hand, tokenizers that differ, and bad input."""
+"""`train gkd`: TRL's trainers behind one command, the loss by hand, tokenizers that differ, and bad
+input."""
 
 from __future__ import annotations
 
@@ -43,7 +44,9 @@ def flags(base: Path, store: Path, teacher: Path | str, out: Path, **others: Any
         "save_steps": 2,
         "disable_tqdm": True,
     }
-    return [word for name, value in {**values, **others}.items() for word in (f"--{name}", str(value))]
+    return [
+        word for name, value in {**values, **others}.items() for word in (f"--{name}", str(value))
+    ]
 
 
 def weights(folder: Path) -> dict[str, Any]:
@@ -60,7 +63,12 @@ def test_each_share_of_own_completions_trains(
     assert main(["gkd", *flags(base, store, teacher, out, lmbda=lmbda)]) == 0
     lineage = json.loads((out / "lineage.json").read_text())
     assert lineage["method"] == "gkd"
-    told = {"trainer": TRAINERS[lmbda], "lmbda": float(lmbda), "beta": 0.5, "cross_tokenizer": False}
+    told = {
+        "trainer": TRAINERS[lmbda],
+        "lmbda": float(lmbda),
+        "beta": 0.5,
+        "cross_tokenizer": False,
+    }
     assert told.items() <= lineage["settings"].items()
     assert lineage["teacher"]["name"] == "teacher"
     assert lineage["result"] == {"steps": 3}
@@ -87,15 +95,20 @@ def test_off_policy_the_loss_is_the_mean_divergence_of_the_completions(
         real = batch["attention_mask"][row].bool()
         ids, labels = batch["input_ids"][row][real], batch["labels"][row][real]
         with torch.no_grad():
-            t, s = (model(input_ids=ids[None]).logits[0].double().log_softmax(-1) for model in models)
-        values += [divergence(t[i - 1], s[i - 1], beta) for i in range(1, len(ids)) if labels[i] != -100]
+            t, s = (
+                model(input_ids=ids[None]).logits[0].double().log_softmax(-1) for model in models
+            )
+        values += [
+            divergence(t[i - 1], s[i - 1], beta) for i in range(1, len(ids)) if labels[i] != -100
+        ]
     with torch.no_grad():
         found = trainer.compute_loss(trainer.model, dict(batch)).item()
     assert found == pytest.approx(sum(values) / len(values), rel=1e-4)
 
 
 def divergence(t: torch.Tensor, s: torch.Tensor, beta: float) -> float:
-    """Log-probabilities (V,): β·KL(T‖M) + (1−β)·KL(S‖M), M = βT + (1−β)S; at the ends KL(T‖S) and KL(S‖T)."""
+    """Log-probabilities (V,): β·KL(T‖M) + (1−β)·KL(S‖M), M = βT + (1−β)S; at the ends KL(T‖S) and
+    KL(S‖T)."""
     if beta in (0, 1):
         p, q = (t, s) if beta == 0 else (s, t)
         return float((p.exp() * (p - q)).sum())
@@ -120,7 +133,8 @@ def test_a_killed_run_ends_with_the_weights_of_an_uninterrupted_one(
 
 
 def test_yaml_equals_flags(base: Path, store: Path, teacher: Path, tmp_path: Path) -> None:
-    """λ in the file chooses the trainer, and `max_new_tokens` is the same setting in all of them."""
+    """λ in the file chooses the trainer, and `max_new_tokens` is the same setting in all of
+    them."""
     (tmp_path / "gkd.yaml").write_text("lmbda: 1\nmax_new_tokens: 7\nbeta: 1\n")
     words = flags(base, store, teacher, tmp_path / "out", max_steps=1)
     del words[words.index("--max_new_tokens") : words.index("--max_new_tokens") + 2]
@@ -134,7 +148,8 @@ def test_yaml_equals_flags(base: Path, store: Path, teacher: Path, tmp_path: Pat
 def test_a_vocabulary_padded_to_another_size_is_the_same(
     base: Path, store: Path, teacher: Path, tmp_path: Path, more: int
 ) -> None:
-    """The student's head has 24 rows more than the teacher's, or the teacher's more than the student's."""
+    """The student's head has 24 rows more than the teacher's, or the teacher's more than the
+    student's."""
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     from train.gkd import build, parse_gkd
@@ -161,7 +176,14 @@ def test_a_vocabulary_padded_to_another_size_is_the_same(
     assert logits[..., known:].sum() < 1e-6
     assert torch.isfinite(trainer.compute_loss(trainer.model, dict(batch)))
     for share in ("0", "1"):
-        words = flags(folders["student"], store, folders["teacher"], tmp_path / share, lmbda=share, max_steps=1)
+        words = flags(
+            folders["student"],
+            store,
+            folders["teacher"],
+            tmp_path / share,
+            lmbda=share,
+            max_steps=1,
+        )
         assert main(["gkd", *words]) == 0
 
 
@@ -183,19 +205,33 @@ def test_across_tokenizers_gold_aligns_the_text(
     words = flags(base, store, stranger, tmp_path / "out", lmbda=lmbda, max_steps=2)
     assert main(["gkd", *words, "--cross_tokenizer"]) == 0
     settings = json.loads((tmp_path / "out" / "lineage.json").read_text())["settings"]
-    told = {"trainer": "GOLDTrainer", "use_uld_loss": True, "cross_tokenizer": True, "lmbda": float(lmbda)}
+    told = {
+        "trainer": "GOLDTrainer",
+        "use_uld_loss": True,
+        "cross_tokenizer": True,
+        "lmbda": float(lmbda),
+    }
     assert {name: settings[name] for name in told} == told
 
 
 @pytest.mark.parametrize(
     ("changes", "line"),
     [
-        ({"teacher_model_name_or_path": "/no/such"}, "cannot open the teacher /no/such: no such folder"),
+        (
+            {"teacher_model_name_or_path": "/no/such"},
+            "cannot open the teacher /no/such: no such folder",
+        ),
         ({"lmbda": "half"}, "--lmbda half: a number from 0 to 1 is needed"),
         ({"lmbda": 2}, "lmbda must be in the range [0.0, 1.0]"),
-        ({"max_new_tokens": 490}, "and with --max_new_tokens 490 exceeds the student's context of 512"),
+        (
+            {"max_new_tokens": 490},
+            "and with --max_new_tokens 490 exceeds the student's context of 512",
+        ),
         ({"lmbda": "nan"}, "--lmbda nan: a number from 0 to 1 is needed"),
-        ({"lmbda": 1, "max_length": 200}, "no flag --max_length with these settings, which DistillationConfig serves"),
+        (
+            {"lmbda": 1, "max_length": 200},
+            "no flag --max_length with these settings, which DistillationConfig serves",
+        ),
         ({"temperature": 0}, "--temperature 0.0: a number above 0 is needed"),
         ({"temperature": "nan", "lmbda": 1}, "--temperature nan: a number above 0 is needed"),
         ({"max_new_tokens": 0}, "--max_new_tokens 0: at least 1 is needed"),
@@ -217,7 +253,9 @@ def test_bad_settings_are_one_line(
     assert line in refused(capsys, flags(base, store, teacher, tmp_path / "out", **changes))
 
 
-def test_no_teacher_is_one_line(base: Path, store: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_no_teacher_is_one_line(
+    base: Path, store: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     words = flags(base, store, "x", tmp_path / "out")
     place = words.index("--teacher_model_name_or_path")
     line = refused(capsys, [*words[:place], *words[place + 2 :]])
@@ -242,7 +280,9 @@ def refused(capsys: pytest.CaptureFixture[str], words: list[str]) -> str:
     """The one line that is said."""
     out = Path(words[words.index("--output_dir") + 1])
     assert main(["gkd", *words]) == 2
-    errors = [found for found in capsys.readouterr().err.splitlines() if found.startswith("train: ")]
+    errors = [
+        found for found in capsys.readouterr().err.splitlines() if found.startswith("train: ")
+    ]
     assert len(errors) == 1
     assert not (out / "model.safetensors").exists()
     return errors[0]

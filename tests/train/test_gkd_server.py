@@ -1,4 +1,5 @@
-"""`train gkd` with the teacher behind a server of vLLM's protocol: its loss is the local teacher's, at every λ."""
+"""`train gkd` with the teacher behind a server of vLLM's protocol: its loss is the local teacher's,
+at every λ."""
 
 from __future__ import annotations
 
@@ -24,7 +25,8 @@ VOCABULARY = 261
 
 
 class Server:
-    """What vLLM's server says of `prompt_logprobs`, computed by transformers; it gives at most `most`."""
+    """What vLLM's server says of `prompt_logprobs`, computed by transformers; it gives at most
+    `most`."""
 
     def __init__(self, folder: Path, *, most: int = VOCABULARY):
         from transformers import AutoModelForCausalLM
@@ -34,11 +36,15 @@ class Server:
 
     def app(self) -> web.Application:
         app = web.Application()
-        app.add_routes([web.get("/v1/models", self.models), web.post("/v1/completions", self.complete)])
+        app.add_routes(
+            [web.get("/v1/models", self.models), web.post("/v1/completions", self.complete)]
+        )
         return app
 
     async def models(self, _: web.Request) -> web.Response:
-        return web.json_response({"object": "list", "data": [{"id": "/srv/teacher", "object": "model"}]})
+        return web.json_response(
+            {"object": "list", "data": [{"id": "/srv/teacher", "object": "model"}]}
+        )
 
     async def complete(self, request: web.Request) -> web.Response:
         body = await request.json()
@@ -46,7 +52,9 @@ class Server:
         if body["prompt_logprobs"] > self.most:
             message = f"Requested prompt logprobs of {body['prompt_logprobs']}, greater than max allowed: {self.most}"
             return web.json_response({"error": {"message": message}}, status=400)
-        choices = [{"prompt_logprobs": self.places(ids, body["prompt_logprobs"])} for ids in body["prompt"]]
+        choices = [
+            {"prompt_logprobs": self.places(ids, body["prompt_logprobs"])} for ids in body["prompt"]
+        ]
         return web.json_response({"choices": choices})
 
     def places(self, ids: list[int], k: int) -> list[Any]:
@@ -56,7 +64,9 @@ class Server:
         for place, token in zip(logprobs[:-1], ids[1:], strict=True):
             order = place.argsort(descending=True).tolist()
             known = dict.fromkeys([token, *order[:k]])
-            found.append({str(i): {"logprob": float(place[i]), "rank": order.index(i) + 1} for i in known})
+            found.append(
+                {str(i): {"logprob": float(place[i]), "rank": order.index(i) + 1} for i in known}
+            )
         return found
 
 
@@ -71,7 +81,14 @@ def losses(base: Path, store: Path, folder: Path | str, out: Path, **others: Any
     """Of each step."""
     from train.gkd import build, parse_gkd
 
-    settings = {"beta": 0, "logging_steps": 1, "save_strategy": "no", "max_steps": 2, "limit": 4, **others}
+    settings = {
+        "beta": 0,
+        "logging_steps": 1,
+        "save_strategy": "no",
+        "max_steps": 2,
+        "limit": 4,
+        **others,
+    }
     trainer = build(*parse_gkd(flags(base, store, folder, out, **settings)))
     trainer.train()
     return [entry["loss"] for entry in trainer.state.log_history if "loss" in entry]
@@ -80,7 +97,8 @@ def losses(base: Path, store: Path, folder: Path | str, out: Path, **others: Any
 def check_against_the_local_teacher(
     base: Path, store: Path, folder: Path, out: Path, url: str, vocabulary: int
 ) -> None:
-    """A batch is all there is to train on, so the order in which trainers draw it does not matter."""
+    """A batch is all there is to train on, so the order in which trainers draw it does not
+    matter."""
     for lmbda in (0, 1):
         local = losses(base, store, folder, out / "local", lmbda=lmbda)
         told = {"teacher_model_server_url": url, "lmbda": lmbda}
@@ -105,7 +123,9 @@ def test_off_policy_the_server_is_asked_of_the_rows(
     losses(base, store, teacher, tmp_path, teacher_model_server_url=url, lmbda=0, max_steps=1)
     rows = load_dataset(str(store / "sums" / "1.0.0"), "rationales", split="train").select(range(4))
     [body] = found.bodies
-    assert sorted(body["prompt"]) == sorted(prompt + completion for prompt, completion in rows_of(rows, base))
+    assert sorted(body["prompt"]) == sorted(
+        prompt + completion for prompt, completion in rows_of(rows, base)
+    )
     assert (body["model"], body["prompt_logprobs"]) == ("/srv/teacher", 20)
 
 
@@ -119,7 +139,15 @@ def test_the_share_of_own_completions_is_told_in_the_lineage(
 ) -> None:
     from train.cli import main
 
-    words = flags(base, store, "", tmp_path / "out", lmbda=lmbda, teacher_model_server_url=server[0], max_steps=1)
+    words = flags(
+        base,
+        store,
+        "",
+        tmp_path / "out",
+        lmbda=lmbda,
+        teacher_model_server_url=server[0],
+        max_steps=1,
+    )
     place = words.index("--teacher_model_name_or_path")
     assert main(["gkd", *words[:place], *words[place + 2 :]]) == 0
     told = (tmp_path / "out" / "lineage.json").read_text()
@@ -132,9 +160,18 @@ def test_the_share_of_own_completions_is_told_in_the_lineage(
 @pytest.mark.parametrize(
     ("changes", "line"),
     [
-        ({"teacher_model_server_url": "http://127.0.0.1:9"}, "no server at http://127.0.0.1:9: `vllm serve TEACHER`"),
-        ({"loss_top_k": 300}, "greater than max allowed: 261; start it with `vllm serve --max-logprobs -1`"),
-        ({"temperature": 0.9}, "--temperature 0.9: a vLLM server tells probabilities at temperature 1"),
+        (
+            {"teacher_model_server_url": "http://127.0.0.1:9"},
+            "no server at http://127.0.0.1:9: `vllm serve TEACHER`",
+        ),
+        (
+            {"loss_top_k": 300},
+            "greater than max allowed: 261; start it with `vllm serve --max-logprobs -1`",
+        ),
+        (
+            {"temperature": 0.9},
+            "--temperature 0.9: a vLLM server tells probabilities at temperature 1",
+        ),
         ({"lmbda": 1.5}, "--lmbda 1.5: a number from 0 to 1 is needed"),
         ({"beta": 0.5, "loss_top_k": 8}, "loss_top_k must be 1 with beta>0"),
     ],
@@ -156,23 +193,44 @@ def test_bad_settings_are_one_line(
 
 @pytest.mark.vllm
 def test_vllm_says_what_the_local_teacher_says(store: Path, tmp_path: Path) -> None:
-    """`VLLM_PYTHON` names the interpreter of an environment that has vLLM, whose attention on CPU wants larger heads
-    than the tiny models have: the embedded teacher, and a student that is near it."""
+    """`VLLM_PYTHON` names the interpreter of an environment that has vLLM, whose attention on CPU
+    wants larger heads than the tiny models have: the embedded teacher, and a student that is near
+    it."""
     python = os.environ.get("VLLM_PYTHON")
     if not python:
         pytest.skip("VLLM_PYTHON names no interpreter with vLLM")
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    words = ["--host", "127.0.0.1", "--port", str(port), "--max-logprobs", "-1", "--max-model-len", "512"]
+    words = [
+        "--host",
+        "127.0.0.1",
+        "--port",
+        str(port),
+        "--max-logprobs",
+        "-1",
+        "--max-model-len",
+        "512",
+    ]
     words += ["--dtype", "float32", "--enforce-eager", "--gpu-memory-utilization", "0.1"]
-    command = [python, "-m", "vllm.entrypoints.openai.api_server", "--model", str(WEIGHTS / "teacher"), *words]
+    command = [
+        python,
+        "-m",
+        "vllm.entrypoints.openai.api_server",
+        "--model",
+        str(WEIGHTS / "teacher"),
+        *words,
+    ]
     with (tmp_path / "server.log").open("w") as log:
-        process = subprocess.Popen(command, stdout=log, stderr=log, env={"VLLM_CPU_KVCACHE_SPACE": "1", **os.environ})
+        process = subprocess.Popen(
+            command, stdout=log, stderr=log, env={"VLLM_CPU_KVCACHE_SPACE": "1", **os.environ}
+        )
     try:
         wait(process, f"http://127.0.0.1:{port}/health")
         url = f"http://127.0.0.1:{port}"
-        check_against_the_local_teacher(near(tmp_path / "student"), store, WEIGHTS / "teacher", tmp_path, url, 912)
+        check_against_the_local_teacher(
+            near(tmp_path / "student"), store, WEIGHTS / "teacher", tmp_path, url, 912
+        )
     finally:
         process.terminate()
         process.wait(60)

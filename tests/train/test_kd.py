@@ -1,4 +1,5 @@
-"""`train kd`: stored probabilities against the live teacher's, the student that comes of them, and bad input."""
+"""`train kd`: stored probabilities against the live teacher's, the student that comes of them, and
+bad input."""
 
 from __future__ import annotations
 
@@ -34,11 +35,15 @@ def teacher(base: Path) -> Any:
 
 
 def completion_of(row: dict[str, Any], base: Path) -> tuple[list[int], list[int]]:
-    """Tokens of prompt and completion, the template written out and the library `tokenizers` alone."""
+    """Tokens of prompt and completion, the template written out and the library `tokenizers`
+    alone."""
     from tokenizers import Tokenizer
 
     tokenizer = Tokenizer.from_file(str(base / "tokenizer.json"))
-    texts = f"<|user|>{row['prompt'][0]['content']}{END}{ASSISTANT}", f"{row['completion'][0]['content']}{END}"
+    texts = (
+        f"<|user|>{row['prompt'][0]['content']}{END}{ASSISTANT}",
+        f"{row['completion'][0]['content']}{END}",
+    )
     prompt, completion = (tokenizer.encode(text, add_special_tokens=False).ids for text in texts)
     return prompt, completion
 
@@ -49,7 +54,9 @@ def topk_of(row: dict[str, Any], base: Path, teacher: Any, k: int) -> dict[str, 
 
     prompt, completion = completion_of(row, base)
     with torch.no_grad():
-        logits = teacher(input_ids=torch.tensor([prompt + completion])).logits[0, len(prompt) - 1 : -1]
+        logits = teacher(input_ids=torch.tensor([prompt + completion])).logits[
+            0, len(prompt) - 1 : -1
+        ]
     probabilities = logits.double().softmax(-1)
     top = probabilities.topk(k)
     return {
@@ -61,7 +68,9 @@ def topk_of(row: dict[str, Any], base: Path, teacher: Any, k: int) -> dict[str, 
     }
 
 
-def store_of(folder: Path, base: Path, teacher: Any, *, k: int, change: Change = lambda topk: topk) -> Path:
+def store_of(
+    folder: Path, base: Path, teacher: Any, *, k: int, change: Change = lambda topk: topk
+) -> Path:
     """A store that holds `sums@1.0.0` with the teacher's probabilities."""
     import numpy as np
     import pyarrow as pa
@@ -73,10 +82,21 @@ def store_of(folder: Path, base: Path, teacher: Any, *, k: int, change: Change =
     file = run / "rationales.parquet"
     table = pq.read_table(file)
     found = [change(topk_of(row, base, teacher, k)) for row in table.to_pylist()]
-    halves = [topk and topk | {"logprobs": [np.array(x, dtype=np.float16) for x in topk["logprobs"]]} for topk in found]
-    lists = [("ids", pa.list_(pa.list_(pa.int32()))), ("logprobs", pa.list_(pa.list_(pa.float16())))]
+    halves = [
+        topk and topk | {"logprobs": [np.array(x, dtype=np.float16) for x in topk["logprobs"]]}
+        for topk in found
+    ]
+    lists = [
+        ("ids", pa.list_(pa.list_(pa.int32()))),
+        ("logprobs", pa.list_(pa.list_(pa.float16()))),
+    ]
     kind = pa.struct(
-        [("tokens", pa.list_(pa.int32())), *lists, ("tail", pa.list_(pa.float32())), ("tokenizer", pa.string())]
+        [
+            ("tokens", pa.list_(pa.int32())),
+            *lists,
+            ("tail", pa.list_(pa.float32())),
+            ("tokenizer", pa.string()),
+        ]
     )
     pq.write_table(table.append_column("teacher_topk", pa.array(halves, type=kind)), file)
     assert datagen(["publish", str(run), "sums", "--store", str(folder / "store")]) == 0
@@ -106,7 +126,9 @@ def flags(base: Path, store: Path, out: Path, **others: Any) -> list[str]:
         "save_steps": 5,
         "disable_tqdm": True,
     }
-    return [word for name, value in {**values, **others}.items() for word in (f"--{name}", str(value))]
+    return [
+        word for name, value in {**values, **others}.items() for word in (f"--{name}", str(value))
+    ]
 
 
 def trainer_of(base: Path, store: Path, out: Path, **others: Any) -> Any:
@@ -129,7 +151,8 @@ def weights(folder: Path) -> dict[str, Any]:
 
 
 def by_hand(batch: dict[str, Any], teacher: Any, student: Any, kind: str) -> tuple[float, float]:
-    """Mean divergence from the live teacher and mean cross-entropy, over the labels of a batch, one by one."""
+    """Mean divergence from the live teacher and mean cross-entropy, over the labels of a batch, one
+    by one."""
     inputs = {name: batch[name] for name in ("input_ids", "attention_mask")}
     with torch.no_grad():
         t, s = (model(**inputs).logits.double().log_softmax(-1) for model in (teacher, student))
@@ -183,7 +206,9 @@ def test_the_student_comes_nearer_to_its_teacher(
     trainer = trainer_of(base, stored, tmp_path)
     batch = next(iter(trainer.get_train_dataloader()))
     before, after = (
-        by_hand(batch, teacher, AutoModelForCausalLM.from_pretrained(folder).eval(), "forward_kl")[0]
+        by_hand(batch, teacher, AutoModelForCausalLM.from_pretrained(folder).eval(), "forward_kl")[
+            0
+        ]
         for folder in (base, student)
     )
     assert after < 0.8 * before
@@ -203,7 +228,9 @@ def test_a_killed_run_ends_with_the_weights_of_an_uninterrupted_one(
     assert (student / "lineage.json").read_bytes() == (out / "lineage.json").read_bytes()
 
 
-def test_batches_in_parts_take_the_step_of_the_whole(base: Path, stored: Path, student: Path, tmp_path: Path) -> None:
+def test_batches_in_parts_take_the_step_of_the_whole(
+    base: Path, stored: Path, student: Path, tmp_path: Path
+) -> None:
     parts = {"per_device_train_batch_size": 1, "gradient_accumulation_steps": 4}
     assert main(["kd", *flags(base, stored, tmp_path / "out", **parts)]) == 0
     found, expected = weights(tmp_path / "out"), weights(student)
@@ -219,11 +246,21 @@ def test_lineage_says_what_was_distilled(student: Path) -> None:
 
 
 def test_a_mixture_is_a_few_lines_of_yaml(base: Path, stored: Path, tmp_path: Path) -> None:
-    (tmp_path / "kd.yaml").write_text("kd_weight: 1\nsft_weight: 0.5\ndivergence: jsd\ntemperature: 2\n")
-    words = [*flags(base, stored, tmp_path / "out", max_steps=2), "--config", str(tmp_path / "kd.yaml")]
+    (tmp_path / "kd.yaml").write_text(
+        "kd_weight: 1\nsft_weight: 0.5\ndivergence: jsd\ntemperature: 2\n"
+    )
+    words = [
+        *flags(base, stored, tmp_path / "out", max_steps=2),
+        "--config",
+        str(tmp_path / "kd.yaml"),
+    ]
     assert main(["kd", *words]) == 0
     settings = json.loads((tmp_path / "out" / "lineage.json").read_text())["settings"]
-    assert (settings["sft_weight"], settings["divergence"], settings["temperature"]) == (0.5, "jsd", 2.0)
+    assert (settings["sft_weight"], settings["divergence"], settings["temperature"]) == (
+        0.5,
+        "jsd",
+        2.0,
+    )
 
 
 def test_an_adapter_learns_too(base: Path, stored: Path, tmp_path: Path) -> None:
@@ -242,7 +279,10 @@ def test_an_adapter_learns_too(base: Path, stored: Path, tmp_path: Path) -> None
     [
         ({"packing": True}, "--packing True: it does not go with train kd; False does"),
         ({"truncation_mode": "keep_end"}, "--truncation_mode: train kd keeps the start"),
-        ({"divergence": "kl"}, "--divergence kl: there are forward_kl, reverse_kl, jsd, skewed_kl, total_variation"),
+        (
+            {"divergence": "kl"},
+            "--divergence kl: there are forward_kl, reverse_kl, jsd, skewed_kl, total_variation",
+        ),
         ({"temperature": "nan"}, "--temperature nan: a number above 0 is needed"),
         ({"kd_weight": "nan"}, "--kd_weight and --sft_weight: at least one above 0"),
         ({"kd_weight": "inf"}, "--kd_weight and --sft_weight: at least one above 0"),
@@ -253,7 +293,12 @@ def test_an_adapter_learns_too(base: Path, stored: Path, tmp_path: Path) -> None
     ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
 )
 def test_bad_settings_are_one_line(
-    base: Path, stored: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], changes: dict[str, Any], line: str
+    base: Path,
+    stored: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    changes: dict[str, Any],
+    line: str,
 ) -> None:
     assert line in refused(base, stored, tmp_path, capsys, **changes)
 
@@ -261,34 +306,65 @@ def test_bad_settings_are_one_line(
 @pytest.mark.parametrize(
     ("change", "line"),
     [
-        (lambda topk: topk | {"tokenizer": "0123456789abcdef"}, "was stored with another tokenizer (0123456789abcdef)"),
-        (lambda topk: topk | {"tokens": [*topk["tokens"][:3], 7, *topk["tokens"][4:]]}, "token 3 of the completion"),
-        (lambda topk: topk | {"tail": topk["tail"][:-1]}, "every token needs 8 ids and log-probabilities, and a tail"),
-        (lambda topk: topk | {"ids": [topk["ids"][0][:5], *topk["ids"][1:]]}, "of row 0: every token needs"),
+        (
+            lambda topk: topk | {"tokenizer": "0123456789abcdef"},
+            "was stored with another tokenizer (0123456789abcdef)",
+        ),
+        (
+            lambda topk: topk | {"tokens": [*topk["tokens"][:3], 7, *topk["tokens"][4:]]},
+            "token 3 of the completion",
+        ),
+        (
+            lambda topk: topk | {"tail": topk["tail"][:-1]},
+            "every token needs 8 ids and log-probabilities, and a tail",
+        ),
+        (
+            lambda topk: topk | {"ids": [topk["ids"][0][:5], *topk["ids"][1:]]},
+            "of row 0: every token needs",
+        ),
         (
             lambda topk: topk | {"ids": [[260 + 8, *x[1:]] for x in topk["ids"]]},
             "row 0: the tokenizer has no token 268",
         ),
         (lambda topk: None, "row 0: nothing is stored"),
-        (lambda topk: topk | {"tail": [float("nan"), *topk["tail"][1:]]}, "of row 0: a log-probability or a tail is"),
-        (lambda topk: topk | {"logprobs": [[1.0] * 8, *topk["logprobs"][1:]]}, "of row 0: a log-probability or a"),
         (
-            lambda topk: topk | {"tokenizer": "0123456789abcdef", "tokens": [7, *topk["tokens"][1:]]},
+            lambda topk: topk | {"tail": [float("nan"), *topk["tail"][1:]]},
+            "of row 0: a log-probability or a tail is",
+        ),
+        (
+            lambda topk: topk | {"logprobs": [[1.0] * 8, *topk["logprobs"][1:]]},
+            "of row 0: a log-probability or a",
+        ),
+        (
+            lambda topk: (
+                topk | {"tokenizer": "0123456789abcdef", "tokens": [7, *topk["tokens"][1:]]}
+            ),
             "token 0 of row 0's completion is 21 ('6') to it and was 7;",
         ),
     ],
     ids=["tokenizer", "text", "tail", "ids", "vocabulary", "null", "nan", "range", "token"],
 )
 def test_probabilities_of_something_else_are_refused(
-    base: Path, teacher: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str], change: Change, line: str
+    base: Path,
+    teacher: Any,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    change: Change,
+    line: str,
 ) -> None:
-    assert line in refused(base, store_of(tmp_path, base, teacher, k=8, change=change), tmp_path, capsys)
+    assert line in refused(
+        base, store_of(tmp_path, base, teacher, k=8, change=change), tmp_path, capsys
+    )
 
 
-def refused(base: Path, store: Path, folder: Path, capsys: pytest.CaptureFixture[str], **changes: Any) -> str:
+def refused(
+    base: Path, store: Path, folder: Path, capsys: pytest.CaptureFixture[str], **changes: Any
+) -> str:
     """The one line that is said."""
     assert main(["kd", *flags(base, store, folder / "out", **changes)]) == 2
-    errors = [found for found in capsys.readouterr().err.splitlines() if found.startswith("train: ")]
+    errors = [
+        found for found in capsys.readouterr().err.splitlines() if found.startswith("train: ")
+    ]
     assert len(errors) == 1
     assert not (folder / "out" / "model.safetensors").exists()
     return errors[0]

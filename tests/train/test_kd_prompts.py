@@ -1,4 +1,5 @@
-"""`train kd --lm_weight`: the same loss on the prompts' tokens, from what `datagen topk --prompts` stores of them."""
+"""`train kd --lm_weight`: the same loss on the prompts' tokens, from what `datagen topk --prompts`
+stores of them."""
 
 from __future__ import annotations
 
@@ -25,7 +26,15 @@ def stored_run(folder: Path, teacher: Path, k: int, *more: str) -> Path:
     """A run of rows with what the teacher thinks of them."""
     (folder / "sums").mkdir()
     write_run(folder / "sums")
-    words = ["--teacher", f"hf:{teacher}", "--teacher-topk", str(k), "--out", str(folder / "run"), *more]
+    words = [
+        "--teacher",
+        f"hf:{teacher}",
+        "--teacher-topk",
+        str(k),
+        "--out",
+        str(folder / "run"),
+        *more,
+    ]
     assert datagen(["topk", str(folder / "sums"), *words]) == 0
     return folder / "run"
 
@@ -55,18 +64,23 @@ def value(trainer: Any, batch: dict[str, Any]) -> float:
 
 
 def by_hand(batch: dict[str, Any], teacher: Any, student: Any) -> float:
-    """(1−α)·CE + α·KL(T‖S) of the completions and β times the same of the prompts, from both models' full logits: one
-    row at a time without its padding, one token at a time."""
+    """(1−α)·CE + α·KL(T‖S) of the completions and β times the same of the prompts, from both
+    models' full logits: one row at a time without its padding, one token at a time."""
     parts: dict[bool, list[float]] = {True: [], False: []}
     for row, labels in enumerate(batch["labels"]):
         length = int(batch["attention_mask"][row].sum())
         ids = batch["input_ids"][row, :length]
         with torch.no_grad():
-            t, s = (model(input_ids=ids[None]).logits[0].double().log_softmax(-1) for model in (teacher, student))
+            t, s = (
+                model(input_ids=ids[None]).logits[0].double().log_softmax(-1)
+                for model in (teacher, student)
+            )
         for place in range(1, length):
             p, q = t[place - 1], s[place - 1]
             kl = math.fsum((p.exp() * (p - q)).tolist())
-            parts[bool(labels[place] != -100)].append((1 - ALPHA) * -float(q[ids[place]]) + ALPHA * kl)
+            parts[bool(labels[place] != -100)].append(
+                (1 - ALPHA) * -float(q[ids[place]]) + ALPHA * kl
+            )
     completion, prompt = (math.fsum(parts[which]) / len(parts[which]) for which in (True, False))
     return completion + BETA * prompt
 
@@ -95,7 +109,12 @@ def test_the_top_tokens_and_the_rest_as_one(base: Path, stored: Path, tmp_path: 
         prompt, completion = completion_of(row, base)
         assert row["teacher_topk_prompt"]["tokens"] == prompt[1:]
         with torch.no_grad():
-            logp = student(input_ids=torch.tensor([prompt + completion])).logits[0].double().log_softmax(-1)
+            logp = (
+                student(input_ids=torch.tensor([prompt + completion]))
+                .logits[0]
+                .double()
+                .log_softmax(-1)
+            )
         for name, first in (("teacher_topk", len(prompt)), ("teacher_topk_prompt", 1)):
             stored_here = row[name]
             for place, (ids, values, tail) in enumerate(
@@ -111,7 +130,9 @@ def test_the_top_tokens_and_the_rest_as_one(base: Path, stored: Path, tmp_path: 
     assert value(trainer, batch) == pytest.approx(means[0] + BETA * means[1], rel=1e-4)
 
 
-def test_completions_and_padding_do_not_touch_the_part_of_the_prompts(base: Path, stored: Path, tmp_path: Path) -> None:
+def test_completions_and_padding_do_not_touch_the_part_of_the_prompts(
+    base: Path, stored: Path, tmp_path: Path
+) -> None:
     """Other tokens there, and other numbers stored for them."""
     trainer = trainer_of(base, stored, tmp_path, **MIXED)
     batch = next(iter(trainer.get_train_dataloader()))
@@ -133,17 +154,26 @@ def test_completions_and_padding_do_not_touch_the_part_of_the_prompts(base: Path
     assert parts[0][1] != pytest.approx(parts[1][1], rel=1e-2)
 
 
-def test_batches_in_parts_take_the_step_of_the_whole(base: Path, stored: Path, tmp_path: Path) -> None:
+def test_batches_in_parts_take_the_step_of_the_whole(
+    base: Path, stored: Path, tmp_path: Path
+) -> None:
     """Each part is a mean over the step's tokens, however these are batched."""
     found = []
-    for name, parts in (("whole", {}), ("parts", {"per_device_train_batch_size": 1, "gradient_accumulation_steps": 4})):
-        assert main(["kd", *flags(base, stored, tmp_path / name, max_steps=3, **MIXED, **parts)]) == 0
+    for name, parts in (
+        ("whole", {}),
+        ("parts", {"per_device_train_batch_size": 1, "gradient_accumulation_steps": 4}),
+    ):
+        assert (
+            main(["kd", *flags(base, stored, tmp_path / name, max_steps=3, **MIXED, **parts)]) == 0
+        )
         found.append(weights(tmp_path / name))
     assert all(found[0][name].allclose(found[1][name], atol=2e-4) for name in found[0])
     assert '"lm_weight": 0.6' in (tmp_path / "whole" / "lineage.json").read_text()
 
 
-def test_rows_without_a_token_of_their_completion_are_left_out(base: Path, stored: Path, tmp_path: Path) -> None:
+def test_rows_without_a_token_of_their_completion_are_left_out(
+    base: Path, stored: Path, tmp_path: Path
+) -> None:
     """Some prompts alone are as long as all that is kept."""
     trainer = trainer_of(base, stored, tmp_path, max_length=33, **MIXED)
     assert 0 < len(trainer.train_dataset) < 24
@@ -164,7 +194,10 @@ def test_without_stored_prompts_the_command_that_adds_them_is_named(
     ("change", "line"),
     [
         (lambda topk: None, "teacher_topk_prompt of row 0: nothing is stored; --lm_weight needs"),
-        (lambda topk: topk | {"tokens": [7, *topk["tokens"][1:]]}, "teacher_topk_prompt of row 0 is of another text"),
+        (
+            lambda topk: topk | {"tokens": [7, *topk["tokens"][1:]]},
+            "teacher_topk_prompt of row 0 is of another text",
+        ),
         (lambda topk: topk | {"tokens": [7, *topk["tokens"][1:]]}, "token 0 of the prompt was"),
         (
             lambda topk: topk | {"ids": [x[:5] for x in topk["ids"]]},
@@ -193,7 +226,11 @@ def test_probabilities_of_something_else_are_refused(
     field = table.schema.field(place)
     column = [change(row) for row in table["teacher_topk_prompt"].to_pylist()]
     halves = [
-        topk and topk | {"logprobs": [np.array(x, dtype=np.float16) for x in topk["logprobs"]]} for topk in column
+        topk and topk | {"logprobs": [np.array(x, dtype=np.float16) for x in topk["logprobs"]]}
+        for topk in column
     ]
-    pq.write_table(table.set_column(place, field, pa.array(halves, type=field.type)), run / "rationales.parquet")
+    pq.write_table(
+        table.set_column(place, field, pa.array(halves, type=field.type)),
+        run / "rationales.parquet",
+    )
     assert line in refused(base, published(run), tmp_path, capsys, lm_weight=1)

@@ -86,9 +86,13 @@ def test_an_alpha_outside_of_0_to_1_is_refused() -> None:
 def test_two_tasks_and_counterfactuals() -> None:
     first, second = normal(B, T), normal(B, T, seed=1)
     a, b = mean_nll(first, PLACES), mean_nll(second, OTHERS)
-    two = losses.distilling_step_by_step(first, label_mask=MASK, rationale=second, rationale_mask=OTHER, alpha=0.2)
+    two = losses.distilling_step_by_step(
+        first, label_mask=MASK, rationale=second, rationale_mask=OTHER, alpha=0.2
+    )
     assert two.item() == pytest.approx(0.2 * a + 0.8 * b, rel=1e-12)
-    scott = losses.counterfactual(first, factual_mask=MASK, counterfactual=second, answer_mask=OTHER)
+    scott = losses.counterfactual(
+        first, factual_mask=MASK, counterfactual=second, answer_mask=OTHER
+    )
     assert scott.item() == pytest.approx((a + b) / 2, rel=1e-12)
 
 
@@ -124,8 +128,12 @@ def test_generalised_jsd_tends_to_both_kl_at_its_ends() -> None:
     """GKD (arXiv 2306.13649, section 2): JSD(β)/β → KL(T‖S) as β → 0, and its mirror image."""
     teacher, student = (normal(V, seed=seed).log_softmax(-1) for seed in (0, 1))
     t, s = teacher.exp().tolist(), student.exp().tolist()
-    assert losses.jsd(teacher, student, beta=1e-6).item() / 1e-6 == pytest.approx(kl(t, s), rel=1e-4)
-    assert losses.jsd(teacher, student, beta=1 - 1e-6).item() / 1e-6 == pytest.approx(kl(s, t), rel=1e-4)
+    assert losses.jsd(teacher, student, beta=1e-6).item() / 1e-6 == pytest.approx(
+        kl(t, s), rel=1e-4
+    )
+    assert losses.jsd(teacher, student, beta=1 - 1e-6).item() / 1e-6 == pytest.approx(
+        kl(s, t), rel=1e-4
+    )
     for beta in (0.0, 1.0):
         with pytest.raises(ValueError, match="forward_kl and reverse_kl"):
             losses.jsd(teacher, student, beta=beta)
@@ -167,7 +175,8 @@ def test_all_tokens_stored_are_the_full_distribution(kind: str, temperature: flo
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_fewer_outcomes_are_closer_never_farther(kind: str) -> None:
-    """The data-processing inequality: what was joined is compared no more, so K = 1, 2, … climbs to the full one."""
+    """The data-processing inequality: what was joined is compared no more, so K = 1, 2, … climbs to
+    the full one."""
     student, teacher = normal(B, T, V), normal(B, T, V, seed=1)
     ids = teacher.argsort(-1, descending=True)
     found = [
@@ -180,7 +189,8 @@ def test_fewer_outcomes_are_closer_never_farther(kind: str) -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_tail_of_no_mass_is_finite_in_single_precision(kind: str) -> None:
-    """As stored: 16-bit log-probabilities, a tail rounded to 0; a student that is sure, and one that is not."""
+    """As stored: 16-bit log-probabilities, a tail rounded to 0; a student that is sure, and one
+    that is not."""
     for scale in (60.0, 1.0):
         logits = (normal(1, 40) * scale).float().requires_grad_()
         ids = logits.detach().topk(4).indices
@@ -199,7 +209,9 @@ def test_the_sampled_token_estimates_without_bias() -> None:
     for v in range(V):
         drawn = student.log_softmax(-1)[v : v + 1], teacher[v : v + 1]
         estimates.append(teacher[v].exp() * losses.sampled_forward_kl(*drawn, one))
-        surrogates.append(student.log_softmax(-1)[v].exp().detach() * losses.sampled_reverse_kl(*drawn, one))
+        surrogates.append(
+            student.log_softmax(-1)[v].exp().detach() * losses.sampled_reverse_kl(*drawn, one)
+        )
     for kind, of_draws in (("forward_kl", sum(estimates)), ("reverse_kl", sum(surrogates))):
         exact = losses.divergence(teacher, copy, kind)
         if kind == "forward_kl":
@@ -213,7 +225,9 @@ def test_consistency_is_symmetric_kl_on_the_answer(temperature: float) -> None:
     first, second = normal(B, T, V), normal(B, T, V, seed=1)
     pairs = [[softmax(x[place].tolist(), temperature) for x in (first, second)] for place in PLACES]
     expected = temperature**2 * mean([(kl(p, q) + kl(q, p)) / 2 for p, q in pairs])
-    assert losses.consistency(first, second, MASK, temperature=temperature).item() == pytest.approx(expected, rel=1e-10)
+    assert losses.consistency(first, second, MASK, temperature=temperature).item() == pytest.approx(
+        expected, rel=1e-10
+    )
     assert losses.consistency(first, first, MASK).item() == pytest.approx(0, abs=1e-12)
 
 
@@ -225,7 +239,9 @@ def test_contrast_sets_each_right_rationale_against_all_wrong_ones() -> None:
         right, wrong = ([c for c in there if bool(CORRECT[q, c]) == kind] for kind in (True, False))
         if right and wrong:  # the second question has no wrong one
             e = {c: math.exp(scores[q, c].item() / tau) for c in there}
-            of_questions.append(mean([-math.log(e[p] / (e[p] + sum(e[n] for n in wrong))) for p in right]))
+            of_questions.append(
+                mean([-math.log(e[p] / (e[p] + sum(e[n] for n in wrong))) for p in right])
+            )
     assert len(of_questions) == 2
     found = losses.contrast(scores, correct=CORRECT, mask=THERE, temperature=tau)
     assert found.item() == pytest.approx(mean(of_questions), rel=1e-10)
@@ -263,17 +279,27 @@ def test_in_context_distillation_adds_the_language_model_loss(temperature: float
 
     def part(places: list[tuple[int, int]]) -> float:
         hard = mean([-math.log(softmax(student[p].tolist())[int(TOKENS[p])]) for p in places])
-        soft = mean([kl(*(softmax(x[p].tolist(), temperature) for x in (teacher, student))) for p in places])
+        soft = mean(
+            [kl(*(softmax(x[p].tolist(), temperature) for x in (teacher, student))) for p in places]
+        )
         return 0.6 * hard + 0.4 * temperature**2 * soft
 
     found = losses.in_context(
-        student, teacher, TOKENS, target=MASK, text=OTHER, alpha=0.4, beta=0.25, temperature=temperature
+        student,
+        teacher,
+        TOKENS,
+        target=MASK,
+        text=OTHER,
+        alpha=0.4,
+        beta=0.25,
+        temperature=temperature,
     )
     assert found.item() == pytest.approx(part(PLACES) + 0.25 * part(OTHERS), rel=1e-10)
 
 
 def topk_of(teacher: Tensor, ids: Tensor) -> tuple[Tensor, Tensor]:
-    """What a dataset stores of a teacher: log-probabilities at the ids, and the mass of the rest."""
+    """What a dataset stores of a teacher: log-probabilities at the ids, and the mass of the
+    rest."""
     logprobs = teacher.log_softmax(-1)
     rest = logprobs.exp().scatter(-1, ids, 0).sum(-1)
     return logprobs.gather(-1, ids), rest

@@ -1,4 +1,5 @@
-"""The gradient of every loss against finite differences, and positions outside of its mask, which have no influence."""
+"""The gradient of every loss against finite differences, and positions outside of its mask, which
+have no influence."""
 
 from __future__ import annotations
 
@@ -32,18 +33,31 @@ Case = tuple[Callable[..., Tensor], tuple[Tensor, ...], Tensor]
 
 
 def cases() -> dict[str, Case]:
-    x, y, logits, more = normal(B, T), normal(B, T, seed=1), normal(B, T, V), normal(B, T, V, seed=1)
+    x, y, logits, more = (
+        normal(B, T),
+        normal(B, T, seed=1),
+        normal(B, T, V),
+        normal(B, T, V, seed=1),
+    )
     stored: Any = topk_of(more, IDS)
     found: dict[str, Case] = {
         "nll": (lambda a: losses.nll(a, MASK), (x,), MASK),
-        "rationale_answer": (lambda a: losses.rationale_answer(a, rationale=MASK, answer=OTHER), (x,), MASK | OTHER),
+        "rationale_answer": (
+            lambda a: losses.rationale_answer(a, rationale=MASK, answer=OTHER),
+            (x,),
+            MASK | OTHER,
+        ),
         "step_by_step": (
-            lambda a, b: losses.distilling_step_by_step(a, label_mask=MASK, rationale=b, rationale_mask=MASK),
+            lambda a, b: losses.distilling_step_by_step(
+                a, label_mask=MASK, rationale=b, rationale_mask=MASK
+            ),
             (x, y),
             MASK,
         ),
         "counterfactual": (
-            lambda a, b: losses.counterfactual(a, factual_mask=MASK, counterfactual=b, answer_mask=MASK),
+            lambda a, b: losses.counterfactual(
+                a, factual_mask=MASK, counterfactual=b, answer_mask=MASK
+            ),
             (x, y),
             MASK,
         ),
@@ -111,8 +125,12 @@ def test_chunks_give_the_values_and_gradients_of_all_at_once(rows: int) -> None:
     ids, tokens = IDS.reshape(15, -1), TOKENS.reshape(15)
     logprobs, tail = topk_of(normal(15, V, seed=3), ids)
 
-    def both(logits: Tensor, ids: Tensor, logprobs: Tensor, tail: Tensor, tokens: Tensor) -> tuple[Tensor, Tensor]:
-        return losses.topk_divergence(logits, ids, logprobs, tail), losses.token_log_probs(logits, tokens)
+    def both(
+        logits: Tensor, ids: Tensor, logprobs: Tensor, tail: Tensor, tokens: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        return losses.topk_divergence(logits, ids, logprobs, tail), losses.token_log_probs(
+            logits, tokens
+        )
 
     def whole(*x: Tensor) -> tuple[Tensor, ...]:
         return both(x[0] @ x[1].T + x[2], ids, logprobs, tail, tokens)

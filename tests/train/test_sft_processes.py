@@ -22,7 +22,9 @@ LOSSES = [{}, {"answer_weight": 0.3, "consistency_weight": 0.5, "contrast_weight
 NAMES = ["plain", "groups"]
 
 
-def words(base: Path, chains: Path, out: Path, losses: dict[str, float], **others: Any) -> list[str]:
+def words(
+    base: Path, chains: Path, out: Path, losses: dict[str, float], **others: Any
+) -> list[str]:
     settings = {"dataset": "chains@1.0.0", "max_steps": 12, "logging_steps": 1, **losses, **others}
     return flags(base, chains, out, **settings)
 
@@ -38,9 +40,23 @@ def test_two_processes_have_the_loss_curve_of_one(
     base: Path, chains: Path, tmp_path: Path, losses: dict[str, float]
 ) -> None:
     assert main(["sft", *words(base, chains, tmp_path / "one", losses)]) == 0
-    launch = ["-m", "torch.distributed.run", "--nproc_per_node", "2", "--standalone", "-m", "train.sft"]
-    command = [sys.executable, *launch, *words(base, chains, tmp_path / "two", losses, per_device_train_batch_size=2)]
-    subprocess.run(command, check=True, timeout=300, env=os.environ | {"ACCELERATE_USE_CPU": "true"})
+    launch = [
+        "-m",
+        "torch.distributed.run",
+        "--nproc_per_node",
+        "2",
+        "--standalone",
+        "-m",
+        "train.sft",
+    ]
+    command = [
+        sys.executable,
+        *launch,
+        *words(base, chains, tmp_path / "two", losses, per_device_train_batch_size=2),
+    ]
+    subprocess.run(
+        command, check=True, timeout=300, env=os.environ | {"ACCELERATE_USE_CPU": "true"}
+    )
     one, two = (curve(tmp_path / name) for name in ("one", "two"))
     assert len(one) == 12
     assert two == pytest.approx(one, abs=2e-3)
@@ -54,7 +70,12 @@ def test_a_run_that_was_killed_ends_with_the_same_weights(
     base: Path, chains: Path, tmp_path: Path, losses: dict[str, float]
 ) -> None:
     assert main(["sft", *words(base, chains, tmp_path / "whole", losses)]) == 0
-    command = ["-m", "train.cli", "sft", *words(base, chains, tmp_path / "killed", losses, save_steps=1)]
+    command = [
+        "-m",
+        "train.cli",
+        "sft",
+        *words(base, chains, tmp_path / "killed", losses, save_steps=1),
+    ]
     run = subprocess.Popen([sys.executable, *command])
     while run.poll() is None and not (tmp_path / "killed" / "checkpoint-4").is_dir():
         time.sleep(0.005)

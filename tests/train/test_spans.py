@@ -1,4 +1,5 @@
-"""`train sft --answer_weight`: where the answer stands, how its tokens are weighed, and bad input."""
+"""`train sft --answer_weight`: where the answer stands, how its tokens are weighed, and bad
+input."""
 
 from __future__ import annotations
 
@@ -54,7 +55,14 @@ def tokenizer(base: Path) -> Any:
 
 @pytest.mark.parametrize(
     ("max_length", "keep_end", "read"),
-    [(None, False, "42"), (19, False, "4"), (18, False, ""), (5, True, "42"), (3, True, "2"), (2, True, "")],
+    [
+        (None, False, "42"),
+        (19, False, "4"),
+        (18, False, ""),
+        (5, True, "42"),
+        (3, True, "2"),
+        (2, True, ""),
+    ],
 )
 def test_its_tokens_read_as_the_answer_whatever_is_cut(
     tokenizer: Any, max_length: int | None, keep_end: bool, read: str
@@ -65,7 +73,9 @@ def test_its_tokens_read_as_the_answer_whatever_is_cut(
         "completion": [{"role": "assistant", "content": "It is 42."}],
         "answer": "42",
     }
-    ids = tokenizer(tokenizer.apply_chat_template(row["prompt"] + row["completion"], tokenize=False)).input_ids
+    ids = tokenizer(
+        tokenizer.apply_chat_template(row["prompt"] + row["completion"], tokenize=False)
+    ).input_ids
     assert len(ids) == 22
     kept = ids[-max_length:] if keep_end else ids[:max_length]
     start, end = token_span(row, tokenizer, max_length, keep_end=keep_end)
@@ -75,7 +85,8 @@ def test_its_tokens_read_as_the_answer_whatever_is_cut(
 
 
 def test_the_loss_is_the_formula_over_the_batch(base: Path, store: Path, tmp_path: Path) -> None:
-    """Answer tokens found by hand: the digits between "The answer is " and the full stop, one token each."""
+    """Answer tokens found by hand: the digits between "The answer is " and the full stop, one token
+    each."""
     trainer = build(*parse_sft(flags(base, store, tmp_path, answer_weight=0.7)))
     trainer.model.eval()
     for batch in list(trainer.get_train_dataloader())[:3]:
@@ -98,7 +109,9 @@ def test_the_loss_is_the_formula_over_the_batch(base: Path, store: Path, tmp_pat
         assert found == pytest.approx(0.3 * mean[False] + 0.7 * mean[True], rel=1e-4)
 
 
-def test_batches_in_parts_take_the_step_of_the_whole(base: Path, store: Path, tmp_path: Path) -> None:
+def test_batches_in_parts_take_the_step_of_the_whole(
+    base: Path, store: Path, tmp_path: Path
+) -> None:
     """Rows differ in length, so that a mean over each part's own tokens would be another one."""
     ways = {
         "whole": {},
@@ -119,15 +132,28 @@ def test_batches_in_parts_take_the_step_of_the_whole(base: Path, store: Path, tm
     [
         ({"answer_weight": 1.5}, "--answer_weight 1.5: a number from 0 to 1 is needed"),
         ({"packing": True}, "--packing True: it does not go with --answer_weight; False does"),
-        ({"max_length": 30}, "--answer_weight: no row's completion holds its `answer` within --max_length"),
+        (
+            {"max_length": 30},
+            "--answer_weight: no row's completion holds its `answer` within --max_length",
+        ),
     ],
     ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
 )
 def test_bad_input_is_one_line(
-    base: Path, store: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], changes: dict[str, Any], line: str
+    base: Path,
+    store: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    changes: dict[str, Any],
+    line: str,
 ) -> None:
-    assert main(["sft", *flags(base, store, tmp_path / "out", **{"answer_weight": 0.5, **changes})]) == 2
-    errors = [found for found in capsys.readouterr().err.splitlines() if found.startswith("train: ")]
+    assert (
+        main(["sft", *flags(base, store, tmp_path / "out", **{"answer_weight": 0.5, **changes})])
+        == 2
+    )
+    errors = [
+        found for found in capsys.readouterr().err.splitlines() if found.startswith("train: ")
+    ]
     assert len(errors) == 1
     assert line in errors[0]
 
@@ -135,13 +161,20 @@ def test_bad_input_is_one_line(
 def test_rows_without_their_answer_are_counted(
     base: Path, store: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Cut in the middle: rows that are longer have lost their answer. One token a character, four around them."""
+    """Cut in the middle: rows that are longer have lost their answer. One token a character, four
+    around them."""
     import pyarrow.parquet as pq
 
-    rows = pq.read_table(next((store / "sums" / "1.0.0" / "rationales").glob("*.parquet"))).to_pylist()
-    lengths = [3 + len(row["prompt"][0]["content"]) + len(row["completion"][0]["content"]) for row in rows]
+    rows = pq.read_table(
+        next((store / "sums" / "1.0.0" / "rationales").glob("*.parquet"))
+    ).to_pylist()
+    lengths = [
+        3 + len(row["prompt"][0]["content"]) + len(row["completion"][0]["content"]) for row in rows
+    ]
     limit = sorted(lengths)[len(lengths) // 2]
-    lost = sum(length - 1 - len(row["answer"]) >= limit for length, row in zip(lengths, rows, strict=True))
+    lost = sum(
+        length - 1 - len(row["answer"]) >= limit for length, row in zip(lengths, rows, strict=True)
+    )
     assert 0 < lost < len(rows)
     build(*parse_sft(flags(base, store, tmp_path, answer_weight=0.5, max_length=limit)))
     assert f"{lost} of {len(rows)} rows have no `answer` in what is kept" in caplog.text

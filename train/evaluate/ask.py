@@ -57,22 +57,31 @@ async def ask(
     settings: EvaluateSettings,
     advance: Advance = lambda answers: None,
 ) -> list[Answered]:
-    """Each question's greedy answer, its majority of `settings.samples`, and its gold's log-probability, in the
-    questions' order.
+    """Each question's greedy answer, its majority of `settings.samples`, and its gold's
+    log-probability, in the questions' order.
 
-    `advance` is told of every answer that arrived. Raises UserError where not one question could be asked.
-    """
+    `advance` is told of every answer that arrived. Raises UserError where not one question could be
+    asked."""
     tasks = [
-        ask_one(teacher, question, suite=suite, mode=mode, settings=settings, advance=advance) for question in questions
+        ask_one(teacher, question, suite=suite, mode=mode, settings=settings, advance=advance)
+        for question in questions
     ]
     answered = await asyncio.gather(*tasks)
     if all(a.error for a in answered):
-        raise UserError(f"{teacher.name} answered none of the {len(answered)} questions: {answered[0].error}")
+        raise UserError(
+            f"{teacher.name} answered none of the {len(answered)} questions: {answered[0].error}"
+        )
     return answered
 
 
 async def ask_one(
-    teacher: Teacher, question: Question, *, suite: Suite, mode: str, settings: EvaluateSettings, advance: Advance
+    teacher: Teacher,
+    question: Question,
+    *,
+    suite: Suite,
+    mode: str,
+    settings: EvaluateSettings,
+    advance: Advance,
 ) -> Answered:
     prompt = prompt_of(question, suite=suite, mode=mode, style=settings.prompt_style)
     tokens = settings.max_tokens if mode == "rationale" else min(DIRECT_TOKENS, settings.max_tokens)
@@ -84,7 +93,12 @@ async def ask_one(
         text = (await teacher.complete(Request(prompt, sampling=greedy)))[0].text
         advance(1)
         if settings.samples:
-            texts = [c.text for c in await teacher.complete(Request(prompt, n=settings.samples, sampling=sampled))]
+            texts = [
+                c.text
+                for c in await teacher.complete(
+                    Request(prompt, n=settings.samples, sampling=sampled)
+                )
+            ]
             advance(settings.samples)
     except TeacherError as failure:
         error = str(failure)
@@ -92,7 +106,9 @@ async def ask_one(
     if not error:
         gold, ends = (question.gold_rationale, "bare") if suite.bare else (question.gold, mode)
         logprob, unscored = await try_score(teacher, prompt, text=text, gold=gold or "", mode=ends)
-    return judge(question, suite, text=text, texts=texts, error=error, logprob=logprob, unscored=unscored)
+    return judge(
+        question, suite, text=text, texts=texts, error=error, logprob=logprob, unscored=unscored
+    )
 
 
 def prompt_of(question: Question, *, suite: Suite, mode: str, style: str) -> str | Messages:
@@ -127,7 +143,9 @@ def judge(
         return extract(completion, question.answer_type, options=question.options)
 
     def right(answer: str | None) -> bool:
-        return answer is not None and equal(answer, gold, question.answer_type, tolerance=suite.tolerance)
+        return answer is not None and equal(
+            answer, gold, question.answer_type, tolerance=suite.tolerance
+        )
 
     gold, answer = question.gold or "", answer_of(text)
     samples = tuple(map(answer_of, texts))

@@ -1,9 +1,8 @@
 """Percentile bootstrap over questions (Efron & Tibshirani 1993, chapter 13), paired between models.
 
-Every model answers the same questions, and every resample draws the same questions for all models: the interval of a
-difference then leaves out what the questions' difficulty contributes to both. Shapes: x_N one value per question,
-draws_RN question indices of R resamples.
-"""
+Every model answers the same questions, and every resample draws the same questions for all models:
+the interval of a difference then leaves out what the questions' difficulty contributes to both.
+Shapes: x_N one value per question, draws_RN question indices of R resamples."""
 
 from __future__ import annotations
 
@@ -29,8 +28,8 @@ class Estimate:
 
 @dataclass(frozen=True)
 class Bootstrap:
-    """`resamples` draws of the questions with replacement, the same for every metric and model over the same number
-    of questions."""
+    """`resamples` draws of the questions with replacement, the same for every metric and model over
+    the same number of questions."""
 
     resamples: int = 2000
     seed: int = 0
@@ -46,16 +45,21 @@ class Bootstrap:
         """mean(a) - mean(b), paired by question."""
         return self.mean(a_N - b_N)
 
-    def gap_closed(self, *, student_N: Floats, base_N: Floats, teacher_N: Floats) -> Estimate | None:
+    def gap_closed(
+        self, *, student_N: Floats, base_N: Floats, teacher_N: Floats
+    ) -> Estimate | None:
         """(student - base) / (teacher - base); 0 is the base, 1 the teacher.
 
-        None where the teacher does not clearly beat the base (the interval of their difference reaches 0): the ratio
-        would be noise. Resamples in which the two are equal have no ratio and are left out of the interval.
-        """
+        None where the teacher does not clearly beat the base (the interval of their difference
+        reaches 0): the ratio would be noise. Resamples in which the two are equal have no ratio and
+        are left out of the interval."""
         if self.difference(teacher_N, base_N).low <= 0:
             return None
         draws_RN = self.draws(len(base_N))
-        gained_R, gap_R = (student_N - base_N)[draws_RN].mean(1), (teacher_N - base_N)[draws_RN].mean(1)
+        gained_R, gap_R = (
+            (student_N - base_N)[draws_RN].mean(1),
+            (teacher_N - base_N)[draws_RN].mean(1),
+        )
         kept = gap_R != 0
         whole = (student_N.mean() - base_N.mean()) / (teacher_N.mean() - base_N.mean())
         return estimate(whole, gained_R[kept] / gap_R[kept])

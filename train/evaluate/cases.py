@@ -1,9 +1,9 @@
 """Queries after demonstrations, as every model is asked them.
 
-Two sources, by the suite's name: `in-context`, the micro-world's rules after k demonstrations of several draws
-(`in-context/category,shift`: of these families alone); and `episodes:NAME@VERSION`, the rows of a published
-demonstrations version, where the student sees its prompt and the teacher what the teacher saw.
-"""
+Two sources, by the suite's name: `in-context`, the micro-world's rules after k demonstrations of
+several draws (`in-context/category,shift`: of these families alone); and `episodes:NAME@VERSION`,
+the rows of a published demonstrations version, where the student sees its prompt and the teacher
+what the teacher saw."""
 
 from __future__ import annotations
 
@@ -59,13 +59,16 @@ def has_cases(suite: str) -> bool:
 
 
 def read_cases(suite: str, settings: EvaluateSettings) -> list[Case]:
-    """The cases of a suite: query by query, for each draw after draw, for each k after k. Raises UserError."""
+    """The cases of a suite: query by query, for each draw after draw, for each k after k. Raises
+    UserError."""
     if suite.startswith(EPISODES):
         return from_episodes(suite.removeprefix(EPISODES), settings)
     from datagen.demonstrations import in_context
 
     families = [name.strip() for name in suite.partition("/")[2].split(",") if name.strip()]
-    asked = in_context.queries(settings.split, settings.limit or QUERIES, families=families, seed=settings.seed)
+    asked = in_context.queries(
+        settings.split, settings.limit or QUERIES, families=families, seed=settings.seed
+    )
     return [
         Case(query.id, query.family, k, draw, text, text, query.output, in_context.FORMAT)
         for query in asked
@@ -83,8 +86,13 @@ def from_episodes(reference: str, settings: EvaluateSettings) -> list[Case]:
     version = resolve(reference)
     rows = open_config(version.path, "demonstrations")
     if "teacher_prompt" not in rows.column_names:
-        raise UserError(f"{reference}: no column teacher_prompt, what the teacher saw; build it again")
-    return [case_of(row) for row in (rows if settings.limit is None else rows.take(min(settings.limit, len(rows))))]
+        raise UserError(
+            f"{reference}: no column teacher_prompt, what the teacher saw; build it again"
+        )
+    return [
+        case_of(row)
+        for row in (rows if settings.limit is None else rows.take(min(settings.limit, len(rows))))
+    ]
 
 
 def case_of(row: dict[str, Any]) -> Case:
@@ -95,10 +103,17 @@ def case_of(row: dict[str, Any]) -> Case:
 
 
 async def tell(
-    teacher: Teacher, cases: Sequence[Case], *, contender: Contender, settings: EvaluateSettings, advance: Advance
+    teacher: Teacher,
+    cases: Sequence[Case],
+    *,
+    contender: Contender,
+    settings: EvaluateSettings,
+    advance: Advance,
 ) -> list[Told]:
     """The greedy answer to every case, in order. Raises UserError where not one could be asked."""
-    told = await asyncio.gather(*(tell_one(teacher, case, contender, settings, advance) for case in cases))
+    told = await asyncio.gather(
+        *(tell_one(teacher, case, contender, settings, advance) for case in cases)
+    )
     if all(one.error for one in told):
         raise UserError(f"{teacher.name} answered none of the {len(told)} queries: {told[0].error}")
     return told
@@ -112,9 +127,13 @@ async def tell_one(
 
     format: Format = Format(case.format)
     style: Style = "plain" if settings.prompt_style == "plain" else "chat"
-    sampling = Sampling(temperature=0, max_tokens=min(TOKENS, settings.max_tokens), stop=format.stop(style=style))
+    sampling = Sampling(
+        temperature=0, max_tokens=min(TOKENS, settings.max_tokens), stop=format.stop(style=style)
+    )
     try:
-        [completion] = await teacher.complete(Request(prompt_of(case, contender, style), sampling=sampling))
+        [completion] = await teacher.complete(
+            Request(prompt_of(case, contender, style), sampling=sampling)
+        )
     except TeacherError as failure:
         return Told("", None, False, str(failure))
     advance(1)

@@ -28,7 +28,8 @@ from train.evaluate.show_shots import draw_shots
 Asked = Mapping[str, Sequence[Question | Case]]
 """Suite: what is asked, in order."""
 Found = dict[str, dict[Contender, list[Any]]]
-"""Suite: contender: its answers (`Answered`, or `Told` where the suite has cases), in that order."""
+"""Suite: contender: its answers (`Answered`, or `Told` where the suite has cases), in that
+order."""
 
 
 def run(settings: EvaluateSettings) -> None:
@@ -38,7 +39,8 @@ def run(settings: EvaluateSettings) -> None:
 
 
 def evaluate(settings: EvaluateSettings) -> dict[str, Any]:
-    """Measure, and write report.json, answers.jsonl and the figures. Returns the report. Raises UserError."""
+    """Measure, and write report.json, answers.jsonl and the figures. Returns the report. Raises
+    UserError."""
     models = contenders(settings)
     asked: Asked = {
         suite: read_cases(suite, settings) if has_cases(suite) else read_questions(suite, settings)
@@ -51,9 +53,16 @@ def evaluate(settings: EvaluateSettings) -> dict[str, Any]:
         "format": 1,
         "code_version": __version__,
         "settings": told(settings),
-        "interval": {"level": LEVEL, "method": "percentile bootstrap over questions, paired between models"},
+        "interval": {
+            "level": LEVEL,
+            "method": "percentile bootstrap over questions, paired between models",
+        },
         "models": identities,
-        "suites": [section(suite, answers, bootstrap) for suite, answers in found.items() if not has_cases(suite)],
+        "suites": [
+            section(suite, answers, bootstrap)
+            for suite, answers in found.items()
+            if not has_cases(suite)
+        ],
         "in_context": [
             shots_section(suite, asked[suite], answers, bootstrap)  # type: ignore[arg-type]
             for suite, answers in found.items()
@@ -66,7 +75,13 @@ def evaluate(settings: EvaluateSettings) -> dict[str, Any]:
 
 def read_questions(suite: str, settings: EvaluateSettings) -> list[Question]:
     """The suite's questions that have a gold answer. Raises UserError where there is none."""
-    found = load(suite, settings.split, data_root=settings.data_root, limit=settings.limit, seed=settings.seed)
+    found = load(
+        suite,
+        settings.split,
+        data_root=settings.data_root,
+        limit=settings.limit,
+        seed=settings.seed,
+    )
     questions = [question for question in found if question.gold]
     if not questions:
         raise UserError(f"suite {suite}, split {settings.split}: no question with a gold answer")
@@ -76,8 +91,8 @@ def read_questions(suite: str, settings: EvaluateSettings) -> list[Question]:
 async def ask_all(
     models: Sequence[Contender], asked: Asked, settings: EvaluateSettings
 ) -> tuple[Found, list[dict[str, str]]]:
-    """Every contender's answers per suite, and what each model is. One model is open at a time, once for all its
-    modes."""
+    """Every contender's answers per suite, and what each model is. One model is open at a time,
+    once for all its modes."""
     found: Found = {suite: {} for suite in asked}
     identities = []
     for spec in dict.fromkeys(contender.spec for contender in models):
@@ -89,7 +104,9 @@ async def ask_all(
         try:
             for suite in asked:
                 for contender in without_modes(same) if has_cases(suite) else same:
-                    found[suite][contender] = await ask_suite(journaled, contender, suite, asked[suite], settings)
+                    found[suite][contender] = await ask_suite(
+                        journaled, contender, suite, asked[suite], settings
+                    )
         finally:
             await journaled.close()
     return {suite: in_order(answers, models) for suite, answers in found.items()}, identities
@@ -100,19 +117,27 @@ def without_modes(models: Iterable[Contender]) -> list[Contender]:
     return list(dict.fromkeys(replace(contender, mode="direct") for contender in models))
 
 
-def in_order(answers: Mapping[Contender, list[Any]], models: Sequence[Contender]) -> dict[Contender, list[Any]]:
+def in_order(
+    answers: Mapping[Contender, list[Any]], models: Sequence[Contender]
+) -> dict[Contender, list[Any]]:
     """By the order in which the models were given."""
     names = [contender.name for contender in models]
     return dict(sorted(answers.items(), key=lambda item: names.index(item[0].name)))
 
 
 async def ask_suite(
-    teacher: Teacher, contender: Contender, suite: str, asked: Sequence[Any], settings: EvaluateSettings
+    teacher: Teacher,
+    contender: Contender,
+    suite: str,
+    asked: Sequence[Any],
+    settings: EvaluateSettings,
 ) -> list[Any]:
     each = 1 if has_cases(suite) else 1 + settings.samples
     with meter(f"{contender.name} ({contender.mode}), {suite}", len(asked) * each) as bar:
         if has_cases(suite):
-            return await tell(teacher, asked, contender=contender, settings=settings, advance=bar.advance)
+            return await tell(
+                teacher, asked, contender=contender, settings=settings, advance=bar.advance
+            )
         suited = SUITES[suite]
         return await ask(
             teacher, asked, suite=suited, mode=contender.mode, settings=settings, advance=bar.advance
@@ -126,7 +151,9 @@ def told(settings: EvaluateSettings) -> dict[str, Any]:
 
 
 def write(report: Mapping[str, Any], asked: Asked, found: Found, folder: Path) -> None:
-    (folder / "report.json").write_text(json.dumps(report, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    (folder / "report.json").write_text(
+        json.dumps(report, indent=2, ensure_ascii=False) + "\n", encoding="utf-8"
+    )
     with (folder / "answers.jsonl").open("w", encoding="utf-8") as file:
         for suite, answers in found.items():
             for contender, answered in answers.items():

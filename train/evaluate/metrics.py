@@ -1,8 +1,7 @@
 """What stands beside exact match: metrics that move before the answer is right.
 
-An exact match over L tokens behaves like p^L and hides steady progress (Schaeffer et al., arXiv 2304.15004); the
-log-probability of the gold answer and the edit distance to it do not.
-"""
+An exact match over L tokens behaves like p^L and hides steady progress (Schaeffer et al., arXiv
+2304.15004); the log-probability of the gold answer and the edit distance to it do not."""
 
 from __future__ import annotations
 
@@ -19,18 +18,18 @@ LEAD = "The answer is"
 
 
 def edit_distance(answer: str | None, gold: str) -> float:
-    """Levenshtein distance over the longer length: 0 for the same string, 1 for nothing in common, and for no
-    answer."""
+    """Levenshtein distance over the longer length: 0 for the same string, 1 for nothing in common,
+    and for no answer."""
     return Levenshtein.normalized_distance(answer or "", gold)
 
 
 def before_answer(text: str, mode: str) -> str:
-    """The text up to where its last answer trigger calls for the answer, so that the gold can be put there instead.
+    """The text up to where its last answer trigger calls for the answer, so that the gold can be
+    put there instead.
 
-    An opening bracket, quote or sign that the model wrote there is kept. Without a trigger "The answer is" is
-    appended to the reasoning; in direct mode it stands alone, since such a text is itself the answer. In bare mode
-    nothing stands before the answer.
-    """
+    An opening bracket, quote or sign that the model wrote there is kept. Without a trigger "The
+    answer is" is appended to the reasoning; in direct mode it stands alone, since such a text is
+    itself the answer. In bare mode nothing stands before the answer."""
     if mode == "bare":
         return ""
     last = max(TRIGGER.finditer(text), key=lambda match: match.end(), default=None)
@@ -42,13 +41,15 @@ def before_answer(text: str, mode: str) -> str:
     return f"{before} {mark}" if mark and not before.endswith("{") else before + mark
 
 
-async def gold_logprob(teacher: Teacher, prompt: str | Messages, *, text: str, gold: str, mode: str) -> float | None:
-    """Mean log-probability (nats) of the gold answer's tokens after the model's own text up to its answer.
+async def gold_logprob(
+    teacher: Teacher, prompt: str | Messages, *, text: str, gold: str, mode: str
+) -> float | None:
+    """Mean log-probability (nats) of the gold answer's tokens after the model's own text up to its
+    answer.
 
-    The gold's tokens are those that the continuation has beyond the text alone. None where the gold adds none (a
-    tokenizer that merges across the seam). Raises UserError where the engine cannot score, TeacherError where the
-    text does not fit its context.
-    """
+    The gold's tokens are those that the continuation has beyond the text alone. None where the gold
+    adds none (a tokenizer that merges across the seam). Raises UserError where the engine cannot
+    score, TeacherError where the text does not fit its context."""
     before = before_answer(text, mode)
     gap = "" if not before or before.endswith(("{", "(", "[", "$", '"', "'", "*")) else " "
     whole, start = await score_many(teacher, [(prompt, before + gap + gold), (prompt, before)])

@@ -1,9 +1,8 @@
 """From answers to the report: one section per suite, each metric with its 95% interval.
 
-The gap closed is (student - base) / (teacher - base) on greedy accuracy. The base is asked in both modes and counts
-with the better one, so that a student earns nothing by merely being asked in another way: this is the conservative
-reading.
-"""
+The gap closed is (student - base) / (teacher - base) on greedy accuracy. The base is asked in both
+modes and counts with the better one, so that a student earns nothing by merely being asked in
+another way: this is the conservative reading."""
 
 from __future__ import annotations
 
@@ -27,12 +26,16 @@ METRICS: dict[str, Callable[[Answered], float | bool | None]] = {
     "gold_logprob": lambda a: a.gold_logprob,
     "edit_distance": lambda a: a.edit_distance,
 }
-"""Name: its value for one answer. Log-probabilities in nats per token, edit distance 0 (same) to 1."""
+"""Name: its value for one answer. Log-probabilities in nats per token, edit distance 0 (same) to
+1."""
 
 
 def section(suite: str, answers: Answers, bootstrap: Bootstrap) -> dict[str, Any]:
-    """One suite's part of the report. Every contender's answers stand in the same order of questions."""
-    correct = {contender: column(found, METRICS["greedy_accuracy"]) for contender, found in answers.items()}
+    """One suite's part of the report. Every contender's answers stand in the same order of
+    questions."""
+    correct = {
+        contender: column(found, METRICS["greedy_accuracy"]) for contender, found in answers.items()
+    }
     base = best(correct, "base")
     teacher = best(correct, "teacher")
     return {
@@ -56,25 +59,36 @@ def section(suite: str, answers: Answers, bootstrap: Bootstrap) -> dict[str, Any
     }
 
 
-def column(answers: Sequence[Answered], metric: Callable[[Answered], float | bool | None]) -> Floats:
+def column(
+    answers: Sequence[Answered], metric: Callable[[Answered], float | bool | None]
+) -> Floats:
     """The metric's values, [questions that have one]."""
-    return np.array([value for value in map(metric, answers) if value is not None], dtype=np.float64)
+    return np.array(
+        [value for value in map(metric, answers) if value is not None], dtype=np.float64
+    )
 
 
 def best(correct: Mapping[Contender, Floats], role: str) -> Contender | None:
     """The role's contender with the highest accuracy; the first of equals."""
-    return max((c for c in correct if c.role == role), key=lambda c: correct[c].mean(), default=None)
+    return max(
+        (c for c in correct if c.role == role), key=lambda c: correct[c].mean(), default=None
+    )
 
 
 def measures(answers: Sequence[Answered], bootstrap: Bootstrap) -> dict[str, Any]:
-    """Each metric with its interval, or null; why answers could not be scored; how many have none, and how many
-    failed."""
+    """Each metric with its interval, or null; why answers could not be scored; how many have none,
+    and how many failed."""
     values = {name: column(answers, metric) for name, metric in METRICS.items()}
     reasons = Counter(a.unscored for a in answers if a.unscored)
     return {
-        **{name: {**stated(bootstrap.mean(x_N)), "n": len(x_N)} if len(x_N) else None for name, x_N in values.items()},
+        **{
+            name: {**stated(bootstrap.mean(x_N)), "n": len(x_N)} if len(x_N) else None
+            for name, x_N in values.items()
+        },
         "agreement": float(np.mean([a.agreement for a in answers])) if answers[0].samples else None,
-        "unscored": {"answers": reasons.total(), "reason": reasons.most_common(1)[0][0]} if reasons else None,
+        "unscored": {"answers": reasons.total(), "reason": reasons.most_common(1)[0][0]}
+        if reasons
+        else None,
         "unanswered": sum(a.answer is None for a in answers),
         "failed": sum(a.error is not None for a in answers),
     }
@@ -89,13 +103,15 @@ def gap(
 ) -> dict[str, float] | None:
     if contender.role != "student" or base is None or teacher is None:
         return None
-    closed = bootstrap.gap_closed(student_N=correct[contender], base_N=correct[base], teacher_N=correct[teacher])
+    closed = bootstrap.gap_closed(
+        student_N=correct[contender], base_N=correct[base], teacher_N=correct[teacher]
+    )
     return stated(closed) if closed else None
 
 
 def comparisons(correct: Mapping[Contender, Floats], bootstrap: Bootstrap) -> list[dict[str, Any]]:
-    """Every two students: the difference of their greedy accuracies, paired by question, and whether its interval
-    leaves 0 out."""
+    """Every two students: the difference of their greedy accuracies, paired by question, and
+    whether its interval leaves 0 out."""
     students = [contender for contender in correct if contender.role == "student"]
     found = []
     for a, b in combinations(students, 2):

@@ -20,19 +20,21 @@ class EvaluateSettings:
     out: Path
     """Folder for report.json, answers.jsonl and the figures, report.png and in_context.png."""
     students: tuple[str, ...] = ()
-    """NAME=SPEC or NAME=SPEC:MODE each, such as rationales=hf:students/a or answers=hf:students/b:direct; MODE is
-    rationale by default."""
+    """NAME=SPEC or NAME=SPEC:MODE each, such as rationales=hf:students/a or
+    answers=hf:students/b:direct; MODE is rationale by default."""
     base: str | None = None
     """What the students were trained from, hf:NAME_OR_PATH; it is asked in both modes."""
     teacher: str | None = None
     """micro, hf:NAME_OR_PATH or openai:MODEL, with or without :MODE."""
     suite: tuple[str, ...] = ("microworld",)
-    """Suites to measure on, by name; in-context (accuracy by number of demonstrations; in-context/category,shift: of
-    these rule families alone); episodes:NAME@VERSION, the rows of a demonstrations version."""
+    """Suites to measure on, by name; in-context (accuracy by number of demonstrations;
+    in-context/category,shift: of these rule families alone); episodes:NAME@VERSION, the rows of a
+    demonstrations version."""
     split: str = "test"
     """The suites' split."""
     limit: int | None = None
-    """Questions per suite, all by default; of in-context, queries per rule family, 40 by default."""
+    """Questions per suite, all by default; of in-context, queries per rule family, 40 by
+    default."""
     demonstration_seeds: int = 5
     """Draws of the demonstrations of in-context, of which mean and worst are told."""
     data_root: Path | None = None
@@ -85,13 +87,15 @@ class Contender:
 
 
 def contenders(settings: EvaluateSettings) -> list[Contender]:
-    """Base (both modes), students and teacher, in this order. Raises UserError for a student that has no name or no
-    model."""
+    """Base (both modes), students and teacher, in this order. Raises UserError for a student that
+    has no name or no model."""
     found = [Contender("base", "base", settings.base, mode) for mode in MODES if settings.base]
     for student in settings.students:
         name, equals, spec = student.partition("=")
         if not (name and equals and spec):
-            raise UserError(f"--students {student}: write NAME=SPEC, such as rationales=hf:students/rationales")
+            raise UserError(
+                f"--students {student}: write NAME=SPEC, such as rationales=hf:students/rationales"
+            )
         found.append(Contender(name, "student", *mode_apart(spec)))
     if settings.teacher:
         found.append(Contender("teacher", "teacher", *mode_apart(settings.teacher)))
@@ -116,7 +120,8 @@ def check_names(names: Sequence[str]) -> None:
 
 
 def check_spec(spec: str) -> None:
-    """Raise UserError for an unknown engine or a missing folder before the first model is opened."""
+    """Raise UserError for an unknown engine or a missing folder before the first model is
+    opened."""
     connect(spec)
     path = spec.removeprefix("hf:")
     if spec.startswith("hf:") and path.startswith((".", "/")) and not Path(path).is_dir():

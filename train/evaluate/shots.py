@@ -1,4 +1,5 @@
-"""From answers to accuracy by number of demonstrations, and its slope: the ability to learn in context.
+"""From answers to accuracy by number of demonstrations, and its slope: the ability to learn in
+context.
 
 Shape suffixes: N queries, S demonstration seeds, K numbers of demonstrations.
 """
@@ -23,27 +24,40 @@ Answers: TypeAlias = Mapping[Contender, Sequence[Told]]
 SLOPE = "least-squares slope of accuracy over log2(k + 1); mean over demonstration seeds, bootstrap over queries"
 
 
-def shots_section(suite: str, cases: Sequence[Case], answers: Answers, bootstrap: Bootstrap) -> dict[str, Any]:
+def shots_section(
+    suite: str, cases: Sequence[Case], answers: Answers, bootstrap: Bootstrap
+) -> dict[str, Any]:
     """One suite's part of the report. `answers` stand in the order of `cases`."""
-    right = {contender: np.array([t.correct for t in told], dtype=np.float64) for contender, told in answers.items()}
+    right = {
+        contender: np.array([t.correct for t in told], dtype=np.float64)
+        for contender, told in answers.items()
+    }
     part = episodes_section if suite.startswith(EPISODES) else curves_section
     return {
         "suite": suite,
         "n": len({case.query for case in cases}),
         "shots": sorted({case.k for case in cases}),
         "demonstration_seeds": len({case.draw for case in cases}),
-        "failed": {contender.name: sum(t.error is not None for t in told) for contender, told in answers.items()},
+        "failed": {
+            contender.name: sum(t.error is not None for t in told)
+            for contender, told in answers.items()
+        },
         **part(cases, right, bootstrap),
     }
 
 
-def curves_section(cases: Sequence[Case], right: Mapping[Contender, Right], bootstrap: Bootstrap) -> dict[str, Any]:
-    """Curves over k by family and over all families together, and every two models' slopes compared."""
+def curves_section(
+    cases: Sequence[Case], right: Mapping[Contender, Right], bootstrap: Bootstrap
+) -> dict[str, Any]:
+    """Curves over k by family and over all families together, and every two models' slopes
+    compared."""
     shots = sorted({case.k for case in cases})
     shape = (-1, len({case.draw for case in cases}), len(shots))
     family_N = np.array([case.family for case in cases]).reshape(shape)[:, 0, 0]
     right_NSK = {contender: flat.reshape(shape) for contender, flat in right.items()}
-    groups = {"all": family_N == family_N} | {family: family_N == family for family in dict.fromkeys(family_N.tolist())}
+    groups = {"all": family_N == family_N} | {
+        family: family_N == family for family in dict.fromkeys(family_N.tolist())
+    }
     return {
         "slope": SLOPE,
         "models": [
@@ -64,17 +78,26 @@ def curves_section(cases: Sequence[Case], right: Mapping[Contender, Right], boot
 
 
 def curve(right_NSK: Right, shots: Sequence[int], bootstrap: Bootstrap) -> dict[str, Any]:
-    """Accuracy at each k: the mean over draws with its interval over queries, and the worst draw; and the slope."""
+    """Accuracy at each k: the mean over draws with its interval over queries, and the worst draw;
+    and the slope."""
     mean_NK, seeds_SK = right_NSK.mean(1), right_NSK.mean(0)
     by_k = {
-        str(k): {**stated(bootstrap.mean(mean_NK[:, place])), "worst": round(float(seeds_SK[:, place].min()), 6)}
+        str(k): {
+            **stated(bootstrap.mean(mean_NK[:, place])),
+            "worst": round(float(seeds_SK[:, place].min()), 6),
+        }
         for place, k in enumerate(shots)
     }
-    return {"n": len(right_NSK), "accuracy": by_k, "slope": stated(bootstrap.mean(slopes(right_NSK, shots)))}
+    return {
+        "n": len(right_NSK),
+        "accuracy": by_k,
+        "slope": stated(bootstrap.mean(slopes(right_NSK, shots))),
+    }
 
 
 def slopes(right_NSK: Right, shots: Sequence[int]) -> Floats:
-    """Each query's slope, [N]. A slope is linear in the accuracies, so their mean is the slope of the mean curve."""
+    """Each query's slope, [N]. A slope is linear in the accuracies, so their mean is the slope of
+    the mean curve."""
     x_K = np.log2(np.array(shots) + 1.0)
     centred_K = x_K - x_K.mean()
     return np.asarray(right_NSK.mean(1) @ centred_K / max((centred_K**2).sum(), 1e-12))
@@ -84,7 +107,10 @@ def pairs(models: Mapping[Contender, Any]) -> list[tuple[Contender, Contender]]:
     """Each student beside the base, beside the teacher, and beside the other students."""
     students = [c for c in models if c.role == "student"]
     others = [c for c in models if c.role != "student"]
-    return [*((student, other) for student in students for other in others), *combinations(students, 2)]
+    return [
+        *((student, other) for student in students for other in others),
+        *combinations(students, 2),
+    ]
 
 
 def compared(a_N: Floats, b_N: Floats, bootstrap: Bootstrap) -> dict[str, Any]:
@@ -93,7 +119,9 @@ def compared(a_N: Floats, b_N: Floats, bootstrap: Bootstrap) -> dict[str, Any]:
     return {"difference": stated(difference), "clear": difference.low > 0 or difference.high < 0}
 
 
-def episodes_section(cases: Sequence[Case], right: Mapping[Contender, Right], bootstrap: Bootstrap) -> dict[str, Any]:
+def episodes_section(
+    cases: Sequence[Case], right: Mapping[Contender, Right], bootstrap: Bootstrap
+) -> dict[str, Any]:
     """Accuracy in all, by task and by k, and every two models compared, paired by row."""
     groups = {"task": places_by(cases, "family"), "k": places_by(cases, "k")}
     return {
@@ -112,7 +140,10 @@ def episodes_section(cases: Sequence[Case], right: Mapping[Contender, Right], bo
             }
             for contender, right_N in right.items()
         ],
-        "comparisons": [{"a": a.name, "b": b.name, **compared(right[a], right[b], bootstrap)} for a, b in pairs(right)],
+        "comparisons": [
+            {"a": a.name, "b": b.name, **compared(right[a], right[b], bootstrap)}
+            for a, b in pairs(right)
+        ],
     }
 
 

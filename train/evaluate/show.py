@@ -65,7 +65,9 @@ def shown(estimate: Mapping[str, float] | None, *, interval: bool = True) -> str
 
 def decimal(value: float) -> str:
     text = f"{value:.2f}"
-    return text.replace("0.", ".", 1) if abs(value) < 1 and text.lstrip("-").startswith("0.") else text
+    return (
+        text.replace("0.", ".", 1) if abs(value) < 1 and text.lstrip("-").startswith("0.") else text
+    )
 
 
 def comparison_lines(suite: Mapping[str, Any]) -> list[str]:
@@ -77,8 +79,8 @@ def comparison_lines(suite: Mapping[str, Any]) -> list[str]:
 
 
 def draw(report: Mapping[str, Any], path: Path) -> None:
-    """Greedy accuracy of every model with its interval, a panel per suite; base and teacher run through as reference
-    lines."""
+    """Greedy accuracy of every model with its interval, a panel per suite; base and teacher run
+    through as reference lines."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -96,7 +98,9 @@ def panel(axes: Axes, suite: Mapping[str, Any]) -> None:
     for place, model in enumerate(models):
         found, colour = model["greedy_accuracy"], COLOURS[model["role"]]
         ends = [[found["value"] - found["low"]], [found["high"] - found["value"]]]
-        axes.errorbar(found["value"], place, xerr=ends, fmt="o", color=colour, capsize=3, markersize=6)
+        axes.errorbar(
+            found["value"], place, xerr=ends, fmt="o", color=colour, capsize=3, markersize=6
+        )
         axes.annotate(
             decimal(found["value"]),
             (found["value"], place),
@@ -105,8 +109,12 @@ def panel(axes: Axes, suite: Mapping[str, Any]) -> None:
             ha="center",
             fontsize=8,
         )
-        if model["role"] == "teacher" or (model["role"] == "base" and model["mode"] == suite["base_mode"]):
-            axes.axvline(found["value"], color=colour, linestyle="--", linewidth=1, alpha=0.7, zorder=0)
+        if model["role"] == "teacher" or (
+            model["role"] == "base" and model["mode"] == suite["base_mode"]
+        ):
+            axes.axvline(
+                found["value"], color=colour, linestyle="--", linewidth=1, alpha=0.7, zorder=0
+            )
     axes.set_yticks(range(len(models)), [f"{model['name']} ({model['mode']})" for model in models])
     axes.set_ylim(len(models) - 0.5, -0.7)
     axes.set_xlim(-0.02, 1.02)

@@ -28,7 +28,8 @@ def print_shots(section: Mapping[str, Any], console: Console) -> None:
 
 
 def curves(section: Mapping[str, Any]) -> Table:
-    """A line a family and model: accuracy at each k, mean/worst demonstration seed, and the slope over log2(k + 1)."""
+    """A line a family and model: accuracy at each k, mean/worst demonstration seed, and the slope
+    over log2(k + 1)."""
     from rich.table import Table
 
     title = f"{section['suite']}: {section['n']} queries, {section['demonstration_seeds']} demonstration seeds"
@@ -41,9 +42,17 @@ def curves(section: Mapping[str, Any]) -> Table:
     for family in section["models"][0]["families"]:
         for place, model in enumerate(section["models"]):
             found = model["families"][family]
-            cells = [f"{decimal(a['value'])}/{decimal(a['worst'])}" for a in found["accuracy"].values()]
+            cells = [
+                f"{decimal(a['value'])}/{decimal(a['worst'])}" for a in found["accuracy"].values()
+            ]
             last = model is section["models"][-1]
-            made.add_row("" if place else family, model["name"], *cells, shown(found["slope"]), end_section=last)
+            made.add_row(
+                "" if place else family,
+                model["name"],
+                *cells,
+                shown(found["slope"]),
+                end_section=last,
+            )
     return made
 
 
@@ -65,7 +74,8 @@ def accuracies(section: Mapping[str, Any]) -> Table:
 
 
 def draw_shots(sections: Sequence[Mapping[str, Any]], path: Path) -> None:
-    """Accuracy over k with its interval, a line a model and a panel a family; the mean of all families first."""
+    """Accuracy over k with its interval, a line a model and a panel a family; the mean of all
+    families first."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -80,7 +90,9 @@ def draw_shots(sections: Sequence[Mapping[str, Any]], path: Path) -> None:
     for axes in grid[len(panels) :]:
         axes.set_visible(False)
     handles, labels = grid[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=min(len(labels), 5), frameon=False)
+    figure.legend(
+        handles, labels, loc="outside lower center", ncols=min(len(labels), 5), frameon=False
+    )
     figure.savefig(path, dpi=150, metadata={"Software": None})
 
 

@@ -1,9 +1,9 @@
 """The losses: tensors in, scalar out, one per method, each with its formula, shapes and source.
 
-Everywhere: `log_probs` of shape (..., T) holds log p(y_t | x, y_<t) of the tokens that were written, `logits` of shape
-(..., T, V) are those that predict these tokens (already shifted), and a mask of shape (..., T) is true where a
-position counts. What stands at other positions has no influence, as long as it is finite.
-"""
+Everywhere: `log_probs` of shape (..., T) holds log p(y_t | x, y_<t) of the tokens that were
+written, `logits` of shape (..., T, V) are those that predict these tokens (already shifted), and a
+mask of shape (..., T) is true where a position counts. What stands at other positions has no
+influence, as long as it is finite."""
 
 from train.losses.chunked import chunked
 from train.losses.divergence import DIVERGENCES, divergence, jsd, response_kd
@@ -18,7 +18,13 @@ from train.losses.likelihood import (
     token_log_probs,
 )
 from train.losses.mixed import in_context, mixed
-from train.losses.stored import bucket, sampled_forward_kl, sampled_reverse_kl, topk_divergence, topk_kd
+from train.losses.stored import (
+    bucket,
+    sampled_forward_kl,
+    sampled_reverse_kl,
+    topk_divergence,
+    topk_kd,
+)
 
 __all__ = [
     "DIVERGENCES",

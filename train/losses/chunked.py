@@ -10,7 +10,8 @@ from torch.nn.functional import linear
 from torch.utils.checkpoint import checkpoint
 
 ELEMENTS = 2**24
-"""Logits that exist at once by default: 64 MiB in float32, and a small multiple with what is derived from them."""
+"""Logits that exist at once by default: 64 MiB in float32, and a small multiple with what is
+derived from them."""
 
 
 def chunked(
@@ -21,12 +22,13 @@ def chunked(
     bias: Tensor | None = None,
     rows: int | None = None,
 ) -> tuple[Tensor, ...]:
-    """`per_position(logits, *targets)`, computed on `rows` positions at a time and again in the backward pass.
+    """`per_position(logits, *targets)`, computed on `rows` positions at a time and again in the
+    backward pass.
 
-    Hidden states (N, H) and the head's weight (V, H) make logits (rows, V), in float32 at least; each target is
-    (N, ...), each result (N, ...). What `per_position` computes last without a gradient is not computed again. The
-    results are those of all positions at once; memory is that of one chunk, for one more product with the head.
-    """
+    Hidden states (N, H) and the head's weight (V, H) make logits (rows, V), in float32 at least;
+    each target is (N, ...), each result (N, ...). What `per_position` computes last without a
+    gradient is not computed again. The results are those of all positions at once; memory is that
+    of one chunk, for one more product with the head."""
 
     def block(hidden: Tensor, *targets: Tensor) -> tuple[Tensor, ...]:
         logits = linear(hidden, weight, bias)
@@ -36,5 +38,7 @@ def chunked(
     if len(hidden) <= size:
         return block(hidden, *targets)
     parts = zip(*(x.split(size) for x in (hidden, *targets)), strict=True)
-    results = [checkpoint(block, *part, use_reentrant=False, preserve_rng_state=False) for part in parts]
+    results = [
+        checkpoint(block, *part, use_reentrant=False, preserve_rng_state=False) for part in parts
+    ]
     return tuple(torch.cat(pieces) for pieces in zip(*results, strict=True))

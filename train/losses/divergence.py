@@ -1,8 +1,8 @@
-"""Response distillation: divergences between the teacher's and the student's distribution of the next token.
+"""Response distillation: divergences between the teacher's and the student's distribution of the
+next token.
 
-Each takes log-probabilities of shape (..., V), teacher first, and gives (...) in nats. They are finite: an entry that
-is impossible (−inf) counts as one of probability e^−1000.
-"""
+Each takes log-probabilities of shape (..., V), teacher first, and gives (...) in nats. They are
+finite: an entry that is impossible (−inf) counts as one of probability e^−1000."""
 
 from __future__ import annotations
 
@@ -28,18 +28,22 @@ def reverse_kl(teacher: Tensor, student: Tensor) -> Tensor:
 
 
 def jsd(teacher: Tensor, student: Tensor, *, beta: float = 0.5) -> Tensor:
-    """β · KL(T‖M) + (1−β) · KL(S‖M), M = β·T + (1−β)·S (GKD: Agarwal et al. 2023, arXiv 2306.13649, section 2).
+    """β · KL(T‖M) + (1−β) · KL(S‖M), M = β·T + (1−β)·S (GKD: Agarwal et al. 2023, arXiv 2306.13649,
+    section 2).
 
-    It is 0 at both ends of β; what it tends to there, divided by β or 1−β, are `forward_kl` and `reverse_kl`.
-    """
+    It is 0 at both ends of β; what it tends to there, divided by β or 1−β, are `forward_kl` and
+    `reverse_kl`."""
     if not 0 < beta < 1:
-        raise ValueError(f"beta is {beta}; it lies between 0 and 1, at whose ends are forward_kl and reverse_kl")
+        raise ValueError(
+            f"beta is {beta}; it lies between 0 and 1, at whose ends are forward_kl and reverse_kl"
+        )
     mixture = mix(teacher, student, beta)
     return beta * forward_kl(teacher, mixture) + (1 - beta) * forward_kl(student, mixture)
 
 
 def skewed_kl(teacher: Tensor, student: Tensor, *, skew: float = 0.1) -> Tensor:
-    """KL(T ‖ λ·T + (1−λ)·S), bounded by −log λ (DistiLLM: Ko et al. 2024, arXiv 2402.03898, section 3.1)."""
+    """KL(T ‖ λ·T + (1−λ)·S), bounded by −log λ (DistiLLM: Ko et al. 2024, arXiv 2402.03898, section
+    3.1)."""
     return forward_kl(teacher, mix(teacher, student, skew))
 
 
@@ -63,8 +67,11 @@ DIVERGENCES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
 """By name, `jsd` and `skewed_kl` with the published weight."""
 
 
-def divergence(teacher: Tensor, student: Tensor, kind: str = "forward_kl", *, temperature: float = 1.0) -> Tensor:
-    """T² · D(softmax(teacher/T) ‖ softmax(student/T)) from logits, or log-probabilities, (..., V); gives (...).
+def divergence(
+    teacher: Tensor, student: Tensor, kind: str = "forward_kl", *, temperature: float = 1.0
+) -> Tensor:
+    """T² · D(softmax(teacher/T) ‖ softmax(student/T)) from logits, or log-probabilities, (..., V);
+    gives (...).
 
     The factor T² keeps the size of the gradient as T grows (Hinton et al. 2015, section 2).
     """
@@ -73,7 +80,13 @@ def divergence(teacher: Tensor, student: Tensor, kind: str = "forward_kl", *, te
 
 
 def response_kd(
-    student: Tensor, teacher: Tensor, mask: Tensor, *, kind: str = "forward_kl", temperature: float = 1.0
+    student: Tensor,
+    teacher: Tensor,
+    mask: Tensor,
+    *,
+    kind: str = "forward_kl",
+    temperature: float = 1.0,
 ) -> Tensor:
-    """The mean divergence over the positions of the mask, from full logits (..., T, V) of one vocabulary."""
+    """The mean divergence over the positions of the mask, from full logits (..., T, V) of one
+    vocabulary."""
     return masked_mean(divergence(teacher, student, kind, temperature=temperature), mask)

@@ -50,7 +50,10 @@ def test_signs_brackets_and_mixed_numbers() -> None:
     assert equations("-14 + (-8) + 1 = -21 and 5 + -3 = 2") == ("-14+(-8)+1=-21", "5+-3=2")
     assert equations("2(50 + 100) = 300") == ("2*(50+100)=300",)
     assert equations("8 x 1 1/2 = 12") == ("8*(1+1/2)=12",)
-    assert equation_validity("-14 + (-8) + 1 = -21, 5 + -3 = 2, 2(50 + 100) = 300, 8 x 1 1/2 = 12") == 1.0
+    assert (
+        equation_validity("-14 + (-8) + 1 = -21, 5 + -3 = 2, 2(50 + 100) = 300, 8 x 1 1/2 = 12")
+        == 1.0
+    )
 
 
 def test_equations_with_unknowns_are_left_out() -> None:
@@ -112,4 +115,6 @@ def test_written_equations_are_found_and_judged() -> None:
         true = {"+": a + b, "-": a - b, "*": a * b}[sign]
         shown = true + rng.choice([0, true + 1000])
         assert equations(f"Tom has {a} {sign} {b} = {shown} of them.") == (f"{a}{sign}{b}={shown}",)
-        assert equation_validity(f"Tom has {a} {sign} {b} = {shown:,} of them.") == float(true == shown)
+        assert equation_validity(f"Tom has {a} {sign} {b} = {shown:,} of them.") == float(
+            true == shown
+        )

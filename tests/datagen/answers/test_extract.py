@@ -65,7 +65,9 @@ def test_number(text: str, answer: str | None) -> None:
 def test_canonical_is_exact_and_unique() -> None:
     rng = random.Random(0)
     for _ in range(500):
-        value = Fraction(rng.randint(-(10**6), 10**6), rng.choice([1, 2, 3, 4, 7, 8, 10, 25, 100, 1000]))
+        value = Fraction(
+            rng.randint(-(10**6), 10**6), rng.choice([1, 2, 3, 4, 7, 8, 10, 25, 100, 1000])
+        )
         text = canonical(value)
         assert Fraction(text) == value
         assert extract(f"The answer is {text}.", "number") == text
@@ -75,17 +77,24 @@ def test_canonical_is_exact_and_unique() -> None:
         assert equal(f"{value.numerator}/{value.denominator}", text, "number")
 
 
-@pytest.mark.parametrize("form", ["{:,}", "${:,}", "{:,}.00", "{:,}%", r"\boxed{{{:,}}}", "{:,} km", "*{:,}*", "{:,}!"])
+@pytest.mark.parametrize(
+    "form", ["{:,}", "${:,}", "{:,}.00", "{:,}%", r"\boxed{{{:,}}}", "{:,} km", "*{:,}*", "{:,}!"]
+)
 def test_number_forms(form: str) -> None:
     rng = random.Random(form)
     for value in (rng.randrange(10 ** rng.randint(1, 9)) for _ in range(50)):
-        for text in (f"First 3, then 5.\nThe answer is {form.format(value)}", f"In the end it is {form.format(value)}"):
+        for text in (
+            f"First 3, then 5.\nThe answer is {form.format(value)}",
+            f"In the end it is {form.format(value)}",
+        ):
             assert extract(text, "number") == str(value), text
 
 
 def test_latex_outside_the_main_thread() -> None:
     found: list[str | None] = []
-    thread = threading.Thread(target=lambda: found.append(extract(r"\boxed{\frac{1}{1+\frac{2}{6}}}", "number")))
+    thread = threading.Thread(
+        target=lambda: found.append(extract(r"\boxed{\frac{1}{1+\frac{2}{6}}}", "number"))
+    )
     thread.start()
     thread.join()
     assert found == ["0.75"]
@@ -116,7 +125,10 @@ CHOICES = [
     ("People read books there.\nSo the correct option is (B).", "B"),
     ("People read books there.\nB is the correct choice", "B"),
     ("People read (A lot) there.\nB", "B"),
-    ("At a bank there are no books, and at the library one may read for as long as one likes", None),
+    (
+        "At a bank there are no books, and at the library one may read for as long as one likes",
+        None,
+    ),
     ("A man has a door", None),
     ("The answer is A man has a door", None),
     ("I think that it is hard", None),

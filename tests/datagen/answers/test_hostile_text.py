@@ -1,4 +1,5 @@
-"""Text made to hang a parser: linear work takes well under a second, quadratic work runs into the time limit."""
+"""Text made to hang a parser: linear work takes well under a second, quadratic work runs into the
+time limit."""
 
 from __future__ import annotations
 
@@ -44,16 +45,20 @@ PATTERNS = {
 def test_linear_time_and_only_answers_of_the_type(pattern: str) -> None:
     text = pattern * (SIZE // len(pattern))
     for answer_type in ANSWER_TYPES:
-        hostile = f"#### {text} x y\nThe answer is {text}" if answer_type in ("number", "text") else text
-        answer = extract(hostile, answer_type, options=("bank", "store") if answer_type == "choice" else ())
+        hostile = (
+            f"#### {text} x y\nThe answer is {text}" if answer_type in ("number", "text") else text
+        )
+        answer = extract(
+            hostile, answer_type, options=("bank", "store") if answer_type == "choice" else ()
+        )
         assert answer is None or is_answer(answer, answer_type, hostile)
     share = equation_validity(f"({text[: SIZE // 5]}=1")
     assert share is None or 0 <= share <= 1
 
 
 def is_answer(answer: str, answer_type: str, text: str) -> bool:
-    """Whether a string can be an answer of the type at all: a short number, an offered letter, yes or no, a part of
-    the text."""
+    """Whether a string can be an answer of the type at all: a short number, an offered letter, yes
+    or no, a part of the text."""
     if answer_type == "number":
         return len(answer) < 200 and any(c.isdigit() for c in answer)
     if answer_type == "text":

@@ -1,4 +1,5 @@
-"""The fast ways give what the slow ones give, on texts that are made of what could tell them apart."""
+"""The fast ways give what the slow ones give, on texts that are made of what could tell them
+apart."""
 
 import random
 import re
@@ -32,7 +33,9 @@ def texts(longest=25):
 def test_usual_endings_say_what_all_the_rules_say(monkeypatch):
     rng, usual = random.Random(2), extract.usual_number
     endings, numerals = pieces(ENDINGS), pieces(NUMBERS)
-    chains = [text + rng.choice(endings).replace("{}", rng.choice(numerals)) for text in texts(longest=8)]
+    chains = [
+        text + rng.choice(endings).replace("{}", rng.choice(numerals)) for text in texts(longest=8)
+    ]
     found = {chain: answer for chain in chains if (answer := usual(chain)) is not None}
     assert len(found) > 3000
     monkeypatch.setattr(extract, "usual_number", lambda text: None)
@@ -43,11 +46,15 @@ def test_usual_endings_say_what_all_the_rules_say(monkeypatch):
 def test_no_trigger_stands_before_the_place_where_the_search_begins():
     for text in texts():
         whole = [match.span() for match in extract.TRIGGER.finditer(text)]
-        assert [match.span() for match in extract.TRIGGER.finditer(text, extract.before_triggers(text))] == whole, text
+        assert [
+            match.span() for match in extract.TRIGGER.finditer(text, extract.before_triggers(text))
+        ] == whole, text
 
 
 def test_plain_decimals_are_written_as_exact_fractions_are():
     for text in texts():
         for match in numbers.NUMBER.finditer(text):
             value = numbers.value_of(match)
-            assert numbers.written(match) == (None if value is None else numbers.canonical(value)), match.group()
+            assert numbers.written(match) == (
+                None if value is None else numbers.canonical(value)
+            ), match.group()

@@ -60,13 +60,24 @@ def upper_half_of_beta(a: int, b: int, *, steps: int = 2000) -> float:
     """P(p > 1/2) under Beta(a, b), by Simpson's rule."""
     beta = math.exp(math.lgamma(a) + math.lgamma(b) - math.lgamma(a + b))
     width = 0.5 / steps
-    heights = [(0.5 + i * width) ** (a - 1) * (0.5 - i * width) ** (b - 1) for i in range(steps + 1)]
-    return width / 3 * (heights[0] + heights[-1] + 4 * sum(heights[1:-1:2]) + 2 * sum(heights[2:-1:2])) / beta
+    heights = [
+        (0.5 + i * width) ** (a - 1) * (0.5 - i * width) ** (b - 1) for i in range(steps + 1)
+    ]
+    return (
+        width
+        / 3
+        * (heights[0] + heights[-1] + 4 * sum(heights[1:-1:2]) + 2 * sum(heights[2:-1:2]))
+        / beta
+    )
 
 
-@pytest.mark.parametrize(("first", "second"), list(itertools.product([0, 1, 2, 3, 5, 8, 13, 40], repeat=2)))
+@pytest.mark.parametrize(
+    ("first", "second"), list(itertools.product([0, 1, 2, 3, 5, 8, 13, 40], repeat=2))
+)
 def test_lead_probability_is_the_beta_posterior(first: int, second: int) -> None:
-    assert lead_probability(first, second) == pytest.approx(upper_half_of_beta(first + 1, second + 1), abs=1e-9)
+    assert lead_probability(first, second) == pytest.approx(
+        upper_half_of_beta(first + 1, second + 1), abs=1e-9
+    )
 
 
 def test_settled() -> None:

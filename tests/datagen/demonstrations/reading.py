@@ -1,4 +1,5 @@
-"""A teacher on loopback that reads demonstrations: a number gets the label shown with those of its own parity."""
+"""A teacher on loopback that reads demonstrations: a number gets the label shown with those of its
+own parity."""
 
 from __future__ import annotations
 
@@ -22,11 +23,14 @@ MAPPING = """
 def parse(prompt: str) -> tuple[list[tuple[str, str]], str]:
     """Demonstrations and query of an arrow prompt; a description has no arrow."""
     lines = [line for line in prompt.split("\n") if "->" in line]
-    return [(x, y) for x, y in (line.split(" -> ") for line in lines[:-1])], lines[-1].removesuffix(" ->")
+    return [(x, y) for x, y in (line.split(" -> ") for line in lines[:-1])], lines[-1].removesuffix(
+        " ->"
+    )
 
 
 def label_by_reading(prompt: str) -> str:
-    """The majority label of the demonstrations of the query's parity; "unknown" where there is none."""
+    """The majority label of the demonstrations of the query's parity; "unknown" where there is
+    none."""
     pairs, query = parse(prompt)
     labels = Counter(y for x, y in pairs if int(x) % 2 == int(query) % 2)
     return labels.most_common(1)[0][0] if labels else "unknown"
@@ -37,7 +41,9 @@ class Reading(Endpoint):
         prompt = body["messages"][-1]["content"] if "messages" in body else body["prompt"]
         text = label_by_reading(prompt)
         message = (
-            {"message": {"role": "assistant", "content": text}} if "messages" in body else {"text": f" {text}\n1 ->"}
+            {"message": {"role": "assistant", "content": text}}
+            if "messages" in body
+            else {"text": f" {text}\n1 ->"}
         )
         return {"choices": [{"index": 0, "finish_reason": "stop", **message}]}
 

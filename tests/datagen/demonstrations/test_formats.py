@@ -30,7 +30,10 @@ def test_a_student_is_measured_on_the_format_it_is_trained_on():
 def test_the_words_of_each_format():
     pairs = [("2 + 2", "4"), ("3 + 1", "5")]
     assert Format("arrow").text(pairs, "1 + 1") == "2 + 2 -> 4\n3 + 1 -> 5\n1 + 1 ->"
-    assert Format("qa").text(pairs[:1], "1 + 1", description="Add.") == "Add.\n\nQ: 2 + 2\nA: 4\n\nQ: 1 + 1\nA:"
+    assert (
+        Format("qa").text(pairs[:1], "1 + 1", description="Add.")
+        == "Add.\n\nQ: 2 + 2\nA: 4\n\nQ: 1 + 1\nA:"
+    )
     assert Format("input_output").text([], "1 + 1") == "Input: 1 + 1\nOutput:"
 
 
@@ -39,9 +42,9 @@ def test_a_base_model_that_goes_on_is_read_up_to_the_next_demonstration(name):
     """Plain prompt and target, one after the other, are the text of one more demonstration."""
     format = Format(name)
     one = format.text([("a", "b")], "c")
-    assert one + format.target("d", style="plain") == format.text([("a", "b"), ("c", "d")], "e").partition("e")[
-        0
-    ].rstrip("QInput: \n")
+    assert one + format.target("d", style="plain") == format.text(
+        [("a", "b"), ("c", "d")], "e"
+    ).partition("e")[0].rstrip("QInput: \n")
     goes_on = format.text([("c", "d e"), ("f", "g")], "h").removeprefix(format.text([], "c"))
     assert format.read(goes_on) == "d e"
     assert any(goes_on.partition(stop)[0] == " d e" for stop in format.stop(style="plain"))

@@ -1,4 +1,5 @@
-"""Queries to episodes, with a teacher over HTTP that reads its demonstrations, and a small model that runs here."""
+"""Queries to episodes, with a teacher over HTTP that reads its demonstrations, and a small model
+that runs here."""
 
 import json
 from collections import Counter
@@ -17,7 +18,8 @@ from tests.datagen.endpoint import Served
 
 @pytest.fixture
 def run(tmp_path, monkeypatch):
-    """Run over three tasks with a reading teacher; (accepted rows, rejected rows, statistics, the endpoint)."""
+    """Run over three tasks with a reading teacher; (accepted rows, rejected rows, statistics, the
+    endpoint)."""
     monkeypatch.setenv("OPENAI_API_KEY", "test-key")
     endpoint = Reading()
 
@@ -26,7 +28,9 @@ def run(tmp_path, monkeypatch):
         out = tmp_path / name
         values = {"teacher": "openai:arith", "format": "arrow", "queries": 6, **settings}
         demonstrations(DemonstrationSettings(str(write_tasks(tmp_path)), out=out, **values))
-        accepted, rejected = (pq.read_table(out / f"{c}.parquet").to_pylist() for c in ("demonstrations", "rejected"))
+        accepted, rejected = (
+            pq.read_table(out / f"{c}.parquet").to_pylist() for c in ("demonstrations", "rejected")
+        )
         return accepted, rejected, json.loads((out / "stats.json").read_text()), endpoint
 
     with Served(endpoint) as url:
@@ -47,7 +51,9 @@ def test_meta_ict_shows_the_demonstrations_and_completes_with_the_gold(run, tmp_
         pairs, query = parse(row["prompt"][0]["content"])
         assert pairs == [(d["input"], d["output"]) for d in row["demonstrations"]]
         assert (query, len(pairs)) == (row["query"], row["k"])
-        assert row["completion"] == [{"role": "assistant", "content": "even" if int(query) % 2 == 0 else "odd"}]
+        assert row["completion"] == [
+            {"role": "assistant", "content": "even" if int(query) % 2 == 0 else "odd"}
+        ]
         assert row["prediction"] == label_by_reading(row["prompt"][0]["content"])
         assert row["correct"] == (row["prediction"] == row["target"])
         assert query not in {x for x, _ in pairs}
@@ -57,7 +63,9 @@ def test_meta_ict_shows_the_demonstrations_and_completes_with_the_gold(run, tmp_
     for k in (0, 1, 4):
         right = [row["correct"] for row in rows if row["k"] == k]
         assert stats["accuracy"][str(k)] == {"accuracy": sum(right) / 4, "episodes": 4}
-    assert pq.read_schema(tmp_path / "run" / "demonstrations.parquet").equals(arrow_schema("demonstrations"))
+    assert pq.read_schema(tmp_path / "run" / "demonstrations.parquet").equals(
+        arrow_schema("demonstrations")
+    )
 
 
 def test_meta_ict_is_tested_on_other_tasks(run):
@@ -87,16 +95,22 @@ def test_numbers_from_0_to_16_are_mixed_by_default(run):
     rows, *_ = run(queries=9)
     mixed = Counter(row["k"] for row in rows)
     assert sorted(mixed) == [0, 1, 2, 4, 8, 16]
-    assert max(mixed.values()) - min(mixed.values()) <= 2  # each of the two tasks begins with another number
+    assert (
+        max(mixed.values()) - min(mixed.values()) <= 2
+    )  # each of the two tasks begins with another number
 
 
 def test_context_distillation_hides_the_demonstrations_from_the_student(run):
     rows, _, _, endpoint = run(kind="context-distillation", shots="8")
     assert len(rows) == 18
-    assert all(len(parse(prompt)[0]) == 8 and "Say even" not in prompt for prompt in asked(endpoint))
+    assert all(
+        len(parse(prompt)[0]) == 8 and "Say even" not in prompt for prompt in asked(endpoint)
+    )
     for row in rows:
         way = row["task"].removeprefix("parity/")
-        assert row["prompt"] == [{"role": "user", "content": f"Say even or odd, {way} way.\n{row['query']} ->"}]
+        assert row["prompt"] == [
+            {"role": "user", "content": f"Say even or odd, {way} way.\n{row['query']} ->"}
+        ]
         assert row["completion"][0]["content"] == row["prediction"]
         assert len(row["demonstrations"]) == 8
     assert sorted(row["teacher_prompt"][0]["content"] for row in rows) == sorted(asked(endpoint))
@@ -109,7 +123,11 @@ def test_with_gold_only_right_predictions_teach(run):
     unfiltered, none, _, _ = run("all", kind="context-distillation", shots="1")
     assert none == []
     assert {row["id"] for row in rows} == {row["id"] for row in unfiltered if row["correct"]}
-    assert {row["id"] for row in rejected} == {row["id"] for row in unfiltered if not row["correct"]} != set()
+    assert (
+        {row["id"] for row in rejected}
+        == {row["id"] for row in unfiltered if not row["correct"]}
+        != set()
+    )
     assert {row["reason"] for row in rejected} == {"wrong"}
 
 
@@ -137,7 +155,9 @@ def test_relabelled_episodes_are_solved_by_reading_alone(run, labels):
         if row["k"] == 0:
             assert row["target"] in ("even", "odd")  # nothing could say what another label means
             continue
-        natural = {d["input"]: "even" if int(d["input"]) % 2 == 0 else "odd" for d in row["demonstrations"]}
+        natural = {
+            d["input"]: "even" if int(d["input"]) % 2 == 0 else "odd" for d in row["demonstrations"]
+        }
         assert all(d["output"] != natural[d["input"]] for d in row["demonstrations"])
         assert (row["target"] in ("even", "odd")) == (labels == "flipped")
         assert row["target"] != ("even" if int(row["query"]) % 2 == 0 else "odd")
@@ -147,7 +167,9 @@ def test_relabelled_episodes_are_solved_by_reading_alone(run, labels):
 
 def test_balance_shows_every_label_equally_often(run):
     rows, *_ = run(shots="8", balance=True)
-    assert {tuple(sorted(Counter(d["output"] for d in row["demonstrations"]).values())) for row in rows} == {(4, 4)}
+    assert {
+        tuple(sorted(Counter(d["output"] for d in row["demonstrations"]).values())) for row in rows
+    } == {(4, 4)}
 
 
 def test_the_candidates_that_were_considered_keep_their_scores(run):
@@ -187,7 +209,9 @@ def test_a_query_that_fits_with_no_demonstration_is_rejected_and_told(run):
 def test_plain_text_for_base_models_stops_at_the_next_demonstration(run):
     rows, _, _, endpoint = run(shots="8", prompt_style="plain")
     assert all(body["stop"] == ["\n"] for body in endpoint.bodies)
-    assert sorted(body["prompt"] for body in endpoint.bodies) == sorted(row["prompt"][0]["content"] for row in rows)
+    assert sorted(body["prompt"] for body in endpoint.bodies) == sorted(
+        row["prompt"][0]["content"] for row in rows
+    )
     assert {row["prediction"] for row in rows} <= {"even", "odd"}
 
 

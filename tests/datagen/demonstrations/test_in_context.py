@@ -35,12 +35,17 @@ def test_draws_differ_and_queries_do_not_depend_on_their_number() -> None:
     few, many = queries("test", 3, families=["shift"]), queries("test", 9, families=["shift"])
     assert many[:3] == few
     assert all(len({query.text(8, seed=seed) for seed in range(5)}) == 5 for query in few)
-    assert all(query.text(8, seed=3) == again.text(8, seed=3) for query, again in zip(few, many, strict=False))
+    assert all(
+        query.text(8, seed=3) == again.text(8, seed=3)
+        for query, again in zip(few, many, strict=False)
+    )
     assert len({query.id for query in queries("test", 5)}) == 5 * len(FAMILIES)
     assert queries("test", 3, families=["shift"], seed=1) != few
 
 
-@pytest.mark.parametrize("family", ["category", "attribute", "permutation", "shift", "successor", "cipher", "prefix"])
+@pytest.mark.parametrize(
+    "family", ["category", "attribute", "permutation", "shift", "successor", "cipher", "prefix"]
+)
 def test_the_query_follows_the_rule_of_its_demonstrations(family: str) -> None:
     for query in queries("test", 12, families=[family]):
         pairs = [*query.demonstrations(16, seed=2), (query.input, query.output)]
@@ -49,7 +54,10 @@ def test_the_query_follows_the_rule_of_its_demonstrations(family: str) -> None:
 
 def test_rules_of_the_test_are_not_those_of_training() -> None:
     for family in ("attribute", "permutation", "shift", "successor"):
-        train, test = ({query.rule for query in queries(split, 40, families=[family])} for split in ("train", "test"))
+        train, test = (
+            {query.rule for query in queries(split, 40, families=[family])}
+            for split in ("train", "test")
+        )
         assert train
         assert test
         assert not train & test
@@ -59,12 +67,16 @@ def test_the_single_suites_are_the_same_queries() -> None:
     asked: list[RuleQuery] = queries("test", 2)
     by_text = {query.text(4): query for query in asked}
     found = load("microworld/in-context-4", "test", limit=len(asked))
-    assert [by_text[question.question].output for question in found] == [q.gold_rationale for q in found]
+    assert [by_text[question.question].output for question in found] == [
+        q.gold_rationale for q in found
+    ]
     assert [by_text[q.question].family for q in found[: len(FAMILIES)]] == list(FAMILIES)
 
 
 def test_an_unknown_family_is_named() -> None:
-    with pytest.raises(UserError, match=r"no rule family 'colours': there are key, few_labels, category"):
+    with pytest.raises(
+        UserError, match=r"no rule family 'colours': there are key, few_labels, category"
+    ):
         queries("test", 1, families=["colours"])
 
 
@@ -83,7 +95,11 @@ def by_steps(pairs: list[tuple[str, str]]) -> bool:
     """Whether all numbers, or all words of known orders, are moved by as much."""
     if pairs[0][0].isdigit():
         return len({int(y) - int(x) for x, y in pairs}) == 1
-    orders = [LETTERS] if len(pairs[0][0]) == 1 else [order for name, order in ORDERS.items() if name != "letter"]
+    orders = (
+        [LETTERS]
+        if len(pairs[0][0]) == 1
+        else [order for name, order in ORDERS.items() if name != "letter"]
+    )
     steps = {
         frozenset(s for s in range(-8, 9) if order[(order.index(x) + s) % len(order)] == y)
         for x, y in pairs

@@ -42,8 +42,14 @@ def examples_of(pool):
 
 def test_columns_become_text_and_labels_become_words(pool):
     made = pool(REVIEWS, rows(20))
-    assert (made.task, made.family, made.options) == ("reviews/polarity", "reviews/polarity", ("negative", "positive"))
-    assert examples_of(made)["t3: {title} 3"] == "positive"  # what a column holds is never read as a template
+    assert (made.task, made.family, made.options) == (
+        "reviews/polarity",
+        "reviews/polarity",
+        ("negative", "positive"),
+    )
+    assert (
+        examples_of(made)["t3: {title} 3"] == "positive"
+    )  # what a column holds is never read as a template
     assert len(examples_of(made)) == 20
 
 
@@ -55,15 +61,26 @@ def test_labels_may_be_words_booleans_or_digits_and_unlabelled_rows_are_left_out
             for i, label in enumerate(["positive", "0", True, -1, None, "negative"])
         ],
     )
-    assert examples_of(made) == {"0: x": "positive", "1: x": "negative", "2: x": "positive", "5: x": "negative"}
+    assert examples_of(made) == {
+        "0: x": "positive",
+        "1: x": "negative",
+        "2: x": "positive",
+        "5: x": "negative",
+    }
 
 
 def test_choices_are_lettered(pool):
     mapping = '- {task: t, file: r.jsonl, input: "{q}", output: answer, choices: options}'
-    made = pool(mapping, [{"q": f"Q{i}?", "options": ["x", "y", "z"], "answer": i % 3} for i in range(6)], "r.jsonl")
+    made = pool(
+        mapping,
+        [{"q": f"Q{i}?", "options": ["x", "y", "z"], "answer": i % 3} for i in range(6)],
+        "r.jsonl",
+    )
     assert examples_of(made)["Q1?\nOptions:\n(A) x\n(B) y\n(C) z"] == "(B)"
     two = '- {task: t, file: r.jsonl, input: "{q}", output: answer, choices: [one, other]}'
-    made = pool(two, [{"q": f"Q{i}?", "one": "x", "other": "y", "answer": "B"} for i in range(6)], "r.jsonl")
+    made = pool(
+        two, [{"q": f"Q{i}?", "one": "x", "other": "y", "answer": "B"} for i in range(6)], "r.jsonl"
+    )
     assert examples_of(made)["Q5?\nOptions:\n(A) x\n(B) y"] == "(B)"
 
 
@@ -74,7 +91,9 @@ def test_a_data_root_holds_splits_by_the_name_of_the_task(pool, tmp_path):
     made = pool(mapping, rows(8), "glue/x/train.jsonl", data_root=tmp_path)
     assert [e.input for e in made.test] == ["held"]
     assert len(made.candidates + made.train) == 8
-    with pytest.raises(UserError, match=r"task glue/x: there is no file .*train\.jsonl for its train split"):
+    with pytest.raises(
+        UserError, match=r"task glue/x: there is no file .*train\.jsonl for its train split"
+    ):
         pool(mapping, [], "other.jsonl", data_root=tmp_path / "nowhere")
 
 
@@ -94,7 +113,9 @@ def test_shipped_mappings_are_whole():
     tasks = {name: read_mapping(name)[1] for name in names()}
     assert sorted(t.task.removeprefix("bbh/") for t in tasks["bbh"]) == sorted(BBH_TASKS)
     assert [len(tasks[name]) for name in ("glue", "mmlu", "superglue")] == [8, 57, 7]
-    assert all(t.description and t.hub and "{each}" not in repr(t) for some in tasks.values() for t in some)
+    assert all(
+        t.description and t.hub and "{each}" not in repr(t) for some in tasks.values() for t in some
+    )
 
 
 @pytest.mark.parametrize(
@@ -114,8 +135,14 @@ def test_shipped_mappings_are_whole():
             ("[negative, positive]", "[negative]"),
             r"line 2: '1' is no label of task reviews/polarity, whose options are negative",
         ),
-        (("file: reviews.jsonl", "file: none.jsonl"), r"there is no file .*none.jsonl for its train split"),
-        (("file: reviews.jsonl", "file: reviews.jsonl\n  test: dev"), r"the file's name must hold \{split\}"),
+        (
+            ("file: reviews.jsonl", "file: none.jsonl"),
+            r"there is no file .*none.jsonl for its train split",
+        ),
+        (
+            ("file: reviews.jsonl", "file: reviews.jsonl\n  test: dev"),
+            r"the file's name must hold \{split\}",
+        ),
         (("- task: reviews/polarity", "task: [x"), r"the mapping .*m.yaml cannot be read"),
         ((REVIEWS, "task: x"), r"m.yaml: a list of tasks is wanted"),
         ((REVIEWS, "- x"), r"m.yaml, entry 1: not a task"),

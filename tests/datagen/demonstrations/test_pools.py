@@ -10,12 +10,19 @@ from datagen.microworld.splits import split_of
 
 
 def parts(pool):
-    return [{" ".join(e.input.lower().split()) for e in part} for part in (pool.candidates, pool.train, pool.test)]
+    return [
+        {" ".join(e.input.lower().split()) for e in part}
+        for part in (pool.candidates, pool.train, pool.test)
+    ]
 
 
 def assert_disjoint(pool):
     sets = parts(pool)
-    assert len(set().union(*sets)) == sum(map(len, sets)) == len(pool.candidates) + len(pool.train) + len(pool.test)
+    assert (
+        len(set().union(*sets))
+        == sum(map(len, sets))
+        == len(pool.candidates) + len(pool.train) + len(pool.test)
+    )
 
 
 def test_an_input_that_comes_again_is_in_one_part_only():
@@ -23,7 +30,11 @@ def test_an_input_that_comes_again_is_in_one_part_only():
     examples += [example("t", f"INPUT  {n}", "x") for n in range(30)]
     pool = divide("t", examples, queries=6)
     assert_disjoint(pool)
-    assert (len(pool.candidates), len(pool.train), len(pool.test)) == (17, 6, 6)  # of 30, 7 are kept for the test
+    assert (len(pool.candidates), len(pool.train), len(pool.test)) == (
+        17,
+        6,
+        6,
+    )  # of 30, 7 are kept for the test
 
 
 def test_what_a_run_of_many_queries_measures_no_run_of_few_has_seen() -> None:
@@ -62,7 +73,11 @@ def test_a_pool_of_the_micro_world_is_one_rule(split):
     families = {pool.family for pool in pools}
     assert {"attribute", "category", "cipher", "permutation", "prefix", "shift"} <= families
     assert not {"key", "few_labels"} & families
-    assert len({pool.description for pool in pools}) == len({pool.task for pool in pools}) == len(pools)
+    assert (
+        len({pool.description for pool in pools})
+        == len({pool.task for pool in pools})
+        == len(pools)
+    )
     for pool in pools:
         assert_disjoint(pool)
         assert len(pool.candidates) >= 16
@@ -73,8 +88,15 @@ def test_a_pool_of_the_micro_world_is_one_rule(split):
             [difference] = {int(e.output) - int(e.input) for e in everything}
             assert (split_of(f"shift:n{difference:+d}") == "test") == (split == "test")
         if pool.family == "cipher":
-            table = {a: b for e in everything for a, b in zip(e.input.split(), e.output.split(), strict=True)}
-            assert all(" ".join(table[letter] for letter in e.input.split()) == e.output for e in everything)
+            table = {
+                a: b
+                for e in everything
+                for a, b in zip(e.input.split(), e.output.split(), strict=True)
+            }
+            assert all(
+                " ".join(table[letter] for letter in e.input.split()) == e.output
+                for e in everything
+            )
         if pool.family == "category":
             assert set(pool.options) == {e.output for e in everything}
 
@@ -91,14 +113,30 @@ def test_rules_of_a_family_differ():
 
 def test_instructions_with_several_instances_are_tasks(tmp_path):
     file = tmp_path / "seeds.jsonl"
-    instances = [{"input": f"word {n}", "output": "even" if n % 2 == 0 else "odd"} for n in range(12)]
+    instances = [
+        {"input": f"word {n}", "output": "even" if n % 2 == 0 else "odd"} for n in range(12)
+    ]
     tasks = [
-        {"id": "parity", "instruction": "Say even or odd.", "instances": instances, "is_classification": True},
-        {"id": "short", "instruction": "Greet.", "instances": instances[:1], "is_classification": False},
+        {
+            "id": "parity",
+            "instruction": "Say even or odd.",
+            "instances": instances,
+            "is_classification": True,
+        },
+        {
+            "id": "short",
+            "instruction": "Greet.",
+            "instances": instances[:1],
+            "is_classification": False,
+        },
     ]
     file.write_text("\n".join(map(json.dumps, tasks)))
     [pool] = instruction_set(file, least=4)
-    assert (pool.task, pool.description, pool.options) == ("parity", "Say even or odd.", ("even", "odd"))
+    assert (pool.task, pool.description, pool.options) == (
+        "parity",
+        "Say even or odd.",
+        ("even", "odd"),
+    )
     assert (len(pool.candidates), len(pool.train), len(pool.test)) == (6, 3, 3)
     with pytest.raises(UserError, match="no instruction has instances for 7 demonstrations"):
         instruction_set(file, least=7)
@@ -106,7 +144,10 @@ def test_instructions_with_several_instances_are_tasks(tmp_path):
 
 def test_the_seed_draws_the_candidates_and_leaves_the_queries() -> None:
     examples = [example("t", str(i), "x") for i in range(60)]
-    whole, *drawn = divide("t", examples), *(divide("t", examples, candidates=8, seed=seed) for seed in range(3))
+    whole, *drawn = (
+        divide("t", examples),
+        *(divide("t", examples, candidates=8, seed=seed) for seed in range(3)),
+    )
     for pool in drawn:
         assert len(pool.candidates) == 8
         assert set(pool.candidates) < set(whole.candidates)

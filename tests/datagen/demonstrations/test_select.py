@@ -51,7 +51,9 @@ def run(strategy, of, k, *, teacher=None, query=None, stream="", description="",
 
     async def go():
         try:
-            return await select(strategy, query or of.train[0], indexed, k, asking=asking, stream=stream)
+            return await select(
+                strategy, query or of.train[0], indexed, k, asking=asking, stream=stream
+            )
         finally:
             if teacher:
                 await teacher.close()
@@ -77,7 +79,9 @@ def test_every_strategy_gives_k_different_candidates_and_the_same_again(engine, 
 @pytest.mark.parametrize("strategy", STRATEGIES)
 def test_label_balance_shows_every_output_equally_often(engine, strategy):
     base = pool(40)
-    rare = tuple(Example(e.id, e.input, "no" if i % 4 == 0 else "yes") for i, e in enumerate(base.candidates))
+    rare = tuple(
+        Example(e.id, e.input, "no" if i % 4 == 0 else "yes") for i, e in enumerate(base.candidates)
+    )
     of = Pool("t", rare, base.train, (), options=("yes", "no"))
     found = run(strategy, of, 4, teacher=engine, balance=True, considered=40, relevant=40)
     assert Counter(e.output for e in chosen(of, found)) == {"yes": 2, "no": 2}
@@ -87,22 +91,32 @@ def test_label_balance_shows_every_output_equally_often(engine, strategy):
 def test_neither_the_query_nor_a_copy_is_shown(engine, strategy):
     base = pool(8)
     query = base.train[0]
-    leak = [Example("q1", query.input, query.output), Example("q2", f"  {query.input.upper()} ", "no")]
+    leak = [
+        Example("q1", query.input, query.output),
+        Example("q2", f"  {query.input.upper()} ", "no"),
+    ]
     copies = [Example(f"copy{i}", e.input.title(), e.output) for i, e in enumerate(base.candidates)]
     of = Pool("t", (*leak, *base.candidates, *copies), base.train, (), options=base.options)
     found = run(strategy, of, 8, teacher=engine, beam=2, subsets=2)
     assert {e.id for e in chosen(of, found)} == {e.id for e in base.candidates}
-    with pytest.raises(UserError, match="task t: 8 candidates can be shown with a query, fewer than k = 9"):
+    with pytest.raises(
+        UserError, match="task t: 8 candidates can be shown with a query, fewer than k = 9"
+    ):
         run(strategy, of, 9, teacher=engine)
     assert len(run("knn", of, 9, exclude_duplicates=False).indices) == 9
 
 
 def test_balance_falls_back_where_an_output_is_used_up():
     base = pool(12)
-    candidates = tuple(Example(e.id, e.input, "no" if i == 5 else "yes") for i, e in enumerate(base.candidates))
+    candidates = tuple(
+        Example(e.id, e.input, "no" if i == 5 else "yes") for i, e in enumerate(base.candidates)
+    )
     of = Pool("t", candidates, base.train, (), options=("yes", "no"))
     for strategy in ("random", "bm25", "knn", "votek", "dpp"):
-        assert Counter(e.output for e in chosen(of, run(strategy, of, 6, balance=True))) == {"yes": 5, "no": 1}
+        assert Counter(e.output for e in chosen(of, run(strategy, of, 6, balance=True))) == {
+            "yes": 5,
+            "no": 1,
+        }
 
 
 def test_random_draws_depend_on_the_stream_alone_and_are_even():
@@ -180,7 +194,9 @@ def test_teacher_scores_are_the_gain_of_the_gold_over_no_demonstration(engine):
     assert len(found.scores) == 6
     for place, score in found.scores.items():
         prompt = lines([of.candidates[place]], query, description="Say:")
-        assert score == pytest.approx(mean_logprob(engine, prompt, f" {query.output}") - bare, abs=1e-4)
+        assert score == pytest.approx(
+            mean_logprob(engine, prompt, f" {query.output}") - bare, abs=1e-4
+        )
 
 
 def test_teacher_selection_is_greedy_forward_selection(engine):
@@ -190,7 +206,9 @@ def test_teacher_selection_is_greedy_forward_selection(engine):
     for _ in range(3):
         gains = {
             place: mean_logprob(
-                engine, lines([of.candidates[i] for i in (*expected, place)], query), f" {query.output}"
+                engine,
+                lines([of.candidates[i] for i in (*expected, place)], query),
+                f" {query.output}",
             )
             for place in found.scores
             if place not in expected
@@ -214,7 +232,9 @@ def test_cone_and_mdl_do_not_look_at_the_gold(engine):
     of = pool(12, length=2)
     other = Example("e0", of.train[0].input, "otherwise")
     for strategy in ("cone", "mdl"):
-        assert run(strategy, of, 3, teacher=engine) == run(strategy, of, 3, teacher=engine, query=other)
+        assert run(strategy, of, 3, teacher=engine) == run(
+            strategy, of, 3, teacher=engine, query=other
+        )
 
 
 def test_mdl_takes_the_subset_of_lowest_label_entropy(engine):
@@ -226,7 +246,9 @@ def test_mdl_takes_the_subset_of_lowest_label_entropy(engine):
         weights = [math.exp(sum(asyncio.run(ask(engine, prompt, f" {o}")))) for o in of.options]
         return -sum(w / sum(weights) * math.log2(w / sum(weights)) for w in weights)
 
-    one = run("mdl", of, 1, teacher=engine, considered=6, subsets=40)  # every candidate alone is among the subsets
+    one = run(
+        "mdl", of, 1, teacher=engine, considered=6, subsets=40
+    )  # every candidate alone is among the subsets
     assert len(one.scores) == 6
     for place, score in one.scores.items():
         assert score == pytest.approx(-bits([place]), abs=1e-3)

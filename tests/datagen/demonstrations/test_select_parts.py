@@ -79,7 +79,9 @@ def test_nearest_equals_a_plain_loop_whatever_the_block(monkeypatch):
         monkeypatch.setattr(search, "BLOCK", block)
         places, scores = Neighbours(encode, corpus).nearest(asked, 12)
         assert scores == pytest.approx([cosines[i] for i in expected[:12]], abs=1e-5)
-        assert [round(cosines[i], 5) for i in places] == [round(cosines[i], 5) for i in expected[:12]]
+        assert [round(cosines[i], 5) for i in places] == [
+            round(cosines[i], 5) for i in expected[:12]
+        ]
 
 
 def test_a_ranking_is_the_whole_order_however_far_it_is_read():
@@ -104,12 +106,16 @@ def test_above_a_size_the_search_is_approximate_and_finds_nearly_all(monkeypatch
 
 
 def brute_vote_k(neighbours, size):
-    """The definition: s(v) = 10 ** -(neighbours of v in L), score(u) = sum of s(v) over v in U with u a neighbour."""
+    """The definition: s(v) = 10 ** -(neighbours of v in L), score(u) = sum of s(v) over v in U with
+    u a neighbour."""
     chosen = []
     for _ in range(size):
         rest = [u for u in range(len(neighbours)) if u not in chosen]
         vote = {
-            u: sum(10.0 ** -sum(n in chosen for n in neighbours[v]) for v in rest if u in neighbours[v]) for u in rest
+            u: sum(
+                10.0 ** -sum(n in chosen for n in neighbours[v]) for v in rest if u in neighbours[v]
+            )
+            for u in rest
         }
         chosen.append(max(rest, key=lambda u: (round(vote[u], 9), -u)))
     return chosen
@@ -125,7 +131,9 @@ def test_vote_k_follows_its_definition(seed):
 def test_nearest_others_equals_a_plain_loop():
     vectors = unit(30, 5)
     for i, found in enumerate(nearest_others(vectors, 6).tolist()):
-        rest = sorted((j for j in range(30) if j != i), key=lambda j: -float(np.dot(vectors[i], vectors[j])))
+        rest = sorted(
+            (j for j in range(30) if j != i), key=lambda j: -float(np.dot(vectors[i], vectors[j]))
+        )
         assert found == rest[:6]
 
 
@@ -134,7 +142,11 @@ def brute_greedy(matrix, size):
     chosen = []
     for _ in range(size):
         rest = [i for i in range(len(matrix)) if i not in chosen]
-        chosen.append(max(rest, key=lambda i: np.linalg.slogdet(matrix[np.ix_([*chosen, i], [*chosen, i])])[1]))
+        chosen.append(
+            max(
+                rest, key=lambda i: np.linalg.slogdet(matrix[np.ix_([*chosen, i], [*chosen, i])])[1]
+            )
+        )
     return chosen
 
 
@@ -153,7 +165,11 @@ def test_greedy_map_is_near_the_best_set_of_all():
         return np.linalg.slogdet(matrix[np.ix_(items, items)])[1]
 
     optimum = max(log_det(items) for items in itertools.combinations(range(10), 4))
-    assert optimum - 0.5 < log_det(greedy_map(matrix, 4, lambda chosen: list(range(10)))) <= optimum + 1e-9
+    assert (
+        optimum - 0.5
+        < log_det(greedy_map(matrix, 4, lambda chosen: list(range(10))))
+        <= optimum + 1e-9
+    )
 
 
 def test_greedy_map_ends_where_only_copies_are_left():
@@ -168,4 +184,6 @@ def test_the_kernel_is_the_formula():
     matrix = kernel(relevance, vectors)
     for i, j in itertools.product(range(5), repeat=2):
         r_i, r_j = (math.exp((relevance[x] + 1) / 2 / 0.2) for x in (i, j))
-        assert matrix[i, j] == pytest.approx(r_i * (float(vectors[i] @ vectors[j]) + 1) / 2 * r_j, rel=1e-5)
+        assert matrix[i, j] == pytest.approx(
+            r_i * (float(vectors[i] @ vectors[j]) + 1) / 2 * r_j, rel=1e-5
+        )

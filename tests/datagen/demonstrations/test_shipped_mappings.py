@@ -1,7 +1,8 @@
-"""The shipped mappings on folders laid out as the published data sets are, opened by `datasets` itself.
+"""The shipped mappings on folders laid out as the published data sets are, opened by `datasets`
+itself.
 
-Columns, their types and the order of the labels are those of the Hub's copies; the records are made here.
-"""
+Columns, their types and the order of the labels are those of the Hub's copies; the records are made
+here."""
 
 from __future__ import annotations
 
@@ -63,7 +64,11 @@ def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def features(columns: list[str], labels: list[str]) -> Features:
     numbers = {"start1", "start2", "end1", "end2", "span1_index", "span2_index"}
-    index = {"paragraph": NUMBER, "question": NUMBER, "answer": NUMBER} if columns[0] == "paragraph" else NUMBER
+    index = (
+        {"paragraph": NUMBER, "question": NUMBER, "answer": NUMBER}
+        if columns[0] == "paragraph"
+        else NUMBER
+    )
     kinds = {name: NUMBER if name in numbers else TEXT for name in columns}
     return Features(**kinds, idx=index, label=ClassLabel(names=labels))
 
@@ -73,16 +78,30 @@ def records(kinds: Features, split: str, n: int) -> list[dict[str, Any]]:
     labels = kinds["label"].num_classes
     values = {"string": lambda name, i: f"<{split} {name} {i}>", "int32": lambda name, i: i}
     rows = [
-        {name: values[kind.dtype](name, i) for name, kind in kinds.items() if isinstance(kind, Value)}
+        {
+            name: values[kind.dtype](name, i)
+            for name, kind in kinds.items()
+            if isinstance(kind, Value)
+        }
         | {"label": i % labels}
         for i in range(n)
     ]
     if isinstance(kinds["idx"], dict):
         rows = [row | {"idx": dict.fromkeys(kinds["idx"], i)} for i, row in enumerate(rows)]
-    return [*rows, rows[0] | {name: "bare" for name, k in kinds.items() if k == TEXT} | {"label": -1}]
+    return [
+        *rows,
+        rows[0] | {name: "bare" for name, k in kinds.items() if k == TEXT} | {"label": -1},
+    ]
 
 
-def save(folder: str, config: str, splits: dict[str, list[dict[str, Any]]], kinds: Features, *, converted: bool) -> str:
+def save(
+    folder: str,
+    config: str,
+    splits: dict[str, list[dict[str, Any]]],
+    kinds: Features,
+    *,
+    converted: bool,
+) -> str:
     """Write the splits of one config; the lines that name it in the header of the card."""
     for split, rows in splits.items():
         name = f"{split}/0000" if converted else f"{split}-00000-of-00001"
@@ -104,20 +123,24 @@ def places(pool: Pool, split: str) -> dict[int, Example]:
 
 
 def check(task: TaskMap, kinds: Features) -> None:
-    """Test queries come from their split; every row says all its texts and the word of its label."""
+    """Test queries come from their split; every row says all its texts and the word of its
+    label."""
     made = mapped_pool(task, None)
     for split in ("train", "held"):
         found = places(made, split)
         assert sorted(found) == list(range(12))
         for number, e in found.items():
             texts = re.findall(r"<\S+ (\S+) (\d+)>", e.input)
-            assert set(texts) == {(name, str(number)) for name, kind in kinds.items() if kind == TEXT}
+            assert set(texts) == {
+                (name, str(number)) for name, kind in kinds.items() if kind == TEXT
+            }
             published = kinds["label"].int2str(number % kinds["label"].num_classes)
             assert e.output == SAME.get(published, published)
 
 
 @pytest.mark.parametrize(
-    ("name", "layouts", "held"), [("glue", GLUE, "validation"), ("superglue", SUPERGLUE, "validation")]
+    ("name", "layouts", "held"),
+    [("glue", GLUE, "validation"), ("superglue", SUPERGLUE, "validation")],
 )
 def test_every_task_reads_the_columns_and_labels_that_are_published(
     name: str, layouts: dict[str, tuple[list[str], list[str]]], held: str
@@ -137,7 +160,9 @@ def test_every_task_reads_the_columns_and_labels_that_are_published(
 
 
 def test_subjects_of_mmlu_are_shown_with_their_options() -> None:
-    tasks = [task for task in read_mapping("mmlu")[1] if task.config in ("anatomy", "world_religions")]
+    tasks = [
+        task for task in read_mapping("mmlu")[1] if task.config in ("anatomy", "world_religions")
+    ]
     configs = []
     for task in tasks:
         splits = {
@@ -159,7 +184,10 @@ def test_subjects_of_mmlu_are_shown_with_their_options() -> None:
         assert {e.input.split(" ")[0] for e in made.test} == {"<test"}
         rest = {e.input.partition("\n")[0]: e for e in made.train + made.candidates}
         assert len(rest) == 9 + 5
-        assert rest["<validation q 6>"].input == "<validation q 6>\nOptions:\n(A) 6w\n(B) 6x\n(C) 6y\n(D) 6z"
+        assert (
+            rest["<validation q 6>"].input
+            == "<validation q 6>\nOptions:\n(A) 6w\n(B) 6x\n(C) 6y\n(D) 6z"
+        )
         assert [rest[f"<dev q {i}>"].output for i in range(4)] == ["(A)", "(B)", "(C)", "(D)"]
 
 
@@ -169,15 +197,23 @@ def test_all_tasks_of_bbh_from_their_published_files_and_from_the_hub(tmp_path: 
     answers = {task.task: task.options or ("(A)", "(B)", "one two three") for task in tasks}
     for task in tasks:
         rows = [
-            {"input": f"{task.config} {i}?", "target": answers[task.task][i % len(answers[task.task])]}
+            {
+                "input": f"{task.config} {i}?",
+                "target": answers[task.task][i % len(answers[task.task])],
+            }
             for i in range(12)
         ]
-        (tmp_path / "bbh" / f"{task.config}.json").write_text(json.dumps({"canary": "kept out", "examples": rows}))
+        (tmp_path / "bbh" / f"{task.config}.json").write_text(
+            json.dumps({"canary": "kept out", "examples": rows})
+        )
     assert sorted(task.config for task in tasks) == sorted(BBH_TASKS)
     for task in tasks:
         made = mapped_pool(task, None, data_root=tmp_path)
         found = {e.input: e.output for e in made.candidates + made.train + made.test}
-        assert found == {f"{task.config} {i}?": answers[task.task][i % len(answers[task.task])] for i in range(12)}
+        assert found == {
+            f"{task.config} {i}?": answers[task.task][i % len(answers[task.task])]
+            for i in range(12)
+        }
         assert len(made.test) == len(made.train) == 3
     [one] = [task for task in tasks if task.config == "navigate"]
     kinds = Features(input=TEXT, target=TEXT)

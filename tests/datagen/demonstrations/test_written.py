@@ -1,4 +1,5 @@
-"""Demonstrations that the teacher writes: only those it agrees with enter the pool, and they are marked."""
+"""Demonstrations that the teacher writes: only those it agrees with enter the pool, and they are
+marked."""
 
 import json
 import re
@@ -14,8 +15,8 @@ from tests.datagen.endpoint import Served
 
 
 class Writing(Reading):
-    """Asked for examples it writes in turn a right one, a wrong one, a known one, nonsense, and one with a label of its
-    own; else it reads."""
+    """Asked for examples it writes in turn a right one, a wrong one, a known one, nonsense, and one
+    with a label of its own; else it reads."""
 
     def reply(self, body, fault):
         prompt = body["messages"][-1]["content"]
@@ -23,7 +24,15 @@ class Writing(Reading):
             return super().reply(body, fault)
         place = body["seed"] % 5
         text = ["1000 -> even", "1003 -> even", "3 -> odd", "I cannot.", "1005 -> maybe"][place]
-        return {"choices": [{"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": text}}]}
+        return {
+            "choices": [
+                {
+                    "index": 0,
+                    "finish_reason": "stop",
+                    "message": {"role": "assistant", "content": text},
+                }
+            ]
+        }
 
 
 def test_only_confirmed_demonstrations_join_the_candidates(tmp_path, monkeypatch):
@@ -44,7 +53,9 @@ def test_only_confirmed_demonstrations_join_the_candidates(tmp_path, monkeypatch
                 generate=5,
             )
         )
-    written = [b for b in endpoint.bodies if "Write one more example" in b["messages"][0]["content"]]
+    written = [
+        b for b in endpoint.bodies if "Write one more example" in b["messages"][0]["content"]
+    ]
     assert len(written) == 5  # once a task, however many queries wait
     assert all(len(re.findall("->", b["messages"][0]["content"])) == 4 for b in written)
     rows = pq.read_table(out / "demonstrations.parquet").to_pylist()

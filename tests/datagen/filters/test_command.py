@@ -36,7 +36,9 @@ def read(path: Path):
 def run(source, out, **settings):
     filter_rows(FilterSettings(source, out=out, **settings))
     kept = [row["id"] for row in read(out / "instructions.parquet")]
-    return kept, {row["id"]: (row["reason"], row["detail"]) for row in read(out / "rejected.parquet")}
+    return kept, {
+        row["id"]: (row["reason"], row["detail"]) for row in read(out / "rejected.parquet")
+    }
 
 
 def test_every_row_is_kept_or_named_with_what_it_met(source, tmp_path):

@@ -73,7 +73,10 @@ def endpoint(monkeypatch):
 @pytest.fixture
 def rows(tmp_path) -> Path:
     path = tmp_path / "rows.jsonl"
-    lines = [{"instruction": f"Say {i}.", "input": "loud" * (i % 2), "output": f"Here: {i}"} for i in range(40)]
+    lines = [
+        {"instruction": f"Say {i}.", "input": "loud" * (i % 2), "output": f"Here: {i}"}
+        for i in range(40)
+    ]
     path.write_text("".join(json.dumps(line) + "\n" for line in lines))
     return path
 
@@ -81,8 +84,12 @@ def rows(tmp_path) -> Path:
 def judged(rows: Path, out: Path, **settings) -> tuple[list[dict], list[dict]]:
     templates = out.parent / "templates"
     templates = templates if templates.exists() else save_templates(templates)
-    judge_rows(JudgeSettings(str(rows), teacher="openai:arith", templates=templates, out=out, **settings))
-    accepted, rejected = (pq.read_table(out / f"{name}.parquet").to_pylist() for name in ("instructions", "rejected"))
+    judge_rows(
+        JudgeSettings(str(rows), teacher="openai:arith", templates=templates, out=out, **settings)
+    )
+    accepted, rejected = (
+        pq.read_table(out / f"{name}.parquet").to_pylist() for name in ("instructions", "rejected")
+    )
     return accepted, rejected
 
 
@@ -92,14 +99,18 @@ def test_every_row_gets_its_score_or_a_reason(rows, endpoint, tmp_path):
     assert {row["reason"] for row in rejected} == {"unparseable_score"}
     assert all(row["score"] is None for row in rejected)
     for body in endpoint.bodies:
-        assert re.fullmatch(r"SCORE\nSay (\d+)\.(?: \| loud)?\nHere: \1", body["messages"][0]["content"])
+        assert re.fullmatch(
+            r"SCORE\nSay (\d+)\.(?: \| loud)?\nHere: \1", body["messages"][0]["content"]
+        )
         assert body["temperature"] == 0
     stats = json.loads((tmp_path / "run" / "stats.json").read_text())
     scores = [row["score"] for row in accepted]
     assert stats["mean_score"] == pytest.approx(sum(scores) / len(scores), abs=1e-3)
 
 
-def test_the_threshold_splits_the_same_scores_and_judging_again_keeps_the_rows(rows, endpoint, tmp_path):
+def test_the_threshold_splits_the_same_scores_and_judging_again_keeps_the_rows(
+    rows, endpoint, tmp_path
+):
     all_scored, unparseable = judged(rows, tmp_path / "all")
     accepted, rejected = judged(rows, tmp_path / "some", at_least=6, concurrency=1)
     assert accepted == [row for row in all_scored if row["score"] >= 6]
@@ -113,7 +124,9 @@ def test_the_threshold_splits_the_same_scores_and_judging_again_keeps_the_rows(r
 
 def test_the_shipped_rubrics_take_their_fields():
     for rubric in ("quality", "helpfulness", "difficulty"):
-        ((role, text),) = Templates("en").messages(rubric, instruction="Say <it>.", response="It, {instruction}.")
+        ((role, text),) = Templates("en").messages(
+            rubric, instruction="Say <it>.", response="It, {instruction}."
+        )
         assert role == "user"
         assert "Say <it>." in text
         assert ("It, {instruction}." in text) == (rubric != "difficulty")

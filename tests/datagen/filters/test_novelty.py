@@ -14,7 +14,9 @@ def lcs_length(a, b):
     table = [[0] * (len(b) + 1) for _ in range(len(a) + 1)]
     for i, x in enumerate(a):
         for j, y in enumerate(b):
-            table[i + 1][j + 1] = table[i][j] + 1 if x == y else max(table[i][j + 1], table[i + 1][j])
+            table[i + 1][j + 1] = (
+                table[i][j] + 1 if x == y else max(table[i][j + 1], table[i + 1][j])
+            )
     return table[-1][-1]
 
 
@@ -47,7 +49,9 @@ def varied(rng, count, *, vocabulary, longest, join=" "):
             words = rng.choice(texts).split(join) if join else list(rng.choice(texts))
             for _ in range(rng.randint(0, max(1, len(words) // 2))):
                 place = rng.randrange(len(words))
-                words[place : place + 1] = rng.choice([[], [rng.choice(vocabulary)], [words[place]] * 2])
+                words[place : place + 1] = rng.choice(
+                    [[], [rng.choice(vocabulary)], [words[place]] * 2]
+                )
                 words = words or [vocabulary[0]]
         texts.append(join.join(words))
     return texts
@@ -68,12 +72,18 @@ def test_the_batch_decides_as_the_definition_does(threshold, words, monkeypatch)
 def test_one_at_a_time_decides_as_the_batch(neighbours):
     texts = varied(random.Random(5), 120, vocabulary=[f"w{n}" for n in range(30)], longest=12)
     pool = Novelty(neighbours=neighbours)
-    assert [pool.admit(text, str(place)).novel for place, text in enumerate(texts)] == Novelty().admit_all(texts)
+    assert [
+        pool.admit(text, str(place)).novel for place, text in enumerate(texts)
+    ] == Novelty().admit_all(texts)
 
 
 def test_chinese_characters_are_tokens():
     texts = varied(
-        random.Random(2), 120, vocabulary=list("写一首关于春天的诗歌请把这个句子翻译成英文"), longest=16, join=""
+        random.Random(2),
+        120,
+        vocabulary=list("写一首关于春天的诗歌请把这个句子翻译成英文"),
+        longest=16,
+        join="",
     )
     wanted = greedy(texts, Fraction("0.7"), "unicode")
     assert Novelty(alphabet="unicode").admit_all(texts) == wanted
@@ -105,9 +115,13 @@ def test_the_threshold_itself_passes(known, text, novel):
 
 
 def pair(common, left, right):
-    """Two texts of `left` and `right` tokens that begin with `common` equal ones and share no other."""
+    """Two texts of `left` and `right` tokens that begin with `common` equal ones and share no
+    other."""
     shared = [f"s{k}" for k in range(common)]
-    return [" ".join(shared + [f"{name}{k}" for k in range(n - common)]) for name, n in (("a", left), ("b", right))]
+    return [
+        " ".join(shared + [f"{name}{k}" for k in range(n - common)])
+        for name, n in (("a", left), ("b", right))
+    ]
 
 
 def test_every_tie_is_met_exactly():
@@ -130,14 +144,18 @@ def test_the_nearest_are_the_nearest_of_all():
         order = sorted(range(len(texts)), key=lambda place: (-scores[place], place))[:5]
         verdict = pool.judge(text)
         assert [name for _, name in verdict.nearest] == [f"id{place}" for place in order]
-        assert [score for score, _ in verdict.nearest] == pytest.approx([scores[place] for place in order], abs=1e-12)
+        assert [score for score, _ in verdict.nearest] == pytest.approx(
+            [scores[place] for place in order], abs=1e-12
+        )
         assert verdict.similarity == verdict.nearest[0][0]
 
 
 def test_without_neighbours_a_similar_text_names_what_it_met():
     pool = Novelty()
     pool.add("Name three primary colours of light.", "colours")
-    assert pool.judge("Name the three primary colours of light!").nearest == ((pytest.approx(12 / 13), "colours"),)
+    assert pool.judge("Name the three primary colours of light!").nearest == (
+        (pytest.approx(12 / 13), "colours"),
+    )
     assert pool.judge("Sort a list of integers in place.").nearest == ()
 
 
@@ -160,7 +178,13 @@ def test_a_text_in_another_script_is_judged_by_the_other_alphabet():
 def test_tokens():
     assert tokens("Don't_stop: Café №5!") == ["don", "t", "stop", "caf", "5"]
     assert tokens("Don't_stop: CAFÉ №5!", "unicode") == ["don", "t", "stop", "café", "no5"]
-    assert tokens("我在2024年学Python。カタカナ", "unicode") == [*"我在", "2024", *"年学", "python", *"カタカナ"]
+    assert tokens("我在2024年学Python。カタカナ", "unicode") == [
+        *"我在",
+        "2024",
+        *"年学",
+        "python",
+        *"カタカナ",
+    ]
     assert tokens("हिन्दी भाषा", "unicode") == ["हिन्दी", "भाषा"]
     with pytest.raises(UserError, match="there are ascii, unicode"):
         tokens("", "latin")
@@ -175,7 +199,9 @@ def test_a_saved_pool_goes_on_where_it_was(tmp_path):
     half.save(tmp_path / "pool.jsonl")
     again = Novelty.load(tmp_path / "pool.jsonl")
     assert (again.threshold, again.alphabet, again.neighbours) == (Fraction(7, 10), "ascii", 2)
-    assert [again.admit(text, str(place)) for place, text in enumerate(texts) if place >= 50] == decisions[50:]
+    assert [
+        again.admit(text, str(place)) for place, text in enumerate(texts) if place >= 50
+    ] == decisions[50:]
 
 
 def test_the_pool_file_is_plain_json_lines(tmp_path):

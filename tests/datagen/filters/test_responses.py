@@ -37,7 +37,14 @@ def test_each_reason_and_its_near_miss(response, finish, reason):
 def test_lengths_include_their_ends():
     bounded = rules(shortest=2, longest=4)
     lengths = {" ".join(f"w{i}" for i in range(n)): n for n in range(1, 7)}
-    assert [bounded.reason(text) for text in lengths] == ["too_short", None, None, None, "too_long", "too_long"]
+    assert [bounded.reason(text) for text in lengths] == [
+        "too_short",
+        None,
+        None,
+        None,
+        "too_long",
+        "too_long",
+    ]
 
 
 def test_chinese_is_measured_in_characters():
@@ -50,5 +57,7 @@ def test_chinese_is_measured_in_characters():
 def test_repetition_is_the_share_of_repeated_runs():
     words = [f"w{n}" for n in range(20)]
     assert repetition(" ".join(words)) == 0
-    assert repetition(" ".join(words * 2)) == pytest.approx(1 - 20 / 37)  # 37 runs, 20 of them different
+    assert repetition(" ".join(words * 2)) == pytest.approx(
+        1 - 20 / 37
+    )  # 37 runs, 20 of them different
     assert repetition(" ".join(words[:10])) == 0

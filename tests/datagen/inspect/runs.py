@@ -1,4 +1,5 @@
-"""Runs to look at, written as commands write them: by `Run`, with rows that are known beforehand."""
+"""Runs to look at, written as commands write them: by `Run`, with rows that are known
+beforehand."""
 
 import asyncio
 from pathlib import Path
@@ -7,7 +8,9 @@ from random import Random
 from datagen.run import Run
 from datagen.schema import Accepted, Outcome, Rejected, assistant, user
 
-HOSTILE = '</script><script>document.title="owned"</script><img src=x onerror=\'document.title="owned"\'>'
+HOSTILE = (
+    '</script><script>document.title="owned"</script><img src=x onerror=\'document.title="owned"\'>'
+)
 TRICKY = "<!--<script>\u2028\u2029 ]]> {{ 7 * 7 }} &lt; \u202eabc"
 VERBS = (
     "Write a short story about",
@@ -39,7 +42,8 @@ def row(name: str, instruction: str, output: str = "", **more: object) -> dict[s
 
 
 def self_instruct(number: int, seed: int = 0) -> list[list[Outcome]]:
-    """`number` items: every fourth is rejected as similar, every tenth of these as refusal; one is hostile."""
+    """`number` items: every fourth is rejected as similar, every tenth of these as refusal; one is
+    hostile."""
     rng, found = Random(seed), list[list[Outcome]]()
     for place in range(number):
         text = f"{VERBS[place % 4 if rng.random() < 0.8 else 0]} {'word ' * rng.randrange(1, 30)}{place}."
@@ -47,7 +51,14 @@ def self_instruct(number: int, seed: int = 0) -> list[list[Outcome]]:
         made = row(f"n{place}", text, "An answer of some words. " * rng.randrange(1, 9), **near)
         if place % 4 == 3:
             reason = "refusal" if place % 40 == 39 else "similar"
-            found.append([Rejected(made | {"nearest_similarity": 0.7 + rng.random() * 0.3, "detail": "n0"}, reason)])
+            found.append(
+                [
+                    Rejected(
+                        made | {"nearest_similarity": 0.7 + rng.random() * 0.3, "detail": "n0"},
+                        reason,
+                    )
+                ]
+            )
         else:
             found.append([Accepted(made, "instructions")])
     found[0] = [Accepted(row("hostile", HOSTILE, TRICKY), "instructions")]
@@ -55,7 +66,8 @@ def self_instruct(number: int, seed: int = 0) -> list[list[Outcome]]:
 
 
 def evolution(seeds: int, rounds: int = 4) -> list[list[Outcome]]:
-    """Seeds with `rounds` evolutions each; the third round of every odd seed is rejected. Scores are 3 + round."""
+    """Seeds with `rounds` evolutions each; the third round of every odd seed is rejected. Scores
+    are 3 + round."""
     return [one_evolution(seed, rounds) for seed in range(seeds)]
 
 
@@ -65,7 +77,13 @@ def one_evolution(seed: int, rounds: int) -> list[Outcome]:
     outcomes: list[Outcome] = [Accepted(first, "instructions")]
     for number in range(1, rounds + 1):
         new = f"{text} Mention detail {number}."
-        more = {"round": number, "root": root, "parents": [parent], "score": 3.0 + number, "operation": "deepen"}
+        more = {
+            "round": number,
+            "root": root,
+            "parents": [parent],
+            "score": 3.0 + number,
+            "operation": "deepen",
+        }
         made = row(f"{root}-{number}", new, f"It is a city with detail {number}.", **more)
         if seed % 2 and number == 3:
             outcomes.append(Rejected(made | {"detail": "instruction"}, "equal"))
@@ -79,10 +97,25 @@ def rationales(number: int) -> list[list[Outcome]]:
     """Questions with one right and one wrong chain each."""
     found = []
     for place in range(number):
-        asked = {"question": f"What is {place} plus 1?", "gold": str(place + 1), "agreement": 0.5, "samples": 2}
-        right = row(f"r{place}", "") | asked | {"rationale": f"{place} + 1 = {place + 1}", "answer": str(place + 1)}
+        asked = {
+            "question": f"What is {place} plus 1?",
+            "gold": str(place + 1),
+            "agreement": 0.5,
+            "samples": 2,
+        }
+        right = (
+            row(f"r{place}", "")
+            | asked
+            | {"rationale": f"{place} + 1 = {place + 1}", "answer": str(place + 1)}
+        )
         wrong = row(f"w{place}", "") | asked | {"rationale": "I think 0.", "answer": "0"}
-        found.append([Accepted(right, "rationales"), Accepted(right, "answers"), Rejected(wrong, "wrong_answer")])
+        found.append(
+            [
+                Accepted(right, "rationales"),
+                Accepted(right, "answers"),
+                Rejected(wrong, "wrong_answer"),
+            ]
+        )
     return found
 
 
@@ -95,14 +128,19 @@ def write(
     stop_after: int | None = None,
     **settings: object,
 ) -> Path:
-    """The run folder of the items. With `stop_after` it dies at that item and has no Parquet files."""
+    """The run folder of the items. With `stop_after` it dies at that item and has no Parquet
+    files."""
 
     async def distil(item: tuple[int, list[Outcome]], teacher: object) -> list[Outcome]:
         if item[0] == stop_after:
             raise Died
         return item[1]
 
-    config = {"method": method, "teacher": {"name": "hf:/home/me/secret/model", "identity": "x"}, "settings": settings}
+    config = {
+        "method": method,
+        "teacher": {"name": "hf:/home/me/secret/model", "identity": "x"},
+        "settings": settings,
+    }
     try:
         with Run(path, config, family=family) as run:
             work = run.each(

@@ -17,7 +17,10 @@ def sides(accepted, rejected=()):
 
 def test_length_bins_hold_every_value_once_and_the_last_the_long_tail():
     rng = Random(0)
-    accepted, rejected = [rng.randrange(300) for _ in range(900)], [rng.randrange(300) for _ in range(100)]
+    accepted, rejected = (
+        [rng.randrange(300) for _ in range(900)],
+        [rng.randrange(300) for _ in range(100)],
+    )
     bins = length_bins(sides([*accepted, 100_000], rejected))
     assert sum(b.accepted for b in bins) == 901
     assert sum(b.rejected for b in bins) == 100
@@ -42,7 +45,9 @@ def test_percentile_against_a_sorted_list():
     assert percentile(Counter(), 0.99) == 0
 
 
-@pytest.mark.parametrize(("least", "width"), [(0.04, 1), (1, 1), (1.2, 2), (3, 5), (6, 10), (41, 50), (501, 1000)])
+@pytest.mark.parametrize(
+    ("least", "width"), [(0.04, 1), (1, 1), (1.2, 2), (3, 5), (6, 10), (41, 50), (501, 1000)]
+)
 def test_round_width(least, width):
     assert round_width(least) == width
 
@@ -72,7 +77,8 @@ def test_squarified_boxes_have_the_areas_asked_for_and_do_not_overlap():
 
 
 def test_squarified_example_of_the_paper():
-    """Bruls et al., section 3.1: 6, 6, 4, 3, 2, 2, 1 in 6 by 4. Two boxes of 3 by 2 on the left, then 4 beside 3."""
+    """Bruls et al., section 3.1: 6, 6, 4, 3, 2, 2, 1 in 6 by 4. Two boxes of 3 by 2 on the left,
+    then 4 beside 3."""
     boxes = squarify([6, 6, 4, 3, 2, 2, 1], Box(0, 0, 6, 4))
     sizes = [(box.width, box.height) for box in boxes[:4]]
     assert sizes[:2] == [pytest.approx((3, 2))] * 2

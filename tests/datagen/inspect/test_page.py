@@ -33,7 +33,9 @@ def rows_of(html: str) -> list[list[str]]:
 
 def counts(html: str) -> dict[str, str]:
     cells = re.findall(
-        r'<th scope="row">([^<]*)</th>\s*<td class="wide">.*?<td class="figure">([\d,]+)</td>', html, re.DOTALL
+        r'<th scope="row">([^<]*)</th>\s*<td class="wide">.*?<td class="figure">([\d,]+)</td>',
+        html,
+        re.DOTALL,
     )
     return {name: int(number.replace(",", "")) for name, number in cells}
 
@@ -56,7 +58,10 @@ def test_counts_are_those_of_the_rows(self_instruct):
 def test_histograms_hold_every_row(self_instruct):
     figures = section(page_of(self_instruct), "lengths").split("<figure>")[1:]
     totals = [
-        [sum(map(int, re.findall(pattern, figure))) for pattern in (r"(\d+) accepted", r"(\d+) rejected")]
+        [
+            sum(map(int, re.findall(pattern, figure)))
+            for pattern in (r"(\d+) accepted", r"(\d+) rejected")
+        ]
         for figure in figures
     ]
     assert totals == [[300, 100], [300, 100], [299, 100]]  # the hostile row has no neighbour
@@ -64,13 +69,15 @@ def test_histograms_hold_every_row(self_instruct):
 
 def test_an_instruction_with_several_instances_counts_once(tmp_path):
     items = [
-        [Accepted(runs.row(f"n{i}-{j}", f"Write poem {i}.", "x"), "instructions") for j in range(3)] for i in range(5)
+        [Accepted(runs.row(f"n{i}-{j}", f"Write poem {i}.", "x"), "instructions") for j in range(3)]
+        for i in range(5)
     ]
     html = page_of(runs.write(tmp_path / "run", items))
     assert counts(html) == {"accepted": 15}
     assert "5 of 5 accepted instructions" in html
     assert [
-        sum(map(int, re.findall(r"(\d+) accepted", f))) for f in section(html, "lengths").split("<figure>")[1:]
+        sum(map(int, re.findall(r"(\d+) accepted", f)))
+        for f in section(html, "lengths").split("<figure>")[1:]
     ] == [
         5,
         15,
@@ -83,7 +90,11 @@ def test_nothing_a_model_wrote_becomes_markup(self_instruct):
     tags = {tag for tag, _ in page.tags}
     assert "img" not in tags
     assert len(page.named("script")) == 2
-    assert not [attributes for _, attributes in page.tags if any(name.startswith("on") for name in attributes)]
+    assert not [
+        attributes
+        for _, attributes in page.tags
+        if any(name.startswith("on") for name in attributes)
+    ]
     assert "49" not in section(html, "samples").split("hostile")[1].split("</article>")[0]
     assert runs.HOSTILE in "".join(page.text("p"))
     (hostile,) = [row for row in rows_of(html) if row[1] == "hostile"]
@@ -92,8 +103,19 @@ def test_nothing_a_model_wrote_becomes_markup(self_instruct):
 
 
 def test_the_block_of_rows_ends_where_it_should_whatever_is_in_it(tmp_path):
-    texts = ["</script>", "<!--<script>", "<!--", "]]>", "</SCRIPT >", "a\u2028b\u2029c", "\x00\x1b", "é&amp;"]
-    items = [[Accepted(runs.row(f"n{n}", text, text), "instructions")] for n, text in enumerate(texts)]
+    texts = [
+        "</script>",
+        "<!--<script>",
+        "<!--",
+        "]]>",
+        "</SCRIPT >",
+        "a\u2028b\u2029c",
+        "\x00\x1b",
+        "é&amp;",
+    ]
+    items = [
+        [Accepted(runs.row(f"n{n}", text, text), "instructions")] for n, text in enumerate(texts)
+    ]
     html = page_of(runs.write(tmp_path / "run", items))
     (block,) = [text for text in parse(html).text("script") if text.startswith("[[")]
     assert not set(block) & set("<>&\u2028\u2029")
@@ -103,7 +125,9 @@ def test_the_block_of_rows_ends_where_it_should_whatever_is_in_it(tmp_path):
 def test_the_policy_allows_our_style_and_script_and_nothing_else(self_instruct):
     html = page_of(self_instruct)
     page = parse(html)
-    policy = next(m["content"] for m in page.named("meta") if m.get("http-equiv") == "Content-Security-Policy")
+    policy = next(
+        m["content"] for m in page.named("meta") if m.get("http-equiv") == "Content-Security-Policy"
+    )
     rules = dict(rule.strip().split(" ", 1) for rule in policy.split(";"))
     for rule, tag in (("style-src", "style"), ("script-src", "script")):
         inside = re.search(rf"<{tag}>(.*?)</{tag}>", html, re.DOTALL)[1]
@@ -111,7 +135,9 @@ def test_the_policy_allows_our_style_and_script_and_nothing_else(self_instruct):
         assert rules.pop(rule) == f"'sha256-{digest}'"
     assert set(rules.values()) == {"'none'"}
     assert "default-src" in rules
-    assert not [a for _, attributes in page.tags for a in attributes if a in ("src", "href", "style")]
+    assert not [
+        a for _, attributes in page.tags for a in attributes if a in ("src", "href", "style")
+    ]
 
 
 def test_evolutions_stand_side_by_side_with_what_is_new_marked(tmp_path):
@@ -127,7 +153,13 @@ def test_evolutions_stand_side_by_side_with_what_is_new_marked(tmp_path):
         [int(r) for r in re.findall(r"\d+", row)]
         for row in re.findall(r"<tr><th scope.*?</tr>", section(html, "rounds"), re.DOTALL)
     ]
-    assert [row[:3] for row in numbers] == [[0, 10, 0], [1, 10, 0], [2, 10, 0], [3, 5, 5], [4, 10, 0]]
+    assert [row[:3] for row in numbers] == [
+        [0, 10, 0],
+        [1, 10, 0],
+        [2, 10, 0],
+        [3, 5, 5],
+        [4, 10, 0],
+    ]
     assert re.findall(r"<td>(\d\.00)</td>", section(html, "rounds"))[-1] == "7.00"
 
 
@@ -138,7 +170,9 @@ def test_an_unfinished_run_shows_what_is_there(tmp_path):
 
 
 def test_questions_and_chains_are_shown_once_and_answers_counted(tmp_path):
-    html = page_of(runs.write(tmp_path / "run", runs.rationales(20), method="rationales", family="rationales"))
+    html = page_of(
+        runs.write(tmp_path / "run", runs.rationales(20), method="rationales", family="rationales")
+    )
     assert counts(html) == {"accepted": 20, "wrong_answer": 20}
     assert "<b>20</b> answers" in html
     assert ["What is 3 plus 1?", "3 + 1 = 4"] in [row[2:4] for row in rows_of(html)]
@@ -157,7 +191,10 @@ def test_a_published_version_is_read_and_not_touched(tmp_path):
 
 
 def test_rows_and_text_are_bounded_and_the_page_says_so(tmp_path):
-    items = [[Accepted(runs.row(f"n{n}", f"Write {n} " + "x" * 5000, "y" * 5000), "instructions")] for n in range(300)]
+    items = [
+        [Accepted(runs.row(f"n{n}", f"Write {n} " + "x" * 5000, "y" * 5000), "instructions")]
+        for n in range(300)
+    ]
     run = runs.write(tmp_path / "run", items)
     html = page_of(run, rows=50)
     rows = rows_of(html)
@@ -170,7 +207,9 @@ def test_rows_and_text_are_bounded_and_the_page_says_so(tmp_path):
 
 
 def test_what_was_asked_is_shown_zeros_too(tmp_path):
-    html = page_of(runs.write(tmp_path / "run", runs.self_instruct(5), temperature=0.7, seed=0, shots=[]))
+    html = page_of(
+        runs.write(tmp_path / "run", runs.self_instruct(5), temperature=0.7, seed=0, shots=[])
+    )
     asked = dict(re.findall(r"<dt>(.*?)</dt><dd>(.*?)</dd>", html))
     assert asked == {
         "teacher.name": "hf:model",
@@ -191,7 +230,9 @@ def test_bad_input_is_one_line(tmp_path, break_it):
     run = tmp_path / "run"
     if break_it != "missing":
         stop = None if break_it == "parquet" else 0
-        runs.write(run, runs.self_instruct(10), stop_after=stop) if break_it != "empty" else run.mkdir()
+        runs.write(
+            run, runs.self_instruct(10), stop_after=stop
+        ) if break_it != "empty" else run.mkdir()
     if break_it == "config":
         (run / "config.json").write_text("{")
     if break_it == "rows":
@@ -216,8 +257,20 @@ def test_in_a_browser_it_opens_searches_and_runs_nothing_of_the_rows(self_instru
         pytest.skip("no Chromium on this machine")
     page_of(self_instruct, samples=400)
     url = (self_instruct.parent / "page.html").as_uri() + "#q=onerror+script"
-    flags = ["--headless", "--no-sandbox", "--disable-gpu", "--enable-logging=stderr", "--virtual-time-budget=2000"]
-    done = subprocess.run([browser, *flags, "--dump-dom", url], capture_output=True, text=True, timeout=120, check=True)
+    flags = [
+        "--headless",
+        "--no-sandbox",
+        "--disable-gpu",
+        "--enable-logging=stderr",
+        "--virtual-time-budget=2000",
+    ]
+    done = subprocess.run(
+        [browser, *flags, "--dump-dom", url],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=True,
+    )
     assert "CONSOLE" not in done.stderr
     assert "<title>run · self-instruct</title>" in done.stdout
     assert re.search(r'id="found"[^>]*>1 row<', done.stdout)

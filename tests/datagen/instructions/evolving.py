@@ -1,4 +1,5 @@
-"""A scripted teacher that rewrites, answers, compares and scores, behind a real socket; and templates it can read."""
+"""A scripted teacher that rewrites, answers, compares and scores, behind a real socket; and
+templates it can read."""
 
 from __future__ import annotations
 
@@ -26,7 +27,8 @@ def save_templates(folder: Path) -> Path:
 
 
 class Scripted(Endpoint):
-    """Decides by prompt and seed alone what to say; `delay` is the longest random wait before an answer, in seconds."""
+    """Decides by prompt and seed alone what to say; `delay` is the longest random wait before an
+    answer, in seconds."""
 
     def __init__(self, *, delay: float = 0.0):
         super().__init__()
@@ -41,17 +43,31 @@ class Scripted(Endpoint):
         for i in range(body["n"]):
             prompt = body["messages"][-1]["content"]
             text, finish = self.say(prompt, random.Random(f"{body['seed'] + i}:{prompt}"))
-            choices.append({"index": i, "finish_reason": finish, "message": {"role": "assistant", "content": text}})
-        return {"choices": choices, "usage": {"prompt_tokens": 1, "completion_tokens": len(choices)}}
+            choices.append(
+                {
+                    "index": i,
+                    "finish_reason": finish,
+                    "message": {"role": "assistant", "content": text},
+                }
+            )
+        return {
+            "choices": choices,
+            "usage": {"prompt_tokens": 1, "completion_tokens": len(choices)},
+        }
 
     def say(self, prompt: str, rng: random.Random) -> tuple[str, str]:
         way = rng.random()
         if evolving := re.fullmatch(r"EVOLVE (\w+)\n(.*)", prompt, re.DOTALL):
             return self.rewritten(evolving[1], evolving[2], rng), "length" if way < 0.05 else "stop"
         if prompt.startswith("SAME\n"):
-            return ("Yes." if way < 0.2 else "Perhaps." if way < 0.25 else "No, they differ."), "stop"
+            return (
+                "Yes." if way < 0.2 else "Perhaps." if way < 0.25 else "No, they differ."
+            ), "stop"
         if prompt.startswith("SCORE\n"):
-            return f"It is fine.\nScore: {rng.randint(1, 10)}" if way < 0.9 else "Score: high", "stop"
+            return (
+                f"It is fine.\nScore: {rng.randint(1, 10)}" if way < 0.9 else "Score: high",
+                "stop",
+            )
         return self.answer(prompt, way)
 
     def rewritten(self, operation: str, text: str, rng: random.Random) -> str:
@@ -62,5 +78,7 @@ class Scripted(Endpoint):
 
     def answer(self, prompt: str, way: float) -> tuple[str, str]:
         if way < 0.25:
-            return (REFUSAL, "What is that?", "", prompt)[int(way * 16)], "length" if way >= 0.1875 else "stop"
+            return (REFUSAL, "What is that?", "", prompt)[
+                int(way * 16)
+            ], "length" if way >= 0.1875 else "stop"
         return f"The answer to it is number {len(prompt)} {way:.4f}.", "stop"

@@ -43,8 +43,16 @@ def test_responses(text, reason):
         (PARENT, "Evolved Prompt: Name four rivers of Europe.", "scaffolding"),
         (PARENT, "Name four rivers, each with an evolved\n prompt.", "scaffolding"),
         (PARENT, "Name four rivers of Europe and an evolved promptness.", None),
-        ("Improve the given prompt.", "Improve the given prompt for a child.", None),  # the parent's own words
-        ("Improve the given prompt.", "Rewritten prompt: improve the given prompt for a child.", "scaffolding"),
+        (
+            "Improve the given prompt.",
+            "Improve the given prompt for a child.",
+            None,
+        ),  # the parent's own words
+        (
+            "Improve the given prompt.",
+            "Rewritten prompt: improve the given prompt for a child.",
+            "scaffolding",
+        ),
         (PARENT, "name three  rivers of Europe.\n", "no_gain"),  # said again; nobody need be asked
         (PARENT, "Name three rivers of Asia.", None),
         (PARENT, " ", "empty"),
@@ -123,11 +131,15 @@ def test_chinese_responses(text, reason):
     ],
 )
 def test_chinese_judgements(said, reason):
-    gain = eliminator("zh").of_gain("说出三条河。", "说出四条河。", Judge(said), Sampling(temperature=0.0))
+    gain = eliminator("zh").of_gain(
+        "说出三条河。", "说出四条河。", Judge(said), Sampling(temperature=0.0)
+    )
     assert asyncio.run(gain) == reason
 
 
 def test_chinese_scaffolding():
     zh = eliminator("zh")
-    assert zh.of_rewriting("说出三条河。", Completion("【改写后的提示】说出四条河。")) == "scaffolding"
+    assert (
+        zh.of_rewriting("说出三条河。", Completion("【改写后的提示】说出四条河。")) == "scaffolding"
+    )
     assert zh.of_rewriting("说出三条河。", Completion("说出四条河。")) is None

@@ -1,4 +1,5 @@
-"""Evolutions by a scripted teacher over a socket: lineage, elimination in the loop, the same bytes in any order."""
+"""Evolutions by a scripted teacher over a socket: lineage, elimination in the loop, the same bytes
+in any order."""
 
 import asyncio
 import json
@@ -15,7 +16,12 @@ import pyarrow.parquet as pq
 import pytest
 
 from datagen.errors import UserError
-from datagen.instructions.evol_command import EvolSettings, evol_instruct, evolution_of, read_weights
+from datagen.instructions.evol_command import (
+    EvolSettings,
+    evol_instruct,
+    evolution_of,
+    read_weights,
+)
 from datagen.instructions.evol_instruct import evolve, operation
 from datagen.instructions.prompts import Prompt
 from datagen.instructions.templates import Templates
@@ -30,7 +36,10 @@ SEEDS = 30
 @pytest.fixture
 def seeds(tmp_path) -> Path:
     path = tmp_path / "seeds.jsonl"
-    rows = [{"id": f"s{i}", "instruction": f"Describe number {i}.", "input": "x" * (i % 2)} for i in range(SEEDS)]
+    rows = [
+        {"id": f"s{i}", "instruction": f"Describe number {i}.", "input": "x" * (i % 2)}
+        for i in range(SEEDS)
+    ]
     path.write_text("".join(json.dumps(row) + "\n" for row in rows))
     return path
 
@@ -58,8 +67,13 @@ def serve(monkeypatch):
 
 
 def run(seeds: Path, templates: Path, out: Path, **settings) -> dict[str, list[dict]]:
-    evol_instruct(EvolSettings(str(seeds), teacher="openai:arith", templates=templates, out=out, **settings))
-    return {name: pq.read_table(out / f"{name}.parquet").to_pylist() for name in ("instructions", "rejected")}
+    evol_instruct(
+        EvolSettings(str(seeds), teacher="openai:arith", templates=templates, out=out, **settings)
+    )
+    return {
+        name: pq.read_table(out / f"{name}.parquet").to_pylist()
+        for name in ("instructions", "rejected")
+    }
 
 
 def files(out: Path) -> list[bytes]:
@@ -71,14 +85,18 @@ def test_every_row_can_be_walked_back_to_its_seed(seeds, templates, serve, tmp_p
     rows = run(seeds, templates, tmp_path / "run")
     kept = {row["id"]: row for row in rows["instructions"]}
     every = kept | {row["id"]: row for row in rows["rejected"]}
-    assert len(every) == len(rows["instructions"]) + len(rows["rejected"]) == SEEDS * 5  # round 0 and four rounds
+    assert (
+        len(every) == len(rows["instructions"]) + len(rows["rejected"]) == SEEDS * 5
+    )  # round 0 and four rounds
     assert Counter(row["round"] for row in every.values()) == dict.fromkeys(range(5), SEEDS)
     deepest = 0
     for row in every.values():
         steps = []
         while row["round"] > 0:
             (parent,) = (every[name] for name in row["parents"])
-            assert parent["id"] in kept or parent["round"] == 0  # what was eliminated has no children
+            assert (
+                parent["id"] in kept or parent["round"] == 0
+            )  # what was eliminated has no children
             text = parent["prompt"][0]["content"]
             steps.append(row["round"])
             if row["id"] in kept:
@@ -93,7 +111,9 @@ def test_every_row_can_be_walked_back_to_its_seed(seeds, templates, serve, tmp_p
     assert {row["root"] for row in every.values()} == {f"s{i}" for i in range(SEEDS)}
 
 
-def test_an_eliminated_evolution_leaves_its_parent_to_the_next_round(seeds, templates, serve, tmp_path):
+def test_an_eliminated_evolution_leaves_its_parent_to_the_next_round(
+    seeds, templates, serve, tmp_path
+):
     serve(Scripted())
     rows = run(seeds, templates, tmp_path / "run")
     by_place = {(row["root"], row["round"]): row for row in rows["instructions"] + rows["rejected"]}
@@ -102,12 +122,22 @@ def test_an_eliminated_evolution_leaves_its_parent_to_the_next_round(seeds, temp
     for row in dropped:
         assert by_place[row["root"], row["round"] + 1]["parents"] == row["parents"]
     reasons = {row["reason"] for row in rows["rejected"]}
-    wanted = {"no_gain", "refusal", "stopwords_only", "scaffolding", "truncated", "empty", "unparseable_judgement"}
+    wanted = {
+        "no_gain",
+        "refusal",
+        "stopwords_only",
+        "scaffolding",
+        "truncated",
+        "empty",
+        "unparseable_judgement",
+    }
     assert reasons == wanted
     stats = json.loads((tmp_path / "run" / "stats.json").read_text())
     kept = Counter(row["operation"] for row in rows["instructions"] if row["operation"])
     assert {name: counts["kept"] for name, counts in stats["operations"].items()} == kept
-    assert {name: counts["tried"] for name, counts in stats["rounds"].items()} == {str(n): SEEDS for n in range(5)}
+    assert {name: counts["tried"] for name, counts in stats["rounds"].items()} == {
+        str(n): SEEDS for n in range(5)
+    }
 
 
 def test_the_judgement_is_asked_only_of_what_the_free_rules_pass(seeds, templates, serve, tmp_path):
@@ -134,8 +164,13 @@ def test_killed_in_the_middle_it_goes_on_and_asks_nothing_twice(seeds, templates
     endpoint = serve(Scripted(delay=0.02))
     words = f"EvolSettings({str(seeds)!r}, teacher='openai:arith', templates=Path({str(templates)!r}), concurrency=4, "
     words += f"out=Path({str(tmp_path / 'killed')!r}))"
-    code = "from pathlib import Path\nfrom datagen.instructions.evol_command import *\n" + f"evol_instruct({words})"
-    process = subprocess.Popen([sys.executable, "-c", code], env=os.environ, stdout=subprocess.DEVNULL)
+    code = (
+        "from pathlib import Path\nfrom datagen.instructions.evol_command import *\n"
+        + f"evol_instruct({words})"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", code], env=os.environ, stdout=subprocess.DEVNULL
+    )
     while endpoint.answered.total() < 100:
         assert process.poll() is None
         time.sleep(0.01)
@@ -151,7 +186,9 @@ def test_killed_in_the_middle_it_goes_on_and_asks_nothing_twice(seeds, templates
     assert files(tmp_path / "killed") == files(tmp_path / "whole")
 
 
-def test_a_request_that_fails_for_good_keeps_the_rounds_before_it_and_is_asked_again(seeds, templates, serve, tmp_path):
+def test_a_request_that_fails_for_good_keeps_the_rounds_before_it_and_is_asked_again(
+    seeds, templates, serve, tmp_path
+):
     endpoint = serve(Scripted())
     endpoint.faults = [""] * 6 + ["400"]
     rows = run(seeds, templates, tmp_path / "run", limit=3, concurrency=1)
@@ -164,7 +201,9 @@ def test_a_request_that_fails_for_good_keeps_the_rounds_before_it_and_is_asked_a
 
 def test_a_retry_of_the_same_operation_is_another_sample(templates, serve):
     endpoint = serve(Scripted())
-    how = evolution_of(EvolSettings("x", templates=templates, teacher="openai:arith", weights=only("deepen")))
+    how = evolution_of(
+        EvolSettings("x", templates=templates, teacher="openai:arith", weights=only("deepen"))
+    )
 
     async def go(seed):
         teacher = connect("openai:arith")
@@ -195,16 +234,22 @@ def test_without_the_seeds_evolutions_name_the_seed_as_parent(seeds, templates, 
 def test_a_seed_with_an_input_is_evolved_whole(seeds, templates, serve, tmp_path):
     endpoint = serve(Scripted())
     rows = run(seeds, templates, tmp_path / "run", rounds=1)
-    (row,) = [r for r in rows["instructions"] + rows["rejected"] if r["root"] == "s1" and r["round"] == 0]
+    (row,) = [
+        r for r in rows["instructions"] + rows["rejected"] if r["root"] == "s1" and r["round"] == 0
+    ]
     assert (row["instruction"], row["input"]) == ("Describe number 1.", "x")
     assert row["prompt"][0]["content"] == "Describe number 1. | x"
-    assert any(b["messages"][-1]["content"].endswith("\nDescribe number 1. | x") for b in endpoint.bodies)
+    assert any(
+        b["messages"][-1]["content"].endswith("\nDescribe number 1. | x") for b in endpoint.bodies
+    )
 
 
 def test_operations_are_drawn_by_weight_and_a_new_file_is_a_new_operation(templates):
     (templates / "evolve" / "mine.txt").write_text("EVOLVE mine\n{instruction}")
     weights = "mine=3," + ",".join(f"{name}=0" for name in OPERATIONS if name != "deepen")
-    how = evolution_of(EvolSettings("x", templates=templates, teacher="openai:arith", weights=weights, seed=5))
+    how = evolution_of(
+        EvolSettings("x", templates=templates, teacher="openai:arith", weights=weights, seed=5)
+    )
     drawn = Counter(operation(Prompt(str(i), "", ""), 1, how) for i in range(4000))
     assert set(drawn) == {"mine", "deepen"}
     assert abs(drawn["mine"] / 4000 - 0.75) < 4 * (0.75 * 0.25 / 4000) ** 0.5
@@ -226,7 +271,9 @@ def test_bad_weights(weights, message):
         read_weights(weights, Templates("en"))
 
 
-@pytest.mark.parametrize(("flag", "value"), [("rounds", 0), ("top_p", 0), ("temperature", -1), ("concurrency", 0)])
+@pytest.mark.parametrize(
+    ("flag", "value"), [("rounds", 0), ("top_p", 0), ("temperature", -1), ("concurrency", 0)]
+)
 def test_settings_out_of_range_are_refused(flag, value):
     with pytest.raises(UserError, match=f"--{flag} {value}: must be"):
         EvolSettings("x", **{flag: value})
@@ -239,6 +286,9 @@ def test_shuffled_seeds_give_each_seed_the_same_evolutions(seeds, templates, ser
     random.Random(1).shuffle(lines)
     seeds.write_text("".join(lines))
     run(seeds, templates, tmp_path / "shuffled")
-    tables = [pq.read_table(tmp_path / name / "instructions.parquet").to_pylist() for name in ("run", "shuffled")]
+    tables = [
+        pq.read_table(tmp_path / name / "instructions.parquet").to_pylist()
+        for name in ("run", "shuffled")
+    ]
     first, second = (sorted(rows, key=lambda row: (row["root"], row["round"])) for rows in tables)
     assert first == second

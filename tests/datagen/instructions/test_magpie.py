@@ -1,4 +1,5 @@
-"""Magpie on a real model, small enough to be trained here: what it writes when only the template is given."""
+"""Magpie on a real model, small enough to be trained here: what it writes when only the template is
+given."""
 
 import asyncio
 from pathlib import Path
@@ -23,7 +24,10 @@ def model(tmp_path_factory) -> Path:
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     folder = save_tiny_model(tmp_path_factory.mktemp("magpie") / "model", context=64)
-    tokenizer, net = AutoTokenizer.from_pretrained(folder), AutoModelForCausalLM.from_pretrained(folder)
+    tokenizer, net = (
+        AutoTokenizer.from_pretrained(folder),
+        AutoModelForCausalLM.from_pretrained(folder),
+    )
     texts = [f"<|user|>{asked}<|end|><|assistant|>{said}<|end|>" for asked, said in CHATS]
     rows = tokenizer(texts, padding=True, padding_side="right", return_tensors="pt")
     labels = rows.input_ids.masked_fill(rows.attention_mask == 0, -100)
@@ -43,7 +47,10 @@ def run(model: Path, out: Path, **settings) -> tuple[list[dict], list[dict]]:
     try:
         magpie(MagpieSettings(teacher=f"hf:{model}", out=out, **values))
     finally:
-        tables = [pq.read_table(out / f"{name}.parquet").to_pylist() for name in ("instructions", "rejected")]
+        tables = [
+            pq.read_table(out / f"{name}.parquet").to_pylist()
+            for name in ("instructions", "rejected")
+        ]
     return tables[0], tables[1]
 
 
@@ -139,7 +146,9 @@ def test_a_first_token_stays_where_the_tokenizer_adds_none():
 def test_the_text_encodes_to_the_tokens_of_the_chat(model):
     teacher = HfTeacher(str(model), name="tiny")
     before, behind = user_turn(teacher.tokenizer)
-    chat = teacher.tokenizer.apply_chat_template([{"role": "user", "content": "Say hi."}], return_dict=False)
+    chat = teacher.tokenizer.apply_chat_template(
+        [{"role": "user", "content": "Say hi."}], return_dict=False
+    )
     assert teacher.tokenizer(f"{before}Say hi.{behind}").input_ids == chat
 
 

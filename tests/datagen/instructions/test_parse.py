@@ -27,15 +27,24 @@ def test_items_as_a_template_writes_them():
 
 def test_fields_end_where_the_next_label_begins():
     text = "Of course!\nInput: a line\nand another\n**Output:** yes: no\nOutputs: not a label"
-    assert fields(text) == [("input", "a line\nand another"), ("output", "yes: no\nOutputs: not a label")]
+    assert fields(text) == [
+        ("input", "a line\nand another"),
+        ("output", "yes: no\nOutputs: not a label"),
+    ]
 
 
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
         ("Output: 4", [Instance("", "4")]),
-        ("Input: 2 2\nOutput: 4\nInput: 3 3\nOutput: 6", [Instance("2 2", "4"), Instance("3 3", "6")]),
-        ("Example 1\nInput: 2\nOutput: 4\n\nExample 2:\nOutput: 6", [Instance("2", "4"), Instance("", "6")]),
+        (
+            "Input: 2 2\nOutput: 4\nInput: 3 3\nOutput: 6",
+            [Instance("2 2", "4"), Instance("3 3", "6")],
+        ),
+        (
+            "Example 1\nInput: 2\nOutput: 4\n\nExample 2:\nOutput: 6",
+            [Instance("2", "4"), Instance("", "6")],
+        ),
         ("Input: <noinput>\nOutput: 4", [Instance("", "4")]),
         ("输入：三只猫\n输出：3", [Instance("三只猫", "3")]),
         ("Input: left open", []),
@@ -49,7 +58,10 @@ def test_input_first(text, expected):
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("Class label: good\nInput: I like it\nClass label: bad\nInput: no", [("I like it", "good"), ("no", "bad")]),
+        (
+            "Class label: good\nInput: I like it\nClass label: bad\nInput: no",
+            [("I like it", "good"), ("no", "bad")],
+        ),
         ("Class label: good", [("", "good")]),
         ("类别标签：正面\n输入：很好", [("很好", "正面")]),
         ("Input: first\nClass label: late", [("", "late")]),
@@ -71,12 +83,17 @@ def test_blocks_parted_by_hashes_or_by_the_next_instruction():
 
 def test_a_yes_is_a_word_of_its_own():
     words = ("Yes", "是")
-    assert [begins_with(text, words) for text in (" Yes", "**yes**, it is", "是的", "YES.")] == [True] * 4
-    assert [begins_with(text, words) for text in ("Yesterday", "No, yes", "", "不是")] == [False] * 4
+    assert [begins_with(text, words) for text in (" Yes", "**yes**, it is", "是的", "YES.")] == [
+        True
+    ] * 4
+    assert [begins_with(text, words) for text in ("Yesterday", "No, yes", "", "不是")] == [
+        False
+    ] * 4
 
 
 @pytest.mark.parametrize(
-    "piece", ["\n", " ", "1. ", "\n1.", "Input:", "\nInput: ", "*", "\n###", "\n \t" * 3, "{a", "例 "]
+    "piece",
+    ["\n", " ", "1. ", "\n1.", "Input:", "\nInput: ", "*", "\n###", "\n \t" * 3, "{a", "例 "],
 )
 def test_long_hostile_answers_are_read_to_the_end(piece):
     text = piece * 100_000

@@ -29,7 +29,10 @@ def source(tmp_path) -> Path:
         {
             "id": f"t{i}",
             "instruction": f"Compare the sizes of number {i} and of its square.",
-            "instances": [{"input": "aloud", "output": "x"}, {"input": "in silence", "output": "y"}][: i % 3],
+            "instances": [
+                {"input": "aloud", "output": "x"},
+                {"input": "in silence", "output": "y"},
+            ][: i % 3],
             "is_classification": i == 0,
         }
         for i in range(12)
@@ -41,8 +44,14 @@ def source(tmp_path) -> Path:
 def run(source: Path, out: Path, **settings) -> tuple[list[dict], list[dict]]:
     folder = out.parent / "templates"
     templates = folder if folder.exists() else save_templates(folder)
-    respond(RespondSettings(str(source), teacher="openai:arith", templates=templates, out=out, **settings))
-    accepted, rejected = (pq.read_table(out / f"{name}.parquet").to_pylist() for name in ("instructions", "rejected"))
+    respond(
+        RespondSettings(
+            str(source), teacher="openai:arith", templates=templates, out=out, **settings
+        )
+    )
+    accepted, rejected = (
+        pq.read_table(out / f"{name}.parquet").to_pylist() for name in ("instructions", "rejected")
+    )
     return accepted, rejected
 
 
@@ -51,7 +60,9 @@ def test_every_sample_of_every_input_is_a_row(source, endpoint, tmp_path):
     every = accepted + rejected
     prompts = 4 * 1 + 4 * 1 + 4 * 2  # tasks without an input, with one, with two
     assert len(every) == 3 * prompts == len({row["id"] for row in every})
-    assert {row["parents"][0] for row in every} == {f"t{i}" for i in range(12)} | {f"t{i}#1" for i in (2, 5, 8, 11)}
+    assert {row["parents"][0] for row in every} == {f"t{i}" for i in range(12)} | {
+        f"t{i}#1" for i in (2, 5, 8, 11)
+    }
     for row in every:
         asked = row["instruction"] + (f" | {row['input']}" if row["input"] else "")
         assert row["prompt"] == [{"role": "user", "content": asked}]
@@ -63,7 +74,10 @@ def test_every_sample_of_every_input_is_a_row(source, endpoint, tmp_path):
 
 def test_what_is_no_response_has_a_reason(source, endpoint, tmp_path):
     _, rejected = run(source, tmp_path / "run", samples=6)
-    by_reason = {reason: [r for r in rejected if r["reason"] == reason] for reason in {r["reason"] for r in rejected}}
+    by_reason = {
+        reason: [r for r in rejected if r["reason"] == reason]
+        for reason in {r["reason"] for r in rejected}
+    }
     assert {"refusal", "truncated", "empty"} <= set(by_reason)
     assert {row["output"] for row in by_reason["refusal"]} == {REFUSAL}
     assert {row["finish_reason"] for row in by_reason["truncated"]} == {"length"}
@@ -71,14 +85,22 @@ def test_what_is_no_response_has_a_reason(source, endpoint, tmp_path):
 
 
 def test_a_response_that_goes_round_in_circles_is_repetitive(source, endpoint, tmp_path):
-    endpoint.answer = lambda prompt, way: ("One and two and three. " * (9 if way < 0.5 else 1), "stop")
+    endpoint.answer = lambda prompt, way: (
+        "One and two and three. " * (9 if way < 0.5 else 1),
+        "stop",
+    )
     accepted, rejected = run(source, tmp_path / "run")
     assert {row["output"].count("three") for row in accepted} == {1}
-    assert {(row["reason"], row["output"].count("three")) for row in rejected} == {("repetitive", 9)}
+    assert {(row["reason"], row["output"].count("three")) for row in rejected} == {
+        ("repetitive", 9)
+    }
 
 
 def test_a_response_that_was_there_is_a_duplicate(source, endpoint, tmp_path):
-    endpoint.answer = lambda prompt, way: ("The  same answer." if way < 0.5 else "the same\nanswer.", "stop")
+    endpoint.answer = lambda prompt, way: (
+        "The  same answer." if way < 0.5 else "the same\nanswer.",
+        "stop",
+    )
     accepted, rejected = run(source, tmp_path / "run", samples=3)
     assert len(accepted) == 16
     assert len(rejected) == 32
@@ -100,7 +122,9 @@ def test_a_system_prompt_is_drawn_by_instruction_and_kept_in_the_row(source, end
     sent = {tuple(turn["content"] for turn in body["messages"]) for body in endpoint.bodies}
     assert sent == {tuple(turn["content"] for turn in row["prompt"]) for row in accepted + rejected}
     other, _ = run(source, tmp_path / "other", samples=2, systems=True, seed=1)
-    assert {row["parents"][0]: row["system"] for row in other} != {row["parents"][0]: row["system"] for row in accepted}
+    assert {row["parents"][0]: row["system"] for row in other} != {
+        row["parents"][0]: row["system"] for row in accepted
+    }
 
 
 def test_concurrency_changes_no_byte_and_a_run_can_be_answered_again(source, endpoint, tmp_path):

@@ -7,7 +7,9 @@ from datagen.instructions.rules import check, rules
 
 BLOCKED = ("image", "images", "map", "go to", "draw", "图片", "PPT")
 STARTS = ("Write a program", "编写程序")
-ENGLISH, CHINESE, MICRO = (rules(language(name), blocked=BLOCKED, starts=STARTS) for name in ("en", "zh", "micro"))
+ENGLISH, CHINESE, MICRO = (
+    rules(language(name), blocked=BLOCKED, starts=STARTS) for name in ("en", "zh", "micro")
+)
 
 
 @pytest.mark.parametrize(
@@ -17,16 +19,51 @@ ENGLISH, CHINESE, MICRO = (rules(language(name), blocked=BLOCKED, starts=STARTS)
         (ENGLISH, "too_long", "word " * 151, "word " * 150),
         (ENGLISH, "blocked_word", "Describe what the image shows.", "Imagine what the sea shows."),
         (ENGLISH, "blocked_word", "Tell me where to Go To next.", "Tell me to go there now."),
-        (ENGLISH, "blocked_word", "Find a town on the Map, then rest.", "Name the roadmap of a firm."),
-        (ENGLISH, "blocked_start", "write a program that sorts numbers.", "Explain how to write a program."),
+        (
+            ENGLISH,
+            "blocked_word",
+            "Find a town on the Map, then rest.",
+            "Name the roadmap of a firm.",
+        ),
+        (
+            ENGLISH,
+            "blocked_start",
+            "write a program that sorts numbers.",
+            "Explain how to write a program.",
+        ),
         (ENGLISH, "punctuation_start", '"Hello" is said to whom?', 'Who says "Hello" to whom?'),
         (ENGLISH, "non_ascii_start", "Été means what in English?", "What does été mean here?"),
-        (ENGLISH, "template_leftover", "Instruction: name four rivers.", "The instruction: name four rivers."),
-        (ENGLISH, "template_leftover", "12. Name four rivers of Asia.", "12 rivers of Asia, please."),
+        (
+            ENGLISH,
+            "template_leftover",
+            "Instruction: name four rivers.",
+            "The instruction: name four rivers.",
+        ),
+        (
+            ENGLISH,
+            "template_leftover",
+            "12. Name four rivers of Asia.",
+            "12 rivers of Asia, please.",
+        ),
         (ENGLISH, "template_leftover", "Task 9: name four rivers.", "Task 9 people with a song."),
-        (ENGLISH, "template_leftover", "Answer {instruction} in two lines.", "Answer {1, 2} in two lines."),
-        (ENGLISH, "template_leftover", "Name two rivers. ### 5. Name a hill.", "The ftse fell ### points, why?"),
-        (ENGLISH, "template_leftover", "Name two big rivers. <noinput>", "Name two big rivers. <b>"),
+        (
+            ENGLISH,
+            "template_leftover",
+            "Answer {instruction} in two lines.",
+            "Answer {1, 2} in two lines.",
+        ),
+        (
+            ENGLISH,
+            "template_leftover",
+            "Name two rivers. ### 5. Name a hill.",
+            "The ftse fell ### points, why?",
+        ),
+        (
+            ENGLISH,
+            "template_leftover",
+            "Name two big rivers. <noinput>",
+            "Name two big rivers. <b>",
+        ),
         (CHINESE, "too_short", "讲个笑话。", "讲一个笑话。"),
         (CHINESE, "too_long", "字" * 301, "字" * 300),
         (CHINESE, "blocked_word", "请描述这张图片的内容。", "请描述这张试卷的内容。"),

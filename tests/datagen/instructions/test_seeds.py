@@ -1,4 +1,5 @@
-"""The shipped seeds, templates and word lists of English and Chinese keep what the methods rely on."""
+"""The shipped seeds, templates and word lists of English and Chinese keep what the methods rely
+on."""
 
 import json
 from pathlib import Path
@@ -45,10 +46,22 @@ pytestmark = pytest.mark.parametrize("name", LANGUAGES)
 
 
 def test_seeds_have_the_published_form(name):
-    records = [json.loads(line) for line in (SEEDS / f"{name}.jsonl").read_text(encoding="utf-8").splitlines()]
-    assert [record["id"] for record in records] == [f"{name}-{n:03}" for n in range(1, len(records) + 1)]
-    assert all(list(record) == ["id", "instruction", "instances", "is_classification"] for record in records)
-    assert all(set(instance) == {"input", "output"} for record in records for instance in record["instances"])
+    records = [
+        json.loads(line)
+        for line in (SEEDS / f"{name}.jsonl").read_text(encoding="utf-8").splitlines()
+    ]
+    assert [record["id"] for record in records] == [
+        f"{name}-{n:03}" for n in range(1, len(records) + 1)
+    ]
+    assert all(
+        list(record) == ["id", "instruction", "instances", "is_classification"]
+        for record in records
+    )
+    assert all(
+        set(instance) == {"input", "output"}
+        for record in records
+        for instance in record["instances"]
+    )
     assert all(type(record["is_classification"]) is bool for record in records)
 
 
@@ -57,7 +70,9 @@ def test_seeds_are_many_and_of_both_kinds(name):
     assert len(tasks) >= total
     assert sum(task.is_classification is True for task in tasks) >= labelled
     alone = sum(not task.instances[0].input for task in tasks)
-    assert len(tasks) / 4 < alone < len(tasks) * 3 / 4, "tasks with and without input are both common"
+    assert len(tasks) / 4 < alone < len(tasks) * 3 / 4, (
+        "tasks with and without input are both common"
+    )
 
 
 def test_a_classification_has_short_labels_and_more_than_one(name):
@@ -77,8 +92,12 @@ def test_no_two_seed_instructions_are_alike(name):
 
 def test_seeds_pass_the_rules_that_their_children_must_pass(name):
     words = Templates(name).words
-    asked = rules(language(name), blocked=words("blocked") + words("blocked_alpaca"), starts=words("starts"))
-    assert {task.id: reason for task in shipped(name) if (reason := check(task.instruction, asked))} == {}
+    asked = rules(
+        language(name), blocked=words("blocked") + words("blocked_alpaca"), starts=words("starts")
+    )
+    assert {
+        task.id: reason for task in shipped(name) if (reason := check(task.instruction, asked))
+    } == {}
     assert {task.id for task in shipped(name) if any(faults(task.instances, cut=False))} == set()
 
 
@@ -92,18 +111,26 @@ def test_a_language_has_every_template_and_word_list(name):
 
 
 def test_templates_have_the_fields_they_are_given(name):
-    assert {template: placeholders(SHIPPED / name / f"{template}.txt") for template in FIELDS} == FIELDS
+    assert {
+        template: placeholders(SHIPPED / name / f"{template}.txt") for template in FIELDS
+    } == FIELDS
     assert all(placeholders(path) == set() for path in (SHIPPED / name / "systems").iterdir())
 
 
 def test_a_continued_line_has_no_line_break(name):
     continued = ["item", "classify", "unnatural_output", "paraphrase", "with_input"]
-    assert [t for t in continued if Templates(name).path(f"{t}.txt").read_text(encoding="utf-8").endswith("\n")] == []
+    assert [
+        t
+        for t in continued
+        if Templates(name).path(f"{t}.txt").read_text(encoding="utf-8").endswith("\n")
+    ] == []
 
 
 def test_word_lists_hold_words(name):
     assert all(Templates(name).words(words) for words in WORDS)
-    assert all(len(set(found)) == len(found) for words in WORDS if (found := Templates(name).words(words)))
+    assert all(
+        len(set(found)) == len(found) for words in WORDS if (found := Templates(name).words(words))
+    )
 
 
 def test_examples_in_the_prompts_are_what_the_parser_reads(name):
@@ -127,13 +154,25 @@ def test_a_seed_written_as_a_demonstration_is_read_back(name):
                 (label.input, instance.input),
                 (label.output, instance.output),
             ]
-            read = parse.blocks("1. " + "\n".join(f"{field}{label.colon}{value}" for field, value in written))
-            assert read == [{"instruction": task.instruction, "input": instance.input, "output": instance.output}]
+            read = parse.blocks(
+                "1. " + "\n".join(f"{field}{label.colon}{value}" for field, value in written)
+            )
+            assert read == [
+                {
+                    "instruction": task.instruction,
+                    "input": instance.input,
+                    "output": instance.output,
+                }
+            ]
 
 
 def test_examples_of_classification_say_yes_and_no(name):
     templates = Templates(name)
-    said = [line for line in templates.text("classify", instruction="").splitlines() if "?" in line or "？" in line]
+    said = [
+        line
+        for line in templates.text("classify", instruction="").splitlines()
+        if "?" in line or "？" in line
+    ]
     answers = [line.replace("？", "?").split("?")[-1] for line in said]
     assert sum(parse.begins_with(answer, templates.words("yes")) for answer in answers) >= 5
     assert sum(parse.begins_with(answer, templates.words("no")) for answer in answers) >= 6
@@ -150,7 +189,10 @@ def test_a_copied_evolution_prompt_is_seen(name, operation):
 @pytest.mark.parametrize(
     ("answers", "reason"),
     [
-        ({"en": "I’m sorry, but I can’t help with that.", "zh": "非常抱歉，我无法回答。"}, "refusal"),
+        (
+            {"en": "I’m sorry, but I can’t help with that.", "zh": "非常抱歉，我无法回答。"},
+            "refusal",
+        ),
         ({"en": "And so on, and so on ...", "zh": "嗯，然后呢……"}, "stopwords_only"),
         ({"en": "B", "zh": "乙"}, None),
         ({"en": "Yes.", "zh": "是。"}, None),
@@ -163,7 +205,8 @@ def test_refusals_and_fillers_are_told_from_short_answers(name, answers, reason)
 
 
 def test_no_seed_output_is_eliminated(name):
-    """Good answers all: whatever the word lists drop of them would be dropped wrongly, but an apology in a letter."""
+    """Good answers all: whatever the word lists drop of them would be dropped wrongly, but an
+    apology in a letter."""
     judge = Eliminator(Templates(name), language(name))
     outputs = {i.output for task in shipped(name) for i in task.instances}
     dropped = {output for output in outputs if judge.of_response(Completion(output, "stop"))}

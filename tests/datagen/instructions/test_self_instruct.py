@@ -1,4 +1,5 @@
-"""The loop: what a call shows, what comes back to the pool, order and bytes, kills, and how it ends."""
+"""The loop: what a call shows, what comes back to the pool, order and bytes, kills, and how it
+ends."""
 
 import asyncio
 import json
@@ -38,7 +39,12 @@ SEEDS = [
 def seeds(tmp_path) -> Path:
     path = tmp_path / "seeds.jsonl"
     rows = [
-        {"id": f"s{i}", "instruction": text, "instances": [{"input": "", "output": "x"}], "is_classification": i == 7}
+        {
+            "id": f"s{i}",
+            "instruction": text,
+            "instances": [{"input": "", "output": "x"}],
+            "is_classification": i == 7,
+        }
         for i, text in enumerate(SEEDS)
     ]
     path.write_text("".join(json.dumps(row) + "\n" for row in rows))
@@ -63,7 +69,14 @@ def served(monkeypatch):
 
 def settings(seeds: Path, out: Path, **more) -> SelfInstructSettings:
     templates = write_templates(seeds.parent / "templates")
-    words = {"teacher": "openai:arith", "language": "en", "target": 40, "style": "base", "lag": 8, **more}
+    words = {
+        "teacher": "openai:arith",
+        "language": "en",
+        "target": 40,
+        "style": "base",
+        "lag": 8,
+        **more,
+    }
     return SelfInstructSettings(seeds=seeds, out=out, templates=templates, **words)
 
 
@@ -80,7 +93,9 @@ def same_files(one: Path, other: Path) -> bool:
 def test_concurrency_and_delays_change_no_byte(seeds, served, tmp_path, style):
     served(Writer(wait=0.02))
     for name, concurrency in (("one", 1), ("many", 64)):
-        self_instruct_command(settings(seeds, tmp_path / name, style=style, concurrency=concurrency))
+        self_instruct_command(
+            settings(seeds, tmp_path / name, style=style, concurrency=concurrency)
+        )
     assert same_files(tmp_path / "one", tmp_path / "many")
     assert len({row["instruction"] for row in rows(tmp_path / "one", "instructions")}) > 15
 
@@ -89,12 +104,16 @@ def test_a_pool_is_left_behind_and_an_earlier_one_counts(seeds, served, tmp_path
     served(Writer())
     self_instruct_command(settings(seeds, tmp_path / "first"))
     accepted = [row["instruction"] for row in rows(tmp_path / "first", "instructions")]
-    _, *pool = [json.loads(line) for line in (tmp_path / "first" / "novelty.jsonl").read_text().splitlines()]
+    _, *pool = [
+        json.loads(line) for line in (tmp_path / "first" / "novelty.jsonl").read_text().splitlines()
+    ]
     assert [entry["text"] for entry in pool[: len(SEEDS)]] == SEEDS
     assert set(accepted) <= {entry["text"] for entry in pool[len(SEEDS) :]}
     assert len(pool) == len(SEEDS) + 40
     self_instruct_command(settings(seeds, tmp_path / "second", pool=tmp_path / "first"))
-    assert not set(accepted) & {row["instruction"] for row in rows(tmp_path / "second", "instructions")}
+    assert not set(accepted) & {
+        row["instruction"] for row in rows(tmp_path / "second", "instructions")
+    }
     with pytest.raises(UserError, match=r"novelty.jsonl is no saved novelty pool"):
         self_instruct_command(settings(seeds, tmp_path / "third", pool=tmp_path / "nowhere"))
 
@@ -103,18 +122,30 @@ def test_another_seed_gives_other_instructions(seeds, served, tmp_path):
     served(Writer())
     for seed in (0, 1):
         self_instruct_command(settings(seeds, tmp_path / str(seed), seed=seed))
-    first, second = ({row["instruction"] for row in rows(tmp_path / str(seed), "instructions")} for seed in (0, 1))
+    first, second = (
+        {row["instruction"] for row in rows(tmp_path / str(seed), "instructions")}
+        for seed in (0, 1)
+    )
     assert len(first & second) < len(first) / 2
 
 
-def test_a_prompt_shows_six_seeds_and_two_of_the_pool_as_it_stood_lag_calls_before(seeds, served, tmp_path):
-    """The pool is rebuilt here from the answers' instructions in order, and from the rows that were accepted."""
+def test_a_prompt_shows_six_seeds_and_two_of_the_pool_as_it_stood_lag_calls_before(
+    seeds, served, tmp_path
+):
+    """The pool is rebuilt here from the answers' instructions in order, and from the rows that were
+    accepted."""
     writer = served(Writer())
     self_instruct_command(settings(seeds, tmp_path / "run", concurrency=1, lag=3, target=60))
-    prompts = [body["prompt"] for body in writer.bodies if body["prompt"].startswith("Varied tasks")]
+    prompts = [
+        body["prompt"] for body in writer.bodies if body["prompt"].startswith("Varied tasks")
+    ]
     everything = rows(tmp_path / "run", "instructions") + rows(tmp_path / "run", "rejected")
     unsound = {"too_short", "blocked_word", "similar"}
-    accepted = {row["instruction"] for row in everything if row["instruction"] and row.get("reason") not in unsound}
+    accepted = {
+        row["instruction"]
+        for row in everything
+        if row["instruction"] and row.get("reason") not in unsound
+    }
     pools: list[set[str]] = []
     machine = 0
     for number, prompt in enumerate(prompts):
@@ -127,12 +158,20 @@ def test_a_prompt_shows_six_seeds_and_two_of_the_pool_as_it_stood_lag_calls_befo
         machine += len(mine)
         body = next(b for b in writer.bodies if b["prompt"] == prompt)
         reply = writer.reply(body, "")["choices"][0]
-        said = re.findall(r"(?:^|\d+\.) ([A-Z][^\n]+)", reply["text"]) if reply["finish_reason"] == "stop" else []
+        said = (
+            re.findall(r"(?:^|\d+\.) ([A-Z][^\n]+)", reply["text"])
+            if reply["finish_reason"] == "stop"
+            else []
+        )
         pools.append((pools[-1] if pools else set()) | (set(said) & accepted))
     assert machine > 10
     stats = json.loads((tmp_path / "run" / "stats.json").read_text())
     assert stats["calls"] == len(prompts)
-    assert all(body["stop"] == ["\n16."] for body in writer.bodies if body["prompt"].startswith("Varied tasks"))
+    assert all(
+        body["stop"] == ["\n16."]
+        for body in writer.bodies
+        if body["prompt"].startswith("Varied tasks")
+    )
 
 
 def test_every_proposal_ends_in_a_row_and_the_figures_add_up(seeds, served, tmp_path):
@@ -145,21 +184,37 @@ def test_every_proposal_ends_in_a_row_and_the_figures_add_up(seeds, served, tmp_
     assert stats["accepted"] == {"instructions": len(kept)}
     assert stats["instructions"]["with_rows"] == len({row["instruction"] for row in kept})
     reasons = {row["reason"] for row in dropped}
-    assert reasons >= {"similar", "too_short", "blocked_word", "truncated", "input_equals_output", "empty_output"}
+    assert reasons >= {
+        "similar",
+        "too_short",
+        "blocked_word",
+        "truncated",
+        "input_equals_output",
+        "empty_output",
+    }
     assert reasons >= {"conflicting_outputs", "trailing_colon", "unparseable", "duplicate_instance"}
-    assert all(row["nearest_similarity"] > 0.7 and row["detail"] for row in dropped if row["reason"] == "similar")
+    assert all(
+        row["nearest_similarity"] > 0.7 and row["detail"]
+        for row in dropped
+        if row["reason"] == "similar"
+    )
     assert all(row["nearest_similarity"] <= 0.7 and row["id"] for row in kept)
     assert len({row["id"] for row in kept}) == len(kept)
     labelled = [row for row in kept if row["is_classification"]]
     assert labelled
-    assert {(row["input"], row["output"]) for row in labelled} == {("a castle", "old"), ("a tower block", "new")}
+    assert {(row["input"], row["output"]) for row in labelled} == {
+        ("a castle", "old"),
+        ("a tower block", "new"),
+    }
     for row in kept:
         asked = f"{row['instruction']}\n\n{row['input']}" if row["input"] else row["instruction"]
         assert row["prompt"] == [{"role": "user", "content": asked}]
         assert row["completion"] == [{"role": "assistant", "content": row["output"]}]
 
 
-def test_killed_and_resumed_it_asks_nothing_twice_and_ends_with_the_same_bytes(seeds, served, tmp_path):
+def test_killed_and_resumed_it_asks_nothing_twice_and_ends_with_the_same_bytes(
+    seeds, served, tmp_path
+):
     writer = served(Writer(wait=0.05))
     code = (
         "import sys, pathlib\n"
@@ -207,7 +262,9 @@ def test_chinese_is_compared_and_measured_by_characters(seeds, served, tmp_path)
 
     texts = ["写一首关于秋天的短诗", "列出三种早餐", "判断这条评论是好评还是差评", "解释为什么天是蓝的",
              "计划一次周末旅行", "把分数改成小数", "给新店起个名字", "概括这段新闻的要点"]  # fmt: skip
-    rows_of_seeds = [{"id": t, "instruction": t, "instances": [], "is_classification": False} for t in texts]
+    rows_of_seeds = [
+        {"id": t, "instruction": t, "instances": [], "is_classification": False} for t in texts
+    ]
     seeds.write_text("".join(json.dumps(row) + "\n" for row in rows_of_seeds))
     served(Chinese())
     asked = settings(seeds, tmp_path / "run", language="zh", style="chat", patience=3, target=9)
@@ -242,7 +299,9 @@ def test_a_target_out_of_reach_keeps_what_there_is_and_says_why(seeds, served, t
     served(Parrot())
     asked = settings(seeds, tmp_path / "run", patience=5, target=50)
     for _ in range(2):  # the second time nothing is asked, and the end is the same
-        with pytest.raises(UserError, match=r"the last 5 calls gave no new instruction.* at 2 of 50"):
+        with pytest.raises(
+            UserError, match=r"the last 5 calls gave no new instruction.* at 2 of 50"
+        ):
             self_instruct_command(asked)
     stats = json.loads((tmp_path / "run" / "stats.json").read_text())
     assert stats["ended"] == "patience"

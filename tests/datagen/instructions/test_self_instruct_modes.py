@@ -1,4 +1,5 @@
-"""The three modes against a teacher on loopback, the instance filters, and the shipped templates."""
+"""The three modes against a teacher on loopback, the instance filters, and the shipped
+templates."""
 
 import json
 
@@ -18,18 +19,29 @@ from tests.datagen.endpoint import Served
 from tests.datagen.instructions.writer import Writer, write_templates
 
 TASKS = [
-    Task(f"t{i}", f"Name {i} rivers of the north.", (Instance("" if i % 2 else "in\nAsia", f"{i} names"),), False)
+    Task(
+        f"t{i}",
+        f"Name {i} rivers of the north.",
+        (Instance("" if i % 2 else "in\nAsia", f"{i} names"),),
+        False,
+    )
     for i in range(1, 9)
 ]
-LABELLING = Task("t9", "Is it old or new?", (Instance("a castle", "old"), Instance("a tower", "new")), True)
+LABELLING = Task(
+    "t9", "Is it old or new?", (Instance("a castle", "old"), Instance("a tower", "new")), True
+)
 
 
 @pytest.fixture
 def run(tmp_path, monkeypatch):
-    """Runs a mode against a writer and returns the writer, accepted and rejected rows, and the statistics."""
+    """Runs a mode against a writer and returns the writer, accepted and rejected rows, and the
+    statistics."""
     monkeypatch.setenv("OPENAI_API_KEY", "test-key")
     seeds, templates = tmp_path / "seeds.jsonl", write_templates(tmp_path / "templates")
-    rows = [{"id": t.id, "instruction": t.instruction, "instances": [vars(i) for i in t.instances]} for t in TASKS]
+    rows = [
+        {"id": t.id, "instruction": t.instruction, "instances": [vars(i) for i in t.instances]}
+        for t in TASKS
+    ]
     seeds.write_text("".join(json.dumps(row | {"is_classification": False}) + "\n" for row in rows))
 
     def start(writer, out="run", **words):
@@ -39,7 +51,8 @@ def run(tmp_path, monkeypatch):
             monkeypatch.setenv("OPENAI_BASE_URL", url)
             self_instruct_command(asked)
         tables = [
-            pq.read_table(tmp_path / out / f"{name}.parquet").to_pylist() for name in ("instructions", "rejected")
+            pq.read_table(tmp_path / out / f"{name}.parquet").to_pylist()
+            for name in ("instructions", "rejected")
         ]
         return writer, *tables, json.loads((tmp_path / out / "stats.json").read_text())
 
@@ -91,10 +104,14 @@ def test_unnatural_rewords_each_row_with_its_input_and_output(run, style):
         original = originals[parent]
         assert row["instruction"] == "Please " + original["instruction"].lower()
         assert (row["input"], row["output"]) == (original["input"], original["output"])
-    assert "same_wording" in {row["reason"] for row in dropped}  # the writer rewords in one way only
+    assert "same_wording" in {
+        row["reason"] for row in dropped
+    }  # the writer rewords in one way only
     key = "prompt" if style == "base" else "messages"
     greedy = [
-        body for body in writer.bodies if "Constraints: None." in str(body[key]) and "Examples" not in str(body[key])
+        body
+        for body in writer.bodies
+        if "Constraints: None." in str(body[key]) and "Examples" not in str(body[key])
     ]
     assert {body["temperature"] for body in greedy} == {0.0}
 
@@ -105,9 +122,17 @@ def test_a_constraint_is_part_of_the_instruction_and_of_the_question(run):
             text = super().write(prompt, rng, base)
             return text.replace("Constraints: None.", "Constraints: Use one word.")
 
-    writer, kept, _, _ = run(Strict(), mode="unnatural", style="chat", concurrency=1, target=4, paraphrases=0)
+    writer, kept, _, _ = run(
+        Strict(), mode="unnatural", style="chat", concurrency=1, target=4, paraphrases=0
+    )
     assert all(row["instruction"].endswith(". Use one word.") for row in kept)
-    assert sum("Constraints: Use one word.\nOutput:" in str(b["messages"][-1]["content"]) for b in writer.bodies) >= 4
+    assert (
+        sum(
+            "Constraints: Use one word.\nOutput:" in str(b["messages"][-1]["content"])
+            for b in writer.bodies
+        )
+        >= 4
+    )
 
 
 @pytest.mark.parametrize(
@@ -121,7 +146,11 @@ def test_a_constraint_is_part_of_the_instruction_and_of_the_question(run):
         ([("a", "b"), ("c", "d")], True, [None, "truncated"]),
         ([("a", "b"), ("a", "c"), ("d", "e")], False, ["conflicting_outputs"] * 3),
         ([("a", "b"), ("a", "b"), ("a", "")], False, [None, "duplicate_instance", "empty_output"]),
-        ([("", "b"), ("", "c")], False, [None, None]),  # without an input, several answers may be right
+        (
+            [("", "b"), ("", "c")],
+            False,
+            [None, None],
+        ),  # without an input, several answers may be right
         ([("a", "b"), ("a", "c")], True, [None, "truncated"]),  # what was cut off proves nothing
     ],
 )
@@ -136,7 +165,11 @@ def test_the_shipped_templates_carry_what_the_parsers_read(language, style):
     asking = Asking(Templates(language), style)
 
     def made(name):
-        return mode(asking, {}, SelfInstructSettings(mode=name, teacher="openai:x", language=language, style=style))
+        return mode(
+            asking,
+            {},
+            SelfInstructSettings(mode=name, teacher="openai:x", language=language, style=style),
+        )
 
     def text(prompt):
         return prompt if isinstance(prompt, str) else prompt[-1][1]
@@ -146,7 +179,10 @@ def test_the_shipped_templates_carry_what_the_parsers_read(language, style):
     assert items(numbered)[:7] == [task.instruction for task in TASKS[:7]]
     assert not isinstance(shown, str) or style == "chat" or shown.endswith("\n9.")
     assert [
-        c.instruction for c in made("self-instruct").read(" Go.\n10. Stay." if style == "base" else "1. Go.\n2. Stay.")
+        c.instruction
+        for c in made("self-instruct").read(
+            " Go.\n10. Stay." if style == "base" else "1. Go.\n2. Stay."
+        )
     ] == [
         "Go.",
         "Stay.",
@@ -156,7 +192,9 @@ def test_the_shipped_templates_carry_what_the_parsers_read(language, style):
     assert [(b["instruction"], b["output"]) for b in found] == [
         (t.instruction, t.instances[0].output) for t in demonstrations
     ]
-    found = [b for b in blocks(text(made("unnatural").prompt(demonstrations))) if b.get("constraints")]
+    found = [
+        b for b in blocks(text(made("unnatural").prompt(demonstrations))) if b.get("constraints")
+    ]
     assert [b["instruction"] for b in found] == [t.instruction for t in demonstrations]
     assert "new, old" in found[-1]["constraints"]
 
@@ -166,7 +204,9 @@ def test_a_mode_without_templates_in_the_language_is_one_line(tmp_path):
     for name in ("alpaca",):
         (words / f"{name}.txt").unlink()
     with pytest.raises(UserError, match=r"there is no template alpaca\.txt"):
-        mode(Asking(Templates("micro", words), "base"), {}, SelfInstructSettings(mode="alpaca")).prompt(TASKS[:3])
+        mode(
+            Asking(Templates("micro", words), "base"), {}, SelfInstructSettings(mode="alpaca")
+        ).prompt(TASKS[:3])
 
 
 def test_an_unknown_variable_in_a_template_is_one_line(tmp_path):

@@ -21,7 +21,10 @@ def own(tmp_path: Path) -> Path:
 
 
 def test_a_field_is_filled_once_and_its_text_is_never_a_template(own):
-    assert Templates("micro", own).text("evolve/shorter", instruction="{first} {x}") == "Say it shorter: {first} {x}"
+    assert (
+        Templates("micro", own).text("evolve/shorter", instruction="{first} {x}")
+        == "Say it shorter: {first} {x}"
+    )
 
 
 def test_turns(own):
@@ -55,8 +58,14 @@ def test_word_lists_have_comments(own):
 @pytest.mark.parametrize(
     ("wrong", "said"),
     [
-        (lambda own: Templates("micro", own).text("classify", instruction="A"), r"classify.txt: unknown .*\{reason\}"),
-        (lambda own: Templates("micro", own).text("nothing"), r"no template nothing.txt in .* or .*micro"),
+        (
+            lambda own: Templates("micro", own).text("classify", instruction="A"),
+            r"classify.txt: unknown .*\{reason\}",
+        ),
+        (
+            lambda own: Templates("micro", own).text("nothing"),
+            r"no template nothing.txt in .* or .*micro",
+        ),
         (lambda own: Templates("la"), "--language la: there are templates for .*micro"),
         (lambda own: Templates("micro", own / "no"), "--templates .*no: there is no such folder"),
         (lambda own: language("la"), "--language la: there are en, zh, micro"),

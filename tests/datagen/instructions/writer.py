@@ -1,4 +1,5 @@
-"""A teacher for Self-Instruct on loopback: it writes tasks from a small vocabulary, sound and unsound ones."""
+"""A teacher for Self-Instruct on loopback: it writes tasks from a small vocabulary, sound and
+unsound ones."""
 
 from __future__ import annotations
 
@@ -30,9 +31,42 @@ TEMPLATES = {
     "words/yes": "Yes\n",
     "words/no": "No\n",
 }
-VERBS = ["name", "sort", "count", "list", "explain", "label", "compare", "shorten", "praise", "translate"]
-NOUNS = ["rivers", "birds", "towns", "letters", "songs", "verbs", "cakes", "stamps", "kings", "lamps", "image", "music"]
-ENDS = ["in Asia", "of the past", "by age", "for children", "at sea", "with care", "from A to Z", "in two lines"]
+VERBS = [
+    "name",
+    "sort",
+    "count",
+    "list",
+    "explain",
+    "label",
+    "compare",
+    "shorten",
+    "praise",
+    "translate",
+]
+NOUNS = [
+    "rivers",
+    "birds",
+    "towns",
+    "letters",
+    "songs",
+    "verbs",
+    "cakes",
+    "stamps",
+    "kings",
+    "lamps",
+    "image",
+    "music",
+]
+ENDS = [
+    "in Asia",
+    "of the past",
+    "by age",
+    "for children",
+    "at sea",
+    "with care",
+    "from A to Z",
+    "in two lines",
+]
 
 
 def write_templates(folder: Path) -> Path:
@@ -49,7 +83,8 @@ def sentence(rng: random.Random) -> str:
 
 
 class Writer(Endpoint):
-    """Says what its prompt, seed and sample decide, after a random time of at most `wait` seconds."""
+    """Says what its prompt, seed and sample decide, after a random time of at most `wait`
+    seconds."""
 
     def __init__(self, *, wait: float = 0.0, faults: list[str] | None = None):
         super().__init__(faults=faults)
@@ -80,7 +115,10 @@ class Writer(Endpoint):
         if "Write inputs" in prompt:
             return self.instances(rng)
         if prompt.startswith("Write 20 tasks"):
-            blocks = [f"Instruction: {sentence(rng)}\nInput: <noinput>\nOutput: {rng.randrange(99)}" for _ in range(20)]
+            blocks = [
+                f"Instruction: {sentence(rng)}\nInput: <noinput>\nOutput: {rng.randrange(99)}"
+                for _ in range(20)
+            ]
             return "\n###\n".join(blocks)
         if prompt.startswith("Examples:"):
             return f"Instruction: {sentence(rng)}\nInput: {rng.choice(NOUNS)}\nConstraints: None."
@@ -91,11 +129,15 @@ class Writer(Endpoint):
         return self.tasks(prompt, rng, base)
 
     def tasks(self, prompt: str, rng: random.Random, base: bool) -> str:
-        """A base model goes on behind the number that ends its prompt; a chat model counts from 1."""
+        """A base model goes on behind the number that ends its prompt; a chat model counts from
+        1."""
         count = 7 if base else int(prompt.split("Write ")[1].split(" ")[0])
         first = 1 + int(prompt.rsplit("\n", 1)[1].rstrip(".")) if base else 2
         written = [sentence(rng) for _ in range(count)]
-        rest = "".join(f"\n{number}. {text}" for number, text in zip(itertools.count(first), written[1:], strict=False))
+        rest = "".join(
+            f"\n{number}. {text}"
+            for number, text in zip(itertools.count(first), written[1:], strict=False)
+        )
         return f"{'' if base else '1.'} {written[0]}{rest}"
 
     def instances(self, rng: random.Random) -> str:

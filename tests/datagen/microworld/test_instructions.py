@@ -1,4 +1,5 @@
-"""Instructions: answers against operations written here a second time, wordings against a reading of their text."""
+"""Instructions: answers against operations written here a second time, wordings against a reading
+of their text."""
 
 import re
 
@@ -30,7 +31,10 @@ def by_hand(name: str, items: list[str]) -> list[str]:
     if name[:-1] in CATEGORIES:
         return [item for item in items if item in CATEGORIES[name[:-1]]]
     if name == "sort":
-        ranks = [sum((other, j) < (item, i) for j, other in enumerate(items)) for i, item in enumerate(items)]
+        ranks = [
+            sum((other, j) < (item, i) for j, other in enumerate(items))
+            for i, item in enumerate(items)
+        ]
         return [items[ranks.index(rank)] for rank in range(n)]
     if name == "count":
         return [str(n)]
@@ -61,7 +65,10 @@ def read_task(text: str) -> tuple[list[str], list[str]]:
     """Operations and items, read from the text."""
     told, _, listed = text.partition(": ")
     phrases = re.split(r", then ", told.removeprefix("First "))
-    names = [next(name for name, op in OPERATIONS.items() if phrase.lower() in op.phrases) for phrase in phrases]
+    names = [
+        next(name for name, op in OPERATIONS.items() if phrase.lower() in op.phrases)
+        for phrase in phrases
+    ]
     return names, listed.split(", ")
 
 

@@ -1,4 +1,5 @@
-"""Word problems: deterministic, disjoint splits, true rationales, answers that an independent solver finds."""
+"""Word problems: deterministic, disjoint splits, true rationales, answers that an independent
+solver finds."""
 
 import re
 from fractions import Fraction
@@ -10,7 +11,12 @@ from datagen.microworld.problems import STEPS, Problem, problems
 from datagen.microworld.words import NAMES
 
 EQUATION = re.compile(r"(\d+) ([-+*/]) (\d+) = (\d+)")
-APPLY = {"+": lambda a, b: a + b, "-": lambda a, b: a - b, "*": lambda a, b: a * b, "/": lambda a, b: Fraction(a, b)}
+APPLY = {
+    "+": lambda a, b: a + b,
+    "-": lambda a, b: a - b,
+    "*": lambda a, b: a * b,
+    "/": lambda a, b: Fraction(a, b),
+}
 
 
 def test_same_seed_same_problems_and_another_seed_others() -> None:
@@ -31,9 +37,12 @@ def test_unknown_split_is_named() -> None:
 
 
 def _numbers_and_structure(problem: Problem) -> tuple[str, ...]:
-    """The rationale's equations without names, order and the order of operands, read from its text alone."""
+    """The rationale's equations without names, order and the order of operands, read from its text
+    alone."""
     found = EQUATION.findall(problem.rationale)
-    return tuple(sorted(str((*sorted((a, b)), op) if op in "+*" else (a, b, op)) for a, op, b, _ in found))
+    return tuple(
+        sorted(str((*sorted((a, b)), op) if op in "+*" else (a, b, op)) for a, op, b, _ in found)
+    )
 
 
 def test_splits_share_neither_questions_nor_equations() -> None:
@@ -59,7 +68,9 @@ def test_every_equation_holds_and_the_last_is_the_answer(split: str) -> None:
 def test_operands_are_told_in_the_question_or_worked_out_before() -> None:
     words = {"half": "2", "twice": "2"}
     for problem in problems("test", 400):
-        known = set(re.findall(r"\d+", problem.question)) | {n for word, n in words.items() if word in problem.question}
+        known = set(re.findall(r"\d+", problem.question)) | {
+            n for word, n in words.items() if word in problem.question
+        }
         for a, _, b, c in EQUATION.findall(problem.rationale):
             assert {a, b} <= known
             known.add(c)
@@ -68,16 +79,22 @@ def test_operands_are_told_in_the_question_or_worked_out_before() -> None:
 def test_right_rationales_differ_in_order() -> None:
     """Independent steps and operands come in more than one order."""
     adds = [
-        (int(a), int(b)) for p in problems("train", 500) for a, op, b, _ in EQUATION.findall(p.rationale) if op == "+"
+        (int(a), int(b))
+        for p in problems("train", 500)
+        for a, op, b, _ in EQUATION.findall(p.rationale)
+        if op == "+"
     ]
     assert 0.2 < sum(a < b for a, b in adds) / len(adds) < 0.8
 
 
 def _solve(question: str) -> Fraction:
-    """An independent solver: read the sentences in order, keep what everyone owns, answer what is asked."""
+    """An independent solver: read the sentences in order, keep what everyone owns, answer what is
+    asked."""
     *story, ask = re.split(r"(?<=[.?]) ", question)
     item = re.search(r"How many (?:more )?(\w+)|all the (\w+)", ask)
-    if ask.startswith("How many dollars") or (ask.startswith("How many") and story[-1].startswith("Now ")):
+    if ask.startswith("How many dollars") or (
+        ask.startswith("How many") and story[-1].startswith("Now ")
+    ):
         ask = f"{story.pop()} {ask}"
         item = re.search(r"all the (\w+)", ask)
     assert item

@@ -1,4 +1,5 @@
-"""In-context rules: every determined output is the only one that the demonstrations before it allow, by brute force."""
+"""In-context rules: every determined output is the only one that the demonstrations before it
+allow, by brute force."""
 
 from collections.abc import Callable
 from itertools import permutations
@@ -14,9 +15,13 @@ Rule = Callable[[str], str | None]
 
 def _shifts() -> list[Rule]:
     letters = "abcdefghijklmnopqrstuvwxyz"
-    numbers = [lambda x, by=by: str(int(x) + by) if x.isdigit() else None for by in range(-20, 21) if by]
+    numbers = [
+        lambda x, by=by: str(int(x) + by) if x.isdigit() else None for by in range(-20, 21) if by
+    ]
     return numbers + [
-        lambda x, by=by: letters[(letters.index(x) + by) % 26] if x.isalpha() else None for by in range(-8, 9) if by
+        lambda x, by=by: letters[(letters.index(x) + by) % 26] if x.isalpha() else None
+        for by in range(-8, 9)
+        if by
     ]
 
 
@@ -29,7 +34,10 @@ def _successors() -> list[Rule]:
 
 
 def _choices(orders: list[tuple[int, ...]]) -> list[Rule]:
-    return [lambda x, order=order: " ".join(x.split()[i] for i in order if i < len(x.split())) for order in orders]
+    return [
+        lambda x, order=order: " ".join(x.split()[i] for i in order if i < len(x.split()))
+        for order in orders
+    ]
 
 
 _ORDERS = [tuple(p) for size in (3, 4) for p in permutations(range(size))]
@@ -87,26 +95,36 @@ def test_prefix_adds_one_word_on_one_side() -> None:
     for episode in episodes("test", 100, family="prefix", k=8):
         words = [y.split() for _, y in episode.pairs]
         front = (
-            all(x == y[1] for (x, _), y in zip(episode.pairs, words, strict=True)) and len({y[0] for y in words}) == 1
+            all(x == y[1] for (x, _), y in zip(episode.pairs, words, strict=True))
+            and len({y[0] for y in words}) == 1
         )
         back = (
-            all(x == y[0] for (x, _), y in zip(episode.pairs, words, strict=True)) and len({y[1] for y in words}) == 1
+            all(x == y[0] for (x, _), y in zip(episode.pairs, words, strict=True))
+            and len({y[1] for y in words}) == 1
         )
         assert front or back
 
 
 @pytest.mark.parametrize("family", RULES)
 def test_test_rules_are_held_out(family: str) -> None:
-    train = {episode.rule for split in ("train", "validation") for episode in episodes(split, 1500, family=family, k=1)}
+    train = {
+        episode.rule
+        for split in ("train", "validation")
+        for episode in episodes(split, 1500, family=family, k=1)
+    }
     assert not train & {episode.rule for episode in episodes("test", 1500, family=family, k=1)}
 
 
 @pytest.mark.parametrize("family", FAMILIES)
 def test_same_seed_same_episodes(family: str) -> None:
     assert episodes("test", 5, family=family, k=4) == episodes("test", 5, family=family, k=4)
-    assert episodes("test", 5, family=family, k=4) != episodes("test", 5, family=family, k=4, seed=1)
+    assert episodes("test", 5, family=family, k=4) != episodes(
+        "test", 5, family=family, k=4, seed=1
+    )
 
 
 def test_prompt_shows_all_but_the_last_output() -> None:
-    episode = rules.Episode("key", "key", (("dog", "red"), ("cat", "blue"), ("dog", "red")), (False, False, True))
+    episode = rules.Episode(
+        "key", "key", (("dog", "red"), ("cat", "blue"), ("dog", "red")), (False, False, True)
+    )
     assert episode.prompt() == "dog -> red\ncat -> blue\ndog ->"

@@ -55,7 +55,9 @@ def test_opens_offline_and_answers_in_form(name: str) -> None:
     tokenizer = transformers.AutoTokenizer.from_pretrained(WEIGHTS / name)
     model = transformers.AutoModelForCausalLM.from_pretrained(WEIGHTS / name)
     asked = [{"role": "user", "content": problems("test", 1)[0].question + prompts.DIRECT_SUFFIX}]
-    inputs = tokenizer.apply_chat_template(asked, add_generation_prompt=True, return_tensors="pt", return_dict=True)
+    inputs = tokenizer.apply_chat_template(
+        asked, add_generation_prompt=True, return_tensors="pt", return_dict=True
+    )
     out = model.generate(**inputs, max_new_tokens=12, do_sample=False)
     text = tokenizer.decode(out[0, inputs["input_ids"].shape[1] :], skip_special_tokens=True)
     assert re.fullmatch(r"The answer is \d+\.", text)

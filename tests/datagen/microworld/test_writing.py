@@ -1,4 +1,5 @@
-"""Written tasks: evolutions, comparisons and examples against a reading of their text and the operations by hand."""
+"""Written tasks: evolutions, comparisons and examples against a reading of their text and the
+operations by hand."""
 
 import re
 from random import Random
@@ -54,7 +55,9 @@ def test_same_says_yes_only_for_the_same_operations_and_list() -> None:
 def test_labels_follow_from_the_words() -> None:
     for _ in range(300):
         task = writing.labelling(RNG, "train")
-        yes, category, no = re.fullmatch(r"Answer (\w+) if any (\w+), (\w+) otherwise", task.instruction).groups()
+        yes, category, no = re.fullmatch(
+            r"Answer (\w+) if any (\w+), (\w+) otherwise", task.instruction
+        ).groups()
         for given, label in task.examples:
             assert label == (yes if set(given.split(", ")) & set(CATEGORIES[category]) else no)
         assert {label for _, label in task.examples} == {yes, no}
@@ -83,5 +86,9 @@ def test_every_written_field_has_its_template() -> None:
     for operation, write in writing.EVOLUTIONS.items():
         assert templates.messages(f"evolve/{operation}", **write(RNG, "train")[0])[0][0] == "user"
     assert set(templates.names("evolve")) == set(writing.EVOLUTIONS)
-    for name, write in (("same", writing.same), ("difficulty", writing.difficulty), ("classify", writing.classify)):
+    for name, write in (
+        ("same", writing.same),
+        ("difficulty", writing.difficulty),
+        ("classify", writing.classify),
+    ):
         assert templates.text(name, **write(RNG, "train")[0])

@@ -31,19 +31,37 @@ def row(number: int, text: str = "") -> dict[str, Any]:
 
 
 def make_run(
-    folder: Path, *, rows: int = 5, text: str = "", method: str = "rationales", seconds: float = 1.0, rejected: int = 2
+    folder: Path,
+    *,
+    rows: int = 5,
+    text: str = "",
+    method: str = "rationales",
+    seconds: float = 1.0,
+    rejected: int = 2,
 ) -> Path:
     folder.mkdir(parents=True)
     counts = {"rationales": rows, "answers": rows, "rejected": rejected}
     for config, number in counts.items():
         found = [row(i, text) | {"reason": "wrong"} for i in range(number)]
-        pq.write_table(pa.Table.from_pylist(found, schema=arrow_schema(config)), folder / f"{config}.parquet")
+        pq.write_table(
+            pa.Table.from_pylist(found, schema=arrow_schema(config)), folder / f"{config}.parquet"
+        )
     config = {
         "format": 1,
         "method": method,
         "code_version": "0.1.0",
-        "teacher": {"name": "openai:arith", "identity": "openai:arith@http://127.0.0.1/v1", "license": None},
-        "source": {"suite": "sums", "hub": None, "split": "train", "questions": 7, "sha256": "ab" * 32},
+        "teacher": {
+            "name": "openai:arith",
+            "identity": "openai:arith@http://127.0.0.1/v1",
+            "license": None,
+        },
+        "source": {
+            "suite": "sums",
+            "hub": None,
+            "split": "train",
+            "questions": 7,
+            "sha256": "ab" * 32,
+        },
         "settings": {"samples": 4, "temperature": 0.7, "seed": 0, "shots": []},
     }
     stats = {

@@ -1,4 +1,5 @@
-"""The hash of rows, against one computed value by value in Python, and what it must and must not depend on."""
+"""The hash of rows, against one computed value by value in Python, and what it must and must not
+depend on."""
 
 import datetime
 import decimal
@@ -57,13 +58,17 @@ def value_of(kind, rng):
         pa.bool_(): lambda: rng.random() < 0.5,
         pa.int32(): lambda: rng.randrange(-(2**31), 2**31),
         pa.date32(): lambda: datetime.date.fromordinal(rng.randrange(1, 3_000_000)),
-        pa.decimal128(9, 2): lambda: decimal.Decimal(rng.randrange(-999_999_999, 999_999_999)) / 100,
+        pa.decimal128(9, 2): lambda: (
+            decimal.Decimal(rng.randrange(-999_999_999, 999_999_999)) / 100
+        ),
     }.get(kind, lambda: struct.unpack("<e", struct.pack("<e", rng.gauss(0, 1)))[0])()
 
 
 def table_of(rows, seed="rows"):
     rng = random.Random(seed)
-    return pa.Table.from_pylist([{f.name: value_of(f.type, rng) for f in SCHEMA} for _ in range(rows)], schema=SCHEMA)
+    return pa.Table.from_pylist(
+        [{f.name: value_of(f.type, rng) for f in SCHEMA} for _ in range(rows)], schema=SCHEMA
+    )
 
 
 def sha(content):
@@ -73,7 +78,9 @@ def sha(content):
 def by_value(kind, values):
     """The digest of a column from its Python values, in the words of the module's docstring."""
     present = [value for value in values if value is not None]
-    nulls = b"".join(place.to_bytes(8, "little") for place, value in enumerate(values) if value is None)
+    nulls = b"".join(
+        place.to_bytes(8, "little") for place, value in enumerate(values) if value is None
+    )
     lengths, content, inner = b"", b"", []
     if pa.types.is_struct(kind):
         inner = [by_value(field.type, [value[field.name] for value in present]) for field in kind]
@@ -82,10 +89,19 @@ def by_value(kind, values):
         inner = [by_value(kind.value_type, [item for value in present for item in value])]
     elif kind in (pa.string(), pa.large_binary()):
         texts = [value.encode() if isinstance(value, str) else value for value in present]
-        lengths, content = b"".join(len(text).to_bytes(8, "little") for text in texts), b"".join(texts)
+        lengths, content = (
+            b"".join(len(text).to_bytes(8, "little") for text in texts),
+            b"".join(texts),
+        )
     else:
         content = b"".join(scalar_bytes(kind, value) for value in present)
-    return sha(len(values).to_bytes(8, "little") + sha(nulls) + sha(lengths) + sha(content) + b"".join(inner))
+    return sha(
+        len(values).to_bytes(8, "little")
+        + sha(nulls)
+        + sha(lengths)
+        + sha(content)
+        + b"".join(inner)
+    )
 
 
 def scalar_bytes(kind, value):
@@ -99,8 +115,12 @@ def scalar_bytes(kind, value):
 
 
 def reference(table):
-    columns = {field.name: by_value(field.type, table[field.name].to_pylist()) for field in table.schema}
-    return hashlib.sha256(b"".join(sha(name.encode()) + columns[name] for name in sorted(columns))).hexdigest()
+    columns = {
+        field.name: by_value(field.type, table[field.name].to_pylist()) for field in table.schema
+    }
+    return hashlib.sha256(
+        b"".join(sha(name.encode()) + columns[name] for name in sorted(columns))
+    ).hexdigest()
 
 
 def hash_of(table, sizes=None):
@@ -137,7 +157,11 @@ def test_pieces_that_begin_inside_their_buffers_are_read_from_there():
 def test_it_does_not_depend_on_the_parquet_file(tmp_path):
     table, digests = table_of(200).drop_columns("nothing"), set()
     for number, options in enumerate(
-        [{}, {"compression": "gzip", "row_group_size": 7}, {"use_dictionary": False, "data_page_version": "2.0"}]
+        [
+            {},
+            {"compression": "gzip", "row_group_size": 7},
+            {"use_dictionary": False, "data_page_version": "2.0"},
+        ]
     ):
         pq.write_table(table, tmp_path / f"{number}.parquet", **options)
         digests.add(describe(tmp_path / f"{number}.parquet")["rows_sha256"])
@@ -150,14 +174,22 @@ def test_it_does_not_depend_on_the_parquet_file(tmp_path):
 
 def test_what_lies_under_a_null_does_not_count():
     offsets = pa.array([0, 2, 5, 6], pa.int32())
-    hidden = pa.ListArray.from_arrays(offsets, pa.array([1, 2, 3, 4, 5, 6]), mask=pa.array([False, True, False]))
+    hidden = pa.ListArray.from_arrays(
+        offsets, pa.array([1, 2, 3, 4, 5, 6]), mask=pa.array([False, True, False])
+    )
     plain = pa.array([[1, 2], None, [6]], hidden.type)
     fields = [pa.array([1, 2, None]), pa.array(["a", "b", "c"])]
-    covered = pa.StructArray.from_arrays(fields, names=["n", "t"], mask=pa.array([True, False, False]))
+    covered = pa.StructArray.from_arrays(
+        fields, names=["n", "t"], mask=pa.array([True, False, False])
+    )
     clean = pa.array([None, {"n": 2, "t": "b"}, {"n": None, "t": "c"}], covered.type)
     for one, other in ((hidden, plain), (covered, clean)):
         assert one.equals(other)
-        assert hash_of(pa.table({"x": one})) == hash_of(pa.table({"x": other})) == reference(pa.table({"x": other}))
+        assert (
+            hash_of(pa.table({"x": one}))
+            == hash_of(pa.table({"x": other}))
+            == reference(pa.table({"x": other}))
+        )
 
 
 @pytest.mark.parametrize(
@@ -167,8 +199,14 @@ def test_what_lies_under_a_null_does_not_count():
         (pa.string(), [["ab", "c"], ["a", "bc"], ["abc"], ["abc", ""]]),
         (pa.list_(pa.int32()), [[None], [[]], [[None]], [[0]], [[], []], [[], None]]),
         (pa.list_(pa.int32()), [[[1], [2, 3]], [[1, 2], [3]], [[1, 2, 3]], [[3, 2, 1]]]),
-        (pa.list_(pa.list_(pa.int32())), [[[[1], []]], [[[], [1]]], [[[1]], []], [[], [[1]]], [[[1]]]]),
-        (pa.struct([("a", pa.int32()), ("b", pa.int32())]), [[None], [{"a": None, "b": None}], [{"a": 0, "b": None}]]),
+        (
+            pa.list_(pa.list_(pa.int32())),
+            [[[[1], []]], [[[], [1]]], [[[1]], []], [[], [[1]]], [[[1]]]],
+        ),
+        (
+            pa.struct([("a", pa.int32()), ("b", pa.int32())]),
+            [[None], [{"a": None, "b": None}], [{"a": 0, "b": None}]],
+        ),
         (pa.float64(), [[0.0], [-0.0], [None], [1.0]]),
     ],
     ids=str,
@@ -183,7 +221,10 @@ def test_one_value_of_one_row_changes_it_and_the_order_of_the_columns_does_not()
     assert hash_of(table.select(table.column_names[::-1])) == hash_of(table)
     rows = table.to_pylist()
     for name in table.column_names[:-1]:
-        changed = [row | {name: table_of(50, seed="others")[name][place].as_py()} for place, row in enumerate(rows)]
+        changed = [
+            row | {name: table_of(50, seed="others")[name][place].as_py()}
+            for place, row in enumerate(rows)
+        ]
         assert hash_of(pa.Table.from_pylist(changed, schema=SCHEMA)) != hash_of(table)
     assert hash_of(table.take(pa.array([1, 0, *range(2, 50)]))) != hash_of(table)
 

@@ -35,13 +35,20 @@ def test_a_version_is_opened_by_plain_datasets(run, store, tmp_path):
     folder = str(store / "org/sums" / "1.0.0")
     rationales = load_dataset(folder, "rationales", split="train", cache_dir=str(tmp_path / "c"))
     assert rationales.num_rows == 5
-    assert rationales[0]["completion"] == [{"role": "assistant", "content": "0 + 1 = 1. The answer is 1."}]
-    assert load_dataset(folder, split="train", cache_dir=str(tmp_path / "c")).column_names == rationales.column_names
+    assert rationales[0]["completion"] == [
+        {"role": "assistant", "content": "0 + 1 = 1. The answer is 1."}
+    ]
+    assert (
+        load_dataset(folder, split="train", cache_dir=str(tmp_path / "c")).column_names
+        == rationales.column_names
+    )
     rejected = load_dataset(folder, "rejected", split="train", cache_dir=str(tmp_path / "c"))
     assert set(rejected["reason"]) == {"wrong"}
 
 
-def test_two_datasets_of_one_version_number_are_not_mixed_up_by_the_cache_of_datasets(run, store, tmp_path):
+def test_two_datasets_of_one_version_number_are_not_mixed_up_by_the_cache_of_datasets(
+    run, store, tmp_path
+):
     other = make_run(tmp_path / "other", rows=3)
     assert publish(run, store) == 0
     assert publish(other, tmp_path / "store2") == 0
@@ -49,7 +56,12 @@ def test_two_datasets_of_one_version_number_are_not_mixed_up_by_the_cache_of_dat
 
     for where, rows in ((store, 5), (tmp_path / "store2", 3)):
         folder = str(where / "org/sums" / "1.0.0")
-        assert load_dataset(folder, "rationales", split="train", cache_dir=str(tmp_path / "c")).num_rows == rows
+        assert (
+            load_dataset(
+                folder, "rationales", split="train", cache_dir=str(tmp_path / "c")
+            ).num_rows
+            == rows
+        )
 
 
 def test_the_number_says_what_changed(run, store, tmp_path, capsys):
@@ -87,7 +99,9 @@ def test_an_existing_version_is_refused_and_untouched(run, store, tmp_path, caps
 def test_publishers_at_the_same_time_overwrite_nothing(store, tmp_path):
     runs = [make_run(tmp_path / f"run{i}", rows=3 + i) for i in range(4)]
     words = [sys.executable, "-m", "datagen.cli", "publish"]
-    racers = [subprocess.Popen([*words, str(run), "org/sums", "--store", str(store)]) for run in runs]
+    racers = [
+        subprocess.Popen([*words, str(run), "org/sums", "--store", str(store)]) for run in runs
+    ]
     assert [racer.wait() for racer in racers] == [0] * 4
     found = versions_of("org/sums", store=store)
     assert [v.version for v in found] == ["1.0.0", "1.1.0", "1.2.0", "1.3.0"]
@@ -133,7 +147,8 @@ def test_a_changed_file_is_found(run, store):
     os.chmod(file, 0o644)
     file.write_bytes(file.read_bytes()[:-1] + b"?")
     with pytest.raises(
-        UserError, match=r"org/sums@1.0.0: rationales/train-00000-of-00001-[0-9a-f]{16}.parquet was changed"
+        UserError,
+        match=r"org/sums@1.0.0: rationales/train-00000-of-00001-[0-9a-f]{16}.parquet was changed",
     ):
         verify(version)
 
@@ -144,7 +159,10 @@ def test_a_changed_file_is_found(run, store):
         (lambda run: (run / "stats.json").unlink(), "is not finished"),
         (lambda run: (run / "config.json").unlink(), "is no run folder"),
         (lambda run: (run / "rationales.parquet").write_bytes(b"half"), "missing or damaged"),
-        (lambda run: (run / "stats.json").write_text('{"finished": true, "accepted": {}}'), "stats.json is damaged"),
+        (
+            lambda run: (run / "stats.json").write_text('{"finished": true, "accepted": {}}'),
+            "stats.json is damaged",
+        ),
         (lambda run: replace_stats(run, accepted={"rationales": 0}), "no accepted rows"),
     ],
 )

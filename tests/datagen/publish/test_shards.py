@@ -22,7 +22,9 @@ def large(tmp_path):
     schema = pq.read_schema(run / "rationales.parquet")
     import pyarrow as pa
 
-    pq.write_table(pa.Table.from_pylist(table, schema=schema), run / "rationales.parquet", compression="zstd")
+    pq.write_table(
+        pa.Table.from_pylist(table, schema=schema), run / "rationales.parquet", compression="zstd"
+    )
     return run
 
 
@@ -33,12 +35,16 @@ def test_a_large_config_is_cut_and_loads_as_one(large, tmp_path, store):
     verify(version)
     shards = version.files_of("rationales")
     assert len(shards) == -(-size // 1_000_000) > 3
-    assert [shard.name[:20] for shard in shards] == [f"train-{i:05}-of-{len(shards):05}" for i in range(len(shards))]
+    assert [shard.name[:20] for shard in shards] == [
+        f"train-{i:05}-of-{len(shards):05}" for i in range(len(shards))
+    ]
     assert max(shard.stat().st_size for shard in shards) < 1_100_000
     assert len(version.files_of("rejected")) == 1
     from datasets import load_dataset
 
-    loaded = load_dataset(str(version.path), "rationales", split="train", cache_dir=str(tmp_path / "c"))
+    loaded = load_dataset(
+        str(version.path), "rationales", split="train", cache_dir=str(tmp_path / "c")
+    )
     assert loaded.to_list() == pq.read_table(large / "rationales.parquet").to_pylist()
 
 

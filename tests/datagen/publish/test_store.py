@@ -1,4 +1,5 @@
-"""What the store holds to: an occupied place, a damaged version, the same rows made again, an empty config."""
+"""What the store holds to: an occupied place, a damaged version, the same rows made again, an empty
+config."""
 
 import json
 import os
@@ -28,7 +29,9 @@ def change_json(file, **values):
     file.write_text(json.dumps(json.loads(file.read_text()) | values))
 
 
-def test_a_config_without_rows_is_left_out_of_the_folder_and_is_no_change_of_schema(store, tmp_path):
+def test_a_config_without_rows_is_left_out_of_the_folder_and_is_no_change_of_schema(
+    store, tmp_path
+):
     run = make_run(tmp_path / "all_right", rejected=0)
     with pq.ParquetWriter(run / "rejected.parquet", arrow_schema("rejected")):
         pass  # a file without a row group, as a run writes it
@@ -47,7 +50,9 @@ def test_a_config_without_rows_is_left_out_of_the_folder_and_is_no_change_of_sch
 def test_the_same_rows_made_again_at_another_cost_are_no_new_version(run, store, tmp_path, capsys):
     assert publish(run, store) == 0
     again = make_run(tmp_path / "again")
-    change_json(again / "stats.json", answers=29, prompt_tokens=9, seconds=5.0, code_commit="a" * 40)
+    change_json(
+        again / "stats.json", answers=29, prompt_tokens=9, seconds=5.0, code_commit="a" * 40
+    )
     assert publish(again, store) == 0
     assert "1.0.0 holds this content already" in capsys.readouterr().out
     assert publish(again, store, "--version", "3.0.0") == 0
@@ -83,7 +88,16 @@ def test_what_stands_in_the_place_of_a_version_is_left_alone(run, store, capsys)
 
 
 def test_publishers_of_the_same_run_make_one_version(run, store):
-    words = [sys.executable, "-m", "datagen.cli", "publish", str(run), "org/sums", "--store", str(store)]
+    words = [
+        sys.executable,
+        "-m",
+        "datagen.cli",
+        "publish",
+        str(run),
+        "org/sums",
+        "--store",
+        str(store),
+    ]
     racers = [subprocess.Popen(words, stdout=subprocess.PIPE, text=True) for _ in range(3)]
     said = [racer.communicate()[0] for racer in racers]
     assert [racer.returncode for racer in racers] == [0, 0, 0]
@@ -122,13 +136,20 @@ def test_a_lineage_that_claims_other_content_is_found(run, store):
 
 
 def test_rows_that_the_statistics_do_not_count_are_a_damaged_run(run, store, capsys):
-    pq.write_table(pa.Table.from_pylist([row(1)], schema=arrow_schema("rationales")), run / "rationales.parquet")
+    pq.write_table(
+        pa.Table.from_pylist([row(1)], schema=arrow_schema("rationales")),
+        run / "rationales.parquet",
+    )
     assert publish(run, store) == 2
     assert "stats.json counts 5 rows of rationales" in capsys.readouterr().err
 
 
 def test_a_teacher_in_a_folder_is_named_without_its_place(run, store):
-    teacher = {"name": "hf:/home/me/secret/model", "identity": "hf:/home/me/secret/model@0a1b", "license": None}
+    teacher = {
+        "name": "hf:/home/me/secret/model",
+        "identity": "hf:/home/me/secret/model@0a1b",
+        "license": None,
+    }
     change_json(run / "config.json", teacher=teacher)
     assert publish(run, store) == 0
     version = resolve("org/sums", store=store)
@@ -137,7 +158,9 @@ def test_a_teacher_in_a_folder_is_named_without_its_place(run, store):
         assert "secret" not in (version.path / name).read_text()
 
 
-@pytest.mark.parametrize("option", [("--license", "two words"), ("--license", "a\nb: c"), ("--language", "English")])
+@pytest.mark.parametrize(
+    "option", [("--license", "two words"), ("--license", "a\nb: c"), ("--language", "English")]
+)
 def test_words_that_are_no_identifiers_are_refused(run, store, option):
     assert publish(run, store, *option) == 2
 
@@ -181,7 +204,8 @@ def test_a_name_that_looks_like_a_version_is_refused(name):
 
 
 def to_format_2(folder):
-    """The lineage of a version of one run as the release before wrote it: the run's facts beside the version's."""
+    """The lineage of a version of one run as the release before wrote it: the run's facts beside
+    the version's."""
     file = folder / "lineage.json"
     lineage = json.loads(file.read_text())
     (run,) = lineage.pop("runs").values()
@@ -192,7 +216,9 @@ def to_format_2(folder):
     file.write_text(json.dumps(lineage | run | {"format": 2}))
 
 
-def test_a_version_of_the_format_before_is_read_and_replaced_but_nothing_is_put_beside_it(run, store, tmp_path, capsys):
+def test_a_version_of_the_format_before_is_read_and_replaced_but_nothing_is_put_beside_it(
+    run, store, tmp_path, capsys
+):
     assert publish(run, store) == 0
     before = resolve("org/sums", store=store)
     to_format_2(before.path)
@@ -203,7 +229,10 @@ def test_a_version_of_the_format_before_is_read_and_replaced_but_nothing_is_put_
     other = run_of(tmp_path / "other", "instructions", kept=9, rejected=3)
     assert publish(other, store) == 2
     error = capsys.readouterr().err
-    assert "org/sums 1.0.0 is of an earlier release: publish its run (rationales) anew before one of another" in error
+    assert (
+        "org/sums 1.0.0 is of an earlier release: publish its run (rationales) anew before one of another"
+        in error
+    )
     assert error.count("\n") == 1
     assert publish(make_run(tmp_path / "more", rows=6), store) == 0
     assert publish(other, store) == 0
@@ -220,7 +249,10 @@ def test_a_version_of_a_format_that_is_no_more_is_one_line(run, store, capsys, c
     words = [command, str(run), "org/sums"] if command == "publish" else [command, "org/sums"]
     assert main([*words, "--store", str(store)]) == 2
     error = capsys.readouterr().err
-    assert "org/sums@1.0.0 has a lineage of format 1, and this release reads 2 and 3: publish its run anew" in error
+    assert (
+        "org/sums@1.0.0 has a lineage of format 1, and this release reads 2 and 3: publish its run anew"
+        in error
+    )
     assert error.count("\n") == 1
 
 
@@ -236,4 +268,7 @@ def test_what_stays_is_linked_and_a_damaged_version_gives_nothing(run, store, tm
     file.unlink()
     assert publish(run_of(tmp_path / "more", "instructions", kept=10, rejected=3), store) == 2
     assert "org/sums@1.1.0: answers/" in capsys.readouterr().err
-    assert [version.version for version in versions_of("org/sums", store=store)] == ["1.0.0", "1.1.0"]
+    assert [version.version for version in versions_of("org/sums", store=store)] == [
+        "1.0.0",
+        "1.1.0",
+    ]

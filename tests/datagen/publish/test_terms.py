@@ -24,7 +24,12 @@ def teacher(name, *, license=None, at="http://127.0.0.1/v1"):
         (teacher("hf:google/gemma-2-9b-it", license="gemma"), "derivative of Gemma"),
         (teacher("openai:gpt-4.1", at="https://api.openai.com/v1"), "compet"),
         (teacher("openai:claude-sonnet", at="https://api.anthropic.com/v1"), "compet"),
-        (teacher("openai:gemini-pro", at="https://generativelanguage.googleapis.com/v1beta/openai"), "compet"),
+        (
+            teacher(
+                "openai:gemini-pro", at="https://generativelanguage.googleapis.com/v1beta/openai"
+            ),
+            "compet",
+        ),
         (teacher("hf:mine", license="cc-by-nc-4.0"), "commercial"),
     ],
 )
@@ -53,8 +58,12 @@ def test_publishing_warns_goes_on_and_writes_the_terms_into_the_lineage(tmp_path
     config = json.loads((run / "config.json").read_text())
     assert datagen("publish", run, "org/free", "--store", store) == 0
     assert resolve("org/free", store=store).lineage["runs"]["rationales"]["terms"] is None
-    (run / "config.json").write_text(json.dumps(config | {"teacher": teacher("hf:Llama-2-7b", license="llama2")}))
+    (run / "config.json").write_text(
+        json.dumps(config | {"teacher": teacher("hf:Llama-2-7b", license="llama2")})
+    )
     assert datagen("publish", run, "org/sums", "--store", store) == 0
     warning = capsys.readouterr().err.strip()
     assert warning.startswith("warning: the terms of hf:Llama-2-7b forbid")
-    assert resolve("org/sums", store=store).lineage["runs"]["rationales"]["terms"] == warning.removeprefix("warning: ")
+    assert resolve("org/sums", store=store).lineage["runs"]["rationales"][
+        "terms"
+    ] == warning.removeprefix("warning: ")

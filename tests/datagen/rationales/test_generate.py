@@ -54,7 +54,9 @@ def run(monkeypatch, script, question=QUESTION, **settings):
     async def go():
         teacher = connect("openai:arith")
         try:
-            return await distil(question, teacher, prompts=Prompts(SUITE), settings=RationaleSettings(**values))
+            return await distil(
+                question, teacher, prompts=Prompts(SUITE), settings=RationaleSettings(**values)
+            )
         finally:
             await teacher.close()
 
@@ -79,15 +81,29 @@ def test_with_gold_the_correct_chains_stay(monkeypatch):
     row = outcomes[2].row
     assert row["completion"] == [{"role": "assistant", "content": RIGHT}]
     assert row["prompt"][0]["content"].startswith(QUESTION.question)
-    assert (row["answer"], row["gold"], row["correct"], row["votes"], row["samples"]) == ("10", "10", True, 1, 4)
+    assert (row["answer"], row["gold"], row["correct"], row["votes"], row["samples"]) == (
+        "10",
+        "10",
+        True,
+        1,
+        4,
+    )
     assert row["agreement"] == 0.5  # the majority, 9, has two of four
 
 
 def test_without_gold_the_majority_stays_when_it_is_large_enough(monkeypatch):
     script = Script([WRONG, RIGHT, RIGHT_OTHERWISE, LOST])
-    assert verdicts(run(monkeypatch, script, without_gold())) == ["minority", "keep", "keep", "unextractable"]
+    assert verdicts(run(monkeypatch, script, without_gold())) == [
+        "minority",
+        "keep",
+        "keep",
+        "unextractable",
+    ]
     script = Script([WRONG, RIGHT, RIGHT_OTHERWISE, LOST, LOST])
-    assert set(verdicts(run(monkeypatch, script, without_gold()))) == {"low_agreement", "unextractable"}
+    assert set(verdicts(run(monkeypatch, script, without_gold()))) == {
+        "low_agreement",
+        "unextractable",
+    }
     script = Script([WRONG, RIGHT, RIGHT_OTHERWISE, LOST, LOST])
     kept = verdicts(run(monkeypatch, script, without_gold(), min_agreement=0.4))
     assert kept == ["minority", "keep", "keep", "unextractable", "unextractable"]
@@ -101,7 +117,11 @@ def test_a_tie_is_named_and_kept_by_neither(monkeypatch):
 
 def test_weighted_votes_follow_the_probability_of_the_chains(monkeypatch):
     script = Script([WRONG, RIGHT, RIGHT_OTHERWISE])  # e^-1 for 9 against e^-2 + e^-3 for 10
-    assert verdicts(run(monkeypatch, script, without_gold(), weighted=True)) == ["keep", "minority", "minority"]
+    assert verdicts(run(monkeypatch, script, without_gold(), weighted=True)) == [
+        "keep",
+        "minority",
+        "minority",
+    ]
     assert script.bodies[0]["logprobs"] is True
 
 
@@ -114,7 +134,10 @@ def test_gold_can_be_ignored_and_the_filter_switched_off(monkeypatch):
 
 
 def test_a_chain_that_was_cut_off_never_trains_a_student(monkeypatch):
-    assert verdicts(run(monkeypatch, Script([RIGHT, RIGHT_OTHERWISE], lengths={0}))) == ["truncated", "keep"]
+    assert verdicts(run(monkeypatch, Script([RIGHT, RIGHT_OTHERWISE], lengths={0}))) == [
+        "truncated",
+        "keep",
+    ]
 
 
 def test_an_empty_chain_is_a_reason_of_its_own(monkeypatch):
@@ -123,8 +146,16 @@ def test_an_empty_chain_is_a_reason_of_its_own(monkeypatch):
 
 def test_best_is_the_most_probable_and_diverse_takes_new_calculations_first(monkeypatch):
     script = [RIGHT, RIGHT_REWORDED, RIGHT_OTHERWISE]
-    assert verdicts(run(monkeypatch, Script(script), keep="best")) == ["keep", "redundant", "redundant"]
-    assert verdicts(run(monkeypatch, Script(script), keep="diverse", diverse=2)) == ["keep", "redundant", "keep"]
+    assert verdicts(run(monkeypatch, Script(script), keep="best")) == [
+        "keep",
+        "redundant",
+        "redundant",
+    ]
+    assert verdicts(run(monkeypatch, Script(script), keep="diverse", diverse=2)) == [
+        "keep",
+        "redundant",
+        "keep",
+    ]
     assert verdicts(run(monkeypatch, Script(script), keep="diverse", diverse=5)) == ["keep"] * 3
 
 
@@ -162,7 +193,9 @@ def test_adaptive_sampling_stops_where_drawing_one_by_one_would(monkeypatch):
         if sum(density[2000:]) / sum(density) >= 0.95:
             break
     assert outcomes[0].row["samples"] == expected < len(texts)
-    assert [body["seed"] for body in script.bodies] == sorted({body["seed"] for body in script.bodies})
+    assert [body["seed"] for body in script.bodies] == sorted(
+        {body["seed"] for body in script.bodies}
+    )
 
 
 def test_example_chains_stand_before_the_question_in_both_styles(tmp_path):
@@ -176,12 +209,15 @@ def test_example_chains_stand_before_the_question_in_both_styles(tmp_path):
     assert plain.ask(QUESTION).endswith("\nA:")
     assert plain.stop == ("\n\nQ:",)
     file.write_text('{"question": "1 + 1?"}\n')
-    with pytest.raises(UserError, match=r"line 1: an example chain needs 'rationale'; the columns are: question"):
+    with pytest.raises(
+        UserError, match=r"line 1: an example chain needs 'rationale'; the columns are: question"
+    ):
         read_shots(file, SUITE)
 
 
 @pytest.mark.parametrize(
-    ("flag", "value"), [("samples", 0), ("temperature", -1), ("top_p", 0), ("adaptive", 0.3), ("concurrency", 0)]
+    ("flag", "value"),
+    [("samples", 0), ("temperature", -1), ("top_p", 0), ("adaptive", 0.3), ("concurrency", 0)],
 )
 def test_settings_out_of_range_are_refused(flag, value):
     with pytest.raises(UserError, match=f"--{flag} {value}: must be"):

@@ -25,7 +25,9 @@ def brute_force(texts, start, number):
         used = {equations(texts[c]) for c in chosen}
         left = [i for i in range(len(texts)) if i not in chosen]
         fresh = [i for i in left if equations(texts[i]) not in used] or left
-        chosen.append(max(fresh, key=lambda i: (min(distance(texts[i], texts[c]) for c in chosen), -i)))
+        chosen.append(
+            max(fresh, key=lambda i: (min(distance(texts[i], texts[c]) for c in chosen), -i))
+        )
     return sorted(chosen)
 
 

@@ -11,7 +11,12 @@ def chain(index, answer, gold, agreement, *, hinted=False):
 
 def test_single_majority_and_solved_are_told_apart():
     items = [
-        [chain(0, "7", "7", 0.5), chain(1, "8", "7", 0.5), chain(2, "7", "7", 0.5), chain(3, None, "7", 0.5)],
+        [
+            chain(0, "7", "7", 0.5),
+            chain(1, "8", "7", 0.5),
+            chain(2, "7", "7", 0.5),
+            chain(3, None, "7", 0.5),
+        ],
         # rows come kept first: the order of drawing decides a tie
         [chain(1, "2", "2", 0.5), chain(0, "1", "2", 0.5), chain(2, "2", "2", 0.5, hinted=True)],
         [chain(0, "5", None, 1.0), {"question": "the answers-only row", "agreement": 1.0}],

@@ -12,7 +12,10 @@ import pytest
 from datagen.errors import UserError
 from datagen.suites import Question, questions_from_file
 
-ROWS = [{"question": "1 + 1?", "answer": "2"}, {"question": "What, now?", "answer": "So:\n#### 1,000"}]
+ROWS = [
+    {"question": "1 + 1?", "answer": "2"},
+    {"question": "What, now?", "answer": "So:\n#### 1,000"},
+]
 
 
 def written(path: Path) -> Path:
@@ -27,7 +30,9 @@ def written(path: Path) -> Path:
         pq.write_table(pa.Table.from_pylist(ROWS), path)
     else:
         with path.open("w", newline="", encoding="utf-8-sig") as file:
-            writer = csv.DictWriter(file, ["question", "answer"], delimiter="\t" if path.suffix == ".tsv" else ",")
+            writer = csv.DictWriter(
+                file, ["question", "answer"], delimiter="\t" if path.suffix == ".tsv" else ","
+            )
             writer.writeheader()
             writer.writerows(ROWS)
     return path
@@ -42,7 +47,9 @@ def test_formats(tmp_path: Path, suffix: str) -> None:
     found = questions_from_file(written(tmp_path / f"mine{suffix}"), answer_type="number")
     assert golds(found) == [("1 + 1?", "2"), ("What, now?", "1000")]
     assert len({question.id for question in found}) == 2
-    assert list(found) == list(questions_from_file(written(tmp_path / "again.jsonl"), answer_type="number"))
+    assert list(found) == list(
+        questions_from_file(written(tmp_path / "again.jsonl"), answer_type="number")
+    )
 
 
 def test_dataset_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -51,7 +58,9 @@ def test_dataset_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     expected = [("1 + 1?", "2"), ("What, now?", "1000")]
     datasets.Dataset.from_list(ROWS).save_to_disk(str(tmp_path / "saved"))
     assert golds(questions_from_file(tmp_path / "saved", answer_type="number")) == expected
-    datasets.DatasetDict({"train": datasets.Dataset.from_list(ROWS)}).save_to_disk(str(tmp_path / "splits"))
+    datasets.DatasetDict({"train": datasets.Dataset.from_list(ROWS)}).save_to_disk(
+        str(tmp_path / "splits")
+    )
     assert golds(questions_from_file(tmp_path / "splits", answer_type="number")) == expected
     (tmp_path / "version").mkdir()
     written(tmp_path / "version" / "train.parquet")
@@ -61,8 +70,12 @@ def test_dataset_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
 def test_columns(tmp_path: Path) -> None:
     path = tmp_path / "mine.jsonl"
     path.write_text('{"q": "Is it?", "a": "Yes."}\n{"q": "Was it?", "a": "No"}\n')
-    assert [q.gold for q in questions_from_file(path, question="q", answer="a", answer_type="yesno")] == ["yes", "no"]
-    assert [q.gold for q in questions_from_file(path, question="q", answer="", answer_type="yesno")] == [None, None]
+    assert [
+        q.gold for q in questions_from_file(path, question="q", answer="a", answer_type="yesno")
+    ] == ["yes", "no"]
+    assert [
+        q.gold for q in questions_from_file(path, question="q", answer="", answer_type="yesno")
+    ] == [None, None]
 
 
 def test_numbers_need_not_be_strings(tmp_path: Path) -> None:
@@ -78,29 +91,59 @@ def test_questions_twice_have_two_ids(tmp_path: Path) -> None:
 
 
 BAD = [
-    ("mine.jsonl", '{"question": "a?", "answer": 1}\n\n{"question": "b?", \n', r"mine.jsonl, line 3: not JSON \("),
-    ("mine.jsonl", '{"question": "a?", "answer": 1}\n[1]\n', "mine.jsonl, line 2: not an object with columns but list"),
-    ("mine.jsonl", '{"query": "a?", "answer": 1}\n', "line 1: no column 'question'; the columns are: query, answer"),
-    ("mine.jsonl", '{"question": "a?", "gold": 1}\n', "line 1: no column 'answer'; the columns are: question, gold"),
+    (
+        "mine.jsonl",
+        '{"question": "a?", "answer": 1}\n\n{"question": "b?", \n',
+        r"mine.jsonl, line 3: not JSON \(",
+    ),
+    (
+        "mine.jsonl",
+        '{"question": "a?", "answer": 1}\n[1]\n',
+        "mine.jsonl, line 2: not an object with columns but list",
+    ),
+    (
+        "mine.jsonl",
+        '{"query": "a?", "answer": 1}\n',
+        "line 1: no column 'question'; the columns are: query, answer",
+    ),
+    (
+        "mine.jsonl",
+        '{"question": "a?", "gold": 1}\n',
+        "line 1: no column 'answer'; the columns are: question, gold",
+    ),
     ("mine.jsonl", '{"question": " ", "answer": 1}\n', "line 1: the column 'question' is empty"),
     ("mine.jsonl", '{"question": null, "answer": 1}\n', "line 1: the column 'question' is empty"),
-    ("mine.jsonl", '{"question": "a?", "answer": "many"}\n', "line 1: no number can be read from the answer 'many'"),
+    (
+        "mine.jsonl",
+        '{"question": "a?", "answer": "many"}\n',
+        "line 1: no number can be read from the answer 'many'",
+    ),
     ("mine.jsonl", "", "mine.jsonl: the file is empty"),
     ("mine.jsonl", "\n\n", "mine.jsonl: no rows"),
     ("mine.json", "[]", "mine.json: no rows"),
     ("mine.json", '[{"question": "a?",}]', r"mine.json, line 1: not JSON \("),
     ("mine.json", "5", "mine.json: neither a list of objects nor an object that holds one"),
     ("mine.csv", "question,answer\n", "mine.csv: no rows"),
-    ("mine.csv", "question,answer\na?,1\nb?,2,3\n", "mine.csv, line 3: 2 columns expected, as in the first line"),
+    (
+        "mine.csv",
+        "question,answer\na?,1\nb?,2,3\n",
+        "mine.csv, line 3: 2 columns expected, as in the first line",
+    ),
     ("mine.csv", 'question,answer\n"a?,1\n', "mine.csv, line 2: not CSV"),
-    ("mine.csv", "query,answer\na?,1\n", "mine.csv, line 2: no column 'question'; the columns are: query, answer"),
+    (
+        "mine.csv",
+        "query,answer\na?,1\n",
+        "mine.csv, line 2: no column 'question'; the columns are: query, answer",
+    ),
     ("mine.parquet", "no parquet", r"mine.parquet: not Parquet \("),
     ("mine.txt", "a?", "mine.txt: cannot read .txt; known are .jsonl, .json, .csv, .tsv, .parquet"),
 ]
 
 
 @pytest.mark.parametrize(("name", "content", "message"), BAD)
-def test_bad_files_give_one_clear_line(tmp_path: Path, name: str, content: str, message: str) -> None:
+def test_bad_files_give_one_clear_line(
+    tmp_path: Path, name: str, content: str, message: str
+) -> None:
     (tmp_path / name).write_text(content)
     with pytest.raises(UserError, match=message) as error:
         questions_from_file(tmp_path / name, answer_type="number")
@@ -131,6 +174,8 @@ def test_a_folder_without_data(tmp_path: Path) -> None:
 def test_a_name_that_is_neither_file_nor_reachable(monkeypatch: pytest.MonkeyPatch) -> None:
     datasets = pytest.importorskip("datasets")
     monkeypatch.setattr(datasets.config, "HF_HUB_OFFLINE", True)
-    with pytest.raises(UserError, match="nobody/nothing: neither a file nor a dataset that the Hub gives") as error:
+    with pytest.raises(
+        UserError, match="nobody/nothing: neither a file nor a dataset that the Hub gives"
+    ) as error:
         questions_from_file("nobody/nothing", answer_type="number")
     assert "\n" not in str(error.value)

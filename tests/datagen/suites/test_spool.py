@@ -14,7 +14,14 @@ def questions(number: int, *, different: int):
         kind = rng.randrange(different)
         text = f"Which 字 \n{kind}?"
         gold = rng.choice(["A", None]) if kind % 3 else "B"
-        yield make("s", text, gold, answer_type="choice", options=("x", "y", f"{kind}"), rationale="because\n#### A")
+        yield make(
+            "s",
+            text,
+            gold,
+            answer_type="choice",
+            options=("x", "y", f"{kind}"),
+            rationale="because\n#### A",
+        )
 
 
 @pytest.mark.parametrize("different", [1, 5, 40, 10_000])

@@ -10,7 +10,9 @@ from datagen.suites.question import Question, make
 
 QUESTIONS = {
     "number": make("mine", "How many are 2 and 3?", "5", answer_type="number"),
-    "choice": make("mine", "Where are books?", "B", answer_type="choice", options=("bank", "library")),
+    "choice": make(
+        "mine", "Where are books?", "B", answer_type="choice", options=("bank", "library")
+    ),
     "yesno": make("mine", "Do hens fly?", "no", answer_type="yesno"),
     "text": make("mine", "Last letters of Ann Bo?", "no", answer_type="text"),
     "words": make("mine", "not True is", "False", answer_type="yesno", options=("True", "False")),
@@ -43,13 +45,20 @@ def test_direct_and_hint(kind: str) -> None:
 
 
 def test_words_are_named_in_the_prompt() -> None:
-    assert '"The answer is True."' in rationale_prompt(QUESTIONS["words"], SUITES["bbh/boolean_expressions"])
+    assert '"The answer is True."' in rationale_prompt(
+        QUESTIONS["words"], SUITES["bbh/boolean_expressions"]
+    )
     assert "Reply with yes or no alone" in direct_prompt(QUESTIONS["yesno"], SUITES["strategyqa"])
 
 
 def test_microworld_is_asked_in_its_own_words() -> None:
     prompts = pytest.importorskip("datagen.microworld.prompts")
-    question, suite = Question("0" * 16, "Ann has 2. How many?", "2", "number"), SUITES["microworld"]
+    question, suite = (
+        Question("0" * 16, "Ann has 2. How many?", "2", "number"),
+        SUITES["microworld"],
+    )
     assert rationale_prompt(question, suite) == question.question + prompts.RATIONALE_SUFFIX
     assert direct_prompt(question, suite) == question.question + prompts.DIRECT_SUFFIX
-    assert hint_prompt(question, suite, "2") == question.question + prompts.HINT_SUFFIX.replace("{gold}", "2")
+    assert hint_prompt(question, suite, "2") == question.question + prompts.HINT_SUFFIX.replace(
+        "{gold}", "2"
+    )

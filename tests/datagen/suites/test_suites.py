@@ -16,17 +16,31 @@ from datagen.suites.load import from_hub, to_question
 from datagen.suites.rows import ROWS
 
 GSM8K = [
-    {"question": "Ann has 2 hens and gets 3. How many now?", "answer": "2 + 3 = <<2+3=5>>5\n#### 5"},
+    {
+        "question": "Ann has 2 hens and gets 3. How many now?",
+        "answer": "2 + 3 = <<2+3=5>>5\n#### 5",
+    },
     {"question": "And 1,000 more?", "answer": "<<5+1000=1005>>\n#### 1,005"},
 ]
-AQUA = [{"question": "What is 6 * 7?", "options": ["A)41", "B)42", "C)6(\u221a2)"], "rationale": "x", "correct": "B"}]
+AQUA = [
+    {
+        "question": "What is 6 * 7?",
+        "options": ["A)41", "B)42", "C)6(\u221a2)"],
+        "rationale": "x",
+        "correct": "B",
+    }
+]
 MATHQA = [
     {
         "Problem": "half of 76?",
         "options": "a ) 38 , b ) 27.675 , c ) rs . 3,000 , d ) 2 : 3 , e ) none",
         "correct": "a",
     },
-    {"Problem": "half of 6?", "options": "['a ) 1', 'b ) 2', 'c ) 3', 'd ) 4', 'e ) 5']", "correct": "c"},
+    {
+        "Problem": "half of 6?",
+        "options": "['a ) 1', 'b ) 2', 'c ) 3', 'd ) 4', 'e ) 5']",
+        "correct": "c",
+    },
 ]
 COMMONSENSE = [
     {
@@ -38,11 +52,16 @@ COMMONSENSE = [
     }
 ]
 ADDSUB = [{"iIndex": 1, "lSolutions": ["9.43"], "sQuestion": "How much is it ? "}]
-MULTIARITH = [{"lSolutions": [39.0], "sQuestion": " How many? "}, {"lSolutions": [39.0], "sQuestion": " How many? "}]
+MULTIARITH = [
+    {"lSolutions": [39.0], "sQuestion": " How many? "},
+    {"lSolutions": [39.0], "sQuestion": " How many? "},
+]
 SVAMP = [{"Body": "A pen costs 3 dollars", "Question": "How much are 2?", "Answer": 6.0}]
 STRATEGY = {
     "canary": "x",
-    "examples": [{"input": "Do hens fly?", "target_scores": {"Yes": 0, "No": 1}, "target": "No. Hens walk."}],
+    "examples": [
+        {"input": "Do hens fly?", "target_scores": {"Yes": 0, "No": 1}, "target": "No. Hens walk."}
+    ],
 }
 LETTERS = {"examples": [{"question": 'Last letters of "Ann Bo"?', "answer": "no"}]}
 
@@ -67,8 +86,12 @@ def root(tmp_path: Path) -> Path:
         "cot_suites/strategyqa.json": json.dumps(STRATEGY),
         "cot_suites/last_letters.json": json.dumps(LETTERS),
         "bbh/navigate.json": json.dumps(bbh("Do you return?\nOptions:\n- Yes\n- No", "No")),
-        "bbh/snarks.json": json.dumps(bbh("Which one?\nOptions:\n(A) good day\n(B) great, day", "(B)")),
-        "bbh/ruin_names.json": json.dumps(bbh("Which?\nOptions:\n(A) earth\n(B) bind", "earth, bind")),
+        "bbh/snarks.json": json.dumps(
+            bbh("Which one?\nOptions:\n(A) good day\n(B) great, day", "(B)")
+        ),
+        "bbh/ruin_names.json": json.dumps(
+            bbh("Which?\nOptions:\n(A) earth\n(B) bind", "earth, bind")
+        ),
         "bbh/boolean_expressions.json": json.dumps(bbh("not True is", "False")),
         "bbh/dyck_languages.json": json.dumps(bbh("Complete: [ [ <", "> ] ]")),
     }
@@ -103,7 +126,10 @@ def test_golds(root: Path, name: str, split: str, golds: list[str]) -> None:
     assert [question.gold for question in questions] == golds
     for question in questions:
         assert (
-            extract(f"The answer is {question.gold}.", question.answer_type, options=question.options) == question.gold
+            extract(
+                f"The answer is {question.gold}.", question.answer_type, options=question.options
+            )
+            == question.gold
         )
 
 
@@ -111,14 +137,23 @@ def test_options_are_rendered_one_a_line(root: Path) -> None:
     (aqua,) = load("aqua", "test", data_root=root)
     assert aqua.question == "What is 6 * 7?\nOptions:\n(A) 41\n(B) 42\n(C) 6(\u221a2)"
     assert aqua.options == ("41", "42", "6(\u221a2)")
-    assert load("mathqa", "test", data_root=root)[0].options == ("38", "27.675", "rs . 3,000", "2 : 3", "none")
+    assert load("mathqa", "test", data_root=root)[0].options == (
+        "38",
+        "27.675",
+        "rs . 3,000",
+        "2 : 3",
+        "none",
+    )
     assert load("mathqa", "test", data_root=root)[1].options == ("1", "2", "3", "4", "5")
     (snarks,) = load("bbh/snarks", "test", data_root=root)
     assert snarks.question == "Which one?\nOptions:\n(A) good day\n(B) great, day"  # as published
 
 
 def test_question_texts(root: Path) -> None:
-    assert load("svamp", "test", data_root=root)[0].question == "A pen costs 3 dollars. How much are 2?"
+    assert (
+        load("svamp", "test", data_root=root)[0].question
+        == "A pen costs 3 dollars. How much are 2?"
+    )
     assert load("gsm8k", "test", data_root=root)[0].question == GSM8K[0]["question"]
     assert load("gsm8k", "test", data_root=root)[0].gold_rationale == "2 + 3 = <<2+3=5>>5"
     assert load("strategyqa", "test", data_root=root)[0].gold_rationale == "Hens walk."
@@ -134,10 +169,15 @@ def test_ids(root: Path) -> None:
     first, second = load("multiarith", "test", data_root=root)
     assert first.question == second.question
     assert first.id != second.id  # asked twice, counted twice
-    assert [first.id, second.id] == [question.id for question in load("multiarith", "test", data_root=root)]
+    assert [first.id, second.id] == [
+        question.id for question in load("multiarith", "test", data_root=root)
+    ]
     assert len(first.id) == 16
     assert int(first.id, 16) >= 0
-    assert load("gsm8k", "test", data_root=root, limit=1)[0].id == load("gsm8k", "test", data_root=root)[0].id
+    assert (
+        load("gsm8k", "test", data_root=root, limit=1)[0].id
+        == load("gsm8k", "test", data_root=root)[0].id
+    )
 
 
 def test_data_root_may_be_the_folder_or_the_file(root: Path) -> None:
@@ -165,7 +205,9 @@ def test_errors(root: Path, name: str, split: str, message: str) -> None:
 
 
 def test_a_file_of_another_suite(root: Path) -> None:
-    with pytest.raises(UserError, match=r"svamp.json, row 1: not a record of gsm8k \(KeyError: 'answer'\)"):
+    with pytest.raises(
+        UserError, match=r"svamp.json, row 1: not a record of gsm8k \(KeyError: 'answer'\)"
+    ):
         load("gsm8k", "test", data_root=root / "cot_suites" / "svamp.json")
     with pytest.raises(UserError, match="no such data folder"):
         load("gsm8k", "test", data_root=root / "nowhere")
@@ -184,16 +226,28 @@ def test_the_hub_out_of_reach(monkeypatch: pytest.MonkeyPatch) -> None:
 HUB_RECORDS = [
     (
         "commonsenseqa",
-        {"question": "Books?", "choices": {"label": ["A", "B"], "text": ["a", "b"]}, "answerKey": "B"},
+        {
+            "question": "Books?",
+            "choices": {"label": ["A", "B"], "text": ["a", "b"]},
+            "answerKey": "B",
+        },
         "B",
     ),
     (
         "commonsenseqa",
-        {"question": "Books?", "choices": {"label": ["A", "B"], "text": ["a", "b"]}, "answerKey": ""},
+        {
+            "question": "Books?",
+            "choices": {"label": ["A", "B"], "text": ["a", "b"]},
+            "answerKey": "",
+        },
         None,
     ),
     ("multiarith", {"question": " How many? ", "final_ans": "39"}, "39"),
-    ("strategyqa", {"question": "Do hens fly?", "answer": False, "facts": ["Hens walk.", "Often."]}, "no"),
+    (
+        "strategyqa",
+        {"question": "Do hens fly?", "answer": False, "facts": ["Hens walk.", "Often."]},
+        "no",
+    ),
     ("strategyqa", {"question": "Do hens walk?", "answer": True, "facts": "Hens walk."}, "yes"),
 ]
 
@@ -212,7 +266,9 @@ def test_through_load_dataset(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
         path.parent.mkdir(exist_ok=True)
         path.write_text(json.dumps({"question": "How many?", "final_ans": answer}) + "\n")
     suite = replace(SUITES["multiarith"], hub=str(tmp_path / "copy"))
-    assert [to_question(suite, record, where).gold for where, record in from_hub(suite, "test")] == ["7", "8"]
+    assert [
+        to_question(suite, record, where).gold for where, record in from_hub(suite, "test")
+    ] == ["7", "8"]
 
 
 def test_the_table() -> None:
@@ -223,7 +279,11 @@ def test_the_table() -> None:
         assert suite.answer_type in ANSWER_TYPES
         assert name.startswith("microworld") or suite.row in ROWS
         assert set(suite.splits) <= set(suite.files)
-        assert name == "addsub" or name.startswith("microworld") or set(suite.splits) == set(suite.files)
+        assert (
+            name == "addsub"
+            or name.startswith("microworld")
+            or set(suite.splits) == set(suite.files)
+        )
 
 
 def test_suites_of_the_microworld_are_its_tasks_and_episodes_asked_bare() -> None:
@@ -231,7 +291,9 @@ def test_suites_of_the_microworld_are_its_tasks_and_episodes_asked_bare() -> Non
     tasks = made.instructions("test", 5, operations=2, seed=1)
     questions = load("microworld/instructions-2", "test", limit=5, seed=1)
     assert [q.gold_rationale for q in questions] == [t.answer for t in tasks]
-    assert [(q.question, q.gold) for q in questions] == [(t.instruction, t.answer.replace(",", "")) for t in tasks]
+    assert [(q.question, q.gold) for q in questions] == [
+        (t.instruction, t.answer.replace(",", "")) for t in tasks
+    ]
     suite = SUITES["microworld/in-context-4"]
     asked = load(suite.name, "test", limit=18)
     assert [question.question.count(" -> ") for question in asked] == [4] * 18
@@ -243,7 +305,9 @@ def test_microworld() -> None:
     problems = pytest.importorskip("datagen.microworld.problems")
     questions = load("microworld", "test", limit=20, seed=3)
     assert questions == load("microworld", "test", limit=20, seed=3)
-    assert [question.question for question in questions] == [p.question for p in problems.problems("test", 20, seed=3)]
+    assert [question.question for question in questions] == [
+        p.question for p in problems.problems("test", 20, seed=3)
+    ]
     for question in questions:
         assert question.gold is not None
         assert question.gold_rationale is not None

@@ -1,4 +1,5 @@
-"""A small server with /v1/files and /v1/batches, which answers the requests in them as tests.datagen.endpoint does."""
+"""A small server with /v1/files and /v1/batches, which answers the requests in them as
+tests.datagen.endpoint does."""
 
 from __future__ import annotations
 
@@ -13,13 +14,20 @@ from tests.datagen.endpoint import Endpoint
 
 
 class BatchEndpoint(Endpoint):
-    """Batches are over after `polls` looks at them. `ends` is consumed one a batch: "completed" (also when it is used
-    up), "expired" (after half of the requests), "failed", "cancelled". `faults` is consumed one a request: a status,
-    "null", "lost" (in no file), "broken" (half a line), "echo" (a refusal that tells the key). `drops` is consumed one
-    a call for a new batch: "before" or "after" it was made the connection is cut.
-    """
+    """Batches are over after `polls` looks at them. `ends` is consumed one a batch: "completed"
+    (also when it is used up), "expired" (after half of the requests), "failed", "cancelled".
+    `faults` is consumed one a request: a status, "null", "lost" (in no file), "broken" (half a
+    line), "echo" (a refusal that tells the key). `drops` is consumed one a call for a new batch:
+    "before" or "after" it was made the connection is cut."""
 
-    def __init__(self, *, polls: int = 1, ends: list[str] | None = None, drops: list[str] | None = None, **more: Any):
+    def __init__(
+        self,
+        *,
+        polls: int = 1,
+        ends: list[str] | None = None,
+        drops: list[str] | None = None,
+        **more: Any,
+    ):
         super().__init__(**more)
         self.polls, self.ends, self.drops = polls, list(ends or []), list(drops or [])
         self.files: dict[str, bytes] = {}
@@ -116,20 +124,31 @@ class BatchEndpoint(Endpoint):
     def end(self, batch: dict[str, Any]) -> None:
         batch["status"] = self.ends.pop(0) if self.ends else "completed"
         if batch["status"] == "failed":
-            batch["errors"] = {"object": "list", "data": [{"code": "x", "message": "line 1 is no request"}]}
+            batch["errors"] = {
+                "object": "list",
+                "data": [{"code": "x", "message": "line 1 is no request"}],
+            }
             return
         requests = [json.loads(line) for line in self.files[batch["input_file_id"]].splitlines()]
         done = len(requests) if batch["status"] == "completed" else len(requests) // 2
-        good, bad = [], [line_of(request, error={"code": "batch_expired"}) for request in requests[done:]]
+        good, bad = (
+            [],
+            [line_of(request, error={"code": "batch_expired"}) for request in requests[done:]],
+        )
         for request in requests[:done]:
             fault = self.faults.pop(0) if self.faults else ""
             if fault.isdigit() or fault == "echo":
                 told = "bad credentials Bearer test-key" if fault == "echo" else f"injected {fault}"
-                response = {"status_code": 400 if fault == "echo" else int(fault), "body": {"error": {"message": told}}}
+                response = {
+                    "status_code": 400 if fault == "echo" else int(fault),
+                    "body": {"error": {"message": told}},
+                }
                 bad.append(line_of(request, response=response))
             elif fault != "lost":
                 body = self.reply(request["body"], fault)
-                line = line_of(request, response={"status_code": 200, "request_id": "r", "body": body})
+                line = line_of(
+                    request, response={"status_code": 200, "request_id": "r", "body": body}
+                )
                 good.append(line[: len(line) // 2] if fault == "broken" else line)
         random.Random(1).shuffle(good)
         for key, lines in (("output_file_id", good), ("error_file_id", bad)):
@@ -139,4 +158,6 @@ class BatchEndpoint(Endpoint):
 
 
 def line_of(request: dict[str, Any], **answer: Any) -> str:
-    return json.dumps({"id": "b", "custom_id": request["custom_id"], "response": None, "error": None, **answer})
+    return json.dumps(
+        {"id": "b", "custom_id": request["custom_id"], "response": None, "error": None, **answer}
+    )

@@ -1,4 +1,5 @@
-"""Processes of Ray workers, to be killed: those of clusters that this process has started, and no others."""
+"""Processes of Ray workers, to be killed: those of clusters that this process has started, and no
+others."""
 
 from __future__ import annotations
 
@@ -29,7 +30,9 @@ def ancestors(pid: int) -> list[int]:
 def holder(port: int) -> int:
     """The worker with a TCP connection from this local port."""
     lines = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
-    sockets = {f"socket:[{line[9]}]" for line in lines if int(line[1].rpartition(":")[2], 16) == port}
+    sockets = {
+        f"socket:[{line[9]}]" for line in lines if int(line[1].rpartition(":")[2], 16) == port
+    }
     for pid in workers():
         with suppress(OSError):
             if any(os.readlink(entry) in sockets for entry in os.scandir(f"/proc/{pid}/fd")):

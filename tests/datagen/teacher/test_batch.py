@@ -1,4 +1,5 @@
-"""The Batch API against a real server on loopback, through the OpenAI SDK: what is submitted, and never twice."""
+"""The Batch API against a real server on loopback, through the OpenAI SDK: what is submitted, and
+never twice."""
 
 import asyncio
 import json
@@ -30,7 +31,8 @@ def question(i, n=2):
 
 
 def complete(url, monkeypatch, requests, file, *, until=None):
-    """All answers or errors; with `until`, only as far as a condition holds, then the teacher is closed."""
+    """All answers or errors; with `until`, only as far as a condition holds, then the teacher is
+    closed."""
     monkeypatch.setenv("OPENAI_BASE_URL", url)
 
     async def go():
@@ -80,8 +82,13 @@ def test_answers_are_those_of_the_normal_path_whatever_their_order(tmp_path, mon
 def test_text_and_messages_go_into_batches_of_their_own(tmp_path, monkeypatch):
     endpoint = BatchEndpoint()
     with Served(endpoint) as url:
-        complete(url, monkeypatch, [question(1), Request("What is 3 plus 4?")], tmp_path / "b.sqlite")
-    assert {b["endpoint"] for b in endpoint.batches.values()} == {"/v1/chat/completions", "/v1/completions"}
+        complete(
+            url, monkeypatch, [question(1), Request("What is 3 plus 4?")], tmp_path / "b.sqlite"
+        )
+    assert {b["endpoint"] for b in endpoint.batches.values()} == {
+        "/v1/chat/completions",
+        "/v1/completions",
+    }
 
 
 @pytest.mark.parametrize("fault", ["500", "429", "null", "lost", "broken"])
@@ -97,7 +104,9 @@ def test_what_came_without_an_answer_is_asked_again_alone(tmp_path, monkeypatch,
 def test_an_expired_batch_gives_what_it_has_and_the_rest_is_asked_again(tmp_path, monkeypatch):
     endpoint = BatchEndpoint(ends=["expired"])
     with Served(endpoint) as url:
-        answers = complete(url, monkeypatch, [question(i) for i in range(10)], tmp_path / "b.sqlite")
+        answers = complete(
+            url, monkeypatch, [question(i) for i in range(10)], tmp_path / "b.sqlite"
+        )
     assert [len(found) for found in answers] == [2] * 10
     assert len(endpoint.asked) == 15
 
@@ -121,8 +130,14 @@ def test_what_never_has_an_answer_fails_after_three_batches(tmp_path, monkeypatc
 
 
 @pytest.mark.parametrize("end", ["failed", "cancelled"])
-def test_a_batch_that_somebody_ended_ends_the_run_and_a_later_one_asks_for_the_rest(tmp_path, monkeypatch, end):
-    endpoint, file, requests = BatchEndpoint(ends=[end]), tmp_path / "b.sqlite", [question(i) for i in range(4)]
+def test_a_batch_that_somebody_ended_ends_the_run_and_a_later_one_asks_for_the_rest(
+    tmp_path, monkeypatch, end
+):
+    endpoint, file, requests = (
+        BatchEndpoint(ends=[end]),
+        tmp_path / "b.sqlite",
+        [question(i) for i in range(4)],
+    )
     with Served(endpoint) as url:
         errors = [a for a in complete(url, monkeypatch, requests, file) if isinstance(a, Exception)]
         assert len(errors) == (4 if end == "failed" else 2)
@@ -150,7 +165,11 @@ def test_an_endpoint_that_is_away_for_a_while_is_waited_for(tmp_path, monkeypatc
 
 
 def test_a_session_that_ends_leaves_its_batch_to_the_next(tmp_path, monkeypatch):
-    endpoint, file, requests = BatchEndpoint(polls=10**6), tmp_path / "b.sqlite", [question(i) for i in range(4)]
+    endpoint, file, requests = (
+        BatchEndpoint(polls=10**6),
+        tmp_path / "b.sqlite",
+        [question(i) for i in range(4)],
+    )
     with Served(endpoint) as url:
         complete(url, monkeypatch, requests, file, until=lambda: endpoint.looks > 2)
         for made in endpoint.batches.values():
@@ -158,7 +177,9 @@ def test_a_session_that_ends_leaves_its_batch_to_the_next(tmp_path, monkeypatch)
         assert [len(found) for found in complete(url, monkeypatch, requests, file)] == [2] * 4
         assert len(endpoint.batches) == 1
         looks = endpoint.looks
-        assert [len(found) for found in complete(url, monkeypatch, requests, file)] == [2] * 4  # all from the file
+        assert [len(found) for found in complete(url, monkeypatch, requests, file)] == [
+            2
+        ] * 4  # all from the file
     assert endpoint.looks == looks
 
 
@@ -181,7 +202,10 @@ def test_an_endpoint_without_a_batch_api_is_said_to_have_none(tmp_path, monkeypa
 
 def words(tmp_path, name, *more):
     (tmp_path / "q.jsonl").write_text(
-        "".join(json.dumps({"question": f"What is {i} plus 2?", "answer": str(i + 2)}) + "\n" for i in range(30))
+        "".join(
+            json.dumps({"question": f"What is {i} plus 2?", "answer": str(i + 2)}) + "\n"
+            for i in range(30)
+        )
     )
     base = ["rationales", str(tmp_path / "q.jsonl"), "--teacher", "openai:arith", "--samples", "3"]
     return [*base, "--out", str(tmp_path / name), *more]
@@ -195,13 +219,16 @@ def test_the_command_gives_the_same_rows_as_without(tmp_path, monkeypatch):
         assert not endpoint.bodies
         assert main(words(tmp_path, "plain")) == 0
     for config in ("rationales", "answers", "rejected"):
-        tables = [pq.read_table(tmp_path / name / f"{config}.parquet") for name in ("batched", "plain")]
+        tables = [
+            pq.read_table(tmp_path / name / f"{config}.parquet") for name in ("batched", "plain")
+        ]
         assert tables[0].equals(tables[1])
 
 
 @pytest.mark.parametrize("place", range(4))
 def test_a_command_killed_at_any_moment_submits_nothing_twice(tmp_path, monkeypatch, place):
-    """Killed when the file has arrived, when the batch has been made, while it is polled, when it is over."""
+    """Killed when the file has arrived, when the batch has been made, while it is polled, when it
+    is over."""
     endpoint = BatchEndpoint(polls=10**6 if place < 3 else 1)
     reached = [
         lambda: endpoint.files,
@@ -211,7 +238,9 @@ def test_a_command_killed_at_any_moment_submits_nothing_twice(tmp_path, monkeypa
     ][place]
     with Served(endpoint) as url:
         monkeypatch.setenv("OPENAI_BASE_URL", url)
-        process = subprocess.Popen([sys.executable, "-m", "datagen.cli", *words(tmp_path, "run", "--batch")])
+        process = subprocess.Popen(
+            [sys.executable, "-m", "datagen.cli", *words(tmp_path, "run", "--batch")]
+        )
         while not reached():
             time.sleep(0.001)
         process.kill()
@@ -227,7 +256,9 @@ def test_more_requests_than_a_file_may_hold_go_into_several(tmp_path, monkeypatc
     monkeypatch.setattr(batch, "MOST", 3)
     endpoint = BatchEndpoint()
     with Served(endpoint) as url:
-        answers = complete(url, monkeypatch, [question(i) for i in range(10)], tmp_path / "b.sqlite")
+        answers = complete(
+            url, monkeypatch, [question(i) for i in range(10)], tmp_path / "b.sqlite"
+        )
     assert [len(found) for found in answers] == [2] * 10
     sizes = [endpoint.files[b["input_file_id"]].count(b"\n") for b in endpoint.batches.values()]
     assert sorted(sizes) == [1, 3, 3, 3]
@@ -235,7 +266,9 @@ def test_more_requests_than_a_file_may_hold_go_into_several(tmp_path, monkeypatc
 
 def test_a_budget_bounds_what_is_submitted(tmp_path, monkeypatch, capsys):
     endpoint = BatchEndpoint()
-    most = 3 * 20 + 35  # tokens that a request can take: three answers of --max_tokens, and its prompt
+    most = (
+        3 * 20 + 35
+    )  # tokens that a request can take: three answers of --max_tokens, and its prompt
     with Served(endpoint) as url:
         monkeypatch.setenv("OPENAI_BASE_URL", url)
         run = words(tmp_path, "run", "--batch", "--max_tokens", "20")

@@ -48,12 +48,22 @@ def endpoint(monkeypatch):
 @pytest.fixture
 def run(tmp_path, endpoint, capsys):
     (tmp_path / "q.jsonl").write_text(
-        "".join(json.dumps({"question": f"What is {i} plus 2?", "answer": str(i + 2)}) + "\n" for i in range(QUESTIONS))
+        "".join(
+            json.dumps({"question": f"What is {i} plus 2?", "answer": str(i + 2)}) + "\n"
+            for i in range(QUESTIONS)
+        )
     )
     (tmp_path / "prices.yaml").write_text(PRICES)
 
     def run(*more):
-        words = ["rationales", str(tmp_path / "q.jsonl"), "--teacher", "openai:arith", "--samples", "2"]
+        words = [
+            "rationales",
+            str(tmp_path / "q.jsonl"),
+            "--teacher",
+            "openai:arith",
+            "--samples",
+            "2",
+        ]
         words += ["--max_tokens", "20", "--concurrency", "8", "--out", str(tmp_path / "run"), *more]
         status = main(words)
         return status, *capsys.readouterr()
@@ -75,7 +85,9 @@ def test_the_first_pattern_that_fits_gives_the_price(tmp_path):
     tokens = {"prompt_tokens": 3e6, "completion_tokens": 2e6, "cached_tokens": 1e6}
     assert price_of("openai:exact", file).of(**tokens) == 2 * 1 + 1 * 0.5 + 2 * 4
     assert price_of("openai:exact", file, batch=True).of(**tokens) == (2 * 1 + 1 * 0.5 + 2 * 4) / 2
-    assert price_of("openai:arith", file, batch=True).of(**tokens) == 3 * 2 + 2 * 10  # cached cost what others do
+    assert (
+        price_of("openai:arith", file, batch=True).of(**tokens) == 3 * 2 + 2 * 10
+    )  # cached cost what others do
     assert price_of("hf:x", file).of(**tokens) == 35
     assert price_of("hf:./x").of(**tokens) == price_of("micro").of(**tokens) == 0
     assert price_of("openai:exact") is None
@@ -90,7 +102,10 @@ def test_the_first_pattern_that_fits_gives_the_price(tmp_path):
         ("models: {x: {input: 1, output: cheap}}", "output: 'cheap' is no price"),
         ("models: {x: {input: -1, output: 1}}", "input: -1 is no price"),
         ("models: {x: {input: .nan, output: 1}}", "input: nan is no price"),
-        ("models: {x: {input: 1, output: 1, ouptut: 1}}", "no key 'ouptut'; there are batch, cached, input, output"),
+        (
+            "models: {x: {input: 1, output: 1, ouptut: 1}}",
+            "no key 'ouptut'; there are batch, cached, input, output",
+        ),
         ("models: {x: {input: 1", "no YAML"),
     ],
 )
@@ -134,7 +149,10 @@ def test_an_unknown_price_is_an_unknown_cost(run, tmp_path):
 
 @pytest.mark.parametrize(("unit", "share"), [("tokens", 0.4), ("usd", 0.4)])
 def test_a_budget_ends_the_run_and_a_bigger_one_goes_on(run, endpoint, tmp_path, unit, share):
-    prompt, completion = 17 * QUESTIONS, 14 * QUESTIONS  # at most, and exactly: 7 tokens for each of 2 samples
+    prompt, completion = (
+        17 * QUESTIONS,
+        14 * QUESTIONS,
+    )  # at most, and exactly: 7 tokens for each of 2 samples
     per = {"tokens": (1, 1), "usd": (2e-6, 10e-6)}[unit]
     total = prompt * per[0] + completion * per[1]
 
@@ -150,14 +168,18 @@ def test_a_budget_ends_the_run_and_a_bigger_one_goes_on(run, endpoint, tmp_path,
     assert 0.5 * share * total < spent() <= share * total
     assert answers(tmp_path) == 2 * len(endpoint.bodies)  # nothing that was asked is lost
     first = len(endpoint.bodies)
-    status, _, error = run("--budget", f"{share * total:.6f}{unit}", *prices)  # the same budget: it is still spent
+    status, _, error = run(
+        "--budget", f"{share * total:.6f}{unit}", *prices
+    )  # the same budget: it is still spent
     assert (status, len(endpoint.bodies)) == (3, first)
     assert run("--budget", f"{3 * total:.6f}{unit}", *prices)[0] == 0
     assert len(endpoint.bodies) == QUESTIONS
     assert not any(count > 1 for count in endpoint.answered.values())
 
 
-def test_money_without_a_price_and_another_currency_are_refused_before_anything_is_asked(run, endpoint, tmp_path):
+def test_money_without_a_price_and_another_currency_are_refused_before_anything_is_asked(
+    run, endpoint, tmp_path
+):
     status, _, error = run("--budget", "5usd")
     assert status == 2
     assert "the price of openai:arith is not known" in error

@@ -1,4 +1,5 @@
-"""Endpoints that fail, each fault alone and all together: every row ends, counts add up, nothing is paid for twice."""
+"""Endpoints that fail, each fault alone and all together: every row ends, counts add up, nothing is
+paid for twice."""
 
 import asyncio
 import collections
@@ -54,7 +55,9 @@ def run(tmp_path, url, monkeypatch, *, items=120, patience=QUICK, concurrency=16
                 distil,
                 teacher=teacher,
                 describe=lambda i: {"id": str(i), "question": str(i)},
-                statistics=lambda rows: {"seen": sorted(int(r["id"]) for group in rows for r in group)},
+                statistics=lambda rows: {
+                    "seen": sorted(int(r["id"]) for group in rows for r in group)
+                },
                 concurrency=concurrency,
             )
 
@@ -119,7 +122,9 @@ def test_an_endpoint_that_goes_away_and_comes_back(tmp_path, monkeypatch, capsys
         up_again.__exit__()
     said = capsys.readouterr().err
     assert len(re.findall("is down", said)) == len(re.findall("is back after", said)) == 1
-    assert first.answered.total() + second.answered.total() <= 120 + 16  # what was in flight when it went
+    assert (
+        first.answered.total() + second.answered.total() <= 120 + 16
+    )  # what was in flight when it went
 
 
 def reachable(port):
@@ -134,7 +139,9 @@ def test_an_endpoint_that_stays_away_ends_the_run(tmp_path, monkeypatch):
     async def go():
         teacher = OpenAITeacher("arith", patience=Patience(down_s=1.0))
         try:
-            return await asyncio.gather(*(teacher.complete(question(i)) for i in range(5)), return_exceptions=True)
+            return await asyncio.gather(
+                *(teacher.complete(question(i)) for i in range(5)), return_exceptions=True
+            )
         finally:
             await teacher.close()
 
@@ -149,7 +156,9 @@ def complete(url, monkeypatch, requests, *, patience=QUICK, concurrency=64):
     async def go():
         teacher = OpenAITeacher("arith", concurrency=concurrency, patience=patience)
         try:
-            return await asyncio.gather(*(teacher.complete(r) for r in requests), return_exceptions=True)
+            return await asyncio.gather(
+                *(teacher.complete(r) for r in requests), return_exceptions=True
+            )
         finally:
             await teacher.close()
 
@@ -228,7 +237,9 @@ def test_a_cancelled_request_frees_its_place(monkeypatch):
 
         async def go():
             teacher = OpenAITeacher("arith", concurrency=1)
-            hanging, waiting = (asyncio.ensure_future(teacher.complete(question(i))) for i in range(2))
+            hanging, waiting = (
+                asyncio.ensure_future(teacher.complete(question(i))) for i in range(2)
+            )
             while not endpoint.bodies:
                 await asyncio.sleep(0.01)
             hanging.cancel()
@@ -244,9 +255,15 @@ def test_no_error_tells_the_key(monkeypatch):
     endpoint = Endpoint(faults=["400", "401", "echo", "echo"])
     with Served(endpoint) as url:
         errors = complete(
-            url, monkeypatch, [question(i) for i in range(3)], patience=Patience(retries=0), concurrency=1
+            url,
+            monkeypatch,
+            [question(i) for i in range(3)],
+            patience=Patience(retries=0),
+            concurrency=1,
         )
-        errors += complete(url.replace("//", "//user:pass-word@"), monkeypatch, [question(1)], concurrency=1)
+        errors += complete(
+            url.replace("//", "//user:pass-word@"), monkeypatch, [question(1)], concurrency=1
+        )
     assert all(isinstance(error, (TeacherError, UserError)) for error in errors)
     assert "***" in str(errors[2])
     assert secret not in repr(errors)

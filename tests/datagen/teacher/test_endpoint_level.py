@@ -1,4 +1,5 @@
-"""The level of concurrency against simulated endpoints whose best level is known; no clock, no socket."""
+"""The level of concurrency against simulated endpoints whose best level is known; no clock, no
+socket."""
 
 import heapq
 
@@ -8,10 +9,11 @@ from datagen.teacher.throttle import Level
 
 
 def simulate(level, *, seconds, parallel, service=0.5, refuse_above=None):
-    """A closed queue: the level is always used up; `parallel` requests are served at once, `service` seconds each.
+    """A closed queue: the level is always used up; `parallel` requests are served at once,
+    `service` seconds each.
 
-    Gives the answers a second over the last half. Above `refuse_above` in flight the endpoint says 429 at once.
-    """
+    Gives the answers a second over the last half. Above `refuse_above` in flight the endpoint says
+    429 at once."""
     now, served, in_flight, number = 0.0, [], 0, 0
     busy: list[float] = []  # when each of the places is free again
     events: list[tuple[float, int, float, bool]] = []
@@ -34,7 +36,9 @@ def simulate(level, *, seconds, parallel, service=0.5, refuse_above=None):
     return sum(t > seconds / 2 for t in served) / (seconds / 2)
 
 
-@pytest.mark.parametrize(("parallel", "ceiling"), [(8, 128), (48, 128), (100, 128), (500, 128), (500, 1), (4, 4)])
+@pytest.mark.parametrize(
+    ("parallel", "ceiling"), [(8, 128), (48, 128), (100, 128), (500, 128), (500, 1), (4, 4)]
+)
 def test_it_reaches_the_throughput_that_there_is(parallel, ceiling):
     level = Level(ceiling)
     rate = simulate(level, seconds=120, parallel=parallel)

@@ -1,4 +1,5 @@
-"""The queue before an endpoint that refuses: simulated, on a clock of its own that no machine can slow."""
+"""The queue before an endpoint that refuses: simulated, on a clock of its own that no machine can
+slow."""
 
 import asyncio
 import collections
@@ -33,9 +34,12 @@ class Simulated(asyncio.SelectorEventLoop):
 
 
 class Refusing:
-    """Answers after 20 ms. Refuses more than `a_second` requests in any second, or more than `at_once` in flight."""
+    """Answers after 20 ms. Refuses more than `a_second` requests in any second, or more than
+    `at_once` in flight."""
 
-    def __init__(self, *, a_second=10**9, at_once=10**9, hangs=0.0, errors=0.0, retry_after=1.0, latency=0.02):
+    def __init__(
+        self, *, a_second=10**9, at_once=10**9, hangs=0.0, errors=0.0, retry_after=1.0, latency=0.02
+    ):
         self.a_second, self.at_once, self.hangs, self.errors = a_second, at_once, hangs, errors
         self.retry_after, self.latency = retry_after, latency
         self.rng, self.recent = random.Random(0), collections.deque()
@@ -60,7 +64,9 @@ class Refusing:
             self.in_flight -= 1
 
 
-def answered_a_second(endpoint: Refusing, monkeypatch, *, requests: int, concurrency: int = 128) -> float:
+def answered_a_second(
+    endpoint: Refusing, monkeypatch, *, requests: int, concurrency: int = 128
+) -> float:
     loop = Simulated()
     monkeypatch.setattr(throttle, "time", SimpleNamespace(monotonic=loop.time))
     queue, rng = Throttle("it", concurrency, Patience(), say=lambda line: None), random.Random(1)

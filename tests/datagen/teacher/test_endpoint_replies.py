@@ -1,4 +1,5 @@
-"""What stands in a reply beside its text: reasoning, refusals; and answers by a schema, asked for by the judge."""
+"""What stands in a reply beside its text: reasoning, refusals; and answers by a schema, asked for
+by the judge."""
 
 import asyncio
 import json
@@ -91,7 +92,9 @@ def test_the_judge_asks_for_a_schema_and_reads_what_follows_it(tmp_path, monkeyp
         assert main([*words, "--teacher", "openai:arith"]) == 0
     schema = endpoint.bodies[0]["response_format"]["json_schema"]
     assert schema["strict"] is True
-    assert schema["schema"]["required"] == list(schema["schema"]["properties"]) == ["reasons", "score"]
+    assert (
+        schema["schema"]["required"] == list(schema["schema"]["properties"]) == ["reasons", "score"]
+    )
     assert pq.read_table(tmp_path / "run" / "instructions.parquet")["score"].to_pylist() == [9]
     assert main([*words, "--teacher", "micro"]) == 2
     assert "--structured: micro knows no schemas" in capsys.readouterr().err
@@ -99,9 +102,19 @@ def test_the_judge_asks_for_a_schema_and_reads_what_follows_it(tmp_path, monkeyp
 
 def patiently(tmp_path, *more):
     (tmp_path / "q.jsonl").write_text(
-        "".join(json.dumps({"question": f"What is {i} plus 2?", "answer": str(i + 2)}) + "\n" for i in range(4))
+        "".join(
+            json.dumps({"question": f"What is {i} plus 2?", "answer": str(i + 2)}) + "\n"
+            for i in range(4)
+        )
     )
-    words = ["rationales", str(tmp_path / "q.jsonl"), "--teacher", "openai:arith", "--keep_by", "none"]
+    words = [
+        "rationales",
+        str(tmp_path / "q.jsonl"),
+        "--teacher",
+        "openai:arith",
+        "--keep_by",
+        "none",
+    ]
     return main([*words, "--samples", "1", "--out", str(tmp_path / "run"), *more])
 
 
@@ -119,7 +132,9 @@ def test_an_attempt_that_takes_longer_than_the_timeout_is_made_again(tmp_path, m
     assert len(endpoint.bodies) == 5
 
 
-def test_a_request_that_reaches_its_deadline_fails_and_is_all_that_is_asked_again(tmp_path, monkeypatch):
+def test_a_request_that_reaches_its_deadline_fails_and_is_all_that_is_asked_again(
+    tmp_path, monkeypatch
+):
     endpoint = Endpoint(faults=["hang"])
     with Served(endpoint) as url:
         monkeypatch.setenv("OPENAI_BASE_URL", url)

@@ -1,4 +1,5 @@
-"""Scoring on a vLLM server: against a server that speaks its wire format over a character bigram model."""
+"""Scoring on a vLLM server: against a server that speaks its wire format over a character bigram
+model."""
 
 import asyncio
 import itertools
@@ -35,11 +36,16 @@ async def completions(request):
     ids = body["prompt"]
     entries = [
         None,
-        *({str(t): {"logprob": logprob(b, t), "rank": 1, "decoded_token": chr(t)}} for b, t in itertools.pairwise(ids)),
+        *(
+            {str(t): {"logprob": logprob(b, t), "rank": 1, "decoded_token": chr(t)}}
+            for b, t in itertools.pairwise(ids)
+        ),
     ]
     assert body["prompt_logprobs"] == 0
     choice = {"index": 0, "text": "x", "finish_reason": "length", "prompt_logprobs": entries}
-    return web.json_response({"choices": [choice], "usage": {"prompt_tokens": len(ids), "completion_tokens": 1}})
+    return web.json_response(
+        {"choices": [choice], "usage": {"prompt_tokens": len(ids), "completion_tokens": 1}}
+    )
 
 
 @pytest.fixture

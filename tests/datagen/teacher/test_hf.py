@@ -17,7 +17,9 @@ PROMPTS = ["a", "Tom has 3 apples.", "What is the sum of 12 and 30, and of 4?", 
 
 @pytest.fixture(scope="module")
 def reference(tiny_model):
-    return AutoModelForCausalLM.from_pretrained(tiny_model).eval(), AutoTokenizer.from_pretrained(tiny_model)
+    return AutoModelForCausalLM.from_pretrained(tiny_model).eval(), AutoTokenizer.from_pretrained(
+        tiny_model
+    )
 
 
 def ask(folder, requests, **kwargs):
@@ -50,14 +52,18 @@ def test_greedy_batches_equal_a_plain_loop(tiny_model, reference):
 
 def test_samples_depend_neither_on_order_nor_on_batch_nor_on_how_many_are_drawn(tiny_model):
     def request(prompt, n=4, first=0):
-        return Request(prompt, n=n, first=first, sampling=Sampling(temperature=1, max_tokens=12, seed=3))
+        return Request(
+            prompt, n=n, first=first, sampling=Sampling(temperature=1, max_tokens=12, seed=3)
+        )
 
     together = ask(tiny_model, [request(p) for p in PROMPTS])
     texts = {p: [a.text for a in answers] for p, answers in zip(PROMPTS, together, strict=True)}
     assert len({text for found in texts.values() for text in found}) > 8
     order = PROMPTS[::-1]
     backwards = ask(tiny_model, [request(p) for p in order], batch_rows=5)
-    assert {p: [a.text for a in answers] for p, answers in zip(order, backwards, strict=True)} == texts
+    assert {
+        p: [a.text for a in answers] for p, answers in zip(order, backwards, strict=True)
+    } == texts
     [[third]] = ask(tiny_model, [request(PROMPTS[1], n=1, first=2)])
     assert third.text == texts[PROMPTS[1]][2]
 
@@ -65,12 +71,20 @@ def test_samples_depend_neither_on_order_nor_on_batch_nor_on_how_many_are_drawn(
 def test_first_token_frequencies_follow_the_model(tiny_model, reference):
     model, tokenizer = reference
     temperature, draws = 1.5, 4000
-    probs = (model(tokenizer("Tom", return_tensors="pt").input_ids).logits[0, -1] / temperature).softmax(-1)
-    request = Request("Tom", n=draws, sampling=Sampling(temperature=temperature, max_tokens=1, seed=1))
+    probs = (
+        model(tokenizer("Tom", return_tensors="pt").input_ids).logits[0, -1] / temperature
+    ).softmax(-1)
+    request = Request(
+        "Tom", n=draws, sampling=Sampling(temperature=temperature, max_tokens=1, seed=1)
+    )
     [answers] = ask(tiny_model, [request], batch_rows=draws)
     for token in probs.topk(5).indices.tolist():
         text = tokenizer.decode([token], skip_special_tokens=True)
-        same = sum(p for t, p in enumerate(probs.tolist()) if tokenizer.decode([t], skip_special_tokens=True) == text)
+        same = sum(
+            p
+            for t, p in enumerate(probs.tolist())
+            if tokenizer.decode([t], skip_special_tokens=True) == text
+        )
         share = sum(a.text == text for a in answers) / draws
         assert abs(share - same) < 4 * (same * (1 - same) / draws) ** 0.5 + 1e-9
 
@@ -100,7 +114,9 @@ def test_mean_logprob_is_that_of_the_sampled_tokens(tiny_model):
         return answer, await teacher.score("Tom has", answer.text)
 
     answer, scores = asyncio.run(go())
-    if answer.finish_reason == "length" and answer.tokens == len(scores):  # the text maps back to the same tokens
+    if answer.finish_reason == "length" and answer.tokens == len(
+        scores
+    ):  # the text maps back to the same tokens
         assert answer.mean_logprob == pytest.approx(sum(scores) / len(scores), abs=1e-4)
     assert answer.tokens <= 8
 
@@ -115,7 +131,9 @@ def test_stop_strings_cut_the_text(tiny_model, reference):
 
 
 def test_a_text_that_reaches_the_limit_says_so(tiny_model):
-    [[answer]] = ask(tiny_model, [Request("Tom has 3", sampling=Sampling(temperature=0, max_tokens=2))])
+    [[answer]] = ask(
+        tiny_model, [Request("Tom has 3", sampling=Sampling(temperature=0, max_tokens=2))]
+    )
     assert (answer.finish_reason, answer.tokens) == ("length", 2)
 
 

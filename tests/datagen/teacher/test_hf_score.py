@@ -50,9 +50,17 @@ def score_many(folder, *groups, journal=None, **kwargs):
 
 BEGIN = "Input: 3 apples\nOutput: 5\n\n"
 GROUPS = {
-    "one beginning": [(f"{BEGIN}{middle} ->", " gold") for middle in ("a", "b b", "Input: 7 pears")],
-    "one prompt, several continuations": [(f"{BEGIN}x ->", answer) for answer in (" yes", " no", " perhaps", "")],
-    "a prompt that another begins with": [("Tom", " has"), ("Tom has", " 3"), ("Tom has 3", " pears")],
+    "one beginning": [
+        (f"{BEGIN}{middle} ->", " gold") for middle in ("a", "b b", "Input: 7 pears")
+    ],
+    "one prompt, several continuations": [
+        (f"{BEGIN}x ->", answer) for answer in (" yes", " no", " perhaps", "")
+    ],
+    "a prompt that another begins with": [
+        ("Tom", " has"),
+        ("Tom has", " 3"),
+        ("Tom has 3", " pears"),
+    ],
     "nothing in common": [("a", " b"), ("the longest of them all", " ends"), ("zz", " top")],
     "equal pairs": [("Tom has", " 3")] * 2,
     "a single pair": [("Tom has 3", " apples")],
@@ -88,11 +96,14 @@ def test_a_pair_beyond_the_context_fails(tiny_model):
 def test_the_shared_prefix_is_the_longest():
     rng = random.Random(0)
     for _ in range(200):
-        sequences = [[rng.randrange(2) for _ in range(rng.randrange(6))] for _ in range(rng.randrange(2, 5))]
+        sequences = [
+            [rng.randrange(2) for _ in range(rng.randrange(6))] for _ in range(rng.randrange(2, 5))
+        ]
         expected = max(
             n
             for n in range(7)
-            if len({(*s[:n], n > len(s)) for s in sequences}) == 1 and n <= len(min(sequences, key=len))
+            if len({(*s[:n], n > len(s)) for s in sequences}) == 1
+            and n <= len(min(sequences, key=len))
         )
         assert shared_prefix(sequences) == sequences[0][:expected]
 

@@ -1,4 +1,5 @@
-"""The journal over a real endpoint: asked once, kept across restarts, a changed request is a new one."""
+"""The journal over a real endpoint: asked once, kept across restarts, a changed request is a new
+one."""
 
 import asyncio
 from dataclasses import replace
@@ -112,7 +113,9 @@ def test_equal_requests_fail_together(tmp_path):
     async def go():
         teacher = Slow(fails=True)
         journal = JournaledTeacher(teacher, tmp_path / "j")
-        errors = await asyncio.gather(*(journal.complete(ASK) for _ in range(3)), return_exceptions=True)
+        errors = await asyncio.gather(
+            *(journal.complete(ASK) for _ in range(3)), return_exceptions=True
+        )
         await journal.close()
         return teacher.asked, [str(e) for e in errors]
 

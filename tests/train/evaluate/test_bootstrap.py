@@ -47,7 +47,8 @@ def test_difference_is_paired_by_question() -> None:
 
 
 def test_pairing_removes_what_both_models_share() -> None:
-    """b answers exactly a's questions and two more: the paired interval is far narrower than the accuracy's."""
+    """b answers exactly a's questions and two more: the paired interval is far narrower than the
+    accuracy's."""
     a = np.array([1.0] * 100 + [0.0] * 100)
     b = a.copy()
     b[100:102] = 1
@@ -81,12 +82,18 @@ def test_gap_interval_equals_a_loop_of_ratios() -> None:
     ratios = [(s - b) / (t - b) for s, b, t in zip(*rows, strict=True)]
     found = bootstrap.gap_closed(student_N=STUDENT, base_N=BASE, teacher_N=TEACHER)
     assert found is not None
-    assert (found.low, found.high) == pytest.approx((percentile(ratios, 0.025), percentile(ratios, 0.975)))
+    assert (found.low, found.high) == pytest.approx(
+        (percentile(ratios, 0.025), percentile(ratios, 0.975))
+    )
 
 
 @pytest.mark.parametrize(
-    "teacher", [BASE, 1 - TEACHER, np.repeat([1.0, 0.0], [22, 78])], ids=["equal", "worse", "barely"]
+    "teacher",
+    [BASE, 1 - TEACHER, np.repeat([1.0, 0.0], [22, 78])],
+    ids=["equal", "worse", "barely"],
 )
-def test_gap_is_left_out_where_the_teacher_does_not_clearly_beat_the_base(teacher: np.ndarray) -> None:
+def test_gap_is_left_out_where_the_teacher_does_not_clearly_beat_the_base(
+    teacher: np.ndarray,
+) -> None:
     base = np.roll(BASE, 40)
     assert Bootstrap().gap_closed(student_N=STUDENT, base_N=base, teacher_N=teacher) is None

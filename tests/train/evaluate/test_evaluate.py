@@ -1,4 +1,5 @@
-"""`train evaluate` end to end: tiny models, a teacher behind a real endpoint, figures recounted by hand."""
+"""`train evaluate` end to end: tiny models, a teacher behind a real endpoint, figures recounted by
+hand."""
 
 from __future__ import annotations
 
@@ -22,7 +23,8 @@ QUESTIONS = 30
 
 @pytest.fixture
 def sums(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A data root whose gsm8k test file the endpoint can answer, two times out of three; the endpoint is up."""
+    """A data root whose gsm8k test file the endpoint can answer, two times out of three; the
+    endpoint is up."""
     folder = tmp_path / "data" / "gsm8k"
     folder.mkdir(parents=True)
     records = [
@@ -44,13 +46,26 @@ def test_report_holds_what_the_answers_say(
     base: Path, sums: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = tmp_path / "report"
-    words = ["--suite", "gsm8k", "microworld", "--data_root", sums, "--limit", QUESTIONS, "--out", out]
+    words = [
+        "--suite",
+        "gsm8k",
+        "microworld",
+        "--data_root",
+        sums,
+        "--limit",
+        QUESTIONS,
+        "--out",
+        out,
+    ]
     words += ["--base", f"hf:{base}", "--students", f"one=hf:{base}", f"two=hf:{base}:direct"]
     words += ["--teacher", "openai:arith", "--samples", 3, "--max_tokens", 4]
     assert main(["evaluate", *map(str, words)]) == 0
 
     report, answers = json.loads((out / "report.json").read_text()), answers_of(out)
-    assert [(s["suite"], s["n"]) for s in report["suites"]] == [("gsm8k", QUESTIONS), ("microworld", QUESTIONS)]
+    assert [(s["suite"], s["n"]) for s in report["suites"]] == [
+        ("gsm8k", QUESTIONS),
+        ("microworld", QUESTIONS),
+    ]
     for suite in report["suites"]:
         names = [(m["name"], m["mode"]) for m in suite["models"]]
         modes = [("base", "rationale"), ("base", "direct"), ("one", "rationale"), ("two", "direct")]
@@ -86,12 +101,28 @@ def recount(model: dict[str, Any], answers: list[dict[str, Any]]) -> None:
         majority += winner is not None and float(winner) == float(a["gold"])
     assert model["majority_accuracy"]["value"] == pytest.approx(majority / QUESTIONS, abs=1e-5)
     assert model["unanswered"] == sum(a["answer"] is None for a in answers)
-    assert model["greedy_accuracy"]["low"] <= model["greedy_accuracy"]["value"] <= model["greedy_accuracy"]["high"]
+    assert (
+        model["greedy_accuracy"]["low"]
+        <= model["greedy_accuracy"]["value"]
+        <= model["greedy_accuracy"]["high"]
+    )
 
 
-def test_the_same_command_gives_the_same_bytes_and_yaml_equals_flags(base: Path, tmp_path: Path) -> None:
+def test_the_same_command_gives_the_same_bytes_and_yaml_equals_flags(
+    base: Path, tmp_path: Path
+) -> None:
     spec = f"hf:{base}"
-    words = ["--limit", 5, "--samples", 2, "--max_tokens", 4, "--students", f"one={spec}", f"two={spec}:direct"]
+    words = [
+        "--limit",
+        5,
+        "--samples",
+        2,
+        "--max_tokens",
+        4,
+        "--students",
+        f"one={spec}",
+        f"two={spec}:direct",
+    ]
     assert main(["evaluate", *map(str, words), "--out", str(tmp_path / "a")]) == 0
     yaml = f"limit: 5\nsamples: 2\nmax_tokens: 9\nstudents: [one={spec}, 'two={spec}:direct']\n"
     (tmp_path / "evaluate.yaml").write_text(yaml)
@@ -101,24 +132,47 @@ def test_the_same_command_gives_the_same_bytes_and_yaml_equals_flags(base: Path,
         assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
 
 
-def test_questions_that_cannot_be_asked_are_counted_and_wrong(tiny_model: Path, tmp_path: Path) -> None:
-    """The context is 128 tokens, a byte each, three more stand around a question: the longer ones do not fit."""
+def test_questions_that_cannot_be_asked_are_counted_and_wrong(
+    tiny_model: Path, tmp_path: Path
+) -> None:
+    """The context is 128 tokens, a byte each, three more stand around a question: the longer ones
+    do not fit."""
     data = write_sums(tmp_path, [100, 10, 10, 90])
-    words = ["--suite", "gsm8k", "--data_root", str(data), "--samples", "0", "--out", str(tmp_path / "out")]
+    words = [
+        "--suite",
+        "gsm8k",
+        "--data_root",
+        str(data),
+        "--samples",
+        "0",
+        "--out",
+        str(tmp_path / "out"),
+    ]
     assert main(["evaluate", *words, "--students", f"one=hf:{tiny_model}:direct"]) == 0
     [model] = json.loads((tmp_path / "out" / "report.json").read_text())["suites"][0]["models"]
     assert model["failed"] == 2
     assert model["greedy_accuracy"]["n"] == 4
     failed = [a for a in answers_of(tmp_path / "out") if a["error"]]
     assert len(failed) == 2
-    assert all("context" in a["error"] and not a["correct"] and a["gold_logprob"] is None for a in failed)
+    assert all(
+        "context" in a["error"] and not a["correct"] and a["gold_logprob"] is None for a in failed
+    )
 
 
 def test_a_model_that_answers_nothing_is_an_error(
     tiny_model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     data = write_sums(tmp_path, [100, 90])
-    words = ["--suite", "gsm8k", "--data_root", str(data), "--samples", "0", "--out", str(tmp_path / "out")]
+    words = [
+        "--suite",
+        "gsm8k",
+        "--data_root",
+        str(data),
+        "--samples",
+        "0",
+        "--out",
+        str(tmp_path / "out"),
+    ]
     assert main(["evaluate", *words, "--students", f"one=hf:{tiny_model}:direct"]) == 2
     assert "answered none of the 2 questions" in capsys.readouterr().err
     assert not (tmp_path / "out" / "report.json").exists()
@@ -126,9 +180,14 @@ def test_a_model_that_answers_nothing_is_an_error(
 
 def write_sums(folder: Path, lengths: list[int]) -> Path:
     """A data root with one gsm8k question of each length."""
-    records = [{"question": f"{place}{'?' * (length - 1)}", "answer": "#### 1"} for place, length in enumerate(lengths)]
+    records = [
+        {"question": f"{place}{'?' * (length - 1)}", "answer": "#### 1"}
+        for place, length in enumerate(lengths)
+    ]
     (folder / "gsm8k").mkdir()
-    (folder / "gsm8k" / "test.jsonl").write_text("".join(json.dumps(record) + "\n" for record in records))
+    (folder / "gsm8k" / "test.jsonl").write_text(
+        "".join(json.dumps(record) + "\n" for record in records)
+    )
     return folder
 
 
@@ -150,7 +209,9 @@ def answered(correct: bool) -> Answered:
 
 def made_up(name: str, role: str, mode: str, correct: int) -> tuple[Contender, list[Answered]]:
     """The first `correct` of 200 questions right."""
-    return Contender(name, role, f"hf:{name}", mode), [answered(place < correct) for place in range(200)]
+    return Contender(name, role, f"hf:{name}", mode), [
+        answered(place < correct) for place in range(200)
+    ]
 
 
 def test_the_gap_counts_from_the_bases_better_mode() -> None:
@@ -164,8 +225,12 @@ def test_the_gap_counts_from_the_bases_better_mode() -> None:
     found = section("made up", dict(models), Bootstrap())
     assert found["base_mode"] == "direct"
     assert found["models"][2]["gap_closed"]["value"] == pytest.approx((130 - 40) / (160 - 40))
-    assert found["models"][3]["gap_closed"]["value"] == pytest.approx((50 - 40) / (160 - 40), abs=1e-6)
-    assert [model["gap_closed"] for model in (*found["models"][:2], found["models"][4])] == [None] * 3
+    assert found["models"][3]["gap_closed"]["value"] == pytest.approx(
+        (50 - 40) / (160 - 40), abs=1e-6
+    )
+    assert [model["gap_closed"] for model in (*found["models"][:2], found["models"][4])] == [
+        None
+    ] * 3
     [pair] = found["comparisons"]
     assert (pair["a"], pair["b"], pair["clear"]) == ("long", "short", True)
     assert pair["difference"]["value"] == pytest.approx(0.4)
@@ -181,7 +246,10 @@ def test_without_base_or_teacher_there_is_no_gap() -> None:
 @pytest.mark.parametrize(
     ("words", "line"),
     [
-        ("--students a=hf:/no/such/folder", "no model at /no/such/folder: the folder does not exist"),
+        (
+            "--students a=hf:/no/such/folder",
+            "no model at /no/such/folder: the folder does not exist",
+        ),
         ("--students a", "--students a: write NAME=SPEC"),
         ("--students base=micro", "the name is taken"),
         ("--students a=micro a=micro", "the name is taken"),
@@ -198,7 +266,9 @@ def test_without_base_or_teacher_there_is_no_gap() -> None:
         ("", "nothing to measure"),
     ],
 )
-def test_bad_input_is_one_line(words: str, line: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_bad_input_is_one_line(
+    words: str, line: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert main(["evaluate", "--out", str(tmp_path / "out"), *words.split()]) == 2
     errors = capsys.readouterr().err.splitlines()
     assert len(errors) == 1

@@ -31,7 +31,8 @@ def kind_of(word: str) -> str:
 
 
 class Categories(Endpoint):
-    """Answers with the label of the last demonstration of the query's category; "no" where there is none."""
+    """Answers with the label of the last demonstration of the query's category; "no" where there is
+    none."""
 
     def reply(self, body: dict[str, Any], fault: str) -> dict[str, Any]:
         pairs, query = parse(body["messages"][-1]["content"])
@@ -62,13 +63,30 @@ def test_curves_are_what_the_demonstrations_allow(
     base: Path, categories: Endpoint, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = tmp_path / "out"
-    words = ["--suite", "in-context/category", "--limit", "8", "--max_tokens", "4", "--out", str(out)]
+    words = [
+        "--suite",
+        "in-context/category",
+        "--limit",
+        "8",
+        "--max_tokens",
+        "4",
+        "--out",
+        str(out),
+    ]
     words += ["--demonstration_seeds", "3", "--base", f"hf:{base}", "--teacher", "openai:arith"]
     assert main(["evaluate", *words]) == 0
     report, answers = json.loads((out / "report.json").read_text()), answers_of(out)
     [part] = report["in_context"]
-    assert (report["suites"], part["n"], part["shots"], part["demonstration_seeds"]) == ([], 8, SHOTS, 3)
-    assert [(model["name"], len([a for a in answers if a["model"] == model["name"]])) for model in part["models"]] == [
+    assert (report["suites"], part["n"], part["shots"], part["demonstration_seeds"]) == (
+        [],
+        8,
+        SHOTS,
+        3,
+    )
+    assert [
+        (model["name"], len([a for a in answers if a["model"] == model["name"]]))
+        for model in part["models"]
+    ] == [
         ("base", 8 * 3 * 6),
         ("teacher", 8 * 3 * 6),
     ]
@@ -80,7 +98,9 @@ def test_curves_are_what_the_demonstrations_allow(
         right[a["k"], a["draw"]].append(a["correct"])
     for k in SHOTS:
         by_seed = [statistics.mean(right[k, draw]) for draw in range(3)]
-        assert teacher["accuracy"][str(k)]["value"] == pytest.approx(statistics.mean(by_seed), abs=1e-5)
+        assert teacher["accuracy"][str(k)]["value"] == pytest.approx(
+            statistics.mean(by_seed), abs=1e-5
+        )
         assert teacher["accuracy"][str(k)]["worst"] == pytest.approx(min(by_seed), abs=1e-5)
     curve = [teacher["accuracy"][str(k)]["value"] for k in SHOTS]
     line = statistics.linear_regression([math.log2(k + 1) for k in SHOTS], curve)
@@ -96,7 +116,8 @@ def told(correct: bool) -> Told:
 
 
 def test_slopes_are_compared_query_by_query() -> None:
-    """Of two families the student learns one; the base none; the worst draw is the worst mean over queries."""
+    """Of two families the student learns one; the base none; the worst draw is the worst mean over
+    queries."""
     cases = [
         Case(f"{family}{query}", family, k, draw, "", "", "", "arrow")
         for family in ("new", "old")
@@ -118,7 +139,11 @@ def test_slopes_are_compared_query_by_query() -> None:
     assert families["all"]["slope"]["value"] == pytest.approx(0.25)
     assert families["new"]["slope"] == {"value": 0, "low": 0, "high": 0}
     compared = {c["family"]: c for c in found["comparisons"]}
-    assert [(name, c["clear"]) for name, c in compared.items()] == [("all", True), ("new", False), ("old", True)]
+    assert [(name, c["clear"]) for name, c in compared.items()] == [
+        ("all", True),
+        ("new", False),
+        ("old", True),
+    ]
     assert compared["all"]["difference"]["low"] < 0.25 < compared["all"]["difference"]["high"]
 
 
@@ -136,13 +161,29 @@ def test_distilled_context_is_measured_on_the_test_queries_of_a_version(
     source, run, out = write_tasks(tmp_path), tmp_path / "run", tmp_path / "out"
     with Served(Reading()) as url:
         key.setenv("OPENAI_BASE_URL", url)
-        words = ["--kind", "context-distillation", "--split", "test", "--format", "arrow", "--shots", "8"]
+        words = [
+            "--kind",
+            "context-distillation",
+            "--split",
+            "test",
+            "--format",
+            "arrow",
+            "--shots",
+            "8",
+        ]
         words += ["--teacher", "openai:arith", "--out", str(run), "--queries", "5"]
         assert datagen(["demonstrations", str(source), *words]) == 0
         assert datagen(["publish", str(run), "parity"]) == 0
         card = (tmp_path / "store" / "parity" / "1.0.0" / "README.md").read_text()
         assert "| 8 | 15 |" in card  # the teacher's accuracy by number of demonstrations
-        words = ["--suite", "episodes:parity@1.0.0", "--students", "s=openai:arith", "--teacher", "openai:arith"]
+        words = [
+            "--suite",
+            "episodes:parity@1.0.0",
+            "--students",
+            "s=openai:arith",
+            "--teacher",
+            "openai:arith",
+        ]
         assert main(["evaluate", *words, "--out", str(out)]) == 0
     accuracy = json.loads((run / "stats.json").read_text())["accuracy"]["8"]
     [part] = json.loads((out / "report.json").read_text())["in_context"]
@@ -171,13 +212,20 @@ def test_distilled_context_is_measured_on_the_test_queries_of_a_version(
         ("--suite in-contexts", "no suite 'in-contexts'"),
     ],
 )
-def test_bad_input_is_one_line(words: str, line: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["evaluate", "--out", str(tmp_path / "out"), "--teacher", "micro", *words.split()]) == 2
+def test_bad_input_is_one_line(
+    words: str, line: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert (
+        main(["evaluate", "--out", str(tmp_path / "out"), "--teacher", "micro", *words.split()])
+        == 2
+    )
     [error] = capsys.readouterr().err.splitlines()
     assert line in error
 
 
-def test_a_version_of_other_rows_is_refused(store: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_version_of_other_rows_is_refused(
+    store: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     words = ["--suite", f"episodes:{store / 'sums' / '1.0.0'}", "--teacher", "micro"]
     assert main(["evaluate", "--out", str(tmp_path / "out"), *words]) == 2
     [error] = capsys.readouterr().err.splitlines()

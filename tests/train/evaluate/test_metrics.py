@@ -1,4 +1,5 @@
-"""Edit distance against the textbook recursion, and the gold's log-probability against a forward pass of our own."""
+"""Edit distance against the textbook recursion, and the gold's log-probability against a forward
+pass of our own."""
 
 from __future__ import annotations
 
@@ -39,7 +40,11 @@ def test_no_answer_is_as_far_as_can_be() -> None:
     ("text", "mode", "before"),
     [
         ("2 + 3 = 5. The answer is 5.", "rationale", "2 + 3 = 5. The answer is"),
-        ("The answer is 4. No: the answer is 5.", "rationale", "The answer is 4. No: the answer is"),
+        (
+            "The answer is 4. No: the answer is 5.",
+            "rationale",
+            "The answer is 4. No: the answer is",
+        ),
         ("So the answer is (B).", "rationale", "So the answer is ("),
         ("#### 18", "rationale", "####"),
         ("thus \\boxed{18}", "rationale", "thus \\boxed{"),
@@ -62,14 +67,21 @@ def test_gold_logprob_is_the_forward_pass_over_the_golds_tokens(base: Path) -> N
     async def ask() -> float | None:
         teacher = connect(f"hf:{base}")
         try:
-            return await gold_logprob(teacher, (("user", question),), text=text, gold=gold, mode="rationale")
+            return await gold_logprob(
+                teacher, (("user", question),), text=text, gold=gold, mode="rationale"
+            )
         finally:
             await teacher.close()
 
-    tokenizer, model = AutoTokenizer.from_pretrained(base), AutoModelForCausalLM.from_pretrained(base)
+    tokenizer, model = (
+        AutoTokenizer.from_pretrained(base),
+        AutoModelForCausalLM.from_pretrained(base),
+    )
     start = f"<|user|>{question}<|end|><|assistant|>Tom has 3 + 4 = 7 apples. The answer is"
     ids = [tokenizer(part, add_special_tokens=False).input_ids for part in (start, start + " 17")]
     assert ids[1][: len(ids[0])] == ids[0]
     logprobs = model(torch.tensor([ids[1]])).logits[0].log_softmax(-1)
-    of_gold = [logprobs[place - 1, ids[1][place]].item() for place in range(len(ids[0]), len(ids[1]))]
+    of_gold = [
+        logprobs[place - 1, ids[1][place]].item() for place in range(len(ids[0]), len(ids[1]))
+    ]
     assert asyncio.run(ask()) == pytest.approx(sum(of_gold) / len(of_gold), abs=1e-4)

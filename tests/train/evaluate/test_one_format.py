@@ -1,6 +1,5 @@
-"""A student is trained on the very string that it is measured on: rows through the trainer against the prompts of
-`train evaluate`, as the model sees both.
-"""
+"""A student is trained on the very string that it is measured on: rows through the trainer against
+the prompts of `train evaluate`, as the model sees both."""
 
 from __future__ import annotations
 
@@ -21,10 +20,19 @@ from train.sft import build, parse_sft
 
 
 class Speaking(Reading):
-    """Reads demonstrations in every format: the last line of a prompt that holds a number is the query."""
+    """Reads demonstrations in every format: the last line of a prompt that holds a number is the
+    query."""
 
     def reply(self, body: dict[str, Any], fault: str) -> dict[str, Any]:
-        return {"choices": [{"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": "even"}}]}
+        return {
+            "choices": [
+                {
+                    "index": 0,
+                    "finish_reason": "stop",
+                    "message": {"role": "assistant", "content": "even"},
+                }
+            ]
+        }
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +48,9 @@ def test_what_is_trained_is_what_is_asked(
     publish(format, kind, tmp_path, monkeypatch)
     trained, targets = trained_prompts(model, tmp_path)
     settings = EvaluateSettings(out=tmp_path / "out", suite=("episodes:parity",), max_tokens=1)
-    student, teacher = (Contender("s", role, f"hf:{model}", "direct") for role in ("student", "teacher"))
+    student, teacher = (
+        Contender("s", role, f"hf:{model}", "direct") for role in ("student", "teacher")
+    )
     assert seen_by(student, model, settings) == sorted(trained)
     assert all(target.startswith(("even", "odd")) for target in targets)
     same = sorted(trained) == seen_by(teacher, model, settings)
@@ -53,7 +63,18 @@ def publish(format: str, kind: str, folder: Path, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setenv("EMERGENT_STORE", str(folder / "store"))
     with Served(Speaking()) as url:
         monkeypatch.setenv("OPENAI_BASE_URL", url)
-        words = ["--kind", kind, "--format", format, "--shots", "1,4", "--queries", "4", "--votes", "1"]
+        words = [
+            "--kind",
+            kind,
+            "--format",
+            format,
+            "--shots",
+            "1,4",
+            "--queries",
+            "4",
+            "--votes",
+            "1",
+        ]
         words += ["--teacher", "openai:arith", "--out", str(folder / "run")]
         assert datagen(["demonstrations", str(write_tasks(folder)), *words]) == 0
     assert datagen(["publish", str(folder / "run"), "parity"]) == 0
@@ -61,13 +82,24 @@ def publish(format: str, kind: str, folder: Path, monkeypatch: pytest.MonkeyPatc
 
 def trained_prompts(model: Path, folder: Path) -> tuple[list[str], list[str]]:
     """What stands before the completion, and from its first token on, in the trainer's own rows."""
-    words = ["--dataset", "parity", "--dataset_config", "demonstrations", "--model_name_or_path", str(model)]
+    words = [
+        "--dataset",
+        "parity",
+        "--dataset_config",
+        "demonstrations",
+        "--model_name_or_path",
+        str(model),
+    ]
     words += ["--output_dir", str(folder / "student"), "--max_length", "512", "--use_cpu"]
     trainer = build(*parse_sft(words))
     tokenizer, found = trainer.processing_class, []
     for row in trainer.train_dataset:
         parts = [
-            [token for token, label in zip(row["input_ids"], row["labels"], strict=True) if (label != -100) == counts]
+            [
+                token
+                for token, label in zip(row["input_ids"], row["labels"], strict=True)
+                if (label != -100) == counts
+            ]
             for counts in (False, True)
         ]
         assert parts[0] + parts[1] == row["input_ids"]
