@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from datagen import cli as datagen
-from datagen.commands import parse
+from datagen.flags import parse
 from train import cli as train
 from train.evaluate.settings import EvaluateSettings
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from datagen.errors import UserError
-from datagen.run_folder import differences
+from datagen.run.folder import differences
 
 LINEAGE = "lineage.json"
 WEIGHTS = ("model*.safetensors", "adapter_model.safetensors", "pytorch_model*.bin")

@@ -9,8 +9,8 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from datagen.commands import run_command
 from datagen.errors import UserError
+from datagen.flags import run_command
 
 ABOUT = "Train students on published dataset versions, and measure what came across."
 USAGE = f"""usage: train COMMAND [--config FILE.yaml] [--FLAG VALUE ...]

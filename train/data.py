@@ -13,7 +13,7 @@ from datagen.teacher.tokens import token_ids
 if TYPE_CHECKING:
     from datasets import Dataset
 
-    from datagen.publish import Version
+    from datagen.versions import Version
 
 COLUMNS = ("prompt", "completion")
 SOURCES = {
@@ -47,7 +47,7 @@ def load_version(
 
     Raises UserError for an unknown version or config, changed files and missing columns.
     """
-    from datagen.publish.pull import locate
+    from datagen.versions.locate import locate
 
     version = locate(data.dataset, store=Path(data.store) if data.store else None)
     rows = open_config(version.path, data.dataset_config)
@@ -77,7 +77,7 @@ def open_config(folder: Path, config: str) -> Dataset:
     from datasets import get_dataset_config_names, load_dataset
     from datasets.utils.logging import disable_progress_bar
 
-    from datagen.publish.local import open_version
+    from datagen.versions.local import open_version
 
     disable_progress_bar()
     configs = get_dataset_config_names(str(folder))

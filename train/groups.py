@@ -20,7 +20,7 @@ from train.mixture import Source, by_length
 if TYPE_CHECKING:
     from datasets import Dataset
 
-    from datagen.publish import Version
+    from datagen.versions import Version
     from train.sft import SftArguments
 
 LEARNED, LABEL, WRONG, CANDIDATE = range(4)
@@ -108,7 +108,7 @@ def members_of(
 def shown_outputs(rows: Dataset) -> list[Spans]:
     """First and last + 1 of the characters of the demonstrations' outputs in every row's last turn
     of the prompt; none where the row does not show them (the student of context distillation)."""
-    from datagen.demonstrations.formats import Format
+    from datagen.prompts.episodes import Format
 
     found: list[Spans] = []
     for row in rows.select_columns(["prompt", "demonstrations", "query", "format"]):
@@ -217,7 +217,7 @@ def spread(ranked: Sequence[Any], most: int) -> list[Any]:
 def one_shot(row: Mapping[str, Any], demonstration: tuple[str, str]) -> dict[str, Any]:
     """The row's query after one demonstration, under the task's description where the row has it,
     and its gold."""
-    from datagen.demonstrations.formats import Format
+    from datagen.prompts.episodes import Format
     from datagen.schema import assistant, user
 
     format, prompt = Format(row["format"]), row["prompt"][-1]["content"]

@@ -63,7 +63,7 @@ def offline_if_local(argv: Sequence[str]) -> None:
 
 def data_on_hub(flags: dict[str, Any]) -> bool:
     """Whether a dataset of `--dataset` or `--mixture` comes from the Hub."""
-    from datagen.publish.pull import on_hub
+    from datagen.versions.locate import on_hub
 
     store = Path(str(flags["store"])) if flags.get("store") else None
     names = [

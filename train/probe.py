@@ -17,13 +17,13 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from cards.render import public_name
 from datagen.answers import equal, extract
+from datagen.answers.matching import matches
 from datagen.answers.numbers import parse
-from datagen.demonstrations.formats import Format
-from datagen.demonstrations.generate import matches
-from datagen.derived import derived, read_source
 from datagen.errors import UserError
 from datagen.progress import meter
-from datagen.run_folder import commit, read_stats, write_json
+from datagen.prompts.episodes import Format
+from datagen.run.derived import derived, read_source
+from datagen.run.folder import commit, read_stats, write_json
 from datagen.schema import Row
 from datagen.teacher import Request, Sampling, Teacher, TeacherError, connect
 from datagen.teacher.journal import JournaledTeacher

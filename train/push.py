@@ -18,9 +18,11 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from cards.model import MEASURES
 from datagen.errors import UserError
-from datagen.publish.connection import connect, retried
-from datagen.publish.hub import NEUTRAL, checked, create
-from datagen.publish.lineage import file_sha256, read_json
+from datagen.publish.hub import NEUTRAL, create
+from datagen.versions.connection import connect, retried
+from datagen.versions.hub import checked
+from datagen.versions.lineage import read_json
+from datagen.versions.parquet import file_sha256
 
 if TYPE_CHECKING:
     from huggingface_hub import HfApi

@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any
 from trl import ModelConfig, SFTConfig, SFTTrainer
 
 from datagen import __version__
-from datagen.run_folder import write_json
+from datagen.run.folder import write_json
 from train.checkpoints import LINEAGE
 from train.failures import no_number, refusals
 
 if TYPE_CHECKING:
-    from datagen.publish import Version
+    from datagen.versions import Version
 
 SHOWN = (
     *(

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import json
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from itertools import chain, zip_longest
 from pathlib import Path
 from typing import Any
 
-import datagen
-from datagen.demonstrations.formats import Format
 from datagen.demonstrations.generate import (
     METHOD,
     Plan,
@@ -27,58 +25,108 @@ from datagen.demonstrations.pools import Example, Pool
 from datagen.demonstrations.settings import DemonstrationSettings
 from datagen.demonstrations.sources import read_pools
 from datagen.demonstrations.statistics import statistics
-from datagen.demonstrations.written import Written
-from datagen.run import Run
+from datagen.demonstrations.written import Written, writing_prompt
+from datagen.prompts.episodes import Format
+from datagen.run.job import Job, RunResult, counted, run_job
 from datagen.teacher import Request, Sampling, Teacher
+from datagen.teacher.base import transcript
 from datagen.teacher.budget import spending
-from datagen.teacher.forecast import forecast
+from datagen.teacher.forecast import Forecast, forecast_of
 from datagen.teacher.settings import UNRECORDED
 
 NOT_IN_CONFIG = UNRECORDED | {"data_root", "source", "split", "tasks", "held_out"}
 """Settings that change no row, and those that the configuration records in another form."""
 
 
-def demonstrations(settings: DemonstrationSettings) -> None:
-    """Run, and print what came of it. Raises UserError."""
-    from datagen.demonstrations.choosing import Chooser  # takes numpy with it
-    from datagen.demonstrations.select import check
+def run_demonstrations(settings: DemonstrationSettings) -> RunResult:
+    """Build the episodes of every query. Raises UserError."""
+    queries, held = read_source(settings)
+    out = settings.out or Path("runs") / f"{Path(settings.source).stem}-{settings.kind}"
+    teacher = settings.connect(out)
+    plan = plan_of(settings, teacher)
+
+    return run_job(
+        Job(
+            method=METHOD,
+            family="demonstrations",
+            out=out,
+            teacher=teacher,
+            account=settings.account(),
+            source=source_of(queries, held, settings),
+            settings=recorded(plan),
+            prompts=recorded_prompts(plan),
+            work=lambda run, teacher: run.each(
+                queries,
+                partial(distil, plan=plan),
+                teacher=teacher,
+                describe=partial(describe, plan=plan),
+                statistics=statistics,
+                concurrency=settings.under_way,
+            ),
+            summarise=summary,
+        )
+    )
+
+
+def forecast_demonstrations(settings: DemonstrationSettings) -> Forecast:
+    """What the predictions of a run would ask and cost. Raises UserError.
+
+    The prompts show the candidates that come first in the place of chosen ones.
+    """
+    queries, _ = read_source(settings)
+    plan = plan_of(settings, settings.connect(settings.out or Path("runs")))
+    sampling = Sampling(temperature=0, max_tokens=settings.max_tokens)
+    asked = [
+        Request(teacher_text(query, query.pool.candidates[:k], plan), sampling=sampling)
+        for query in queries
+        for k in settings.ks
+    ]
+
+    votes = settings.votes if settings.kind == "multitask-ict" else 1
+    forecast = forecast_of(
+        asked,
+        f"{len(queries):,} queries × {settings.episodes} to {settings.teacher}",
+        settings,
+        calls=len(queries) * settings.episodes * votes,
+        bound="at least ",
+        notes=["on top:    what a strategy scores and --generate writes"],
+    )
+    return replace(forecast, prompts=tuple(example_prompts(queries[:2], plan)))
+
+
+def example_prompts(queries: Sequence[Query], plan: Plan) -> list[str]:
+    """What teacher and student are asked, for a few queries."""
+    found: list[str] = []
+    for query in queries:
+        demonstrations = query.pool.candidates[: max(plan.settings.ks)]
+        about = f"{query.pool.task} (gold: {query.example.output}), asked of the teacher"
+        found += [
+            f"{about}\n{teacher_text(query, demonstrations, plan)}",
+            f"asked of the student\n{student_text(query, demonstrations, plan)}",
+        ]
+    return found
+
+
+def read_source(settings: DemonstrationSettings) -> tuple[list[Query], Sequence[Pool]]:
+    """Returns the queries in turn, and the pools that are held out. Raises UserError."""
+    from datagen.demonstrations.selection.select import check  # takes numpy with it
 
     used, held = read_pools(settings)
     check(settings.strategy, used, split=settings.split)
     format = Format(format_name(settings))
     for pool in used:
-        format.check(
-            pool.task,
-            ((e.input, e.output) for e in (*pool.candidates, *queries_of(pool, settings.split))),
-        )
-    out = settings.out or Path("runs") / f"{Path(settings.source).stem}-{settings.kind}"
-    teacher = settings.connect(out)
-    plan = Plan(settings, format, Chooser(settings, format), counter(teacher, settings), Written())
-    queries = in_turn(used, settings.split)
-    if settings.dry_run:
-        preview(queries, plan)
-        return
-    print(summary(asyncio.run(generate(queries, held, plan, teacher, out)), out))
+        examples = (*pool.candidates, *queries_of(pool, settings.split))
+        format.check(pool.task, ((e.input, e.output) for e in examples))
+    return in_turn(used, settings.split), held
 
 
-async def generate(
-    queries: list[Query], held: Sequence[Pool], plan: Plan, teacher: Teacher, out: Path
-) -> dict[str, Any]:
-    await asyncio.to_thread(lambda: teacher.identity)
-    with Run(
-        out,
-        configuration(queries, held, plan, teacher),
-        family="demonstrations",
-        account=plan.settings.account(),
-    ) as run:
-        return await run.each(
-            queries,
-            partial(distil, plan=plan),
-            teacher=teacher,
-            describe=partial(describe, plan=plan),
-            statistics=statistics,
-            concurrency=plan.settings.under_way,
-        )
+def plan_of(settings: DemonstrationSettings, teacher: Teacher) -> Plan:
+    """What all episodes of a run share."""
+    from datagen.demonstrations.selection.chooser import Chooser  # takes numpy with it
+
+    format = Format(format_name(settings))
+    count = counter(teacher, settings)
+    return Plan(settings, format, Chooser(settings, format), count, Written())
 
 
 def format_name(settings: DemonstrationSettings) -> str:
@@ -109,79 +157,54 @@ def counter(teacher: Teacher, settings: DemonstrationSettings) -> Any:
     return lambda text: len(teacher.tokenizer(text).input_ids)
 
 
-def configuration(
-    queries: list[Query], held: Sequence[Pool], plan: Plan, teacher: Teacher
+def source_of(
+    queries: Sequence[Query], held: Sequence[Pool], settings: DemonstrationSettings
 ) -> dict[str, Any]:
-    """What decides the rows, and nothing else: no machine paths, no keys, no speed settings."""
-    settings, digest = plan.settings, hashlib.sha256()
+    """What the configuration says of the tasks: their names, and a hash of all examples."""
+    digest = hashlib.sha256()
     pools = {query.pool.task: query.pool for query in queries}
     for pool in pools.values():
-        parts = [
-            pool.task,
-            pool.description,
-            pool.options,
-            *([e.id for e in part] for part in (pool.candidates, pool.train, pool.test)),
-        ]
+        examples = [[e.id for e in part] for part in (pool.candidates, pool.train, pool.test)]
+        parts = [pool.task, pool.description, pool.options, *examples]
         digest.update(json.dumps(parts).encode("utf-8", "surrogatepass"))
-    values = {k: v for k, v in vars(settings).items() if k not in NOT_IN_CONFIG}
     return {
-        "method": METHOD,
-        "code_version": datagen.__version__,
-        "teacher": {"name": teacher.name, "identity": teacher.identity, "license": None},
-        "source": {
-            "suite": Path(settings.source).name,
-            "hub": None,
-            "split": settings.split,
-            "tasks": sorted(pools),
-            "held_out": sorted(pool.task for pool in held),
-            "questions": len(queries),
-            "sha256": digest.hexdigest(),
-        },
-        "settings": values | {"shots": list(settings.ks), "format": plan.format.name},
+        "suite": Path(settings.source).name,
+        "hub": None,
+        "split": settings.split,
+        "tasks": sorted(pools),
+        "held_out": sorted(pool.task for pool in held),
+        "questions": len(queries),
+        "sha256": digest.hexdigest(),
     }
 
 
-def preview(queries: Sequence[Query], plan: Plan) -> None:
-    """The first prompts, with the candidates that come first in place of chosen ones."""
-    for query in queries[:2]:
-        shown = query.pool.candidates[: max(plan.settings.ks)]
-        print(f"--- {query.pool.task} (gold: {query.example.output}), asked of the teacher")
-        print(teacher_text(query, shown, plan))
-        print(f"--- asked of the student\n{student_text(query, shown, plan)}")
-    print(
-        f"---\n{len(queries):,} queries × {plan.settings.episodes} to {plan.settings.teacher}; nothing was asked."
-    )
-    print(
-        *predictions(queries, plan),
-        "on top:    what a strategy scores and --generate writes",
-        sep="\n",
-    )
-
-
-def predictions(queries: Sequence[Query], plan: Plan) -> list[str]:
-    """The forecast of the greedy predictions, each with the first demonstrations that there are."""
+def recorded(plan: Plan) -> dict[str, Any]:
+    """The settings that decide the rows."""
     settings = plan.settings
-    sampling = Sampling(temperature=0, max_tokens=settings.max_tokens)
-    asked = [
-        Request(teacher_text(query, query.pool.candidates[:k], plan), sampling=sampling)
-        for query in queries
-        for k in settings.ks
-    ]
-    votes = settings.votes if settings.kind == "multitask-ict" else 1
-    return forecast(
-        asked, settings, calls=len(queries) * settings.episodes * votes, bound="at least "
-    )
+    values = {name: value for name, value in vars(settings).items() if name not in NOT_IN_CONFIG}
+    return values | {"shots": list(settings.ks), "format": plan.format.name}
+
+
+def recorded_prompts(plan: Plan) -> dict[str, str]:
+    """The prompts of a run by name, with fields in the place of the task's texts."""
+    settings, format = plan.settings, plan.format
+    style = settings.prompt_style
+    pairs = [("{first input}", "{first output}"), ("{second input}", "{second output}")]
+    description = "{description}" if settings.describe == "always" else ""
+    query = format.prompt(pairs, "{query}", description=description, style=style)
+    found = {"query": transcript(query)}
+    if settings.generate:
+        asked = writing_prompt(format, pairs, "{description}", plain=style == "plain")
+        found["one more demonstration"] = transcript(asked)
+    return found
 
 
 def summary(stats: dict[str, Any], out: Path) -> str:
     """What a person wants to know at the end, a line each."""
-    rejected = (
-        ", ".join(f"{reason} {number:,}" for reason, number in stats["rejected"].items()) or "none"
-    )
     lines = [
         f"{stats['questions']:,} queries of {len(stats['tasks']):,} tasks in {stats['seconds']:,} s",
         f"accepted:  {stats['accepted'].get('demonstrations', 0):,} episodes",
-        f"rejected:  {rejected}",
+        f"rejected:  {counted(stats['rejected'])}",
         "accuracy:  "
         + ", ".join(
             f"k={k} {v['accuracy']:.3f} of {v['episodes']:,}" for k, v in stats["accuracy"].items()

@@ -7,16 +7,16 @@ from dataclasses import dataclass, replace
 from random import Random
 from typing import TYPE_CHECKING, Protocol
 
-from datagen.answers import equal, vote
-from datagen.answers.numbers import parse
-from datagen.demonstrations.formats import Format
+from datagen.answers import vote
+from datagen.answers.matching import matches
 from datagen.demonstrations.pools import Example, Pool
 from datagen.demonstrations.settings import DemonstrationSettings
+from datagen.prompts.episodes import Format
 from datagen.schema import Accepted, Outcome, Rejected, Row, assistant, content_id, user
 from datagen.teacher import Completion, Request, Sampling, Teacher, TeacherError
 
 if TYPE_CHECKING:
-    from datagen.demonstrations.selection import Selection  # takes numpy with it
+    from datagen.demonstrations.selection.chosen import Selection  # takes numpy with it
 
 METHOD = "demonstrations"
 
@@ -226,17 +226,6 @@ def judge(answer: Answer, made: Row, settings: DemonstrationSettings) -> str | N
     if answer.finish_reason == "length":
         return "truncated"
     return "wrong" if settings.keep_by == "gold" and not made["correct"] else None
-
-
-def matches(prediction: str | None, target: str) -> bool:
-    """Whether a prediction is the target: numbers by value, "B" as "(B)", other texts but for case
-    and final stop."""
-    if prediction is None:
-        return False
-    if parse(target) is not None:
-        return equal(prediction, target, "number")
-    lettered = len(target) == 3 and target[0] + target[2] == "()"
-    return equal(prediction, target, "choice" if lettered else "text")
 
 
 def row(query: Query, answer: Answer, scored: dict[int, float], number: int, plan: Plan) -> Row:

@@ -20,7 +20,7 @@ from typing import Any
 
 from datagen.demonstrations.pools import QUERIES, Example, Pool, divide, example
 from datagen.errors import UserError
-from datagen.suites.files import SUFFIXES, Record, first_line, read_records
+from datagen.sources.files import SUFFIXES, Record, first_line, read_records
 from datagen.suites.question import render
 
 SHIPPED = Path(__file__).parent / "mappings"

@@ -10,6 +10,7 @@ from pathlib import Path
 from random import Random
 
 from datagen.errors import UserError
+from datagen.microworld.rules import RECALL
 from datagen.schema import content_id
 
 QUERIES = 50
@@ -25,9 +26,6 @@ DRAWN = 300
 """Pairs drawn of a rule, repetitions included."""
 ATTEMPTS = 200
 """Rules drawn of a family until there are enough different ones: some families have few."""
-RECALL = ("key", "few_labels")
-"""Families whose query is answered only by a demonstration with the same input: their queries
-cannot be disjoint from their candidates."""
 
 
 @dataclass(frozen=True)
@@ -195,7 +193,7 @@ def instruction_set(
 ) -> list[Pool]:
     """The tasks of a file of instructions with instances (JSONL: id, instruction, instances) that
     have `least` candidates or more beside their queries. Raises UserError where there is none."""
-    from datagen.instructions.tasks import read_tasks
+    from datagen.sources.tasks import read_tasks
 
     pools = []
     for task in read_tasks(path):

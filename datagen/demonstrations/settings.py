@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, Literal
 
-from datagen.commands import check
 from datagen.errors import UserError
+from datagen.flags import check
 from datagen.teacher.settings import TeacherSettings
 
 SHOTS = {"meta-ict": "0,1,2,4,8,16", "multitask-ict": "16", "context-distillation": "16"}

@@ -11,9 +11,10 @@ import asyncio
 from dataclasses import replace
 from random import Random
 
-from datagen.demonstrations.formats import Format, Pair
-from datagen.demonstrations.generate import DoesNotFit, Plan, Query, Shown, ask, matches
+from datagen.answers.matching import matches
+from datagen.demonstrations.generate import DoesNotFit, Plan, Query, Shown, ask
 from datagen.demonstrations.pools import Example, Pool, example, same_input
+from datagen.prompts.episodes import Format, Pair
 from datagen.teacher import Request, Sampling, Teacher
 
 SHOWN = 4

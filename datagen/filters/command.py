@@ -1,15 +1,11 @@
-"""`datagen filter`: instruction rows in, those worth keeping out; each other one with its reason
-and what it met."""
+"""`datagen filter`: instruction rows in, those worth keeping out; each other row with its reason."""
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncGenerator, Callable, Sequence
 from dataclasses import fields
 from functools import partial
-from pathlib import Path
 
-import datagen
 from datagen.filters.contamination import load_benchmarks
 from datagen.filters.duplicates import (
     Duplicate,
@@ -18,61 +14,87 @@ from datagen.filters.duplicates import (
     near_duplicates,
 )
 from datagen.filters.responses import Responses
+from datagen.filters.row_filter import (
+    Reason,
+    RowFilter,
+    checked_reason,
+    detail_of,
+    load_filter,
+)
 from datagen.filters.settings import FilterSettings
-from datagen.instructions.language import language
-from datagen.instructions.rows import read_rows, source_of
-from datagen.instructions.session import summary
-from datagen.instructions.templates import Templates
-from datagen.run import Run
+from datagen.prompts.language import language
+from datagen.prompts.settings import recorded_templates
+from datagen.prompts.templates import Templates
+from datagen.run.job import Job, RunResult, default_out, run_job, source_record
 from datagen.schema import Accepted, Outcome, Rejected, Row
+from datagen.sources import rows as row_source
 from datagen.teacher import Completion, Messages, Request, TeacherError
 
 METHOD = "filter"
-NOT_IN_CONFIG = {"source", "out", "data_root", "language", "templates"}
+NOT_IN_CONFIG = {"source", "out", "data_root", "language", "templates", "filter"}
+"""Settings that change no row, and those that the configuration records in another form."""
 
-Verdict = tuple[str, str | None]
-"""A reason, and what was met."""
-Check = Callable[[Sequence[Row]], dict[int, Verdict]]
-"""Which of the rows go, by index, and why."""
+Check = Callable[[Sequence[Row]], dict[int, str]]
+"""Which of the rows go, by index, and the reason."""
 
 
-def filter_rows(settings: FilterSettings) -> None:
-    """Run, and print what came of it. Raises UserError."""
+def run_filter(settings: FilterSettings, *, filters: Sequence[RowFilter] = ()) -> RunResult:
+    """Leave out the rows that a check or a filter rejects.
+
+    Args:
+        settings: the source, and the checks of this project.
+        filters: further filters, asked first and in this order.
+
+    Raises:
+        UserError: the source, a benchmark or a filter cannot be read.
+    """
     templates = Templates(settings.language or "en", settings.templates)
-    rows = read_rows(settings.source, templates, method=METHOD)
-    source = source_of(settings.source, rows)
-    out = settings.out or Path("runs") / f"{METHOD}-{source['suite'].replace('/', '-')}"
-    chosen = {
-        f.name: getattr(settings, f.name) for f in fields(settings) if f.name not in NOT_IN_CONFIG
-    }
-    config = {
-        "method": METHOD,
-        "code_version": datagen.__version__,
-        "teacher": {"name": Nobody.name, "identity": Nobody.identity, "license": None},
-        "source": source,
-        "settings": chosen | {"language": templates.language, "templates": templates.fingerprint()},
-    }
-    with Run(out, config, family="instructions") as run:
-        work = run.stream(
-            lambda _: screened(rows, settings, templates),
-            teacher=Nobody(),
-            total=len(rows),
-            statistics=lambda items: {},
+    rows = row_source.read_rows(settings.source, templates, method=METHOD)
+    asked = [*(named_check(name) for name in settings.filter), *map(each_row, filters)]
+    source = source_record(
+        settings.source, len(rows), ([row["id"], row_source.fields(row)] for row in rows)
+    )
+
+    async def screened() -> AsyncGenerator[list[Outcome]]:
+        for outcome in outcomes(rows, [*asked, *checks(settings, templates)]):
+            yield [outcome]
+
+    return run_job(
+        Job(
+            method=METHOD,
+            family="instructions",
+            out=settings.out or default_out(METHOD, source["suite"]),
+            teacher=NoTeacher(),
+            source=source,
+            settings=recorded(settings, templates, filters),
+            work=lambda run, teacher: run.stream(
+                lambda _: screened(), teacher=teacher, total=len(rows)
+            ),
         )
-        print(summary(asyncio.run(work), out))
+    )
 
 
-async def screened(
-    rows: Sequence[Row], settings: FilterSettings, templates: Templates
-) -> AsyncGenerator[list[Outcome]]:
-    for outcome in outcomes(rows, checks(settings, templates)):
-        yield [outcome]
+def recorded(
+    settings: FilterSettings, templates: Templates, filters: Sequence[RowFilter]
+) -> dict[str, object]:
+    """The settings that decide the rows. User filters are recorded by name."""
+    names = [field.name for field in fields(settings) if field.name not in NOT_IN_CONFIG]
+    values: dict[str, object] = {name: getattr(settings, name) for name in names}
+    own = [*settings.filter, *map(name_of, filters)]
+    return values | ({"filter": own} if own else {}) | recorded_templates(templates)
+
+
+def name_of(row_filter: RowFilter) -> str:
+    """`module:function` of a filter, else its type."""
+    kind = type(row_filter)
+    module = getattr(row_filter, "__module__", kind.__module__)
+    return f"{module}:{getattr(row_filter, '__qualname__', kind.__qualname__)}"
 
 
 def outcomes(rows: Sequence[Row], checks: Sequence[Check]) -> list[Outcome]:
     """Every row, accepted or rejected. A check sees what the ones before it left, so that a
     duplicate goes because of a row that passed them."""
-    why: dict[int, Verdict] = {}
+    why: dict[int, str] = {}
     for check in checks:
         left = [place for place in range(len(rows)) if place not in why]
         why |= {
@@ -80,7 +102,7 @@ def outcomes(rows: Sequence[Row], checks: Sequence[Check]) -> list[Outcome]:
             for index, verdict in check([rows[place] for place in left]).items()
         }
     return [
-        Rejected(row | {"detail": why[place][1]}, why[place][0])
+        Rejected(row | {"detail": detail_of(why[place])}, str(why[place]))
         if place in why
         else Accepted(row, "instructions")
         for place, row in enumerate(rows)
@@ -91,20 +113,38 @@ def checks(settings: FilterSettings, templates: Templates) -> list[Check]:
     """The checks that the settings ask for: those of single rows first."""
     found: list[Check] = []
     if settings.responses:
-        found.append(responses(settings, templates))
+        found.append(each_row(response_filter(settings, templates)))
     if settings.against:
-        found.append(contaminated(settings))
+        found.append(each_row(contamination_filter(settings)))
     if settings.exact_duplicates:
         found.append(duplicates("exact_duplicate", exact_duplicates))
     if threshold := settings.near_duplicates:
-        found.append(duplicates("near_duplicate", partial(near_duplicates, threshold=threshold)))
+        find = partial(near_duplicates, threshold=threshold)
+        found.append(duplicates("near_duplicate", find))
     if threshold := settings.embedding_duplicates:
         find = partial(embedding_duplicates, threshold=threshold, encoder=settings.encoder)
         found.append(duplicates("embedding_duplicate", find))
     return found
 
 
-def responses(settings: FilterSettings, templates: Templates) -> Check:
+def each_row(row_filter: RowFilter) -> Check:
+    """A filter of single rows as a check of many."""
+
+    def check(rows: Sequence[Row]) -> dict[int, str]:
+        reasons = [row_filter(row) for row in rows]
+        return {index: reason for index, reason in enumerate(reasons) if reason}
+
+    return check
+
+
+def named_check(name: str) -> Check:
+    """The filter `module:function` as a check. Raises UserError."""
+    row_filter = load_filter(name)
+    return each_row(lambda row: checked_reason(name, row_filter(row)))
+
+
+def response_filter(settings: FilterSettings, templates: Templates) -> RowFilter:
+    """Rejects poor responses: empty, cut off, refusals, repetitive, too short, too long."""
     rules = Responses(
         templates,
         language(templates.language),
@@ -112,36 +152,34 @@ def responses(settings: FilterSettings, templates: Templates) -> Check:
         longest=settings.longest,
         repetition=settings.repetition,
     )
-
-    def check(rows: Sequence[Row]) -> dict[int, Verdict]:
-        reasons = [
-            rules.reason(text_of(row["completion"]), row.get("finish_reason")) for row in rows
-        ]
-        return {index: (reason, None) for index, reason in enumerate(reasons) if reason}
-
-    return check
+    return lambda row: rules.reason(text_of(row["completion"]), row.get("finish_reason"))
 
 
-def contaminated(settings: FilterSettings) -> Check:
-    names = [name.strip() for name in settings.against.split(",")]
+def contamination_filter(settings: FilterSettings) -> RowFilter:
+    """Rejects prompts that hold a test question of a benchmark."""
     known = load_benchmarks(
-        names,
+        [name.strip() for name in settings.against.split(",")],
         data_root=settings.data_root,
         covered=settings.ngram_share,
         contained=settings.rouge_l,
     )
 
-    def check(rows: Sequence[Row]) -> dict[int, Verdict]:
-        hits = [known.hit(text_of(row["prompt"])) for row in rows]
-        return {index: ("contaminated", str(hit)) for index, hit in enumerate(hits) if hit}
+    def contaminated(row: Row) -> str | None:
+        hit = known.hit(text_of(row["prompt"]))
+        return Reason("contaminated", detail=str(hit)) if hit else None
 
-    return check
+    return contaminated  # type: ignore[return-value]
 
 
 def duplicates(reason: str, find: Callable[[Sequence[str]], list[Duplicate]]) -> Check:
-    def check(rows: Sequence[Row]) -> dict[int, Verdict]:
+    """A check that rejects rows whose prompt repeats an earlier one."""
+
+    def check(rows: Sequence[Row]) -> dict[int, str]:
         found = find([text_of(row["prompt"]) for row in rows])
-        return {d.index: (reason, f"row {rows[d.kept]['id']} ({d.similarity:.3f})") for d in found}
+        return {
+            d.index: Reason(reason, detail=f"row {rows[d.kept]['id']} ({d.similarity:.3f})")
+            for d in found
+        }
 
     return check
 
@@ -151,7 +189,7 @@ def text_of(turns: Sequence[dict[str, str]]) -> str:
     return "\n".join(turn["content"] for turn in turns if turn["role"] != "system")
 
 
-class Nobody:
+class NoTeacher:
     """The teacher of a run that asks nothing."""
 
     name = "none"

@@ -9,7 +9,7 @@ import json
 import re
 from dataclasses import replace
 
-from datagen.instructions.templates import Templates
+from datagen.prompts.templates import Templates
 from datagen.teacher import Completion, Request, Sampling, Teacher
 
 LABEL = re.compile(r"(?:\bScore|分数)[ \t]{0,3}[:：]")

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
+from functools import cached_property
+
+from datagen.filters.text import phrases, plain
 from datagen.filters.tokens import tokens
-from datagen.instructions.eliminate import Eliminator
-from datagen.instructions.language import Language
-from datagen.instructions.templates import Templates
-from datagen.teacher import Completion
+from datagen.prompts.language import Language
+from datagen.prompts.templates import Templates
 
 GRAM = 4
 FEWEST = 16
@@ -33,27 +35,54 @@ class Responses:
         repetition: float = 0.5,
         refusal_words: int = 80,
     ):
-        self.language, self.shortest, self.longest, self.repetition = (
-            language,
-            shortest,
-            longest,
-            repetition,
-        )
-        self._eliminator = Eliminator(templates, language, refusal_words=refusal_words)
+        self.language = language
+        self.shortest = shortest
+        self.longest = longest
+        self.repetition = repetition
+        self.refusals = Refusals(templates, language, shortest=refusal_words)
 
     def reason(self, response: str, finish_reason: str | None = None) -> str | None:
         """Why a response goes; None for one that stays."""
         if not response.strip():
             return "empty"
-        failed = self._eliminator.of_response(Completion(response, finish_reason or "stop"))
-        if failed in ("truncated", "refusal"):
-            return failed
+        if finish_reason == "length":
+            return "truncated"
+        if self.refusals.match(response):
+            return "refusal"
+
         length = self.language.length(response)
         if length < self.shortest:
             return "too_short"
         if self.longest is not None and length > self.longest:
             return "too_long"
         return "repetitive" if repetition(response) > self.repetition else None
+
+
+class Refusals:
+    """Recognises refusals: short responses that hold a phrase of the language's word list.
+
+    Args:
+        templates: where the word list `words/refusals.txt` stands.
+        language: how lengths are measured, and whether phrases are whole words.
+        shortest: a response of this many words (Chinese: characters) is no refusal.
+
+    Source: Evol-Instruct, arXiv 2304.12244, section 3.2.
+    """
+
+    def __init__(self, templates: Templates, language: Language, *, shortest: int = 80):
+        self.templates = templates
+        self.language = language
+        self.shortest = shortest
+
+    def match(self, response: str) -> bool:
+        """Whether a response is a refusal."""
+        if self.language.length(response) >= self.shortest:
+            return False
+        return self._phrases.search(plain(response)) is not None
+
+    @cached_property
+    def _phrases(self) -> re.Pattern[str]:
+        return phrases(self.templates.words("refusals"), self.language)
 
 
 def repetition(text: str) -> float:

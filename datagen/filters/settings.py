@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
-from datagen.commands import check
+from datagen.flags import check
 
 
 @dataclass(frozen=True)
@@ -20,6 +20,9 @@ class FilterSettings:
     file."""
     out: Path | None = None
     """The run folder, by default runs/filter-SOURCE."""
+    filter: tuple[str, ...] = ()
+    """Your own filters, each as module:function. A filter gets a row and returns None, or the
+    reason to reject it."""
     exact_duplicates: bool = True
     """Leave out prompts with the same words as an earlier one."""
     near_duplicates: float = 0.0

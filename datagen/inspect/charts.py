@@ -5,27 +5,15 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from datagen.inspect.collect import Sides
+from datagen.histogram import Bin
 
 if TYPE_CHECKING:
     from markupsafe import Markup
 
 WIDTH, HEIGHT = 360.0, 150.0
 """Of a histogram's plot, in SVG units."""
-BINS = 24
-"""A histogram of lengths has at most this many bins before the last, which takes the longest
-hundredth."""
-
-
-@dataclass(frozen=True)
-class Bin:
-    label: str
-    accepted: int
-    rejected: int
 
 
 def markup(template: str, *values: object) -> Markup:
@@ -46,50 +34,6 @@ def bar(share: float) -> Markup:
     return markup(
         '<svg class="bar" aria-hidden="true"><rect width="{}" height="100%" rx="2"/></svg>', width
     )
-
-
-def length_bins(sides: Sides) -> list[Bin]:
-    """Bins of equal, round width up to the 99th percentile; the last takes what is longer."""
-    both = sides.accepted + sides.rejected
-    end = percentile(both, 0.99)
-    width = round_width((end + 1) / BINS)
-    edges = [number * width for number in range(int(end // width) + 2)]
-    found = [bin_of(sides, low, high, str(low)) for low, high in pairwise(edges)]
-    last = bin_of(sides, edges[-1], float("inf"), f"{edges[-1]}+")
-    return [*found, last] if last.accepted + last.rejected else found
-
-
-def percentile(counts: Counter[float], share: float) -> float:
-    """The least value that `share` of all values do not exceed; 0 of none."""
-    below = 0
-    for value, number in sorted(counts.items()):
-        below += number
-        if below >= share * counts.total():
-            return value
-    return 0
-
-
-def round_width(least: float) -> int:
-    """The smallest of 1, 2, 5, 10, 20, 50, ... that is at least `least`."""
-    power = 1
-    while True:
-        for digit in (1, 2, 5):
-            if digit * power >= least:
-                return digit * power
-        power *= 10
-
-
-def share_bins(sides: Sides, number: int = 20) -> list[Bin]:
-    """Bins of values from 0 to 1; 1 falls in the last."""
-    edges = [*(n / number for n in range(number)), 1.001]
-    return [bin_of(sides, low, high, f"{low:.2f}") for low, high in pairwise(edges)]
-
-
-def bin_of(sides: Sides, low: float, high: float, label: str) -> Bin:
-    def inside(counts: Counter[float]) -> int:
-        return sum(number for value, number in counts.items() if low <= value < high)
-
-    return Bin(label, inside(sides.accepted), inside(sides.rejected))
 
 
 def histogram(bins: Sequence[Bin], name: str) -> Markup:

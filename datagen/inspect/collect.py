@@ -10,10 +10,11 @@ from dataclasses import dataclass, field
 from itertools import chain, islice
 from random import Random
 
+from datagen.histogram import Sides
 from datagen.inspect.read import Entry, Source
 from datagen.inspect.settings import InspectSettings
 from datagen.inspect.words import Pair, guess_language, pair_of
-from datagen.instructions.language import LANGUAGES, Language
+from datagen.prompts.language import LANGUAGES, Language
 from datagen.schema import FAMILIES
 
 SECOND = {config for configs in FAMILIES.values() for config in configs[1:]}
@@ -45,17 +46,6 @@ class Reservoir:
 
     def __iter__(self) -> Iterator[Entry]:
         return (entry for _, entry in sorted(self._kept, key=lambda kept: kept[0]))
-
-
-@dataclass
-class Sides:
-    """How often each value occurs, among the accepted and among the rejected."""
-
-    accepted: Counter[float] = field(default_factory=Counter)
-    rejected: Counter[float] = field(default_factory=Counter)
-
-    def add(self, value: float, accepted: bool) -> None:
-        (self.accepted if accepted else self.rejected)[value] += 1
 
 
 @dataclass

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cards.render import number, public_name, visible
+from datagen.histogram import length_bins, share_bins
 from datagen.inspect import charts
 from datagen.inspect.collect import Round, Summary
 from datagen.inspect.read import ACCEPTED, Entry, Source
@@ -87,11 +88,9 @@ def content(source: Source, summary: Summary) -> dict[str, Any]:
         "unit": "characters" if summary.language.by_characters else "words",
         "chinese": summary.language.by_characters,
         "instructions": charts.histogram(
-            charts.length_bins(summary.instructions), "lengths of instructions"
+            length_bins(summary.instructions), "lengths of instructions"
         ),
-        "responses": charts.histogram(
-            charts.length_bins(summary.responses), "lengths of responses"
-        ),
+        "responses": charts.histogram(length_bins(summary.responses), "lengths of responses"),
         "similarity": similarity(summary),
         **verbs(summary),
         "rounds": [
@@ -151,9 +150,7 @@ def similarity(summary: Summary) -> Markup | None:
     sides = summary.similarity
     if not sides.accepted and not sides.rejected:
         return None
-    return charts.histogram(
-        charts.share_bins(sides), "similarity with the nearest earlier instruction"
-    )
+    return charts.histogram(share_bins(sides), "similarity with the nearest earlier instruction")
 
 
 def verbs(summary: Summary) -> dict[str, Any]:

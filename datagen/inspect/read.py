@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from datagen.errors import UserError
-from datagen.publish.lineage import CONFIG_KEYS, read_json, read_lineage
-from datagen.run_rows import stored
+from datagen.run.rows import stored
 from datagen.schema import CONFIGS, Row
+from datagen.versions.lineage import CONFIG_KEYS, read_json, read_lineage
 
 ACCEPTED = "accepted"
 NOT_READ = {"prompt", "completion", "method", "system", "teacher_topk", "teacher_topk_prompt"}

@@ -14,7 +14,7 @@ from functools import cache
 from pathlib import Path
 from typing import TypeAlias
 
-from datagen.instructions.language import Language
+from datagen.prompts.language import Language
 
 Pair: TypeAlias = tuple[str, str]
 """Verb and object; the object is empty where the verb takes none."""

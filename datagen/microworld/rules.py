@@ -203,3 +203,8 @@ FAMILIES: dict[str, Callable[[Random, str, int], Drawn]] = {
     "cipher": _cipher,
     "prefix": _prefix,
 }
+
+
+RECALL = ("key", "few_labels")
+"""Families whose query is answered only by a demonstration with the same input: their queries
+cannot be disjoint from their candidates."""

@@ -7,13 +7,12 @@ import sys
 from typing import Any
 
 from cards.render import visible
-from datagen.commands import Command
 from datagen.errors import UserError
+from datagen.flags import Command
 from datagen.publish import hub, local
 from datagen.publish import lineage as lineages
 from datagen.publish import pull as pulling
 from datagen.publish.diff import differences
-from datagen.publish.folder import Version
 from datagen.publish.settings import (
     DiffSettings,
     PublishSettings,
@@ -22,6 +21,10 @@ from datagen.publish.settings import (
     VersionsSettings,
 )
 from datagen.publish.terms import warnings
+from datagen.versions import hub as hub_versions
+from datagen.versions import local as local_versions
+from datagen.versions.locate import opened
+from datagen.versions.version import Version
 
 
 def publish(settings: PublishSettings) -> None:
@@ -49,7 +52,7 @@ def publish(settings: PublishSettings) -> None:
 
 
 def check(settings: PublishSettings) -> None:
-    local.check_name(settings.name)
+    local_versions.check_name(settings.name)
     if settings.hub and settings.store is not None:
         raise UserError("--store is for local versions: leave it out with --hub")
     if settings.private and not settings.hub:
@@ -64,7 +67,7 @@ def put(lineage: dict[str, Any], settings: PublishSettings) -> tuple[Version, bo
         return hub.publish(
             settings.run, lineage, wanted=wanted, private=settings.private, shard_mb=shard_mb
         )
-    store = settings.store or local.default_store()
+    store = settings.store or local_versions.default_store()
     return local.publish(settings.run, lineage, store=store, wanted=wanted, shard_mb=shard_mb)
 
 
@@ -73,7 +76,7 @@ def planned(lineage: dict[str, Any], settings: PublishSettings) -> str:
     if settings.hub:
         found = hub.planned(lineage, wanted=settings.version)
     else:
-        existing = local.versions_of(settings.name, store=settings.store)
+        existing = local_versions.versions_of(settings.name, store=settings.store)
         found = local.plan(lineage, existing, settings.version)
     return (
         f"{found.version}, which holds this content already"
@@ -100,10 +103,18 @@ def versions(settings: VersionsSettings) -> None:
     name, at, _ = settings.name.partition("@")
     if at:
         raise UserError(f"give a name without a version: datagen versions {name}")
-    local.check_name(name)
-    found = hub.versions_of(name) if settings.hub else local.versions_of(name, store=settings.store)
+    local_versions.check_name(name)
+    found = (
+        hub_versions.versions_of(name)
+        if settings.hub
+        else local_versions.versions_of(name, store=settings.store)
+    )
     if not found:  # say which names there are
-        found = [hub.resolve(name) if settings.hub else local.resolve(name, store=settings.store)]
+        found = [
+            hub_versions.resolve(name)
+            if settings.hub
+            else local_versions.resolve(name, store=settings.store)
+        ]
     for version in found:
         teachers = dict.fromkeys(run["teacher"]["name"] for run in version.lineage["runs"].values())
         mark = "(newest)" if version is found[-1] else ""
@@ -120,8 +131,8 @@ def versions(settings: VersionsSettings) -> None:
 def diff(settings: DiffSettings) -> None:
     """Print what changed from one version to another. Raises UserError."""
     with (
-        pulling.opened(settings.old, on_hub=settings.hub, store=settings.store) as old,
-        pulling.opened(settings.new, on_hub=settings.hub, store=settings.store) as new,
+        opened(settings.old, on_hub=settings.hub, store=settings.store) as old,
+        opened(settings.new, on_hub=settings.hub, store=settings.store) as new,
     ):
         print(f"{old.name} {old.version} -> {new.name} {new.version}")
         print(
@@ -131,7 +142,9 @@ def diff(settings: DiffSettings) -> None:
 
 def pull(settings: PullSettings) -> None:
     """Bring a version of the Hub into the local store. Raises UserError."""
-    version, new = pulling.pull(settings.reference, store=settings.store or local.default_store())
+    version, new = pulling.pull(
+        settings.reference, store=settings.store or local_versions.default_store()
+    )
     print(
         f"{'pulled' if new else 'already there:'} {version.name} {version.version}: {counts(version)}"
     )
@@ -140,8 +153,8 @@ def pull(settings: PullSettings) -> None:
 
 def verify(settings: VerifySettings) -> None:
     """Recompute every hash of a version. Raises UserError naming the first file that differs."""
-    with pulling.opened(settings.reference, on_hub=settings.hub, store=settings.store) as version:
-        local.verify(version)
+    with opened(settings.reference, on_hub=settings.hub, store=settings.store) as version:
+        local_versions.verify(version)
         files = len(version.lineage["files"])
         print(
             f"{version.name} {version.version} is as published: {counts(version)}, in {files} files"

@@ -8,8 +8,8 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any, TypeAlias
 
-from datagen.publish.folder import Version
-from datagen.publish.lineage import rows
+from datagen.versions.parquet import rows
+from datagen.versions.version import Version
 
 ABOUT = ("method", "teacher", "settings", "source", "license", "language")
 """Parts of a run's lineage that are compared entry by entry."""

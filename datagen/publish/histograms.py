@@ -6,8 +6,7 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from datagen.inspect.charts import Bin, length_bins, share_bins
-from datagen.inspect.collect import Sides
+from datagen.histogram import Bin, Sides, length_bins, share_bins
 
 if TYPE_CHECKING:
     import pyarrow as pa

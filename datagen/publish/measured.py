@@ -13,7 +13,7 @@ from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING, Any
 
-from datagen.publish.lineage import batches_of
+from datagen.versions.parquet import batches_of
 
 if TYPE_CHECKING:
     import pyarrow as pa

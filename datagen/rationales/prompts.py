@@ -7,11 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from datagen.errors import UserError
+from datagen.prompts.render import Style, render, stop_strings
+from datagen.sources.files import read_records
 from datagen.suites import Question, Suite, direct_prompt, hint_prompt, rationale_prompt
-from datagen.suites.files import read_records
-from datagen.teacher import Messages
-
-NEXT_QUESTION = "\n\nQ:"
+from datagen.teacher.base import Messages, transcript
 
 
 @dataclass(frozen=True)
@@ -19,13 +18,13 @@ class Prompts:
     """The prompts of a run; `shots` are (question as asked, chain) pairs shown before it."""
 
     suite: Suite
-    style: str = "chat"
+    style: Style = "chat"
     shots: tuple[tuple[str, str], ...] = ()
 
     @property
     def stop(self) -> tuple[str, ...]:
         """A base model goes on with a question of its own: cut it there."""
-        return (NEXT_QUESTION,) if self.style == "plain" else ()
+        return stop_strings(self.style)
 
     def ask(self, question: Question) -> str | Messages:
         return self._render(self.rationale(question))
@@ -41,15 +40,17 @@ class Prompts:
         return direct_prompt(question, self.suite)
 
     def _render(self, asked: str) -> str | Messages:
-        if self.style == "plain":
-            turns = [f"Q: {question}\nA: {chain}" for question, chain in self.shots]
-            return "\n\n".join([*turns, f"Q: {asked}\nA:"])
-        shown = [
-            turn
-            for question, chain in self.shots
-            for turn in (("user", question), ("assistant", chain))
-        ]
-        return (*shown, ("user", asked))
+        return render(asked, style=self.style, shots=self.shots)
+
+
+def recorded_prompts(prompts: Prompts, *, hints: bool) -> dict[str, str]:
+    """The prompts of a run by name, with fields in the place of question and answer."""
+    suite = prompts.suite
+    question = Question("", "{question}", "{answer}", suite.answer_type, suite.words)
+    found = {"question": transcript(prompts.ask(question))}
+    if hints:
+        found["with the answer as a hint"] = transcript(prompts.hint(question))
+    return found
 
 
 def read_shots(path: Path, suite: Suite) -> tuple[tuple[str, str], ...]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, Literal
 
-from datagen.commands import check
+from datagen.flags import check
 from datagen.teacher.settings import TeacherSettings, sampling_checks
 
 

@@ -1,10 +1,10 @@
 """Benchmarks by name: their questions, golds, answer types, splits and prompts; and the same for a
 user's own files."""
 
-from datagen.suites.files import questions_from_file
 from datagen.suites.load import load
 from datagen.suites.prompts import direct_prompt, hint_prompt, rationale_prompt
 from datagen.suites.question import Question
+from datagen.suites.questions import questions_from_file
 from datagen.suites.table import BBH_TASKS, SUITES, Suite
 
 __all__ = [

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from datagen.errors import UserError
-from datagen.suites.files import first_line, read_records
+from datagen.sources.files import first_line, read_records
 from datagen.suites.question import Question, distinct, make
 from datagen.suites.rows import ROWS
 from datagen.suites.table import SUITES, Suite
@@ -116,8 +116,8 @@ def is_made(suite: Suite) -> bool:
 def microworld(suite: Suite, split: str, *, n: int, seed: int) -> list[Question]:
     """Word problems; instructions of so many operations; rules of all families in turn after so
     many demonstrations."""
-    from datagen.demonstrations import in_context
     from datagen.microworld import instructions, problems, rules
+    from datagen.suites import in_context
 
     kind, _, number = suite.name.removeprefix("microworld").strip("/").rpartition("-")
     if kind == "instructions":

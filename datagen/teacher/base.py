@@ -9,6 +9,13 @@ Messages: TypeAlias = tuple[tuple[str, str], ...]
 """Chat turns as (role, content) pairs: hashable, and JSON in one step."""
 
 
+def transcript(prompt: str | Messages) -> str:
+    """A prompt for people: chat turns with their roles, or the text as it is."""
+    if isinstance(prompt, str):
+        return prompt
+    return "\n".join(f"[{role}] {content}" for role, content in prompt)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Sampling:
     """How a completion is drawn."""

@@ -1,70 +1,101 @@
-"""`--dry-run`: the first prompts, and what a run would ask for and cost."""
+"""What a run would ask and cost, without asking anything: `--dry-run`."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Literal
 
-from datagen.teacher.base import Messages, Request
+from datagen.teacher.base import Request, transcript
 from datagen.teacher.budget import BYTES_A_TOKEN, amount, estimated_tokens
 from datagen.teacher.settings import TeacherSettings
 
 Bound = Literal["", "at most ", "at least "]
+FIRST = 3
+"""Prompts that a forecast shows: enough to see the form, few enough for one screen."""
 
 
-def preview(
+@dataclass(frozen=True)
+class Forecast:
+    """The first prompts of a run, and its requests, tokens and cost."""
+
+    what: str
+    """The run in one line."""
+    prompts: tuple[str, ...]
+    """The first prompts, as the teacher would see them."""
+    requests: float
+    answers: float
+    """Completions: a request can ask for several."""
+    prompt_tokens: float
+    """Estimated from the bytes of the prompts."""
+    completion_tokens: float
+    """If every completion took all of `max_tokens`."""
+    cost: float | None
+    """In `currency`, under the same assumption. None where the price is unknown."""
+    currency: str | None
+    bound: Bound = ""
+    """Whether the answers decide how many requests there are."""
+    notes: tuple[str, ...] = ()
+    """What the figures leave out."""
+
+    def lines(self) -> list[str]:
+        """Requests, tokens and cost, a line each."""
+        cost = "unknown (see --prices)"
+        if self.cost is not None and self.currency:
+            cost = amount(self.cost, self.currency) + " then"
+        return [
+            f"requests:  {self.bound}{self.requests:,.0f}, for {self.answers:,.0f} answers",
+            f"tokens:    about {self.prompt_tokens:,.0f} of prompts (one per {BYTES_A_TOKEN} bytes), "
+            f"and {self.completion_tokens:,.0f} of answers if each takes all of --max_tokens",
+            f"cost:      {cost}",
+        ]
+
+    def __str__(self) -> str:
+        shown = [f"---\n{prompt}" for prompt in self.prompts]
+        return "\n".join(
+            [*shown, "---", f"{self.what}; nothing was asked.", *self.lines(), *self.notes]
+        )
+
+
+def forecast_of(
     requests: Sequence[Request],
     what: str,
     settings: TeacherSettings,
     *,
-    first: int = 3,
+    first: int = FIRST,
     calls: int | None = None,
     bound: Bound = "",
-) -> None:
-    """Print the first requests as the teacher would see them, and the forecast.
+    notes: Sequence[str] = (),
+) -> Forecast:
+    """The forecast of these requests.
 
-    `calls`: how many requests there would be, where not each is known yet; they count as long as
-    those that are. `bound`: for a method whose answers decide how many there are."""
-    for request in requests[:first]:
-        print("---\n" + shown(request.prompt))
-    print("---")
-    print(
-        "\n".join(
-            [f"{what}; nothing was asked.", *forecast(requests, settings, calls=calls, bound=bound)]
-        )
-    )
+    Args:
+        requests: those that are known beforehand.
+        what: the run in one line.
+        settings: whose teacher's price counts.
+        first: how many prompts are shown.
+        calls: how many requests there would be, where not each is known yet. The unknown ones
+            count as long as the known ones.
+        bound: for a method whose answers decide how many requests there are.
+        notes: lines that say what the figures leave out.
 
-
-def forecast(
-    requests: Sequence[Request],
-    settings: TeacherSettings,
-    *,
-    calls: int | None = None,
-    bound: Bound = "",
-) -> list[str]:
-    """Requests, tokens and cost, a line each. Nobody knows the answers: each counts with all of its
-    --max_tokens."""
+    Raises:
+        UserError: the price file or the budget cannot be read.
+    """
     times = (len(requests) if calls is None else calls) / max(len(requests), 1)
-    answers = sum(request.n for request in requests) * times
     prompts = sum(estimated_tokens(request.prompt) for request in requests) * times
     longest = sum(request.n * request.sampling.max_tokens for request in requests) * times
-    price, cost = settings.account().price, "unknown (see --prices)"
-    if price:
-        cost = (
-            amount(price.of(prompt_tokens=prompts, completion_tokens=longest), price.currency)
-            + " then"
-        )
-    return [
-        f"requests:  {bound}{len(requests) * times:,.0f}, for {answers:,.0f} answers",
-        f"tokens:    about {prompts:,.0f} of prompts (one per {BYTES_A_TOKEN} bytes), and {longest:,.0f} of answers if "
-        "each takes all of --max_tokens",
-        f"cost:      {cost}",
-    ]
-
-
-def shown(prompt: str | Messages) -> str:
-    return (
-        prompt
-        if isinstance(prompt, str)
-        else "\n".join(f"[{role}] {content}" for role, content in prompt)
+    price = settings.account().price
+    cost = price.of(prompt_tokens=prompts, completion_tokens=longest) if price else None
+    return Forecast(
+        what=what,
+        prompts=tuple(transcript(request.prompt) for request in requests[:first]),
+        requests=len(requests) * times,
+        answers=sum(request.n for request in requests) * times,
+        prompt_tokens=prompts,
+        completion_tokens=longest,
+        cost=cost,
+        currency=price.currency if price else None,
+        bound=bound,
+        notes=tuple(notes),
     )

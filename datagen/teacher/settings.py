@@ -7,8 +7,8 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Literal
 
-from datagen.commands import check
 from datagen.errors import UserError
+from datagen.flags import check
 from datagen.teacher import Teacher, connect
 from datagen.teacher.budget import Account, read_limit
 from datagen.teacher.prices import price_of

@@ -17,7 +17,7 @@ import numpy as np
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from datagen.demonstrations.command import demonstrations
+from datagen.demonstrations.command import run_demonstrations
 from datagen.demonstrations.settings import DemonstrationSettings
 from train.evaluate.bootstrap import Bootstrap, Estimate
 
@@ -33,7 +33,7 @@ def main() -> None:
     folder = Path(sys.argv[1])
     for seed in SEEDS:
         for strategy in STRATEGIES:
-            demonstrations(settings(strategy, seed, folder / f"{strategy}-{seed}"))
+            run_demonstrations(settings(strategy, seed, folder / f"{strategy}-{seed}"))
     show(*read(folder))
 
 

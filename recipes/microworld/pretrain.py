@@ -211,9 +211,10 @@ def train(settings: argparse.Namespace) -> None:
         master.load(saved["master"])
         state = saved["state"]
     shares = plan(model, settings.tokens)
-    make = lambda: stream(
-        tokenizer, shares, seed=settings.seed, chunk=CHUNK, start=int(state["chunk"])
-    )  # noqa: E731
+
+    def make() -> Iterator[Any]:
+        return stream(tokenizer, shares, seed=settings.seed, chunk=CHUNK, start=int(state["chunk"]))
+
     _loop(settings, llama, master, batches(in_background(make), settings.batch), state, tokenizer)
 
 

@@ -15,9 +15,9 @@ import time
 
 import numpy as np
 
-from datagen.demonstrations.indexed import Indexed, SelectionSettings
 from datagen.demonstrations.pools import Example, Pool
-from datagen.demonstrations.select import select
+from datagen.demonstrations.selection.indexed import Indexed, SelectionSettings
+from datagen.demonstrations.selection.select import select
 
 WORDS = 20_000
 K = 8

@@ -13,10 +13,10 @@ import time
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from datagen.demonstrations.formats import Format
 from datagen.demonstrations.pools import Example, microworld
-from datagen.demonstrations.select import Asking, Indexed, SelectionSettings, select
+from datagen.demonstrations.selection.select import Asking, Indexed, SelectionSettings, select
 from datagen.microworld import WEIGHTS
+from datagen.prompts.episodes import Format
 from datagen.teacher.hf import HfTeacher
 from datagen.teacher.journal import JournaledTeacher
 

@@ -25,7 +25,7 @@ from datagen.rationales.generate import describe, distil
 from datagen.rationales.prompts import Prompts
 from datagen.rationales.settings import RationaleSettings
 from datagen.rationales.statistics import statistics as told
-from datagen.run import Run
+from datagen.run import OpenRun
 from datagen.suites import SUITES, load
 from datagen.teacher import Request, Sampling, connect
 
@@ -155,7 +155,7 @@ async def _run(spec: str, questions: int, samples: int) -> Speed:
     )
     with (
         tempfile.TemporaryDirectory() as folder,
-        Run(Path(folder) / "run", {"method": "rationales"}) as it,
+        OpenRun(Path(folder) / "run", {"method": "rationales"}) as it,
     ):
         close, teacher.close = teacher.close, nothing  # type: ignore[method-assign]
         clock = Clock()

@@ -14,8 +14,8 @@ from cards.figures import charts, figures
 from datagen.cli import main
 from datagen.errors import UserError
 from datagen.publish import lineage as lineages
-from datagen.publish import resolve, verify
 from datagen.schema import FAMILIES
+from datagen.versions import resolve, verify
 from tests.cards.runs import run_of
 
 EXPECTED = {

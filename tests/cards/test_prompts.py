@@ -5,22 +5,20 @@ import json
 
 import pytest
 
-import datagen
 from datagen.cli import main
-from datagen.instructions.templates import SHIPPED
-from datagen.publish.prompts import prompts
-from datagen.rationales.prompts import read_shots
-from datagen.suites import Suite
-
-
-def config_of(method, settings, suite="mine"):
-    source = {"suite": suite}
-    return {
-        "method": method,
-        "code_version": datagen.__version__,
-        "source": source,
-        "settings": settings,
-    }
+from datagen.demonstrations.command import plan_of
+from datagen.demonstrations.command import recorded_prompts as demonstration_prompts
+from datagen.demonstrations.settings import DemonstrationSettings
+from datagen.instructions.evol_instruct.command import evolution_of, prompts_asked
+from datagen.instructions.evol_instruct.settings import EvolSettings
+from datagen.instructions.self_instruct.command import plan_of as self_instruct_plan
+from datagen.instructions.self_instruct.command import prompt_names
+from datagen.instructions.self_instruct.settings import SelfInstructSettings
+from datagen.prompts.templates import SHIPPED, recorded_prompts
+from datagen.rationales.command import read_source
+from datagen.rationales.prompts import recorded_prompts as rationale_prompts
+from datagen.rationales.settings import RationaleSettings
+from datagen.teacher import connect
 
 
 def shown_by(capsys, *command):
@@ -38,12 +36,11 @@ def test_rationales(tmp_path, capsys, style, answer_type, answer):
     shots.write_text('{"question": "One?", "rationale": "It is one. The answer is 1."}\n')
     common = ["--answer_type", answer_type, "--prompt_style", style, "--shots", shots]
     shown = shown_by(capsys, "rationales", tmp_path / "mine.jsonl", *common)
-    asked = [
-        list(shot) for shot in read_shots(shots, Suite("mine", answer_type))
-    ]  # as a run's configuration has them
-    found = prompts(
-        config_of("rationales", {"answer_type": answer_type, "prompt_style": style, "shots": asked})
+    settings = RationaleSettings(
+        str(tmp_path / "mine.jsonl"), answer_type=answer_type, prompt_style=style, shots=shots
     )
+    prompts, _ = read_source(settings)
+    found = rationale_prompts(prompts, hints=False)
     assert found.keys() == {"question"}
     assert found["question"].replace("{question}", "How many?") in shown
 
@@ -55,9 +52,8 @@ def test_evol_instruct(tmp_path, capsys):
     weights = "breadth=1, deepen=0, concretise=0, constraints=0, reasoning=0, complicate_input=0"
     command = ["evol-instruct", tmp_path / "tasks.jsonl", "--language", "en", "--weights", weights]
     shown = shown_by(capsys, *command)
-    found = prompts(
-        config_of("evol-instruct", {"language": "en", "weights": weights, "templates": {}})
-    )
+    settings = EvolSettings(str(tmp_path / "tasks.jsonl"), language="en", weights=weights)
+    found = prompts_asked(evolution_of(settings))
     assert [name for name in found if name.startswith("evolve/")] == ["evolve/breadth"]
     text = found["evolve/breadth"].replace("{instruction}", "Name a colour.")
     assert f"[user] {text}" == shown.split("---\n")[1].rstrip()
@@ -67,8 +63,8 @@ def test_demonstrations(capsys):
     shown = shown_by(
         capsys, "demonstrations", "micro", "--shots", "2", "--queries", "1", "--rules", "1"
     )
-    settings = {"format": "arrow", "prompt_style": "chat", "describe": "instead", "generate": 0}
-    template = prompts(config_of("demonstrations", settings))["query"].removeprefix("[user] ")
+    plan = plan_of(DemonstrationSettings("micro", format="arrow"), connect("micro"))
+    template = demonstration_prompts(plan)["query"].removeprefix("[user] ")
     asked = shown.split("asked of the teacher\n")[1].split("\n---")[0]
     pairs = [line.split(" -> ") for line in asked.splitlines()[:2]]
     fields = {"first input": pairs[0][0], "first output": pairs[0][1], "second input": pairs[1][0]}
@@ -78,21 +74,31 @@ def test_demonstrations(capsys):
     assert template == asked
 
 
-def test_a_users_own_template_is_shown_in_the_place_of_the_shipped_one():
-    settings = {
-        "language": "en",
-        "style": "chat",
-        "templates": {"classify.txt": "Labels? {instruction}\n"},
-    }
-    found = prompts(config_of("self-instruct", settings))
+def test_a_users_own_template_is_shown_in_the_place_of_the_shipped_one(tmp_path):
+    (tmp_path / "classify.txt").write_text("Labels? {instruction}\n")
+    settings = SelfInstructSettings(language="en", style="chat", templates=tmp_path)
+    _, asking = self_instruct_plan(settings)
+    found = recorded_prompts(asking.templates, prompt_names(asking, settings))
     assert found["classify"] == "Labels? {instruction}"
     assert found["instructions_chat"] == (SHIPPED / "en/instructions_chat.txt").read_text().strip()
     assert "instructions" not in found
 
 
-def test_another_releases_prompts_are_not_guessed():
-    config = config_of("rationales", {"answer_type": "number"})
-    assert prompts(config)
-    assert prompts(config | {"code_version": "0.0.9"}) == {}
-    assert prompts(config_of("self-instruct", {"language": "no such"})) == {}
-    assert prompts(config_of("filter", {"language": "en"})) == {}
+def test_a_run_records_the_prompts_and_its_version_has_them(tmp_path, capsys):
+    """What `publish` copies is what the run asked; an older run, which recorded none, has none."""
+    from datagen.publish.lineage import build
+
+    out = tmp_path / "run"
+    words = ["microworld", "--limit", "3", "--samples", "1", "--out", str(out), "--keep_by", "none"]
+    assert main(["rationales", *words]) == 0
+    asked = json.loads((out / "config.json").read_text())["prompts"]
+    assert asked.keys() == {"question"} and "{question}" in asked["question"]
+    lineage = build(out, name="sums", license=None, language=None)
+    assert lineage["runs"]["rationales"]["prompts"] == asked
+
+    older = json.loads((out / "config.json").read_text()) | {"format": 3}
+    del older["prompts"]
+    (out / "config.json").write_text(json.dumps(older))
+    lineage = build(out, name="sums", license=None, language=None)
+    assert lineage["runs"]["rationales"]["prompts"] == {}
+    assert main(["rationales", *words]) == 0  # the same command still takes it for its own

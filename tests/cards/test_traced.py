@@ -12,9 +12,10 @@ from huggingface_hub import DatasetCard, DatasetCardData
 from cards.dataset import SHOWN, size_category
 from cards.runs import configs_of
 from datagen.publish import lineage as lineages
-from datagen.publish.folder import Version, beside, card, stamped
+from datagen.publish.folder import beside, card, stamped
 from datagen.publish.samples import samples
 from datagen.schema import FAMILIES
+from datagen.versions.version import Version
 from tests.cards.runs import run_of
 from tests.cards.traces import WORD, untraced
 

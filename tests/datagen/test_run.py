@@ -16,8 +16,8 @@ import pytest
 
 from datagen.cli import main
 from datagen.errors import UserError
-from datagen.run import Run
-from datagen.run_folder import differences
+from datagen.run import OpenRun
+from datagen.run.folder import differences
 from datagen.schema import Accepted
 from datagen.teacher import Request, connect
 from tests.datagen.endpoint import Endpoint, Served
@@ -182,16 +182,16 @@ def test_a_finished_run_asks_nothing_and_says_the_same(questions, endpoint, tmp_
 def test_a_folder_that_is_no_run_is_left_alone(tmp_path):
     (tmp_path / "letters.txt").write_text("dear")
     with pytest.raises(UserError, match="is no run folder and not empty"):
-        Run(tmp_path, {"method": "m"})
+        OpenRun(tmp_path, {"method": "m"})
     assert (tmp_path / "letters.txt").read_text() == "dear"
 
 
 def test_two_processes_cannot_work_in_one_run(tmp_path):
     with (
-        Run(tmp_path / "run", {"method": "m"}),
+        OpenRun(tmp_path / "run", {"method": "m"}),
         pytest.raises(UserError, match="another process is working"),
     ):
-        Run(tmp_path / "run", {"method": "m"})
+        OpenRun(tmp_path / "run", {"method": "m"})
 
 
 def test_an_interrupted_run_cancels_what_is_in_flight(tmp_path):
@@ -217,7 +217,7 @@ def test_an_interrupted_run_cancels_what_is_in_flight(tmp_path):
             pass
 
     async def go():
-        with Run(tmp_path / "run", {"method": "m"}) as run:
+        with OpenRun(tmp_path / "run", {"method": "m"}) as run:
             await run.each(
                 range(5), distil, teacher=Silent(), describe=dict, statistics=dict, concurrency=5
             )
@@ -263,7 +263,7 @@ def test_a_stream_is_resumed_from_its_answers_and_ends_with_the_same_bytes(endpo
                 if stop is not None and len(asked) >= stop:
                     raise KeyboardInterrupt
 
-        with Run(folder, {"method": "count"}, family="instructions") as it:
+        with OpenRun(folder, {"method": "count"}, family="instructions") as it:
             work = it.stream(
                 generate, teacher=connect("openai:arith"), total=until, statistics=lambda rows: {}
             )

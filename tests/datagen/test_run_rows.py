@@ -7,7 +7,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from datagen.json_bytes import dumps, loads, loads_any
-from datagen.run_rows import BATCH, Rows
+from datagen.run.rows import BATCH, Rows
 from datagen.schema import FAMILIES, Accepted, Rejected, arrow_schema
 
 HOSTILE = [

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 
-from datagen.run import Run
+from datagen.run import OpenRun
 from datagen.schema import Accepted
 from datagen.teacher import Request, Sampling, connect
 from tests.datagen.endpoint import Endpoint, Served
@@ -37,7 +37,7 @@ def answer_all(
 
     for file in ("rows.sqlite", "rows.sqlite-wal", "rows.sqlite-shm", "stats.json"):
         (folder / file).unlink(missing_ok=True)
-    with Run(folder, {"method": "m"}, family="instructions") as run:
+    with OpenRun(folder, {"method": "m"}, family="instructions") as run:
         teacher = connect(f"openai:{model}")
         work = run.each(
             rows, distil, teacher=teacher, describe=dict, statistics=lambda rows: {}, concurrency=4

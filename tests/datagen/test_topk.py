@@ -13,9 +13,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from datagen.cli import main
-from datagen.publish.lineage import rows
 from datagen.teacher import connect
 from datagen.teacher.tokens import tokenizer_fingerprint
+from datagen.versions.parquet import rows
 from tests.tiny import save_tiny_model
 from tests.train.conftest import write_run
 
@@ -161,13 +161,13 @@ def test_a_killed_run_goes_on_and_ends_with_the_same_bytes(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setattr("datagen.topk.PIECE", 5)
+    monkeypatch.setattr("datagen.topk.storing.PIECE", 5)
     whole, killed = tmp_path / "whole", tmp_path / "killed"
     assert topk(run, model, whole) == 0
     asked = []
     for last in (3, 6, None):
         teacher = Stopped(connect(f"hf:{model}"), last)
-        monkeypatch.setattr("datagen.topk_command.connect", lambda _, teacher=teacher: teacher)
+        monkeypatch.setattr("datagen.topk.command.connect", lambda _, teacher=teacher: teacher)
         assert topk(run, model, killed) == (130 if last else 0)
         asked.append(teacher.asked)
     for config in ("rationales", "answers", "rejected"):

@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from datagen.cli import main
-from datagen.publish.lineage import rows
+from datagen.versions.parquet import rows
 from tests.datagen.test_topk import K, model, run, table, texts, tokens, topk  # noqa: F401
 from tests.tiny import save_tiny_model
 
@@ -86,8 +86,9 @@ def test_statistics_and_settings_say_so(
 
 
 def test_prompts_beyond_the_context_are_stored_as_far_as_it_reaches(
-    run: Path, tmp_path: Path
-) -> None:  # noqa: F811
+    run: Path,  # noqa: F811
+    tmp_path: Path,
+) -> None:
     short = save_tiny_model(tmp_path / "short", context=32)
     assert topk(run, short, tmp_path / "out", "--prompts") == 0
     beyond = 0
@@ -101,8 +102,10 @@ def test_prompts_beyond_the_context_are_stored_as_far_as_it_reaches(
 
 
 def test_stored_again_without_prompts_they_are_gone(
-    stored: Path, model: Path, tmp_path: Path
-) -> None:  # noqa: F811
+    stored: Path,
+    model: Path,  # noqa: F811
+    tmp_path: Path,
+) -> None:
     assert topk(stored, model, tmp_path / "out") == 0
     assert "teacher_topk_prompt" not in pq.read_schema(tmp_path / "out" / "answers.parquet").names
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from datagen.commands import run_command
+from datagen.flags import run_command
 from datagen.publish.command import COMMANDS
 from tests.datagen.publish.conftest import make_run
 from tests.hub.server import TOKEN, Hub, serve

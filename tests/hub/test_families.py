@@ -9,9 +9,9 @@ import sys
 import pyarrow.parquet as pq
 import pytest
 
-from datagen.publish import hub as on_hub
-from datagen.publish import resolve, verify, versions_of
 from datagen.schema import FAMILIES
+from datagen.versions import hub as on_hub
+from datagen.versions import resolve, verify, versions_of
 from tests.cards.runs import run_of
 from tests.datagen.publish.conftest import make_run
 from tests.hub.conftest import datagen, published, spoil_once

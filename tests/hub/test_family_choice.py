@@ -7,7 +7,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from datagen.cli import main as datagen
-from datagen.publish import resolve
+from datagen.versions import resolve
 from tests.cards.runs import run_of
 from tests.train.conftest import ROWS, write_run
 from train.cli import main as train

@@ -10,7 +10,7 @@ from collections import Counter
 
 import pytest
 
-from datagen.publish import hub as on_hub
+from datagen.versions import hub as on_hub
 from tests.cards.runs import run_of
 from tests.datagen.publish.conftest import make_run
 from tests.hub.conftest import datagen, published

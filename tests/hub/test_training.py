@@ -10,7 +10,7 @@ import sys
 import pytest
 
 from datagen.errors import UserError
-from datagen.publish.pull import locate, on_hub
+from datagen.versions.locate import locate, on_hub
 from tests.hub.conftest import datagen
 from tests.hub.server import TOKEN
 from tests.train.conftest import ROWS, write_run

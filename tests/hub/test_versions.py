@@ -5,7 +5,7 @@ import os
 
 import pytest
 
-from datagen.publish import resolve, verify
+from datagen.versions import resolve, verify
 from tests.datagen.publish.conftest import make_run
 from tests.hub.conftest import datagen
 

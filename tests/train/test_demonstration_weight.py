@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import torch
 
-from datagen.demonstrations.formats import LAYOUTS, Format
+from datagen.prompts.episodes import LAYOUTS, Format
 from tests.train.test_sft import flags
 from train.cli import main
 from train.sft import build, parse_sft

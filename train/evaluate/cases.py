@@ -12,8 +12,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from datagen.demonstrations.formats import Format, Style
 from datagen.errors import UserError
+from datagen.prompts.episodes import Format, Style
 from datagen.suites.table import SHOTS
 from datagen.teacher import Messages, Request, Sampling, Teacher, TeacherError
 from train.evaluate.settings import Contender, EvaluateSettings
@@ -63,7 +63,7 @@ def read_cases(suite: str, settings: EvaluateSettings) -> list[Case]:
     UserError."""
     if suite.startswith(EPISODES):
         return from_episodes(suite.removeprefix(EPISODES), settings)
-    from datagen.demonstrations import in_context
+    from datagen.suites import in_context
 
     families = [name.strip() for name in suite.partition("/")[2].split(",") if name.strip()]
     asked = in_context.queries(
@@ -80,7 +80,7 @@ def read_cases(suite: str, settings: EvaluateSettings) -> list[Case]:
 
 def from_episodes(reference: str, settings: EvaluateSettings) -> list[Case]:
     """The first `limit` rows of a version, all by default."""
-    from datagen.publish import resolve
+    from datagen.versions import resolve
     from train.data import open_config
 
     version = resolve(reference)
@@ -123,7 +123,7 @@ async def tell_one(
     teacher: Teacher, case: Case, contender: Contender, settings: EvaluateSettings, advance: Advance
 ) -> Told:
     """Asked, cut and judged as in `datagen demonstrations`."""
-    from datagen.demonstrations.generate import matches
+    from datagen.answers.matching import matches
 
     format: Format = Format(case.format)
     style: Style = "plain" if settings.prompt_style == "plain" else "chat"

@@ -12,7 +12,7 @@ from typing import Any
 from datagen import __version__
 from datagen.errors import UserError
 from datagen.progress import meter
-from datagen.run_folder import make_folder
+from datagen.run.folder import make_folder
 from datagen.suites import SUITES, Question, load
 from datagen.teacher import Teacher, connect
 from datagen.teacher.journal import JournaledTeacher

@@ -2,9 +2,8 @@
 
 import pytest
 
-from datagen.commands import run_command
-from datagen.demonstrations.command import demonstrations
 from datagen.demonstrations.settings import DemonstrationSettings
+from datagen.flags import run_command
 from tests.datagen.demonstrations.reading import MAPPING, Reading, write_tasks
 from tests.datagen.endpoint import Served
 
@@ -27,7 +26,7 @@ def ask(tmp_path, monkeypatch, capsys):
             *flags,
         ]
         status = run_command(
-            "datagen", "", {"demonstrations": (DemonstrationSettings, demonstrations)}, words
+            "datagen", "", {"demonstrations": (DemonstrationSettings, run_demonstrations)}, words
         )
         return status, capsys.readouterr().err, len(endpoint.bodies)
 

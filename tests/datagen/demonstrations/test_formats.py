@@ -2,9 +2,9 @@
 
 import pytest
 
-from datagen.demonstrations.formats import LAYOUTS, Format
 from datagen.errors import UserError
 from datagen.microworld.rules import FAMILIES, episodes
+from datagen.prompts.episodes import LAYOUTS, Format
 from datagen.suites import direct_prompt, load
 from datagen.suites.table import SUITES
 

@@ -7,8 +7,8 @@ from collections import Counter
 import pyarrow.parquet as pq
 import pytest
 
-from datagen.demonstrations.command import demonstrations
-from datagen.demonstrations.generate import matches
+from datagen.answers.matching import matches
+from datagen.demonstrations.command import run_demonstrations
 from datagen.demonstrations.settings import DemonstrationSettings
 from datagen.errors import UserError
 from datagen.schema import arrow_schema
@@ -27,7 +27,7 @@ def run(tmp_path, monkeypatch):
         endpoint.bodies.clear()
         out = tmp_path / name
         values = {"teacher": "openai:arith", "format": "arrow", "queries": 6, **settings}
-        demonstrations(DemonstrationSettings(str(write_tasks(tmp_path)), out=out, **values))
+        run_demonstrations(DemonstrationSettings(str(write_tasks(tmp_path)), out=out, **values))
         accepted, rejected = (
             pq.read_table(out / f"{c}.parquet").to_pylist() for c in ("demonstrations", "rejected")
         )
@@ -235,7 +235,7 @@ def test_the_context_of_a_model_that_runs_here_is_kept(tmp_path, tiny_model):
         str(source), out=tmp_path / "run", teacher=f"hf:{tiny_model}", format="arrow", queries=3, shots="16",
         max_tokens=4, held_out="blue,green",
     )  # fmt: skip
-    demonstrations(settings)
+    run_demonstrations(settings)
     rows = pq.read_table(tmp_path / "run" / "demonstrations.parquet").to_pylist()
     assert len(rows) == 3
     for row in rows:

@@ -6,12 +6,11 @@ from itertools import pairwise
 
 import pytest
 
-from datagen.demonstrations.in_context import RuleQuery, queries
-from datagen.demonstrations.pools import RECALL
 from datagen.errors import UserError
-from datagen.microworld.rules import FAMILIES
+from datagen.microworld.rules import FAMILIES, RECALL
 from datagen.microworld.words import CATEGORIES, LETTERS, ORDERS
 from datagen.suites import load
+from datagen.suites.in_context import RuleQuery, queries
 
 SHOTS = (1, 2, 4, 8, 16)
 

@@ -8,9 +8,8 @@ from collections import Counter
 
 import pytest
 
-from datagen.demonstrations.formats import Format
 from datagen.demonstrations.pools import Example, Pool
-from datagen.demonstrations.select import (
+from datagen.demonstrations.selection.select import (
     ASKING,
     STRATEGIES,
     Asking,
@@ -20,6 +19,7 @@ from datagen.demonstrations.select import (
     select,
 )
 from datagen.errors import UserError
+from datagen.prompts.episodes import Format
 from datagen.teacher import TeacherError
 from datagen.teacher.hf import HfTeacher
 from tests.tiny import save_tiny_model

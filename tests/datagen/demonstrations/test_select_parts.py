@@ -7,10 +7,10 @@ import random
 import numpy as np
 import pytest
 
-from datagen.demonstrations import neighbours as search
-from datagen.demonstrations.diversity import greedy_map, kernel, nearest_others, vote_k
-from datagen.demonstrations.encode import NGRAMS, encoder, hashed
-from datagen.demonstrations.neighbours import Neighbours, best, ranking
+from datagen.demonstrations.selection import neighbours as search
+from datagen.demonstrations.selection.diversity import greedy_map, kernel, nearest_others, vote_k
+from datagen.demonstrations.selection.encode import NGRAMS, encoder, hashed
+from datagen.demonstrations.selection.neighbours import Neighbours, best, ranking
 from datagen.errors import UserError
 
 WORDS = ["apple", "river", "stone", "cloud", "lamp", "green", "seven", "horse", "table", "music"]

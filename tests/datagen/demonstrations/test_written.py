@@ -7,9 +7,9 @@ import re
 import pyarrow.parquet as pq
 import pytest
 
-from datagen.demonstrations.command import demonstrations
-from datagen.demonstrations.formats import Format
+from datagen.demonstrations.command import run_demonstrations
 from datagen.demonstrations.settings import DemonstrationSettings
+from datagen.prompts.episodes import Format
 from tests.datagen.demonstrations.reading import Reading, label_by_reading, write_tasks
 from tests.datagen.endpoint import Served
 
@@ -40,7 +40,7 @@ def test_only_confirmed_demonstrations_join_the_candidates(tmp_path, monkeypatch
     monkeypatch.setenv("OPENAI_API_KEY", "test-key")
     with Served(endpoint) as url:
         monkeypatch.setenv("OPENAI_BASE_URL", url)
-        demonstrations(
+        run_demonstrations(
             DemonstrationSettings(
                 str(write_tasks(tmp_path)),
                 out=out,

@@ -5,7 +5,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from datagen.errors import UserError
-from datagen.filters.command import filter_rows
+from datagen.filters.command import run_filter
 from datagen.filters.settings import FilterSettings
 
 QUESTION = "Mara packs twelve crates of pears each hour and sells half of them at the harbour before noon every day"
@@ -34,7 +34,7 @@ def read(path: Path):
 
 
 def run(source, out, **settings):
-    filter_rows(FilterSettings(source, out=out, **settings))
+    run_filter(FilterSettings(source, out=out, **settings))
     kept = [row["id"] for row in read(out / "instructions.parquet")]
     return kept, {
         row["id"]: (row["reason"], row["detail"]) for row in read(out / "rejected.parquet")
@@ -93,6 +93,6 @@ def test_the_same_command_gives_the_same_bytes(source, tmp_path):
 )
 def test_bad_settings_are_one_line(source, tmp_path, settings, message):
     with pytest.raises(UserError) as error:
-        filter_rows(FilterSettings(source, out=tmp_path / "run", **settings))
+        run_filter(FilterSettings(source, out=tmp_path / "run", **settings))
     assert message in str(error.value)
     assert "\n" not in str(error.value)

@@ -9,8 +9,8 @@ import pytest
 
 from datagen.errors import UserError
 from datagen.filters.judge import read_score, reason
-from datagen.instructions.templates import Templates
-from datagen.judging import JudgeSettings, judge_rows
+from datagen.filters.judging import JudgeSettings, run_judge
+from datagen.prompts.templates import Templates
 from datagen.teacher import Completion
 from tests.datagen.endpoint import Served
 from tests.datagen.instructions.evolving import Scripted, save_templates
@@ -84,7 +84,7 @@ def rows(tmp_path) -> Path:
 def judged(rows: Path, out: Path, **settings) -> tuple[list[dict], list[dict]]:
     templates = out.parent / "templates"
     templates = templates if templates.exists() else save_templates(templates)
-    judge_rows(
+    run_judge(
         JudgeSettings(str(rows), teacher="openai:arith", templates=templates, out=out, **settings)
     )
     accepted, rejected = (

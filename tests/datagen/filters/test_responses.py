@@ -1,8 +1,8 @@
 import pytest
 
 from datagen.filters.responses import Responses, repetition
-from datagen.instructions.language import language
-from datagen.instructions.templates import Templates
+from datagen.prompts.language import language
+from datagen.prompts.templates import Templates
 
 
 def rules(name="en", **settings):

@@ -5,7 +5,7 @@ import asyncio
 from pathlib import Path
 from random import Random
 
-from datagen.run import Run
+from datagen.run import OpenRun
 from datagen.schema import Accepted, Outcome, Rejected, assistant, user
 
 HOSTILE = (
@@ -142,7 +142,7 @@ def write(
         "settings": settings,
     }
     try:
-        with Run(path, config, family=family) as run:
+        with OpenRun(path, config, family=family) as run:
             work = run.each(
                 list(enumerate(items)),
                 distil,

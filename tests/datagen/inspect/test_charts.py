@@ -5,8 +5,9 @@ from random import Random
 
 import pytest
 
-from datagen.inspect.charts import histogram, length_bins, percentile, round_width, share_bins
-from datagen.inspect.collect import Reservoir, Sides
+from datagen.histogram import Sides, length_bins, percentile, round_width, share_bins
+from datagen.inspect.charts import histogram
+from datagen.inspect.collect import Reservoir
 from datagen.inspect.treemap import Box, squarify, treemap
 from tests.datagen.inspect.parsed import parse
 

@@ -1,7 +1,7 @@
 import pytest
 
 from datagen.inspect.words import guess_language, pair_of, singular
-from datagen.instructions.language import language
+from datagen.prompts.language import language
 
 EN, ZH = language("en"), language("zh")
 

@@ -4,9 +4,9 @@ import asyncio
 
 import pytest
 
-from datagen.instructions.eliminate import Eliminator
-from datagen.instructions.language import language
-from datagen.instructions.templates import Templates
+from datagen.instructions.evol_instruct.eliminate import Eliminator
+from datagen.prompts.language import language
+from datagen.prompts.templates import Templates
 from datagen.teacher import Completion, Sampling
 
 PARENT = "Name three rivers of Europe."

@@ -16,16 +16,16 @@ import pyarrow.parquet as pq
 import pytest
 
 from datagen.errors import UserError
-from datagen.instructions.evol_command import (
+from datagen.instructions.evol_instruct.command import (
     EvolSettings,
-    evol_instruct,
     evolution_of,
-    read_weights,
+    run_evol_instruct,
 )
-from datagen.instructions.evol_instruct import evolve, operation
-from datagen.instructions.prompts import Prompt
-from datagen.instructions.templates import Templates
+from datagen.instructions.evol_instruct.generate import evolve, operation
+from datagen.instructions.evol_instruct.settings import read_weights
+from datagen.prompts.templates import Templates
 from datagen.schema import Accepted
+from datagen.sources.instructions import Prompt
 from datagen.teacher import connect
 from tests.datagen.endpoint import Served
 from tests.datagen.instructions.evolving import OPERATIONS, Scripted, save_templates
@@ -67,7 +67,7 @@ def serve(monkeypatch):
 
 
 def run(seeds: Path, templates: Path, out: Path, **settings) -> dict[str, list[dict]]:
-    evol_instruct(
+    run_evol_instruct(
         EvolSettings(str(seeds), teacher="openai:arith", templates=templates, out=out, **settings)
     )
     return {
@@ -165,8 +165,8 @@ def test_killed_in_the_middle_it_goes_on_and_asks_nothing_twice(seeds, templates
     words = f"EvolSettings({str(seeds)!r}, teacher='openai:arith', templates=Path({str(templates)!r}), concurrency=4, "
     words += f"out=Path({str(tmp_path / 'killed')!r}))"
     code = (
-        "from pathlib import Path\nfrom datagen.instructions.evol_command import *\n"
-        + f"evol_instruct({words})"
+        "from pathlib import Path\nfrom datagen.instructions.evol_instruct.command import *\n"
+        + f"run_evol_instruct({words})"
     )
     process = subprocess.Popen(
         [sys.executable, "-c", code], env=os.environ, stdout=subprocess.DEVNULL

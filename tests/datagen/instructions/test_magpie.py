@@ -8,8 +8,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from datagen.errors import UserError
-from datagen.instructions.magpie import in_order, unfit, user_turn
-from datagen.instructions.magpie_command import MagpieSettings, magpie
+from datagen.instructions.magpie.command import MagpieSettings, run_magpie
+from datagen.instructions.magpie.generate import in_order, unfit, user_turn
 from datagen.teacher import Completion
 from datagen.teacher.hf import HfTeacher
 from tests.tiny import save_tiny_model
@@ -45,7 +45,7 @@ def model(tmp_path_factory) -> Path:
 def run(model: Path, out: Path, **settings) -> tuple[list[dict], list[dict]]:
     values = {"target": 2, "max_tokens": 24, "patience": 60, **settings}
     try:
-        magpie(MagpieSettings(teacher=f"hf:{model}", out=out, **values))
+        run_magpie(MagpieSettings(teacher=f"hf:{model}", out=out, **values))
     finally:
         tables = [
             pq.read_table(out / f"{name}.parquet").to_pylist()
@@ -154,7 +154,7 @@ def test_the_text_encodes_to_the_tokens_of_the_chat(model):
 
 def test_who_has_no_template_is_told(model, tmp_path):
     with pytest.raises(UserError, match=r"which openai:gpt hides: use micro, hf:NAME"):
-        magpie(MagpieSettings(target=1, teacher="openai:gpt"))
+        run_magpie(MagpieSettings(target=1, teacher="openai:gpt"))
     for template in (None, "", "{{ messages[0].content }}"):
         with pytest.raises(UserError, match=r"chat template"):
             user_turn(Tokenizer(template))

@@ -4,8 +4,15 @@ import re
 
 import pytest
 
-from datagen.instructions.parse import begins_with, blocks, fields, input_first, items, output_first
-from datagen.instructions.tasks import Instance
+from datagen.instructions.self_instruct.parse import (
+    begins_with,
+    blocks,
+    fields,
+    input_first,
+    items,
+    output_first,
+)
+from datagen.sources.tasks import Instance
 
 
 def test_a_numbered_list_with_talk_around_it_and_items_of_several_lines():

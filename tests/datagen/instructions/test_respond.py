@@ -7,8 +7,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from datagen.errors import UserError
-from datagen.instructions.respond import RespondSettings, respond
-from datagen.instructions.templates import Templates
+from datagen.instructions.respond.command import RespondSettings, run_respond
+from datagen.prompts.templates import Templates
 from tests.datagen.endpoint import Served
 from tests.datagen.instructions.evolving import REFUSAL, Scripted, save_templates
 
@@ -44,7 +44,7 @@ def source(tmp_path) -> Path:
 def run(source: Path, out: Path, **settings) -> tuple[list[dict], list[dict]]:
     folder = out.parent / "templates"
     templates = folder if folder.exists() else save_templates(folder)
-    respond(
+    run_respond(
         RespondSettings(
             str(source), teacher="openai:arith", templates=templates, out=out, **settings
         )
@@ -149,4 +149,4 @@ def test_settings_out_of_range_are_refused():
 
 def test_systems_where_there_are_none(source, tmp_path):
     with pytest.raises(UserError, match=r"--systems: there are no system prompts for micro"):
-        respond(RespondSettings(str(source), systems=True, out=tmp_path / "run"))
+        run_respond(RespondSettings(str(source), systems=True, out=tmp_path / "run"))

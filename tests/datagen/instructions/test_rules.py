@@ -2,8 +2,8 @@
 
 import pytest
 
-from datagen.instructions.language import language
-from datagen.instructions.rules import check, rules
+from datagen.instructions.self_instruct.rules import check, rules
+from datagen.prompts.language import language
 
 BLOCKED = ("image", "images", "map", "go to", "draw", "图片", "PPT")
 STARTS = ("Write a program", "编写程序")

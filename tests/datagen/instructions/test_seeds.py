@@ -7,13 +7,13 @@ from pathlib import Path
 import pytest
 
 from datagen.filters.novelty import Novelty
-from datagen.instructions import parse
-from datagen.instructions.eliminate import Eliminator
-from datagen.instructions.instances import faults
-from datagen.instructions.language import language
-from datagen.instructions.rules import check, rules
-from datagen.instructions.tasks import SEEDS, shipped
-from datagen.instructions.templates import FIELD, SHIPPED, Templates
+from datagen.instructions.evol_instruct.eliminate import Eliminator
+from datagen.instructions.self_instruct import parse
+from datagen.instructions.self_instruct.instances import faults
+from datagen.instructions.self_instruct.rules import check, rules
+from datagen.instructions.self_instruct.seed_tasks import SEEDS, shipped
+from datagen.prompts.language import language
+from datagen.prompts.templates import FIELD, SHIPPED, Templates
 from datagen.teacher.base import Completion
 
 LANGUAGES = ("en", "zh")

@@ -15,9 +15,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from datagen.errors import UserError
-from datagen.instructions.command import self_instruct_command
-from datagen.instructions.self_instruct import overlap
-from datagen.instructions.settings import SelfInstructSettings
+from datagen.instructions.self_instruct.command import run_self_instruct
+from datagen.instructions.self_instruct.generate import overlap
+from datagen.instructions.self_instruct.settings import SelfInstructSettings
 from tests.datagen.endpoint import Served
 from tests.datagen.instructions.writer import Writer, write_templates
 
@@ -93,16 +93,14 @@ def same_files(one: Path, other: Path) -> bool:
 def test_concurrency_and_delays_change_no_byte(seeds, served, tmp_path, style):
     served(Writer(wait=0.02))
     for name, concurrency in (("one", 1), ("many", 64)):
-        self_instruct_command(
-            settings(seeds, tmp_path / name, style=style, concurrency=concurrency)
-        )
+        run_self_instruct(settings(seeds, tmp_path / name, style=style, concurrency=concurrency))
     assert same_files(tmp_path / "one", tmp_path / "many")
     assert len({row["instruction"] for row in rows(tmp_path / "one", "instructions")}) > 15
 
 
 def test_a_pool_is_left_behind_and_an_earlier_one_counts(seeds, served, tmp_path):
     served(Writer())
-    self_instruct_command(settings(seeds, tmp_path / "first"))
+    run_self_instruct(settings(seeds, tmp_path / "first"))
     accepted = [row["instruction"] for row in rows(tmp_path / "first", "instructions")]
     _, *pool = [
         json.loads(line) for line in (tmp_path / "first" / "novelty.jsonl").read_text().splitlines()
@@ -110,18 +108,18 @@ def test_a_pool_is_left_behind_and_an_earlier_one_counts(seeds, served, tmp_path
     assert [entry["text"] for entry in pool[: len(SEEDS)]] == SEEDS
     assert set(accepted) <= {entry["text"] for entry in pool[len(SEEDS) :]}
     assert len(pool) == len(SEEDS) + 40
-    self_instruct_command(settings(seeds, tmp_path / "second", pool=tmp_path / "first"))
+    run_self_instruct(settings(seeds, tmp_path / "second", pool=tmp_path / "first"))
     assert not set(accepted) & {
         row["instruction"] for row in rows(tmp_path / "second", "instructions")
     }
     with pytest.raises(UserError, match=r"novelty.jsonl is no saved novelty pool"):
-        self_instruct_command(settings(seeds, tmp_path / "third", pool=tmp_path / "nowhere"))
+        run_self_instruct(settings(seeds, tmp_path / "third", pool=tmp_path / "nowhere"))
 
 
 def test_another_seed_gives_other_instructions(seeds, served, tmp_path):
     served(Writer())
     for seed in (0, 1):
-        self_instruct_command(settings(seeds, tmp_path / str(seed), seed=seed))
+        run_self_instruct(settings(seeds, tmp_path / str(seed), seed=seed))
     first, second = (
         {row["instruction"] for row in rows(tmp_path / str(seed), "instructions")}
         for seed in (0, 1)
@@ -135,7 +133,7 @@ def test_a_prompt_shows_six_seeds_and_two_of_the_pool_as_it_stood_lag_calls_befo
     """The pool is rebuilt here from the answers' instructions in order, and from the rows that were
     accepted."""
     writer = served(Writer())
-    self_instruct_command(settings(seeds, tmp_path / "run", concurrency=1, lag=3, target=60))
+    run_self_instruct(settings(seeds, tmp_path / "run", concurrency=1, lag=3, target=60))
     prompts = [
         body["prompt"] for body in writer.bodies if body["prompt"].startswith("Varied tasks")
     ]
@@ -176,7 +174,7 @@ def test_a_prompt_shows_six_seeds_and_two_of_the_pool_as_it_stood_lag_calls_befo
 
 def test_every_proposal_ends_in_a_row_and_the_figures_add_up(seeds, served, tmp_path):
     served(Writer())
-    self_instruct_command(settings(seeds, tmp_path / "run", target=60))
+    run_self_instruct(settings(seeds, tmp_path / "run", target=60))
     stats = json.loads((tmp_path / "run" / "stats.json").read_text())
     kept, dropped = rows(tmp_path / "run", "instructions"), rows(tmp_path / "run", "rejected")
     assert stats["ended"] == "target"
@@ -218,8 +216,8 @@ def test_killed_and_resumed_it_asks_nothing_twice_and_ends_with_the_same_bytes(
     writer = served(Writer(wait=0.05))
     code = (
         "import sys, pathlib\n"
-        "from datagen.instructions.command import self_instruct_command as run\n"
-        "from datagen.instructions.settings import SelfInstructSettings as Settings\n"
+        "from datagen.instructions.self_instruct.command import run_self_instruct as run\n"
+        "from datagen.instructions.self_instruct.settings import SelfInstructSettings as Settings\n"
         "seeds, out, templates = map(pathlib.Path, sys.argv[1:])\n"
         "run(Settings(seeds=seeds, out=out, templates=templates, teacher='openai:arith', language='en', target=30,"
         " style='base', lag=8, concurrency=8))\n"
@@ -242,7 +240,7 @@ def test_killed_and_resumed_it_asks_nothing_twice_and_ends_with_the_same_bytes(
     assert start().wait() == 0
     again = sum(count - 1 for count in writer.answered.values())
     assert again <= kills * 8  # what was on its way when the process died
-    self_instruct_command(settings(seeds, tmp_path / "whole", target=30, concurrency=8))
+    run_self_instruct(settings(seeds, tmp_path / "whole", target=30, concurrency=8))
     assert same_files(out, tmp_path / "whole")
 
 
@@ -270,7 +268,7 @@ def test_chinese_is_compared_and_measured_by_characters(seeds, served, tmp_path)
     asked = settings(seeds, tmp_path / "run", language="zh", style="chat", patience=3, target=9)
     (asked.templates / "words" / "blocked.txt").write_text("图片\n")
     with pytest.raises(UserError, match="at 2 of 9"):
-        self_instruct_command(asked)
+        run_self_instruct(asked)
     dropped = {row["instruction"]: row for row in rows(tmp_path / "run", "rejected")[:6]}
     similar = dropped[said[1]]
     assert (similar["reason"], similar["nearest_similarity"]) == ("similar", pytest.approx(16 / 17))
@@ -281,9 +279,9 @@ def test_chinese_is_compared_and_measured_by_characters(seeds, served, tmp_path)
 
 def test_lost_and_empty_answers_are_asked_again_and_change_nothing(seeds, served, tmp_path):
     served(Writer())
-    self_instruct_command(settings(seeds, tmp_path / "whole", concurrency=4))
+    run_self_instruct(settings(seeds, tmp_path / "whole", concurrency=4))
     served(Writer(faults=["empty", "drop", "", "429", "empty", "500", "", "broken"] * 2))
-    self_instruct_command(settings(seeds, tmp_path / "faulty", concurrency=4))
+    run_self_instruct(settings(seeds, tmp_path / "faulty", concurrency=4))
     assert [r["instruction"] for r in rows(tmp_path / "whole", "instructions")] == [
         r["instruction"] for r in rows(tmp_path / "faulty", "instructions")
     ]
@@ -302,7 +300,7 @@ def test_a_target_out_of_reach_keeps_what_there_is_and_says_why(seeds, served, t
         with pytest.raises(
             UserError, match=r"the last 5 calls gave no new instruction.* at 2 of 50"
         ):
-            self_instruct_command(asked)
+            run_self_instruct(asked)
     stats = json.loads((tmp_path / "run" / "stats.json").read_text())
     assert stats["ended"] == "patience"
     assert stats["instructions"]["accepted"] == 2
@@ -312,7 +310,7 @@ def test_a_target_out_of_reach_keeps_what_there_is_and_says_why(seeds, served, t
 def test_too_few_seeds_and_values_out_of_range_are_one_line(seeds, tmp_path):
     seeds.write_text("".join(line + "\n" for line in seeds.read_text().splitlines()[:3]))
     with pytest.raises(UserError, match=r"seeds.jsonl holds 3 tasks, a prompt needs 8"):
-        self_instruct_command(settings(seeds, tmp_path / "run"))
+        run_self_instruct(settings(seeds, tmp_path / "run"))
     with pytest.raises(UserError, match="--machine 8: must be 0 or more, and below --in_context"):
         settings(seeds, tmp_path / "run", machine=8)
 

@@ -7,14 +7,14 @@ import pyarrow.parquet as pq
 import pytest
 
 from datagen.errors import UserError
-from datagen.instructions.asking import Asking
-from datagen.instructions.command import self_instruct_command
-from datagen.instructions.instances import faults
-from datagen.instructions.modes import mode
-from datagen.instructions.parse import blocks, items
-from datagen.instructions.settings import SelfInstructSettings
-from datagen.instructions.tasks import Instance, Task
-from datagen.instructions.templates import Templates
+from datagen.instructions.self_instruct.asking import Asking
+from datagen.instructions.self_instruct.command import run_self_instruct
+from datagen.instructions.self_instruct.instances import faults
+from datagen.instructions.self_instruct.modes import mode
+from datagen.instructions.self_instruct.parse import blocks, items
+from datagen.instructions.self_instruct.settings import SelfInstructSettings
+from datagen.prompts.templates import Templates
+from datagen.sources.tasks import Instance, Task
 from tests.datagen.endpoint import Served
 from tests.datagen.instructions.writer import Writer, write_templates
 
@@ -49,7 +49,7 @@ def run(tmp_path, monkeypatch):
         asked = SelfInstructSettings(seeds=seeds, templates=templates, out=tmp_path / out, **words)
         with Served(writer) as url:
             monkeypatch.setenv("OPENAI_BASE_URL", url)
-            self_instruct_command(asked)
+            run_self_instruct(asked)
         tables = [
             pq.read_table(tmp_path / out / f"{name}.parquet").to_pylist()
             for name in ("instructions", "rejected")

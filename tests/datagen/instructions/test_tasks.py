@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from datagen.errors import UserError
-from datagen.instructions.tasks import Instance, Task, instructions_from, read_tasks
+from datagen.sources.tasks import Instance, Task, instructions_from, read_tasks
 
 GOOD = {
     "id": "a",

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from datagen.errors import UserError
-from datagen.instructions.language import language
-from datagen.instructions.templates import Templates
+from datagen.prompts.language import language
+from datagen.prompts.templates import Templates
 
 
 @pytest.fixture

@@ -6,9 +6,9 @@ from random import Random
 
 import pytest
 
-from datagen.instructions.templates import Templates
 from datagen.microworld import writing
 from datagen.microworld.words import CATEGORIES
+from datagen.prompts.templates import Templates
 from tests.datagen.microworld.test_instructions import by_hand, read_task
 
 RNG = Random(0)

@@ -12,8 +12,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from datagen.errors import UserError
-from datagen.publish.content import rows_sha256
-from datagen.publish.lineage import describe
+from datagen.versions.content import rows_sha256
+from datagen.versions.parquet import describe
 
 MESSAGE = pa.struct([("role", pa.string()), ("content", pa.string())])
 TOPK = pa.struct(

@@ -11,7 +11,7 @@ from huggingface_hub import DatasetCard, DatasetCardData
 
 from datagen.cli import main
 from datagen.errors import UserError
-from datagen.publish import resolve, verify, versions_of
+from datagen.versions import resolve, verify, versions_of
 from tests.datagen.publish.conftest import make_run
 
 

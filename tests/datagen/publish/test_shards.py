@@ -5,8 +5,8 @@ import random
 import pyarrow.parquet as pq
 import pytest
 
-from datagen.publish import resolve, verify
 from datagen.publish.folder import cut
+from datagen.versions import resolve, verify
 from tests.datagen.publish.conftest import make_run
 from tests.hub.conftest import datagen
 

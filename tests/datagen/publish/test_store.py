@@ -13,9 +13,9 @@ from huggingface_hub.utils import HFValidationError, validate_repo_id
 
 from datagen.cli import main
 from datagen.errors import UserError
-from datagen.publish import resolve, verify, versions_of
-from datagen.publish.local import check_name
 from datagen.schema import arrow_schema
+from datagen.versions import resolve, verify, versions_of
+from datagen.versions.local import check_name
 from tests.cards.runs import run_of
 from tests.datagen.publish.conftest import make_run, row
 

@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from datagen.publish import resolve
 from datagen.publish.terms import warnings
+from datagen.versions import resolve
 from tests.datagen.publish.conftest import make_run
 from tests.hub.conftest import datagen
 

@@ -11,7 +11,7 @@ import time
 import pytest
 
 from datagen.errors import UserError
-from datagen.run import Run
+from datagen.run import OpenRun
 from datagen.schema import Accepted, Rejected
 from datagen.teacher import Request, TeacherError
 from datagen.teacher.openai import OpenAITeacher
@@ -49,7 +49,7 @@ def run(tmp_path, url, monkeypatch, *, items=120, patience=QUICK, concurrency=16
 
     async def go():
         teacher = OpenAITeacher("arith", concurrency=concurrency, patience=patience)
-        with Run(tmp_path / "run", {"method": "m"}) as run:
+        with OpenRun(tmp_path / "run", {"method": "m"}) as run:
             return await run.each(
                 range(items),
                 distil,

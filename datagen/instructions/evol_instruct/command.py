@@ -1,0 +1,97 @@
+"""`datagen evol-instruct`: instructions in, their evolutions out."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from datagen.instructions.evol_instruct.eliminate import Eliminator
+from datagen.instructions.evol_instruct.generate import (
+    METHOD,
+    Evolution,
+    evolve,
+    failed,
+    operation,
+    statistics,
+)
+from datagen.instructions.evol_instruct.settings import EvolSettings, read_weights
+from datagen.prompts.templates import recorded_prompts
+from datagen.run.job import Job, RunResult, default_out, run_job, source_record
+from datagen.sources.instructions import Prompt, prompts_of
+from datagen.sources.tasks import instructions_from
+from datagen.teacher import Request, Sampling
+from datagen.teacher.forecast import Forecast, forecast_of
+
+
+def run_evol_instruct(settings: EvolSettings) -> RunResult:
+    """Evolve every instruction, round after round. Raises UserError."""
+    evolution = evolution_of(settings)
+    prompts = read_source(settings, evolution)
+    source = source_record(settings.source, len(prompts), ([p.id, p.text] for p in prompts))
+    out = settings.out or default_out(METHOD, source["suite"])
+
+    return run_job(
+        Job(
+            method=METHOD,
+            family="instructions",
+            out=out,
+            teacher=settings.connect(out),
+            account=settings.account(),
+            source=source,
+            settings=settings.recorded(evolution.templates),
+            prompts=prompts_asked(evolution),
+            work=lambda run, teacher: run.each(
+                prompts,
+                partial(evolve, evolution=evolution),
+                teacher=teacher,
+                describe=failed,
+                statistics=statistics,
+                concurrency=settings.under_way,
+            ),
+        )
+    )
+
+
+def forecast_evol_instruct(settings: EvolSettings) -> Forecast:
+    """What a run would ask and cost. Raises UserError."""
+    evolution = evolution_of(settings)
+    prompts = read_source(settings, evolution)
+    asked = [rewriting_request(prompt, evolution) for prompt in prompts]
+    what = f"{len(prompts)} instructions × {settings.rounds} rounds to {settings.teacher}"
+
+    # a round asks for the rewriting, its response and a judgement
+    calls = len(prompts) * (3 * settings.rounds + settings.keep_seeds)
+    return forecast_of(asked, what, settings, calls=calls, bound="at most ")
+
+
+def rewriting_request(prompt: Prompt, evolution: Evolution) -> Request:
+    """The first request of an instruction."""
+    name = f"evolve/{operation(prompt, 1, evolution)}"
+    messages = evolution.templates.messages(name, instruction=prompt.text)
+    return Request(messages, sampling=evolution.rewriting)
+
+
+def read_source(settings: EvolSettings, evolution: Evolution) -> list[Prompt]:
+    """The instructions to begin with."""
+    return prompts_of(instructions_from(settings.source)[: settings.limit], evolution.templates)
+
+
+def prompts_asked(evolution: Evolution) -> dict[str, str]:
+    """The prompts of a run by name: the response's, the operations that are drawn, the judge's."""
+    drawn = sorted(name for name, weight in evolution.weights.items() if weight)
+    names = [*(f"evolve/{name}" for name in drawn), "same"]
+    return {"response": "[user] {instruction}"} | recorded_prompts(evolution.templates, names)
+
+
+def evolution_of(settings: EvolSettings) -> Evolution:
+    templates, language = settings.words()
+    sampling = partial(Sampling, max_tokens=settings.max_tokens, seed=settings.seed)
+    return Evolution(
+        templates=templates,
+        eliminator=Eliminator(templates, language, refusal_words=settings.refusal_words),
+        weights=read_weights(settings.weights, templates),
+        rounds=settings.rounds,
+        keep_seeds=settings.keep_seeds,
+        rewriting=sampling(temperature=settings.temperature, top_p=settings.top_p),
+        answering=sampling(temperature=settings.response_temperature, top_p=settings.top_p),
+        judging=sampling(temperature=0.0),
+    )

@@ -1,0 +1,82 @@
+"""The settings of `datagen evol-instruct`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from datagen.errors import UserError
+from datagen.flags import check
+from datagen.prompts.settings import TemplateSettings
+from datagen.prompts.templates import Templates
+
+
+@dataclass(frozen=True)
+class EvolSettings(TemplateSettings):
+    """Rewrite instructions into harder and rarer ones, round after round, with responses."""
+
+    positional: ClassVar[tuple[str, ...]] = ("source",)
+
+    source: str
+    """Instructions to begin with: a run folder, a dataset version (NAME or NAME@VERSION), a Parquet
+    or JSONL file."""
+    limit: int | None = None
+    """Begin with the first LIMIT instructions only."""
+    rounds: int = 4
+    """Evolutions tried one after the other on every instruction."""
+    weights: str = ""
+    """How often operations (the templates in `evolve/`) are drawn beside the others, such as
+    "breadth=2,deepen=0.5". Those not named have 1; 0 leaves one out."""
+    keep_seeds: bool = True
+    """Whether the instructions one began with are rows too, as round 0, with the teacher's
+    response."""
+    temperature: float = 1.0
+    """Of the rewriting."""
+    top_p: float = 0.95
+    response_temperature: float = 1.0
+    """Of the responses; 0 is greedy. The judgement is always greedy."""
+    max_tokens: int = 2048
+    """Longest text the teacher may write. What is cut off there is rejected."""
+    refusal_words: int = 80
+    """A response with a refusal in it is rejected when it is shorter than this, in words (Chinese:
+    characters)."""
+
+    def __post_init__(self) -> None:
+        """Raises UserError for values out of range."""
+        super().__post_init__()
+        check(
+            self,
+            limit=(self.limit is None or self.limit >= 1, "at least 1"),
+            rounds=(self.rounds >= 1, "at least 1"),
+            temperature=(self.temperature >= 0, "0 or more"),
+            top_p=(0 < self.top_p <= 1, "above 0 and at most 1"),
+            response_temperature=(self.response_temperature >= 0, "0 or more"),
+            max_tokens=(self.max_tokens >= 1, "at least 1"),
+            refusal_words=(self.refusal_words >= 0, "0 or more"),
+        )
+
+
+def read_weights(text: str, templates: Templates) -> dict[str, float]:
+    """The weight of every operation there is a template for; of those not named, 1. Raises
+    UserError."""
+    weights = dict.fromkeys(templates.names("evolve"), 1.0)
+    for part in filter(None, (part.strip() for part in text.split(","))):
+        name, _, value = (word.strip() for word in part.partition("="))
+        if name not in weights:
+            raise UserError(
+                f"--weights {part}: no operation {name!r}; there are {', '.join(weights)}"
+            )
+        weights[name] = weight(value, part)
+    if not sum(weights.values()) > 0:
+        raise UserError(f"--weights {text}: at least one operation must have a weight above 0")
+    return weights
+
+
+def weight(value: str, part: str) -> float:
+    try:
+        number = float(value)
+    except ValueError:
+        number = -1.0
+    if not 0 <= number < float("inf"):
+        raise UserError(f"--weights {part}: give OPERATION=NUMBER, with a number of 0 or more")
+    return number

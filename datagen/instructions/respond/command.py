@@ -1,0 +1,82 @@
+"""`datagen respond`: instructions in, the teacher's responses out."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from datagen.errors import UserError
+from datagen.filters.responses import Responses
+from datagen.instructions.respond.generate import METHOD, distil, failed, request_of
+from datagen.instructions.respond.settings import RespondSettings
+from datagen.prompts.templates import Templates, recorded_prompts
+from datagen.run.job import Job, RunResult, default_out, run_job, source_record
+from datagen.sources.instructions import Prompt, prompts_of
+from datagen.sources.tasks import instructions_from
+from datagen.teacher.forecast import Forecast, forecast_of
+
+
+def run_respond(settings: RespondSettings) -> RunResult:
+    """Ask the teacher for a response to every instruction. Raises UserError."""
+    templates, language = settings.words()
+    systems = read_systems(settings, templates)
+    prompts = read_source(settings, templates)
+    source = source_record(settings.source, len(prompts), ([p.id, p.text] for p in prompts))
+    out = settings.out or default_out(METHOD, source["suite"])
+    respond = partial(
+        distil, checks=Responses(templates, language), systems=systems, settings=settings
+    )
+
+    return run_job(
+        Job(
+            method=METHOD,
+            family="instructions",
+            out=out,
+            teacher=settings.connect(out),
+            account=settings.account(),
+            source=source,
+            settings=settings.recorded(templates),
+            prompts=prompts_asked(settings, templates),
+            work=lambda run, teacher: run.each(
+                prompts,
+                respond,
+                teacher=teacher,
+                describe=failed,
+                concurrency=settings.under_way,
+            ),
+        )
+    )
+
+
+def forecast_respond(settings: RespondSettings) -> Forecast:
+    """What a run would ask and cost. Raises UserError."""
+    templates, _ = settings.words()
+    systems = read_systems(settings, templates)
+    prompts = read_source(settings, templates)
+    asked = [request_of(prompt, systems, settings) for prompt in prompts]
+    what = f"{len(prompts)} instructions × {settings.samples} responses of {settings.teacher}"
+    return forecast_of(asked, what, settings)
+
+
+def read_source(settings: RespondSettings, templates: Templates) -> list[Prompt]:
+    """The instructions to answer."""
+    return prompts_of(instructions_from(settings.source)[: settings.limit], templates)
+
+
+def read_systems(settings: RespondSettings, templates: Templates) -> list[str]:
+    """The system prompts to draw from; none where they are not asked for."""
+    if not settings.systems:
+        return []
+    systems = [templates.text(f"systems/{name}").strip() for name in templates.names("systems")]
+    if not systems:
+        raise UserError(
+            f"--systems: there are no system prompts for {templates.language}; "
+            "put some in systems/*.txt"
+        )
+    return systems
+
+
+def prompts_asked(settings: RespondSettings, templates: Templates) -> dict[str, str]:
+    """The prompts of a run by name."""
+    systems = templates.names("systems") if settings.systems else ()
+    names = ["with_input", *(f"systems/{name}" for name in systems)]
+    return {"response": "[user] {instruction}"} | recorded_prompts(templates, names)

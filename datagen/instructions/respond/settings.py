@@ -1,0 +1,48 @@
+"""The settings of `datagen respond`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from datagen.flags import check
+from datagen.prompts.settings import TemplateSettings
+from datagen.teacher.settings import sampling_checks
+
+
+@dataclass(frozen=True)
+class RespondSettings(TemplateSettings):
+    """Let the teacher answer an instruction set, several times each if wanted."""
+
+    positional: ClassVar[tuple[str, ...]] = ("source",)
+
+    source: str
+    """Instructions to answer: a run folder, a dataset version (NAME or NAME@VERSION), a Parquet or
+    JSONL file."""
+    limit: int | None = None
+    """Answer the first LIMIT instructions only."""
+    samples: int = 1
+    """Responses drawn per instruction. One that says the same as an earlier one is rejected as a
+    duplicate."""
+    systems: bool = False
+    """Ask every instruction under a system prompt that wants an explanation, drawn from the
+    templates in `systems/`."""
+    temperature: float = 0.7
+    """0 is greedy."""
+    top_p: float = 1.0
+    max_tokens: int = 2048
+    """Longest response, in tokens. What is cut off there is rejected."""
+
+    def __post_init__(self) -> None:
+        """Raises UserError for values out of range."""
+        super().__post_init__()
+        check(
+            self,
+            limit=(self.limit is None or self.limit >= 1, "at least 1"),
+            **sampling_checks(
+                samples=self.samples,
+                temperature=self.temperature,
+                top_p=self.top_p,
+                max_tokens=self.max_tokens,
+            ),
+        )

@@ -1,0 +1,236 @@
+"""A run directory: what a generator made of every source item, and how to go on after a kill.
+
+run/config.json       what was asked; another configuration is refused
+run/journal.sqlite    every teacher answer (datagen.teacher.journal)
+run/rows.sqlite       accepted and rejected rows, by the position of the item they come from
+run/<config>.parquet  written at the end, in order of position: arrival changes nothing
+run/stats.json        counts, tokens, time; "finished" says that the Parquet files are whole
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import time
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Iterable, Sequence
+from contextlib import AbstractContextManager, aclosing
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, TypeAlias, TypeVar
+
+from datagen.errors import UserError
+from datagen.progress import Meter, meter
+from datagen.run.folder import commit, keep_config, lock, make_folder, read_stats, write_json
+from datagen.run.rows import Rows
+from datagen.schema import FAMILIES, Accepted, Outcome, Rejected, Row
+from datagen.teacher.base import Teacher, TeacherError
+from datagen.teacher.budget import Account
+from datagen.teacher.journal import JournaledTeacher
+
+Item = TypeVar("Item")
+Statistics: TypeAlias = Callable[[Iterable[list[Row]]], dict[str, Any]]
+
+FORMAT = 4
+"""Of the run folder. 4 records the prompts of the run; 3 did not."""
+FAILED = "failed"
+"""Reason of an item whose request failed for good. The next run of the same command asks for it
+again."""
+HOPELESS = 20
+"""A run stops when this many items failed before any succeeded: the endpoint is at fault, not the
+items."""
+COLLECT_AFTER = 50_000
+"""Objects that are made, and still there, before the youngest are searched for cycles."""
+
+
+def no_statistics(items: Iterable[list[Row]]) -> dict[str, Any]:
+    """For a method that counts nothing of its own."""
+    return {}
+
+
+class OpenRun:
+    """An open run directory. One process at a time; `with` closes it."""
+
+    def __init__(
+        self,
+        path: Path,
+        config: dict[str, Any],
+        *,
+        family: str = "rationales",
+        account: Account | None = None,
+    ):
+        """Create or resume a run that makes the configs of `family` and spends what `account`
+        allows.
+
+        Raises UserError when the folder holds another run, or another process works in it.
+        """
+        self.path, self.config, self.family = path, {"format": FORMAT, **config}, family
+        self.account = account or Account()
+        make_folder(path)
+        self._lock = lock(path)
+        try:
+            keep_config(path, self.config)
+        except UserError:
+            self._lock.close()
+            raise
+        self._rows = Rows(path / "rows.sqlite")
+        self._failed_before = self._rows.drop(FAILED)
+
+    def __enter__(self) -> OpenRun:
+        self._collections = gc.get_threshold()
+        gc.freeze()  # a run makes many objects and few cycles: looking for these took a tenth of its time
+        gc.set_threshold(COLLECT_AFTER)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        gc.set_threshold(*self._collections)
+        gc.unfreeze()
+        self._rows.close()
+        self._lock.close()
+
+    async def each(
+        self,
+        items: Sequence[Item],
+        distil: Callable[[Item, Teacher], Awaitable[list[Outcome]]],
+        *,
+        teacher: Teacher,
+        describe: Callable[[Item], Row],
+        statistics: Statistics = no_statistics,
+        concurrency: int,
+    ) -> dict[str, Any]:
+        """Distil every item that has no rows yet, `concurrency` at a time; write Parquet and
+        statistics; return these.
+
+        `describe` gives the columns of an item that failed; `statistics` what to add to stats.json,
+        from the rows of every item. Cancelling (Ctrl-C) loses nothing that had arrived."""
+        done = self._rows.done(len(items))
+        left = done.count(0)
+        waiting = (
+            (position, items[position]) for position, is_done in enumerate(done) if not is_done
+        )
+        journal = self._journal(teacher)
+
+        async def work() -> None:
+            for position, item in waiting:
+                outcomes = await attempt(item)
+                self._rows.write(position, outcomes)
+                progress.advance()
+                self._give_up_if_hopeless(outcomes)
+
+        async def attempt(item: Item) -> list[Outcome]:
+            try:
+                return await distil(item, journal)
+            except TeacherError as error:
+                return [Rejected(describe(item) | {"finish_reason": str(error)}, FAILED)]
+
+        try:
+            if not left and (self.path / "stats.json").exists():
+                return read_stats(self.path)
+            if left:
+                await journal.check()
+            started = time.monotonic()
+            with self._meter(journal, len(items), done=len(items) - left) as progress:
+                await together(work() for _ in range(concurrency))
+            return self._finish(journal, len(items), time.monotonic() - started, statistics)
+        finally:
+            await journal.close()
+
+    async def stream(
+        self,
+        generate: Callable[[Teacher], AsyncGenerator[list[Outcome]]],
+        *,
+        teacher: Teacher,
+        total: int,
+        statistics: Statistics = no_statistics,
+    ) -> dict[str, Any]:
+        """Write what `generate` yields, in its order, then Parquet and statistics; return these.
+
+        For a method whose next question depends on the answers so far. `generate` yields the same
+        lists whatever the order of arrival; after a kill it starts anew, finds its answers in the
+        journal, and only what is missing is written. From a request that failed for good on, all is
+        made again: what follows may depend on its answer. `total` accepted rows make the progress
+        bar full."""
+        if (self.path / "stats.json").exists() and not self._failed_before:
+            return read_stats(self.path)
+        done, position = self._rows.unbroken(), -1
+        self._rows.drop_from(done)
+        journal = self._journal(teacher)
+        try:
+            await journal.check()
+            started = time.monotonic()
+            with self._meter(journal, total) as progress:
+                async with aclosing(generate(journal)) as lists:
+                    async for outcomes in lists:
+                        position += 1
+                        if position >= done:
+                            self._rows.write(position, outcomes)
+                        progress.advance(by=sum(isinstance(o, Accepted) for o in outcomes))
+            return self._finish(journal, position + 1, time.monotonic() - started, statistics)
+        finally:
+            await journal.close()
+
+    def _journal(self, teacher: Teacher) -> JournaledTeacher:
+        journal = JournaledTeacher(teacher, self.path / "journal.sqlite")
+        journal.teacher = self.account.watch(teacher, journal.usage)
+        return journal
+
+    def _meter(
+        self, journal: JournaledTeacher, total: int, *, done: int = 0
+    ) -> AbstractContextManager[Meter]:
+        def counts() -> dict[str, int]:
+            tokens = journal.usage.prompt_tokens + journal.usage.completion_tokens
+            return {
+                "accepted": self._rows.accepted,
+                "rejected": self._rows.rejected,
+                "tokens": tokens,
+            }
+
+        return meter(self.config["method"], total, done=done, counts=counts)
+
+    def _give_up_if_hopeless(self, outcomes: list[Outcome]) -> None:
+        failed = self._rows.counts["rejected", FAILED]
+        if failed >= HOPELESS and failed == self._rows.accepted + self._rows.rejected:
+            raise UserError(
+                f"all of the first {failed} requests failed, the last with: {outcomes[-1].row['finish_reason']}"
+            )
+
+    def _finish(
+        self, journal: JournaledTeacher, items: int, seconds: float, statistics: Statistics
+    ) -> dict[str, Any]:
+        self._rows.commit()
+        accepted = {
+            config: n
+            for (config, reason), n in sorted(self._rows.counts.items(), key=str)
+            if config != "rejected"
+        }
+        rejected = {
+            reason: n
+            for (config, reason), n in sorted(self._rows.counts.items(), key=str)
+            if reason
+        }
+        if not accepted:
+            reasons = ", ".join(f"{reason} {number}" for reason, number in rejected.items())
+            raise UserError(f"nothing was accepted of {items} items in {self.path}: {reasons}")
+        self._rows.export(self.path, (*FAMILIES[self.family], "rejected"), family=self.family)
+        stats = {
+            "finished": True,
+            "questions": items,
+            "accepted": accepted,
+            "rejected": rejected,
+            **asdict(journal.usage),
+            **self.account.statistics(journal.usage),
+            **statistics(self._rows.by_item()),
+            "seconds": round(seconds, 2),
+            "code_commit": commit(),
+        }
+        write_json(self.path / "stats.json", stats)
+        return stats
+
+
+async def together(work: Iterable[Coroutine[Any, Any, None]]) -> None:
+    """Run all; the first error cancels the others and is raised once they have ended."""
+    try:
+        async with asyncio.TaskGroup() as group:
+            for part in work:
+                group.create_task(part)
+    except BaseExceptionGroup as errors:
+        raise errors.exceptions[0] from None

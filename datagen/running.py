@@ -1,0 +1,62 @@
+"""Run a coroutine from ordinary code, in a script or in a notebook."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Coroutine
+from concurrent.futures import Future
+from typing import Any, TypeVar
+
+Result = TypeVar("Result")
+
+
+def run_coroutine(coroutine: Coroutine[Any, Any, Result]) -> Result:
+    """Run a coroutine to its end and return its result.
+
+    A notebook has a running event loop, in which `asyncio.run` refuses to start. There the
+    coroutine runs in a loop of its own, in a thread, and the caller waits for it.
+
+    Args:
+        coroutine: what to run.
+
+    Returns:
+        Its result. Its exception is raised here; an interrupt cancels it.
+
+    Example:
+        >>> async def double(x: int) -> int:
+        ...     return 2 * x
+        >>> run_coroutine(double(21))
+        42
+    """
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return asyncio.run(coroutine)
+    return in_thread(coroutine)
+
+
+def in_thread(coroutine: Coroutine[Any, Any, Result]) -> Result:
+    """Run a coroutine in a loop of its own, in another thread, and wait for it."""
+    result: Future[Result] = Future()
+    loop = asyncio.new_event_loop()
+    task = loop.create_task(coroutine)
+
+    def work() -> None:
+        try:
+            result.set_result(loop.run_until_complete(task))
+        except BaseException as error:
+            result.set_exception(error)
+        finally:
+            loop.close()
+
+    thread = threading.Thread(target=work, name="datagen")
+    thread.start()
+    try:
+        return result.result()
+    except KeyboardInterrupt:
+        # nothing that arrived may be lost: the work ends by its own cleanup, then we leave
+        if thread.is_alive():
+            loop.call_soon_threadsafe(task.cancel)
+            thread.join()
+        raise

@@ -1,0 +1,81 @@
+"""`datagen topk`: a run or a version in, a run of the same rows and the teacher's probabilities
+out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+from datagen.run.derived import derived, read_source
+from datagen.run.folder import read_stats
+from datagen.run.job import RunResult
+from datagen.running import run_coroutine
+from datagen.teacher import connect
+from datagen.teacher.topk import check_topk
+from datagen.topk.storing import Storing, finish
+
+
+@dataclass(frozen=True)
+class TopkSettings:
+    """Store a teacher's probabilities for the rows of a finished run or a version, for `train
+    kd`."""
+
+    positional: ClassVar[tuple[str, ...]] = ("source",)
+
+    source: str
+    """A finished run's folder, or a version: NAME@1.0.0, NAME for its newest, or its folder."""
+    out: Path | None = None
+    """The folder of the new run, by default runs/SOURCE-topk. The same command again resumes it."""
+    teacher: str | None = None
+    """Whose probabilities: micro, hf:NAME_OR_PATH or vllm:NAME_OR_PATH; by default the teacher that
+    wrote the rows."""
+    teacher_topk: int = 64
+    """How many of the most probable tokens are stored in the place of each token of a completion;
+    the probability of all others is stored as one number. 6 bytes each, and 8 a token."""
+    prompts: bool = False
+    """The same for the tokens of the prompts that the student is shown, demonstrations among them:
+    what `train kd --lm_weight` learns from."""
+    family: str | None = None
+    """Whose rows, where the version holds several families: rationales, instructions or
+    demonstrations."""
+    store: Path | None = None
+    """Folder that holds the versions; default $EMERGENT_STORE, else ./datasets."""
+
+
+def run_topk(settings: TopkSettings) -> RunResult:
+    """Store the teacher's probabilities of every row. Raises UserError."""
+    source = read_source(settings.source, store=settings.store, family=settings.family)
+    out = settings.out or Path("runs") / f"{source.name}-topk"
+    teacher: Any = connect(settings.teacher or source.config["teacher"]["name"])
+    check_topk(teacher, settings.teacher_topk)
+
+    added = {"teacher_topk": settings.teacher_topk, "topk_teacher": teacher.identity}
+    if settings.prompts:
+        added["topk_prompts"] = True
+    storing = Storing(teacher, settings.teacher_topk, settings.prompts)
+    with derived(source, out, added) as unfinished:
+        if unfinished:
+            run_coroutine(finish(source.files, out, storing, source.stats))
+
+    stats = read_stats(out)
+    return RunResult(out, stats, summary(stats, out))
+
+
+def summary(stats: Mapping[str, Any], out: Path) -> str:
+    """What a person wants to know at the end, a line each."""
+    found = stats["teacher_topk"]
+    cut = (
+        f"; {found['cut']:,} rows exceed the teacher's context: stored as far as it reaches"
+        if found["cut"]
+        else ""
+    )
+    prompts = f" and {found['prompt_tokens']:,} of prompts" if "prompt_tokens" in found else ""
+    return "\n".join(
+        [
+            f"{found['rows']:,} rows, {found['tokens']:,} tokens{prompts}, the {found['k']} most probable of each{cut}",
+            f"bytes a token: {found['bytes_per_token']} in memory, {found['bytes_per_token_on_disk']} on disk",
+            f"written to {out}; next: datagen publish {out} NAME",
+        ]
+    )
