@@ -2,6 +2,7 @@
 
 import pytest
 
+from datagen.demonstrations.command import run_demonstrations
 from datagen.demonstrations.settings import DemonstrationSettings
 from datagen.flags import run_command
 from tests.datagen.demonstrations.reading import MAPPING, Reading, write_tasks
