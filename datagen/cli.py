@@ -24,7 +24,7 @@ def commands() -> dict[str, Command]:
     from datagen.instructions.magpie import command as magpie
     from datagen.instructions.respond import command as respond
     from datagen.instructions.self_instruct import command as self_instruct
-    from datagen.publish.command import COMMANDS
+    from datagen.publish.cli import COMMANDS
     from datagen.rationales import command as rationales
     from datagen.topk import command as topk
 

@@ -13,12 +13,18 @@ from datagen.inspect.settings import InspectSettings
 
 
 def inspect(settings: InspectSettings) -> None:
-    """Read, write the page, say where it is. Raises UserError."""
+    """Write the page, and say where it is. Raises UserError."""
+    out = inspect_run(settings)
+    size = out.stat().st_size / 1e6
+    print(f"written to {out} ({size:.1f} MB); open it in a browser")
+
+
+def inspect_run(settings: InspectSettings) -> Path:
+    """Write the page about a run or a version. Returns its path. Raises UserError."""
     source = open_source(settings.run)
     out = settings.out or default_out(source)
-    html = page(source, collect(source, settings))
-    write(out, html)
-    print(f"written to {out} ({len(html) / 1e6:.1f} MB); open it in a browser")
+    write(out, page(source, collect(source, settings)))
+    return out
 
 
 def default_out(source: Source) -> Path:

@@ -1,14 +1,15 @@
-"""`datagen publish`, `versions`, `diff`, `pull` and `verify`: in a local store, or with `--hub` on
-the Hub."""
+"""Publishing, listing, comparing, pulling and verifying versions, in a store or on the Hub.
+
+Each function returns what it found; `datagen.publish.cli` prints it.
+"""
 
 from __future__ import annotations
 
-import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from cards.render import visible
 from datagen.errors import UserError
-from datagen.flags import Command
 from datagen.publish import hub, local
 from datagen.publish import lineage as lineages
 from datagen.publish import pull as pulling
@@ -27,28 +28,53 @@ from datagen.versions.locate import opened
 from datagen.versions.version import Version
 
 
-def publish(settings: PublishSettings) -> None:
-    """Publish a run, and print where it lies and how it is opened. Raises UserError."""
+@dataclass(frozen=True)
+class Publication:
+    """A version, and whether this call made it."""
+
+    version: Version
+    new: bool
+    """False where a version held this content already."""
+    family: str
+    """The family of the run that was published."""
+    warnings: tuple[str, ...] = ()
+    """What the teacher's terms ask of those who train on its outputs."""
+
+
+def publish_run(settings: PublishSettings) -> Publication:
+    """Make the next version of a name from a run. Raises UserError."""
+    lineage = lineage_of(settings)
+    version, new = put(lineage, settings)
+    return Publication(version, new, family_in(lineage), terms_of(lineage))
+
+
+def planned_version(settings: PublishSettings) -> tuple[str, tuple[str, ...]]:
+    """The number that a version would get, in words, and the warnings. Writes nothing."""
+    lineage = lineage_of(settings)
+    return planned(lineage, settings), terms_of(lineage)
+
+
+def lineage_of(settings: PublishSettings) -> dict[str, Any]:
+    """The lineage of the run, as all that a version of its name holds. Raises UserError."""
     check(settings)
-    lineage = lineages.build(
+    return lineages.build(
         settings.run,
         name=settings.name,
         license=settings.license,
         language=settings.language,
         hub=settings.hub,
     )
-    ((family, run),) = lineage["runs"].items()
-    for warning in warnings(run["teacher"]):
-        print(f"warning: {warning}", file=sys.stderr)
-    if settings.dry_run:
-        print(f"would be {settings.name} {planned(lineage, settings)}; nothing was written")
-        return
-    version, new = put(lineage, settings)
-    if not new:
-        print(f"{version.name} {version.version} holds this content already: no new version")
-        return
-    print(f"published {version.name} {version.version}: {counts(version)}")
-    print(f"open it with datasets.load_dataset({opening(version, family)})")
+
+
+def family_in(lineage: dict[str, Any]) -> str:
+    """The family of the one run of a lineage."""
+    (family,) = lineage["runs"]
+    return str(family)
+
+
+def terms_of(lineage: dict[str, Any]) -> tuple[str, ...]:
+    """What the teacher's terms ask."""
+    return tuple(warnings(lineage["runs"][family_in(lineage)]["teacher"]))
 
 
 def check(settings: PublishSettings) -> None:
@@ -85,90 +111,51 @@ def planned(lineage: dict[str, Any], settings: PublishSettings) -> str:
     )
 
 
-def opening(version: Version, family: str | None = None) -> str:
-    """What `load_dataset` is given, to see rows of a family, by default of the first."""
-    family = family or next(iter(version.lineage["runs"]))
-    config = next(
-        name
-        for name, config in version.configs.items()
-        if config["rows"] and family in config["runs"]
-    )
-    if version.commit is None:
-        return f'"{version.path}", "{config}"'
-    return f'"{version.name}", "{config}", revision="v{version.version}"'
-
-
-def versions(settings: VersionsSettings) -> None:
-    """Print a line for every version, the newest marked. Raises UserError for an unknown name."""
+def list_versions(settings: VersionsSettings) -> list[Version]:
+    """All versions of a name, oldest first. Raises UserError for an unknown name."""
     name, at, _ = settings.name.partition("@")
     if at:
         raise UserError(f"give a name without a version: datagen versions {name}")
     local_versions.check_name(name)
-    found = (
-        hub_versions.versions_of(name)
-        if settings.hub
-        else local_versions.versions_of(name, store=settings.store)
-    )
-    if not found:  # say which names there are
-        found = [
-            hub_versions.resolve(name)
-            if settings.hub
-            else local_versions.resolve(name, store=settings.store)
-        ]
-    for version in found:
-        teachers = dict.fromkeys(run["teacher"]["name"] for run in version.lineage["runs"].values())
-        mark = "(newest)" if version is found[-1] else ""
-        about = [
-            version.lineage["created"],
-            version.content_sha256[:12],
-            ", ".join(teachers),
-            counts(version),
-            mark,
-        ]
-        print(visible("  ".join([version.version, *about]).rstrip()))
+
+    if settings.hub:
+        return hub_versions.versions_of(name) or [hub_versions.resolve(name)]
+    # where there is none, `resolve` says which names there are
+    found = local_versions.versions_of(name, store=settings.store)
+    return found or [local_versions.resolve(name, store=settings.store)]
 
 
-def diff(settings: DiffSettings) -> None:
-    """Print what changed from one version to another. Raises UserError."""
+@dataclass(frozen=True)
+class Comparison:
+    """Two versions, and a line for every difference."""
+
+    old: str
+    new: str
+    lines: Sequence[str]
+
+
+def compare_versions(settings: DiffSettings) -> Comparison:
+    """What changed from one version to another. Raises UserError."""
     with (
         opened(settings.old, on_hub=settings.hub, store=settings.store) as old,
         opened(settings.new, on_hub=settings.hub, store=settings.store) as new,
     ):
-        print(f"{old.name} {old.version} -> {new.name} {new.version}")
-        print(
-            "\n".join(map(visible, differences(old, new))) or "the same rows, teacher and settings"
+        return Comparison(
+            old=f"{old.name} {old.version}",
+            new=f"{new.name} {new.version}",
+            lines=tuple(differences(old, new)),
         )
 
 
-def pull(settings: PullSettings) -> None:
+def pull_version(settings: PullSettings) -> Publication:
     """Bring a version of the Hub into the local store. Raises UserError."""
-    version, new = pulling.pull(
-        settings.reference, store=settings.store or local_versions.default_store()
-    )
-    print(
-        f"{'pulled' if new else 'already there:'} {version.name} {version.version}: {counts(version)}"
-    )
-    print(f"open it with datasets.load_dataset({opening(version)})")
+    store = settings.store or local_versions.default_store()
+    version, new = pulling.pull(settings.reference, store=store)
+    return Publication(version, new, next(iter(version.lineage["runs"])))
 
 
-def verify(settings: VerifySettings) -> None:
+def verify_version(settings: VerifySettings) -> Version:
     """Recompute every hash of a version. Raises UserError naming the first file that differs."""
     with opened(settings.reference, on_hub=settings.hub, store=settings.store) as version:
         local_versions.verify(version)
-        files = len(version.lineage["files"])
-        print(
-            f"{version.name} {version.version} is as published: {counts(version)}, in {files} files"
-        )
-
-
-def counts(version: Version) -> str:
-    return ", ".join(f"{config['rows']:,} {name}" for name, config in version.configs.items())
-
-
-COMMANDS: dict[str, Command] = {
-    "publish": (PublishSettings, publish),
-    "versions": (VersionsSettings, versions),
-    "diff": (DiffSettings, diff),
-    "pull": (PullSettings, pull),
-    "verify": (VerifySettings, verify),
-}
+        return version

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from datagen.flags import run_command
-from datagen.publish.command import COMMANDS
+from datagen.publish.cli import COMMANDS
 from tests.datagen.publish.conftest import make_run
 from tests.hub.server import TOKEN, Hub, serve
 

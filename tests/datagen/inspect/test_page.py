@@ -13,7 +13,7 @@ import pytest
 from datagen.errors import UserError
 from datagen.inspect.command import inspect
 from datagen.inspect.settings import InspectSettings
-from datagen.publish.command import PublishSettings, publish
+from datagen.publish.cli import PublishSettings, publish
 from datagen.schema import Accepted
 from tests.datagen.inspect import runs
 from tests.datagen.inspect.parsed import parse

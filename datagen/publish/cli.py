@@ -1,0 +1,116 @@
+"""`datagen publish`, `versions`, `diff`, `pull` and `verify`: they print what was done."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+from cards.render import visible
+from datagen.flags import Command
+from datagen.publish.command import (
+    compare_versions,
+    list_versions,
+    planned_version,
+    publish_run,
+    pull_version,
+    verify_version,
+)
+from datagen.publish.settings import (
+    DiffSettings,
+    PublishSettings,
+    PullSettings,
+    VerifySettings,
+    VersionsSettings,
+)
+from datagen.versions.version import Version
+
+
+def publish(settings: PublishSettings) -> None:
+    """Publish a run; say where the version lies and how it is opened."""
+    if settings.dry_run:
+        number, warnings = planned_version(settings)
+        warn(warnings)
+        print(f"would be {settings.name} {number}; nothing was written")
+        return
+
+    done = publish_run(settings)
+    version = done.version
+    warn(done.warnings)
+    if not done.new:
+        print(f"{version.name} {version.version} holds this content already: no new version")
+        return
+    print(f"published {version.name} {version.version}: {counts(version)}")
+    print(f"open it with datasets.load_dataset({opening(version, done.family)})")
+
+
+def warn(warnings: Sequence[str]) -> None:
+    """Print warnings on standard error."""
+    for warning in warnings:
+        print(f"warning: {warning}", file=sys.stderr)
+
+
+def versions(settings: VersionsSettings) -> None:
+    """Print a line for every version; the newest is marked."""
+    found = list_versions(settings)
+    for version in found:
+        teachers = dict.fromkeys(run["teacher"]["name"] for run in version.lineage["runs"].values())
+        about = [
+            version.version,
+            version.lineage["created"],
+            version.content_sha256[:12],
+            ", ".join(teachers),
+            counts(version),
+            "(newest)" if version is found[-1] else "",
+        ]
+        print(visible("  ".join(about).rstrip()))
+
+
+def diff(settings: DiffSettings) -> None:
+    """Print what changed from one version to another."""
+    found = compare_versions(settings)
+    print(f"{found.old} -> {found.new}")
+    lines = "\n".join(map(visible, found.lines))
+    print(lines or "the same rows, teacher and settings")
+
+
+def pull(settings: PullSettings) -> None:
+    """Bring a version of the Hub into the local store."""
+    done = pull_version(settings)
+    version = done.version
+    what = "pulled" if done.new else "already there:"
+    print(f"{what} {version.name} {version.version}: {counts(version)}")
+    print(f"open it with datasets.load_dataset({opening(version)})")
+
+
+def verify(settings: VerifySettings) -> None:
+    """Say that a version is as it was published."""
+    version = verify_version(settings)
+    files = len(version.lineage["files"])
+    published = f"{version.name} {version.version} is as published"
+    print(f"{published}: {counts(version)}, in {files} files")
+
+
+def opening(version: Version, family: str | None = None) -> str:
+    """What `load_dataset` is given, to see rows of a family, by default of the first."""
+    family = family or next(iter(version.lineage["runs"]))
+    config = next(
+        name
+        for name, config in version.configs.items()
+        if config["rows"] and family in config["runs"]
+    )
+    if version.commit is None:
+        return f'"{version.path}", "{config}"'
+    return f'"{version.name}", "{config}", revision="v{version.version}"'
+
+
+def counts(version: Version) -> str:
+    return ", ".join(f"{config['rows']:,} {name}" for name, config in version.configs.items())
+
+
+COMMANDS: dict[str, Command] = {
+    "publish": (PublishSettings, publish),
+    "versions": (VersionsSettings, versions),
+    "diff": (DiffSettings, diff),
+    "pull": (PullSettings, pull),
+    "verify": (VerifySettings, verify),
+}
