@@ -13,7 +13,7 @@ help:  ## this list
 
 $(READY): pyproject.toml
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --editable '.[dev]'
+	$(BIN)/pip install --quiet --config-settings editable_mode=compat --editable '.[dev]'
 	@touch $@
 
 $(VLLM)/.ready: Makefile
@@ -24,7 +24,7 @@ $(VLLM)/.ready: Makefile
 
 $(RAY)/.ready: pyproject.toml
 	$(PYTHON) -m venv $(RAY)
-	$(RAY)/bin/pip install --quiet --editable '.[dev,ray]'
+	$(RAY)/bin/pip install --quiet --config-settings editable_mode=compat --editable '.[dev,ray]'
 	@touch $@
 
 environments: $(READY) $(VLLM)/.ready  ## set up what CI needs

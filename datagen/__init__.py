@@ -47,8 +47,11 @@ PLACES = {
     "datagen.filters.duplicates": ("exact_duplicates", "near_duplicates"),
     "datagen.filters.novelty": ("Novelty",),
     "datagen.filters.row_filter": ("Reason",),
+    "datagen.publish.command": ("Comparison",),
+    "datagen.run.job": ("Incomplete",),
     "datagen.schema": ("Accepted", "Rejected"),
     "datagen.teacher": ("Completion", "Request", "Sampling"),
+    "datagen.teacher.forecast": ("Forecast",),
 }
 """Where the public names stand. They are imported when they are first used."""
 
