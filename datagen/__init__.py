@@ -57,7 +57,7 @@ PLACES = {
 
 MODULES = {name: module for module, names in PLACES.items() for name in names}
 
-__all__ = sorted([*MODULES, "__version__"])  # noqa: PLE0605 - the names are those above
+__all__ = sorted([*MODULES, "__version__"])
 
 
 def __getattr__(name: str) -> Any:

@@ -4,18 +4,18 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-from datagen.api.generating import forecast as forecast
-from datagen.api.run import Run as Run
-from datagen.api.run import RunStats as RunStats
-from datagen.api.run import open_run as open_run
-from datagen.api.version import Version as Version
-from datagen.api.version import load_version as load_version
 from datagen.answers import Vote as Vote
 from datagen.answers import equal as equal
 from datagen.answers import equation_validity as equation_validity
 from datagen.answers import equations as equations
 from datagen.answers import extract as extract
 from datagen.answers import vote as vote
+from datagen.api.generating import forecast as forecast
+from datagen.api.run import Run as Run
+from datagen.api.run import RunStats as RunStats
+from datagen.api.run import open_run as open_run
+from datagen.api.version import Version as Version
+from datagen.api.version import load_version as load_version
 from datagen.errors import UserError as UserError
 from datagen.filters.contamination import Benchmarks as Benchmarks
 from datagen.filters.duplicates import exact_duplicates as exact_duplicates

@@ -10,7 +10,6 @@ run/stats.json        counts, tokens, time; "finished" says that the Parquet fil
 from __future__ import annotations
 
 import asyncio
-import gc
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Iterable, Sequence
 from contextlib import AbstractContextManager, aclosing
@@ -38,8 +37,6 @@ again."""
 HOPELESS = 20
 """A run stops when this many items failed before any succeeded: the endpoint is at fault, not the
 items."""
-COLLECT_AFTER = 50_000
-"""Objects that are made, and still there, before the youngest are searched for cycles."""
 
 
 def no_statistics(items: Iterable[list[Row]]) -> dict[str, Any]:
@@ -76,14 +73,9 @@ class OpenRun:
         self._failed_before = self._rows.drop(FAILED)
 
     def __enter__(self) -> OpenRun:
-        self._collections = gc.get_threshold()
-        gc.freeze()  # a run makes many objects and few cycles: looking for these took a tenth of its time
-        gc.set_threshold(COLLECT_AFTER)
         return self
 
     def __exit__(self, *_: object) -> None:
-        gc.set_threshold(*self._collections)
-        gc.unfreeze()
         self._rows.close()
         self._lock.close()
 
