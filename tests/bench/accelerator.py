@@ -1,8 +1,8 @@
 """Tokens/s, peak memory and utilisation of `train sft`, `train kd` and `train gkd` against bare
 TRL, random weights.
 
-    python -m tests.bench.accelerator                # one GPU, bf16, students of 0.5B and 1.5B parameters
-    python -m tests.bench.accelerator --sizes tiny --teacher tiny --device cpu --tokens 256 --steps 4   # to try it
+    python -m tests.bench.accelerator  # one GPU, bf16, students of 0.5B and 1.5B
+    python -m tests.bench.accelerator --sizes tiny --teacher tiny --device cpu --tokens 256 --steps 4
 
 Llamas of the shapes of Qwen2.5, with its vocabulary of 151,936; the tokens are the micro-world's.
 Each arm trains in a process of its own, the arms in another order each round; told are medians over
@@ -127,7 +127,8 @@ def rounds(size: str, told: argparse.Namespace) -> dict[str, list[dict[str, floa
 
 def show(size: str, found: dict[str, list[dict[str, float]]], told: argparse.Namespace) -> None:
     print(
-        f"{size}, teacher {told.teacher}, {told.batch} rows of {told.tokens} tokens, bf16: medians of {told.rounds}\n"
+        f"{size}, teacher {told.teacher}, {told.batch} rows of {told.tokens} tokens, bf16: "
+        f"medians of {told.rounds}\n"
     )
     print("| arm | tokens/s | peak memory, GiB | GPU in use |\n|---|---|---|---|")
     for arm, measured in found.items():

@@ -185,13 +185,17 @@ def compare(args: argparse.Namespace) -> None:
                 seconds, wall, whole, size = datagen(args, rows)
                 cpu = whole - fixed
                 more = f", whole process {wall:.1f} s and {1e3 * whole / len(rows):.2f} ms a row, "
-                more += f"of 8 questions {fixed_wall:.1f} s; journal {size / len(rows):,.0f} bytes a row"
+                more += (
+                    f"of 8 questions {fixed_wall:.1f} s; journal {size / len(rows):,.0f} bytes a "
+                    "row"
+                )
             else:
                 words = [sys.executable, *sys.argv, "--arm", arm]
                 (seconds, cpu), more = json.loads(child(words)[0]), ""
             figures[arm].append((len(rows) / seconds, 1e3 * cpu / len(rows)))
             print(
-                f"{arm:8} {len(rows) / seconds:7,.0f} rows/s, CPU {1e3 * cpu / len(rows):.2f} ms a row{more}",
+                f"{arm:8} {len(rows) / seconds:7,.0f} rows/s, CPU {1e3 * cpu / len(rows):.2f} "
+                f"ms a row{more}",
                 flush=True,
             )
     speed = {arm: [rate for rate, _ in found] for arm, found in figures.items()}

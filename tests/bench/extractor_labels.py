@@ -47,7 +47,8 @@ def main() -> None:
         counts["agree" if judged == label else "we say right" if judged else "we say wrong"] += 1
         if judged != label:
             print(
-                f"line {number} {model}: label {label}, gold {gold}, extracted {answer}, ends {solution[-80:]!r}"
+                f"line {number} {model}: label {label}, gold {gold}, extracted {answer}, ends "
+                f"{solution[-80:]!r}"
             )
     print(", ".join(f"{name} {count:,}" for name, count in counts.items()))
 

@@ -57,7 +57,8 @@ SCENARIOS = {
 def compare(args: argparse.Namespace) -> None:
     usual, rows = 0.0, questions(args.questions, args.requests)
     print(
-        f"{'fault':20} {'s':>6} {'lost':>6} {'accepted':>9} {'rejected':>28} {'failed':>6} {'sent':>6} {'again':>6}"
+        f"{'fault':20} {'s':>6} {'lost':>6} {'accepted':>9} {'rejected':>28} {'failed':>6} "
+        f"{'sent':>6} {'again':>6}"
     )
     for name, extra in SCENARIOS.items():
         if args.only and name not in args.only:
@@ -89,7 +90,8 @@ def show(
         or "none"
     )
     print(
-        f"{name:20} {seconds:6.1f} {lost:6.1f} {counts['accepted']:9,} {rejected:>28} {counts['failed']:6} "
+        f"{name:20} {seconds:6.1f} {lost:6.1f} {counts['accepted']:9,} {rejected:>28} "
+        f"{counts['failed']:6} "
         f"{asked['requests']:6,} {asked['again']:6,}",
         flush=True,
     )

@@ -101,7 +101,8 @@ def one(
     steps = {"wall": args.steps / wall, "cpu": args.steps / cpu}
     speed = f"{steps['wall']:.2f} steps/s ({steps['cpu']:.2f} of CPU)"
     print(
-        f"{arm:>3} seed {seed}: {speed}, KL {kl.value:.4f} [{kl.low:.4f}, {kl.high:.4f}], accuracy {told}",
+        f"{arm:>3} seed {seed}: {speed}, KL {kl.value:.4f} [{kl.low:.4f}, {kl.high:.4f}], "
+        f"accuracy {told}",
         flush=True,
     )
     return steps

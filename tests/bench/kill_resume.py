@@ -79,7 +79,8 @@ def main() -> int:
         again = repeats() - before
         print(f"{killed} kills, {landed} of them while it ran, finished with status {status}")
         print(
-            f"answered again: {again} (at most {landed * args.concurrency} were in flight at the kills)"
+            f"answered again: {again} (at most {landed * args.concurrency} were in flight at "
+            "the kills)"
         )
         before = repeats()
         start(args, whole).wait()
@@ -89,7 +90,8 @@ def main() -> int:
         print(f"byte-identical: {same}; {time.monotonic() - begun:.0f} s in all")
         stats = json.loads((broken / "stats.json").read_text())
         print(
-            f"rows: {stats['accepted']} accepted, {stats['rejected']} rejected of {stats['questions']} questions"
+            f"rows: {stats['accepted']} accepted, {stats['rejected']} rejected of "
+            f"{stats['questions']} questions"
         )
     return (
         0

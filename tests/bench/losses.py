@@ -37,7 +37,8 @@ def main() -> None:
     if args.way:
         return measure(args)
     print(
-        f"{args.positions} positions, {args.vocabulary:,} tokens, {args.hidden} wide, top {args.top}, {args.device}"
+        f"{args.positions} positions, {args.vocabulary:,} tokens, {args.hidden} wide, top "
+        f"{args.top}, {args.device}"
     )
     for way in WAYS:
         subprocess.run([sys.executable, __file__, *sys.argv[1:], "--way", way], check=True)

@@ -56,7 +56,10 @@ class Instant(asyncio.Protocol):
 
 def reply(n: int) -> bytes:
     if n not in Instant.replies:
-        text = "We count the apples, then the pears, and add one number to the other: 40 + 2 = 42. The answer is {}."
+        text = (
+            "We count the apples, then the pears, and add one number to the other: 40 + 2 = 42. "
+            "The answer is {}."
+        )
         choices = [
             {
                 "index": i,
@@ -79,8 +82,10 @@ def write_questions(file: Path, number: int) -> None:
     with file.open("w", encoding="utf-8") as out:
         for i in range(number):
             text = (
-                f"In orchard {i} there are 40 apples and 2 pears in every basket, and the children carry the baskets "
-                "home before it rains. How many pieces of fruit are in a basket when they arrive at the house?"
+                f"In orchard {i} there are 40 apples and 2 pears in every basket, and the "
+                "children carry the baskets "
+                "home before it rains. How many pieces of fruit are in a basket when they "
+                "arrive at the house?"
             )
             out.write(json.dumps({"question": text, "answer": "42"}) + "\n")
 
@@ -117,7 +122,10 @@ def measure(questions: int, samples: int, port: int, folder: Path) -> tuple[floa
         name: (out / f"{name}.sqlite").stat().st_size / questions for name in ("journal", "rows")
     }
     peak, seconds = used.ru_maxrss / 1024, time.monotonic() - begun
-    line = f"{questions * samples:9,} rows of {questions:9,} requests: peak {peak:6.1f} MiB, {seconds:6.1f} s, "
+    line = (
+        f"{questions * samples:9,} rows of {questions:9,} requests: peak {peak:6.1f} MiB, "
+        f"{seconds:6.1f} s, "
+    )
     line += f"CPU {1e3 * (used.ru_utime + used.ru_stime) / questions:.2f} ms a request, "
     line += f"journal {each['journal']:,.0f} and rows {each['rows']:,.0f} bytes a request"
     return peak, line

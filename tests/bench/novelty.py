@@ -101,10 +101,12 @@ def against_reference(lines: list[str]) -> None:
     ours_s, ours = timed(lambda: Novelty().admit_all(lines))
     agree = sum(a == b for a, b in zip(ours, theirs, strict=True))
     print(
-        f"decisions on {len(lines):,} lines: {agree:,} the same, {len(lines) - agree} not; novel {sum(ours):,}"
+        f"decisions on {len(lines):,} lines: {agree:,} the same, {len(lines) - agree} not; "
+        f"novel {sum(ours):,}"
     )
     print(
-        f"  rouge_score {theirs_s:,.1f} s (without the pairs that share too few words), ours {ours_s:.2f} s"
+        f"  rouge_score {theirs_s:,.1f} s (without the pairs that share too few words), ours "
+        f"{ours_s:.2f} s"
     )
     scorer = rouge_scorer.RougeScorer(["rougeL"], use_stemmer=False)
     rng = random.Random("bench:pairs")
@@ -114,7 +116,8 @@ def against_reference(lines: list[str]) -> None:
     compare_scores(chosen, reference)
     total, novel = len(lines) * (len(lines) - 1) / 2, timed(lambda: Novelty().admit_all(lines))[0]
     print(
-        f"a pair of the pass by ours: {novel / total * 1e9:,.1f} ns ({theirs_s / PAIRS / (novel / total):,.0f} times)"
+        f"a pair of the pass by ours: {novel / total * 1e9:,.1f} ns "
+        f"({theirs_s / PAIRS / (novel / total):,.0f} times)"
     )
 
 
@@ -129,7 +132,8 @@ def compare_scores(chosen: list[tuple[str, str]], reference: list[float]) -> Non
     ours = [2 * int(n) / (len(a) + len(b)) for n, a, b in zip(common, left, right, strict=True)]
     worst = max(abs(a - b) for a, b in zip(ours, reference, strict=True))
     print(
-        f"a pair by RapidFuzz, one call: {seconds / len(ours) * 1e9:,.0f} ns; largest difference {worst:.0e}"
+        f"a pair by RapidFuzz, one call: {seconds / len(ours) * 1e9:,.0f} ns; largest "
+        f"difference {worst:.0e}"
     )
 
 
@@ -156,7 +160,8 @@ def one(lines: list[str], size: int) -> None:
     seconds, novel = timed(lambda: Novelty().admit_all(texts))
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     print(
-        f"{size:8,} {sum(novel):8,} {seconds:8.2f} {seconds / (size * (size - 1) / 2) * 1e9:8.2f} {peak:9.0f}"
+        f"{size:8,} {sum(novel):8,} {seconds:8.2f} "
+        f"{seconds / (size * (size - 1) / 2) * 1e9:8.2f} {peak:9.0f}"
     )
 
 

@@ -1,7 +1,9 @@
 """Kill Ray workers at random moments of a run, and compare it with a run without Ray that was left
 alone.
 
-    python -m tests.bench.ray_kill [--teacher micro] [--questions 200] [--workers 2] [--kills 5]    # with Ray installed
+    python -m tests.bench.ray_kill [--teacher micro] [--questions 200] [--workers 2] [--kills 5]
+
+Ray must be installed.
 
 Both runs ask the same questions of the micro-world; loading is part of their time. A request must
 have time to be answered: one over which five workers died is given up. `openai:` teachers need

@@ -37,7 +37,8 @@ def main() -> None:
             )
             whole = seconds * 1000 / args.queries
             print(
-                f"{name}: {args.queries} × 32, k = {args.k}: {seconds:.1f} s (CPU {cpu:.1f}), 1,000: {whole:.0f} s"
+                f"{name}: {args.queries} × 32, k = {args.k}: {seconds:.1f} s (CPU {cpu:.1f}), "
+                f"1,000: {whole:.0f} s"
             )
             print(f"  tokens asked {asked:,}, computed {computed:,}", flush=True)
 

@@ -137,7 +137,8 @@ def show(spent: dict[str, list[tuple[float, float]]], steps: int) -> None:
             f"{100 * (mine / bare - 1):+.1f}%" for mine, bare in zip((cpu, wall), base, strict=True)
         ]
         print(
-            f"{name}: {1000 * cpu / steps:.1f} ms CPU a step ({overhead[0]}), {steps / wall:.2f} steps/s "
+            f"{name}: {1000 * cpu / steps:.1f} ms CPU a step ({overhead[0]}), "
+            f"{steps / wall:.2f} steps/s "
             f"(time {overhead[1]}), of {len(spent[name])} rounds"
         )
 

@@ -1,7 +1,9 @@
 """Tokens a second of a rationales run on vLLM (journal and rows on disk) against bare
 `LLM.generate`, same prompts.
 
-    python tests/bench/vllm_speed.py [--questions 200] [--samples 8] [--rounds 2]      # in an environment with vLLM
+    python tests/bench/vllm_speed.py [--questions 200] [--samples 8] [--rounds 2]
+
+It needs an environment with vLLM.
 
 The arms take turns, every one in a process of its own, after a warm-up of eight prompts. An
 engine's start and end are not counted."""
@@ -54,7 +56,8 @@ def main() -> None:
             found[arm].append(measure(arm, args.questions, args.samples))
             speed, asking, everything = found[arm][-1]
             print(
-                f"{arm:8} {speed:8,.0f} tokens/s; CPU ms a token: {asking:.4f}, in all {everything:.3f}",
+                f"{arm:8} {speed:8,.0f} tokens/s; CPU ms a token: {asking:.4f}, in all "
+                f"{everything:.3f}",
                 flush=True,
             )
     for what, place, sign in (("tokens/s", 0, 1), ("tokens a CPU second", 2, -1)):

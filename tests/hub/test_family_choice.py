@@ -53,7 +53,9 @@ def test_a_student_of_one_config(mixed, tiny_model, tmp_path, more):
     file = tmp_path / "rationales" / "rejected.parquet"
     table = pq.read_table(file)
     wrong = [row | {"correct": False, "parents": first["parents"]} for row, first in zip(
-        table.to_pylist(), pq.read_table(tmp_path / "rationales" / "rationales.parquet").to_pylist(), strict=False
+        table.to_pylist(),
+            pq.read_table(tmp_path / "rationales" / "rationales.parquet").to_pylist(),
+            strict=False,
     )]  # fmt: skip
     pq.write_table(table.from_pylist(wrong, schema=table.schema), file)
     assert datagen(["publish", str(tmp_path / "rationales"), "org/sums"]) == 0

@@ -17,14 +17,17 @@ import importlib.util, json, sys
 import huggingface_hub
 from datasets import get_dataset_config_names, load_dataset
 
-found = {"hub": huggingface_hub.__version__, "configs": get_dataset_config_names("org/sums", revision="v1.0.0")}
+found = {"hub": huggingface_hub.__version__}
+found["configs"] = get_dataset_config_names("org/sums", revision="v1.0.0")
 for tag in ("v1.0.0", "v1.1.0"):
     whole = load_dataset("org/sums", "rationales", revision=tag, split="train")
     streamed = load_dataset("org/sums", "rationales", revision=tag, split="train", streaming=True)
     found[tag] = [whole.to_list(), list(streamed)]
-found["rejected"] = load_dataset("org/sums", "rejected", revision="v1.0.0", split="train")["reason"][:]
-found["ours"] = [name for name in ("datagen", "train", "cards", "torch") if importlib.util.find_spec(name)]
-found["imported"] = [name for name in sys.modules if name.split(".")[0] in ("datagen", "train", "cards")]
+rejected = load_dataset("org/sums", "rejected", revision="v1.0.0", split="train")
+found["rejected"] = rejected["reason"][:]
+OURS = ("datagen", "train", "cards")
+found["ours"] = [name for name in (*OURS, "torch") if importlib.util.find_spec(name)]
+found["imported"] = [name for name in sys.modules if name.split(".")[0] in OURS]
 print(json.dumps(found))
 """
 
@@ -33,8 +36,11 @@ SOME = """
 import json, sys
 from datasets import load_dataset
 
-wanted = [dict(path="org/sums", revision=tag, name=config, split="train") for tag, config in json.loads(sys.argv[1])]
-found = [[load_dataset(**one).to_list(), list(load_dataset(**one, streaming=True))] for one in wanted]
+pairs = json.loads(sys.argv[1])
+wanted = [dict(path="org/sums", revision=tag, name=config, split="train") for tag, config in pairs]
+found = [
+    [load_dataset(**one).to_list(), list(load_dataset(**one, streaming=True))] for one in wanted
+]
 print(json.dumps(found))
 """
 

@@ -84,7 +84,8 @@ def test_what_is_looked_up_on_the_hub(tmp_path, name, answer):
     [
         (
             "org/sums@9.9.9",
-            r"org/sums@9.9.9 is not in .*store, and on the Hub: .* no version '9.9.9'.*1.0.0, 1.0.1",
+            r"org/sums@9.9.9 is not in .*store, and on the Hub: .* no version '9.9.9'.*1.0.0, "
+            r"1.0.1",
         ),
         ("org/none@1.0.0", r"on the Hub: no org/none on the Hub, or it is private"),
         ("org/sums/more", r"'org/sums/more' is no dataset name"),
