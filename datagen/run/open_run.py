@@ -1,9 +1,9 @@
-"""A run directory: what a generator made of every source item, and how to go on after a kill.
+"""An open run folder: what a generator made of every source item, and how to go on after a kill.
 
 run/config.json       what was asked; another configuration is refused
 run/journal.sqlite    every teacher answer (datagen.teacher.journal)
-run/rows.sqlite       accepted and rejected rows, by the position of the item they come from
-run/<config>.parquet  written at the end, in order of position: arrival changes nothing
+run/rows.sqlite       accepted and rejected rows, by the position of their item
+run/<config>.parquet  written at the end in order of position, so the order of arrival changes nothing
 run/stats.json        counts, tokens, time; "finished" says that the Parquet files are whole
 """
 
@@ -27,7 +27,9 @@ from datagen.teacher.budget import Account
 from datagen.teacher.journal import JournaledTeacher
 
 Item = TypeVar("Item")
-Statistics: TypeAlias = Callable[[Iterable[list[Row]]], dict[str, Any]]
+Stats: TypeAlias = dict[str, Any]
+Statistics: TypeAlias = Callable[[Iterable[list[Row]]], Stats]
+"""From the rows of every item to what a method adds to stats.json."""
 
 FORMAT = 4
 """Of the run folder. 4 records the prompts of the run; 3 did not."""
@@ -35,17 +37,27 @@ FAILED = "failed"
 """Reason of an item whose request failed for good. The next run of the same command asks for it
 again."""
 HOPELESS = 20
-"""A run stops when this many items failed before any succeeded: the endpoint is at fault, not the
-items."""
+"""A run stops when this many items failed before any succeeded. Then the endpoint is at fault, not
+the items. Fewer can be bad luck; more would waste the user's time and money."""
 
 
-def no_statistics(items: Iterable[list[Row]]) -> dict[str, Any]:
+def no_statistics(items: Iterable[list[Row]]) -> Stats:
     """For a method that counts nothing of its own."""
     return {}
 
 
 class OpenRun:
-    """An open run directory. One process at a time; `with` closes it."""
+    """An open run folder. One process works in it at a time; `with` closes it.
+
+    Args:
+        path: the run folder. It is created, or the run in it goes on.
+        config: what decides the rows.
+        family: which configs the rows belong to.
+        account: what the run may spend. Default: no limit.
+
+    Raises:
+        UserError: the folder holds another run, or another process works in it.
+    """
 
     def __init__(
         self,
@@ -55,13 +67,11 @@ class OpenRun:
         family: str = "rationales",
         account: Account | None = None,
     ):
-        """Create or resume a run that makes the configs of `family` and spends what `account`
-        allows.
-
-        Raises UserError when the folder holds another run, or another process works in it.
-        """
-        self.path, self.config, self.family = path, {"format": FORMAT, **config}, family
+        self.path = path
+        self.config = {"format": FORMAT, **config}
+        self.family = family
         self.account = account or Account()
+
         make_folder(path)
         self._lock = lock(path)
         try:
@@ -70,6 +80,8 @@ class OpenRun:
             self._lock.close()
             raise
         self._rows = Rows(path / "rows.sqlite")
+
+        # what failed last time is asked again
         self._failed_before = self._rows.drop(FAILED)
 
     def __enter__(self) -> OpenRun:
@@ -88,17 +100,28 @@ class OpenRun:
         describe: Callable[[Item], Row],
         statistics: Statistics = no_statistics,
         concurrency: int,
-    ) -> dict[str, Any]:
-        """Distil every item that has no rows yet, `concurrency` at a time; write Parquet and
-        statistics; return these.
+    ) -> Stats:
+        """Distil every item that has no rows yet, then write Parquet and statistics.
 
-        `describe` gives the columns of an item that failed; `statistics` what to add to stats.json,
-        from the rows of every item. Cancelling (Ctrl-C) loses nothing that had arrived."""
+        Cancelling (Ctrl-C) loses nothing that had arrived.
+
+        Args:
+            items: the source, in the order of the rows.
+            distil: from an item to its outcomes, at least one.
+            teacher: who answers. Its answers go through the journal of the run.
+            describe: the columns of an item whose request failed for good.
+            statistics: what the method adds to stats.json.
+            concurrency: items under way at once.
+
+        Returns:
+            The statistics.
+
+        Raises:
+            UserError: nothing was accepted, or every request fails.
+        """
         done = self._rows.done(len(items))
         left = done.count(0)
-        waiting = (
-            (position, items[position]) for position, is_done in enumerate(done) if not is_done
-        )
+        waiting = ((place, items[place]) for place, is_done in enumerate(done) if not is_done)
         journal = self._journal(teacher)
 
         async def work() -> None:
@@ -115,13 +138,13 @@ class OpenRun:
                 return [Rejected(describe(item) | {"finish_reason": str(error)}, FAILED)]
 
         try:
-            if not left and (self.path / "stats.json").exists():
+            if not left and self._finished:
                 return read_stats(self.path)
             if left:
                 await journal.check()
             started = time.monotonic()
             with self._meter(journal, len(items), done=len(items) - left) as progress:
-                await together(work() for _ in range(concurrency))
+                await run_together(work() for _ in range(concurrency))
             return self._finish(journal, len(items), time.monotonic() - started, statistics)
         finally:
             await journal.close()
@@ -133,19 +156,33 @@ class OpenRun:
         teacher: Teacher,
         total: int,
         statistics: Statistics = no_statistics,
-    ) -> dict[str, Any]:
-        """Write what `generate` yields, in its order, then Parquet and statistics; return these.
+    ) -> Stats:
+        """Write what `generate` yields, in its order, then Parquet and statistics.
 
-        For a method whose next question depends on the answers so far. `generate` yields the same
-        lists whatever the order of arrival; after a kill it starts anew, finds its answers in the
-        journal, and only what is missing is written. From a request that failed for good on, all is
-        made again: what follows may depend on its answer. `total` accepted rows make the progress
-        bar full."""
-        if (self.path / "stats.json").exists() and not self._failed_before:
+        For a method whose next question depends on the answers so far. After a kill `generate`
+        starts anew and finds its answers in the journal; only what is missing is written. From the
+        first request that failed for good on, all rows are made again, because what follows may
+        depend on its answer.
+
+        Args:
+            generate: yields the same lists whatever the order of arrival.
+            teacher: who answers. Its answers go through the journal of the run.
+            total: accepted rows that make the progress bar full.
+            statistics: what the method adds to stats.json.
+
+        Returns:
+            The statistics.
+
+        Raises:
+            UserError: nothing was accepted.
+        """
+        if self._finished and not self._failed_before:
             return read_stats(self.path)
-        done, position = self._rows.unbroken(), -1
+        done = self._rows.unbroken()
         self._rows.drop_from(done)
         journal = self._journal(teacher)
+        position = -1
+
         try:
             await journal.check()
             started = time.monotonic()
@@ -160,6 +197,10 @@ class OpenRun:
         finally:
             await journal.close()
 
+    @property
+    def _finished(self) -> bool:
+        return (self.path / "stats.json").exists()
+
     def _journal(self, teacher: Teacher) -> JournaledTeacher:
         journal = JournaledTeacher(teacher, self.path / "journal.sqlite")
         journal.teacher = self.account.watch(teacher, journal.usage)
@@ -169,11 +210,10 @@ class OpenRun:
         self, journal: JournaledTeacher, total: int, *, done: int = 0
     ) -> AbstractContextManager[Meter]:
         def counts() -> dict[str, int]:
-            tokens = journal.usage.prompt_tokens + journal.usage.completion_tokens
             return {
                 "accepted": self._rows.accepted,
                 "rejected": self._rows.rejected,
-                "tokens": tokens,
+                "tokens": journal.usage.prompt_tokens + journal.usage.completion_tokens,
             }
 
         return meter(self.config["method"], total, done=done, counts=counts)
@@ -181,28 +221,21 @@ class OpenRun:
     def _give_up_if_hopeless(self, outcomes: list[Outcome]) -> None:
         failed = self._rows.counts["rejected", FAILED]
         if failed >= HOPELESS and failed == self._rows.accepted + self._rows.rejected:
-            raise UserError(
-                f"all of the first {failed} requests failed, the last with: {outcomes[-1].row['finish_reason']}"
-            )
+            last = outcomes[-1].row["finish_reason"]
+            raise UserError(f"all of the first {failed} requests failed, the last with: {last}")
 
     def _finish(
         self, journal: JournaledTeacher, items: int, seconds: float, statistics: Statistics
-    ) -> dict[str, Any]:
+    ) -> Stats:
         self._rows.commit()
-        accepted = {
-            config: n
-            for (config, reason), n in sorted(self._rows.counts.items(), key=str)
-            if config != "rejected"
-        }
-        rejected = {
-            reason: n
-            for (config, reason), n in sorted(self._rows.counts.items(), key=str)
-            if reason
-        }
+        accepted = self._rows.accepted_by_config()
+        rejected = self._rows.rejected_by_reason()
         if not accepted:
-            reasons = ", ".join(f"{reason} {number}" for reason, number in rejected.items())
+            reasons = ", ".join(f"{reason} {number:,}" for reason, number in rejected.items())
             raise UserError(f"nothing was accepted of {items} items in {self.path}: {reasons}")
-        self._rows.export(self.path, (*FAMILIES[self.family], "rejected"), family=self.family)
+
+        configs = (*FAMILIES[self.family], "rejected")
+        self._rows.export(self.path, configs, family=self.family)
         stats = {
             "finished": True,
             "questions": items,
@@ -214,12 +247,13 @@ class OpenRun:
             "seconds": round(seconds, 2),
             "code_commit": commit(),
         }
+        # the statistics come last: they say that the Parquet files are whole
         write_json(self.path / "stats.json", stats)
         return stats
 
 
-async def together(work: Iterable[Coroutine[Any, Any, None]]) -> None:
-    """Run all; the first error cancels the others and is raised once they have ended."""
+async def run_together(work: Iterable[Coroutine[Any, Any, None]]) -> None:
+    """Run all coroutines. The first error cancels the others; it is raised once they have ended."""
     try:
         async with asyncio.TaskGroup() as group:
             for part in work:

@@ -40,23 +40,38 @@ CREATE TABLE IF NOT EXISTS items (
 
 
 class Rows:
-    """Accepted and rejected rows on disk. What is written to an item is there whole or, after a
-    kill, not at all."""
+    """Accepted and rejected rows on disk.
+
+    After a kill, the rows of an item are there whole or not at all.
+    """
 
     def __init__(self, path: Path):
-        self._path, self._database = path, connect_database(path, SCHEMA, page_bytes=1 << 16)
+        self._path = path
+        self._database = connect_database(path, SCHEMA, page_bytes=1 << 16)
         self._waiting: list[tuple[int, str, bytes]] = []
         self._written = time.monotonic()
         self.counts: Counter[Kind] = self._count()
-        """Rows by config and reason, which is None for accepted ones."""
+        """Rows by config and reason; the reason is None for accepted rows."""
 
     @property
     def rejected(self) -> int:
+        """Number of rejected rows."""
         return sum([number for (config, _), number in self.counts.items() if config == "rejected"])
 
     @property
     def accepted(self) -> int:
+        """Number of accepted rows, of all configs."""
         return self.counts.total() - self.rejected
+
+    def accepted_by_config(self) -> dict[str, int]:
+        """Accepted rows of each config, in the order of the names."""
+        counts = sorted(self.counts.items(), key=str)
+        return {config: number for (config, _), number in counts if config != "rejected"}
+
+    def rejected_by_reason(self) -> dict[str, int]:
+        """Rejected rows of each reason, in the order of the names."""
+        counts = sorted(self.counts.items(), key=str)
+        return {reason: number for (_, reason), number in counts if reason}
 
     def write(self, position: int, outcomes: Sequence[Outcome]) -> None:
         """All rows of an item. Items of a moment share a transaction, which the journal can make
