@@ -42,14 +42,14 @@ test-gpu: $(READY)  ## the checks that need an accelerator
 	$(BIN)/pytest -m gpu --timeout 3600
 
 test-vllm: $(READY) $(VLLM)/.ready  ## the checks against vLLM on CPU, in an environment of their own
-	VLLM_CPU_KVCACHE_SPACE=1 $(VLLM)/bin/python -m pytest -m vllm --timeout 3600 tests/datagen/teacher/test_vllm.py
+	VLLM_CPU_KVCACHE_SPACE=1 $(VLLM)/bin/python -m pytest -m vllm --timeout 3600 tests/datagen/teacher/local/test_vllm.py
 	VLLM_PYTHON=$(VLLM)/bin/python $(BIN)/pytest -m vllm --timeout 3600 tests/train/test_gkd_server.py
 
 test-vllm-quick: $(VLLM)/.ready  ## those of them that one start of the engine can do
-	VLLM_CPU_KVCACHE_SPACE=1 $(VLLM)/bin/python -m pytest -m 'vllm and not slow' --timeout 600 tests/datagen/teacher/test_vllm.py
+	VLLM_CPU_KVCACHE_SPACE=1 $(VLLM)/bin/python -m pytest -m 'vllm and not slow' --timeout 600 tests/datagen/teacher/local/test_vllm.py
 
 test-ray: $(RAY)/.ready  ## the checks on a Ray cluster of this machine, in an environment of their own
-	$(RAY)/bin/python -m pytest -m ray --timeout 3600 tests/datagen/teacher/test_ray.py
+	$(RAY)/bin/python -m pytest -m ray --timeout 3600 tests/datagen/teacher/ray/test_ray.py
 
 lint: $(READY)  ## ruff and mypy
 	$(BIN)/ruff check .

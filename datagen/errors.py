@@ -1,4 +1,12 @@
-"""The one error that is for the person at the keyboard."""
+"""The family of errors that this project raises.
+
+DatagenError
+    UserError             bad input, or something that must be there is missing
+    TeacherError          a teacher did not answer one request
+        ContextExceeded   the text is longer than the teacher's context
+        Refused           the teacher will never take this request
+        Unavailable       no answer after all attempts; a later attempt may succeed
+"""
 
 import errno
 
@@ -6,10 +14,48 @@ NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 """What an OSError says where nothing more can be written."""
 
 
-class UserError(Exception):
-    """Bad input or a missing precondition, in one line: what, where, what to do.
+class DatagenError(Exception):
+    """The root of the family. The message is one line: what, where, what to do.
 
-    Commands print it and exit with `status`.
+    Commands print the message and exit with `status`.
     """
 
+    status = 1
+
+
+class UserError(DatagenError):
+    """Bad input or a missing precondition. The command stops."""
+
     status = 2
+
+
+class EngineDied(UserError):
+    """The engine of a teacher ended, and this process cannot start it again.
+
+    A Ray worker ends itself on this error, so that Ray starts a new one.
+    """
+
+
+class TeacherError(DatagenError):
+    """The teacher did not answer one request. Its row is rejected as failed; the run goes on."""
+
+
+class ContextExceeded(TeacherError):
+    """The text is longer than the teacher's context. A shorter prompt may fit."""
+
+
+class Refused(TeacherError):
+    """The teacher will never take this request, however often it is asked."""
+
+    def __init__(self, message: str, *, status: int = 0):
+        """
+        Args:
+            message: One line that says why.
+            status: The HTTP status of an endpoint's reply; 0 where there is none.
+        """
+        super().__init__(message)
+        self.status = status
+
+
+class Unavailable(TeacherError):
+    """There was no answer after all attempts. The same request may be answered later."""

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from datagen.errors import NO_ROOM, UserError
+from datagen.errors import NO_ROOM, DatagenError, UserError
 
 Command = tuple[type, Callable[[Any], None]]
 """The settings of a command, and what it does with them. A class attribute `positional` names the
@@ -23,7 +23,7 @@ def run_command(
     try:
         name, settings = parse(program, about, commands, sys.argv[1:] if argv is None else argv)
         commands[name][1](settings)
-    except UserError as error:
+    except DatagenError as error:
         print(f"{program}: {error}", file=sys.stderr)
         return error.status
     except OSError as error:

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from datagen.errors import UserError
+from datagen.teacher.spec import TeacherSpec
 from train.cli import guard
 from train.data import DataArguments, load_version
 from train.gkd_teacher import (
@@ -192,7 +193,7 @@ def teacher_of(
             return server, {"name": public_name(f"vllm:{server['teacher'].model}")}
     path = teacher_path(name)
     told = model_lineage(path, getattr(training, "teacher_model_revision", None))
-    told |= {"name": "micro"} if name == "micro" else {}
+    told |= {"name": name} if TeacherSpec.of_model(name).is_embedded else {}
     if kind == "gold":
         training.teacher_tokenizer_name_or_path = path
     else:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from datagen.errors import UserError
+from datagen.teacher.spec import TeacherSpec
 
 PADDING_LOGIT = -30.0
 """Of a token that no tokenizer knows: a probability that no sum notices."""
@@ -21,11 +22,13 @@ def teacher_path(name: str | None) -> str:
         raise UserError(
             "--teacher_model_name_or_path is missing: micro, a folder or a name on the Hub"
         )
-    if name != "micro":
-        return name.removeprefix("hf:")
-    from datagen.microworld import WEIGHTS
-
-    return str(WEIGHTS / "teacher")
+    spec = TeacherSpec.of_model(name)
+    if not spec.capabilities.local:
+        raise UserError(
+            f"--teacher_model_name_or_path {name}: an endpoint is no model that can be opened here; "
+            "give micro, a folder or a name on the Hub"
+        )
+    return spec.path
 
 
 def open_teacher(path: str, training: Any) -> Any:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 import yaml
 
 from datagen.errors import UserError
+from datagen.teacher.spec import TeacherSpec
 from train.data import DataArguments
 
 if TYPE_CHECKING:
@@ -52,9 +53,8 @@ def offline_if_local(argv: Sequence[str]) -> None:
     )
     if str(found.push_to_hub or values.get("push_to_hub")).lower() in ("true", "1", "yes"):
         return
-    here = (
-        model and Path(str(model)).is_dir() and (teacher == "micro" or Path(str(teacher)).is_dir())
-    )
+    teacher_here = TeacherSpec.of_model(str(teacher)).folder is not None
+    here = model and Path(str(model)).is_dir() and teacher_here
     if here and not data_on_hub(
         {**values, **{name: value for name, value in vars(found).items() if value}}
     ):

@@ -13,7 +13,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from cards.render import public_name
 from datagen.answers import equal, extract
@@ -25,7 +25,16 @@ from datagen.prompts.episodes import Format
 from datagen.run.derived import derived, read_source
 from datagen.run.folder import commit, read_stats, write_json
 from datagen.schema import Row
-from datagen.teacher import Request, Sampling, Teacher, TeacherError, connect
+from datagen.teacher import (
+    Request,
+    Sampling,
+    Teacher,
+    TeacherError,
+    TeacherSpec,
+    Unavailable,
+    check_workers,
+    connect,
+)
 from datagen.teacher.journal import JournaledTeacher
 
 if TYPE_CHECKING:
@@ -52,6 +61,11 @@ class ProbeSettings:
     it."""
     max_tokens: int = 512
     """Longest answer, in tokens."""
+    engine: Literal["local", "ray"] = "local"
+    """Where the student answers: in this process, or on the workers of a Ray cluster."""
+    workers: int | None = None
+    """Number of students with ray. By default as many as the cluster's GPUs hold, or one a
+    machine."""
     family: str | None = None
     """Whose rows, where the version holds several families: rationales, instructions or
     demonstrations."""
@@ -63,13 +77,13 @@ def probe(settings: ProbeSettings) -> None:
     """Run, and print what came of it. Raises UserError."""
     if settings.max_tokens < 1:
         raise UserError(f"--max_tokens {settings.max_tokens}: at least 1 is needed")
+    check_workers(settings.workers)
     source = read_source(settings.source, store=settings.store, family=settings.family)
     out = settings.out or Path("runs") / f"{source.name}-probe"
-    student = connect(
-        f"hf:{settings.student}" if Path(settings.student).is_dir() else settings.student
-    )
+    spec = TeacherSpec.of_folder(settings.student) or TeacherSpec.parse(settings.student)
+    student = connect(spec, engine=settings.engine, workers=settings.workers)
     told = {
-        "probed_student": public_name(student.identity),
+        "probed_student": public_name(asyncio.run(student.identify())),
         "probe_max_tokens": settings.max_tokens,
     }
     with derived(source, out, told) as unfinished:
@@ -92,7 +106,7 @@ async def ask_all(
     piece's."""
     journal = JournaledTeacher(student, out / "journal.sqlite")
     try:
-        await journal.check()
+        await journal.open()
         return {
             config: await write(config, sources, out, journal, max_tokens)
             for config, sources in files.items()
@@ -130,7 +144,11 @@ async def write(
 
 async def ask(row: Row, student: Teacher, max_tokens: int) -> tuple[float | None, bool | None]:
     """Mean log-probability of the completion's tokens, in nats, and whether the greedy answer is
-    right; None for what the student cannot be asked, such as a row beyond its context."""
+    right; None for what the student cannot be asked, such as a row beyond its context.
+
+    Raises:
+        Unavailable: There was no answer. The same command asks again.
+    """
     prompt = tuple((turn["role"], turn["content"]) for turn in row["prompt"])
     completion = row["completion"][-1]["content"]
     greedy = Request(prompt, sampling=Sampling(temperature=0, max_tokens=max_tokens))
@@ -140,6 +158,8 @@ async def ask(row: Row, student: Teacher, max_tokens: int) -> tuple[float | None
         logprob = sum(scores) / len(scores) if scores else None
         [answer] = await student.complete(greedy)
         correct = is_right(row, answer.text)
+    except Unavailable:
+        raise
     except TeacherError:
         pass
     return logprob, correct

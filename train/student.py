@@ -221,7 +221,7 @@ def base_of(model: ModelConfig) -> dict[str, Any]:
 def model_lineage(name: str, revision: str | None) -> dict[str, Any]:
     """A model's name, and the hash or the revision of its files. Folders are named by their last
     part: lineage holds no machine paths."""
-    from datagen.teacher.hf import fingerprint
+    from datagen.teacher.fingerprint import fingerprint
 
     folder = Path(name)
     if folder.is_dir():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from itertools import chain, zip_longest
@@ -51,6 +51,7 @@ def run_demonstrations(settings: DemonstrationSettings) -> RunResult:
             family="demonstrations",
             out=out,
             teacher=teacher,
+            teacher_license=settings.teacher_license,
             account=settings.account(),
             source=source_of(queries, held, settings),
             settings=recorded(plan),
@@ -125,7 +126,7 @@ def plan_of(settings: DemonstrationSettings, teacher: Teacher) -> Plan:
     from datagen.demonstrations.selection.chooser import Chooser  # takes numpy with it
 
     format = Format(format_name(settings))
-    count = counter(teacher, settings)
+    count = counter(teacher)
     return Plan(settings, format, Chooser(settings, format), count, Written())
 
 
@@ -149,12 +150,12 @@ def in_turn(pools: Sequence[Pool], split: str) -> list[Query]:
     return [query for query in chain.from_iterable(zip_longest(*lists)) if query is not None]
 
 
-def counter(teacher: Teacher, settings: DemonstrationSettings) -> Any:
-    """Tokens of a text, by the teacher's tokenizer where it runs here; else a quarter of the
-    characters."""
-    if not hasattr(teacher, "tokenizer"):
+def counter(teacher: Any) -> Callable[[str], int]:
+    """Counts the tokens of a text, with the teacher's own tokenizer if there is one. Otherwise a
+    token is taken for four characters, as in English."""
+    if not teacher.capabilities.tokenizer:
         return lambda text: math.ceil(len(text) / 4)
-    return lambda text: len(teacher.tokenizer(text).input_ids)
+    return lambda text: len(teacher.load_tokenizer()(text).input_ids)
 
 
 def source_of(

@@ -13,7 +13,7 @@ from datagen.demonstrations.pools import Example, Pool
 from datagen.demonstrations.settings import DemonstrationSettings
 from datagen.prompts.episodes import Format
 from datagen.schema import Accepted, Outcome, Rejected, Row, assistant, content_id, user
-from datagen.teacher import Completion, Request, Sampling, Teacher, TeacherError
+from datagen.teacher import Completion, ContextExceeded, Request, Sampling, Teacher
 
 if TYPE_CHECKING:
     from datagen.demonstrations.selection.chosen import Selection  # takes numpy with it
@@ -108,36 +108,26 @@ async def choose(
 ) -> Selection:
     try:
         return await plan.choose(query, k, teacher, strategy=strategy, stream=stream)
-    except TeacherError as error:
-        if is_too_long(error):
-            raise DoesNotFit(f"with any 1 demonstration: {error}") from None
-        raise
+    except ContextExceeded as error:
+        raise DoesNotFit(f"with any 1 demonstration: {error}") from None
 
 
 async def ask(query: Query, teacher: Teacher, shown: Shown, *, plan: Plan) -> Answer:
     """The greedy prediction, with as many of the demonstrations as fit; those nearest to the query
     stay."""
-    settings, demonstrations = plan.settings, shown.demonstrations
+    demonstrations = shown.demonstrations
     least = min(1, len(demonstrations))
     while True:
         text = teacher_text(query, demonstrations, plan)
         try:
-            if (
-                settings.prompt_tokens is not None
-                and (tokens := plan.count(text)) > settings.prompt_tokens
-            ):
-                raise TeacherError(
-                    f"the prompt has about {tokens} tokens, beyond --prompt_tokens {settings.prompt_tokens}"
-                )
+            check_length(text, plan)
             completion = await greedy(text, teacher, plan)
             return Answer(
                 plan.format.read(completion.text),
                 completion.finish_reason,
                 replace(shown, demonstrations=demonstrations),
             )
-        except TeacherError as error:
-            if not is_too_long(error):
-                raise
+        except ContextExceeded as error:
             if len(demonstrations) <= least:
                 raise DoesNotFit(f"with {least} demonstrations: {error}") from None
             demonstrations = demonstrations[1:]
@@ -152,11 +142,13 @@ async def greedy(text: str, teacher: Teacher, plan: Plan) -> Completion:
     return (await teacher.complete(Request(prompt, sampling=sampling)))[0]
 
 
-def is_too_long(error: TeacherError) -> bool:
-    """Engines say it in words: "the context of ... is 512", "maximum context length", "beyond
-    --prompt_tokens"."""
-    text = str(error).lower()
-    return "context" in text or "--prompt_tokens" in text
+def check_length(text: str, plan: Plan) -> None:
+    """Raises ContextExceeded for a prompt with more tokens than --prompt_tokens allows."""
+    limit = plan.settings.prompt_tokens
+    if limit is not None and (tokens := plan.count(text)) > limit:
+        raise ContextExceeded(
+            f"the prompt has about {tokens} tokens, beyond --prompt_tokens {limit}"
+        )
 
 
 async def ballot(

@@ -28,10 +28,10 @@ from datagen.prompts.templates import Templates
 from datagen.run.job import Job, RunResult, default_out, run_job, source_record
 from datagen.schema import Accepted, Outcome, Rejected, Row
 from datagen.sources import rows as row_source
-from datagen.teacher import Completion, Messages, Request, TeacherError
+from datagen.teacher import Capabilities, Completion, Messages, Pair, Request, TeacherError
 
 METHOD = "filter"
-NOT_IN_CONFIG = {"source", "out", "data_root", "language", "templates", "filter"}
+NOT_IN_CONFIG = {"source", "out", "data_root", "language", "templates", "filter", "teacher_license"}
 """Settings that change no row, and those that the configuration records in another form."""
 
 Check = Callable[[Sequence[Row]], dict[int, str]]
@@ -65,6 +65,7 @@ def run_filter(settings: FilterSettings, *, filters: Sequence[RowFilter] = ()) -
             family="instructions",
             out=settings.out or default_out(METHOD, source["suite"]),
             teacher=NoTeacher(),
+            teacher_license=settings.teacher_license,
             source=source,
             settings=recorded(settings, templates, filters),
             work=lambda run, teacher: run.stream(
@@ -193,14 +194,20 @@ class NoTeacher:
     """The teacher of a run that asks nothing."""
 
     name = "none"
-    identity = "none"
+    capabilities = Capabilities()
 
-    async def check(self) -> None: ...
+    async def identify(self) -> str:
+        return self.name
+
+    async def open(self) -> None: ...
 
     async def complete(self, request: Request) -> list[Completion]:
         raise TeacherError("a filter asks nothing")
 
     async def score(self, prompt: str | Messages, continuation: str) -> list[float]:
+        raise TeacherError("a filter asks nothing")
+
+    async def score_many(self, pairs: Sequence[Pair]) -> list[list[float]]:
         raise TeacherError("a filter asks nothing")
 
     async def close(self) -> None: ...

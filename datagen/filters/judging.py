@@ -53,7 +53,7 @@ class JudgeSettings(TemplateSettings):
             limit=(self.limit is None or self.limit >= 1, "at least 1"),
             max_tokens=(self.max_tokens >= 1, "at least 1"),
         )
-        if self.structured and not self.teacher.startswith("openai:"):
+        if self.structured and not self.teacher_spec.capabilities.schema:
             raise UserError(
                 f"--structured: {self.teacher} knows no schemas, only openai: teachers may"
             )
@@ -72,6 +72,7 @@ def run_judge(settings: JudgeSettings) -> RunResult:
             family="instructions",
             out=out,
             teacher=settings.connect(out),
+            teacher_license=settings.teacher_license,
             account=settings.account(),
             source=source,
             settings=settings.recorded(templates),

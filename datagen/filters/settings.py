@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from datagen.flags import check
+from datagen.teacher.license import check_license
 
 
 @dataclass(frozen=True)
@@ -56,6 +57,8 @@ class FilterSettings:
     """Language of the responses: their refusals and their lengths; en by default."""
     templates: Path | None = None
     """Folder with word lists of your own, which go before the shipped ones."""
+    teacher_license: str | None = None
+    """Licence of the teacher that wrote the rows, such as apache-2.0, for lineage and card."""
 
     def __post_init__(self) -> None:
         """Raises UserError for values out of range."""
@@ -72,3 +75,4 @@ class FilterSettings:
             ),
             repetition=(0 <= self.repetition <= 1, "between 0 and 1"),
         )
+        check_license("--teacher-license", self.teacher_license)

@@ -28,7 +28,7 @@ class TemplateSettings(TeacherSettings):
     @property
     def language_name(self) -> str:
         """The language that is asked for, else the teacher's own, else English."""
-        return self.language or ("micro" if self.teacher == "micro" else "en")
+        return self.language or ("micro" if self.teacher_spec.is_embedded else "en")
 
     def words(self) -> tuple[Templates, Language]:
         """Returns the templates and the language of this run."""

@@ -39,6 +39,7 @@ def run_rationales(settings: RationaleSettings) -> RunResult:
             family="rationales",
             out=out,
             teacher=settings.connect(out),
+            teacher_license=settings.teacher_license,
             account=settings.account(),
             source=source_of(questions, prompts.suite, settings),
             settings=recorded(settings, prompts),

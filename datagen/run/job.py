@@ -6,7 +6,6 @@ and its prompts.
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import json
 from collections.abc import Awaitable, Callable, Iterable, Mapping
@@ -20,6 +19,7 @@ from datagen.run.open_run import OpenRun
 from datagen.running import run_coroutine
 from datagen.teacher import Teacher
 from datagen.teacher.budget import Account, spending
+from datagen.teacher.license import find_license
 
 Stats = dict[str, Any]
 Work = Callable[[OpenRun, Teacher], Awaitable[Stats]]
@@ -57,6 +57,8 @@ class Job:
     """The run folder."""
     teacher: Teacher
     """Opened by the run, and closed by it."""
+    teacher_license: str | None = None
+    """The licence of the teacher, as the user gave it."""
     account: Account = field(default_factory=Account)
     source: Mapping[str, Any]
     """What the configuration says of the source: no machine path, a hash of all that is asked."""
@@ -69,16 +71,17 @@ class Job:
     summarise: Callable[[Stats, Path], str] | None = None
     """The closing lines; by default those that all methods share."""
 
-    def config(self, identity: str) -> dict[str, Any]:
+    def config(self, identity: str, license: str | None) -> dict[str, Any]:
         """The configuration of the run: all that decides its rows, and nothing else.
 
         Args:
             identity: which teacher answers, as the journal keys answers by.
+            license: the licence of the teacher's weights or outputs, if it is known.
         """
         return {
             "method": self.method,
             "code_version": datagen.__version__,
-            "teacher": {"name": self.teacher.name, "identity": identity, "license": None},
+            "teacher": {"name": self.teacher.name, "identity": identity, "license": license},
             "source": dict(self.source),
             "settings": dict(self.settings),
             "prompts": dict(self.prompts),
@@ -97,8 +100,9 @@ def run_job(job: Job) -> RunResult:
 
 async def work_on(job: Job) -> Stats:
     """Do the work of a job in its run folder. Returns the statistics."""
-    identity = await asyncio.to_thread(lambda: job.teacher.identity)
-    config = job.config(identity)
+    identity = await job.teacher.identify()
+    license = await find_license(job.teacher, job.teacher_license, job.out)
+    config = job.config(identity, license)
 
     with OpenRun(job.out, config, family=job.family, account=job.account) as run:
         return await job.work(run, job.teacher)

@@ -141,7 +141,7 @@ class OpenRun:
             if not left and self._finished:
                 return read_stats(self.path)
             if left:
-                await journal.check()
+                await journal.open()
             started = time.monotonic()
             with self._meter(journal, len(items), done=len(items) - left) as progress:
                 await run_together(work() for _ in range(concurrency))
@@ -184,7 +184,7 @@ class OpenRun:
         position = -1
 
         try:
-            await journal.check()
+            await journal.open()
             started = time.monotonic()
             with self._meter(journal, total) as progress:
                 async with aclosing(generate(journal)) as lists:
@@ -202,9 +202,7 @@ class OpenRun:
         return (self.path / "stats.json").exists()
 
     def _journal(self, teacher: Teacher) -> JournaledTeacher:
-        journal = JournaledTeacher(teacher, self.path / "journal.sqlite")
-        journal.teacher = self.account.watch(teacher, journal.usage)
-        return journal
+        return JournaledTeacher(teacher, self.path / "journal.sqlite", account=self.account)
 
     def _meter(
         self, journal: JournaledTeacher, total: int, *, done: int = 0

@@ -12,10 +12,10 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from datagen.database import connect_database
 from datagen.errors import UserError
 from datagen.json_bytes import dumps, loads
 from datagen.schema import Accepted, Outcome, Row, arrow_schema
-from datagen.teacher.journal import connect_database
 
 if TYPE_CHECKING:
     import pyarrow as pa

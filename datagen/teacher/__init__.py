@@ -1,50 +1,99 @@
-"""Who answers: engines behind one seam, opened by `connect`."""
+"""Teachers: engines behind one seam (`base.py`), opened by `connect`."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from datagen.errors import UserError
-from datagen.teacher.base import Completion, Messages, Request, Sampling, Teacher, TeacherError
+from datagen.teacher.base import (
+    Capabilities,
+    Completion,
+    ContextExceeded,
+    Messages,
+    Pair,
+    Refused,
+    Request,
+    Sampling,
+    Teacher,
+    TeacherError,
+    Unavailable,
+)
+from datagen.teacher.spec import TeacherSpec
 
 if TYPE_CHECKING:
-    from datagen.teacher.throttle import Patience
+    from datagen.teacher.endpoint.throttle import Patience
 
-__all__ = ["Completion", "Messages", "Request", "Sampling", "Teacher", "TeacherError", "connect"]
+__all__ = [
+    "Capabilities",
+    "Completion",
+    "ContextExceeded",
+    "Messages",
+    "Pair",
+    "Refused",
+    "Request",
+    "Sampling",
+    "Teacher",
+    "TeacherError",
+    "TeacherSpec",
+    "Unavailable",
+    "check_workers",
+    "connect",
+]
+
+
+def check_workers(workers: int | None) -> None:
+    """Raises UserError for a number of workers that is out of range."""
+    if workers is not None and workers < 1:
+        raise UserError(f"--workers {workers}: must be at least 1")
 
 
 def connect(
-    spec: str,
+    spec: str | TeacherSpec,
     *,
+    engine: Literal["local", "ray"] = "local",
+    workers: int | None = None,
     concurrency: int = 64,
     patience: Patience | None = None,
     batches: Path | None = None,
 ) -> Teacher:
-    """Open a teacher: `micro` (embedded), `hf:NAME_OR_PATH` (transformers), `vllm:NAME_OR_PATH`
-    (vLLM in this process) or `openai:MODEL` (any compatible endpoint).
+    """The teacher that a spec names. Nothing is loaded or reached before `open`.
 
-    Nothing is loaded or reached until `check` or the first request. `concurrency` bounds the
-    requests in flight. Of endpoints alone: `patience` says how long one is waited for; `batches`, a
-    file that remembers what is under way, asks through the Batch API."""
-    engine, _, model = spec.partition(":")
-    if engine == "micro" and not model:
-        from datagen.microworld import WEIGHTS
-        from datagen.teacher.hf import HfTeacher
+    Args:
+        spec: `micro`, `hf:NAME_OR_PATH`, `vllm:NAME_OR_PATH` or `openai:MODEL`, or a parsed spec.
+        engine: Where the teacher answers: "local" is this process, "ray" the workers of a Ray
+            cluster. With "ray" this function joins the cluster, so the main thread must call it.
+        workers: With "ray", how many teachers there are: by default as many as the cluster's GPUs
+            hold, or one a machine.
+        concurrency: Most requests in flight at an endpoint.
+        patience: How long an endpoint is waited for.
+        batches: A file that remembers what is under way. With it, an endpoint is asked through its
+            Batch API.
 
-        return HfTeacher(str(WEIGHTS / "teacher"), name="micro")
-    if engine == "hf" and model:
-        from datagen.teacher.hf import HfTeacher
+    Raises:
+        UserError: The spec names no teacher, or what was asked for does not fit it.
 
-        return HfTeacher(model, name=spec)
-    if engine == "vllm" and model:
-        from datagen.teacher.vllm import VllmTeacher
+    Example:
+        >>> connect("micro").name
+        'micro'
+    """
+    spec = spec if isinstance(spec, TeacherSpec) else TeacherSpec.parse(spec)
+    if batches and not (spec.capabilities.batch_api and engine == "local"):
+        raise UserError(f"{spec.name} has no Batch API here: only openai: teachers may have one")
+    if engine == "ray":
+        from datagen.teacher.ray.teacher import RayTeacher
 
-        return VllmTeacher(model, name=spec)
-    if engine == "openai" and model:
-        from datagen.teacher.openai import OpenAITeacher
+        return RayTeacher(spec, concurrency=concurrency, patience=patience, workers=workers)
+    if spec.engine == "openai":
+        from datagen.teacher.endpoint.openai import OpenAITeacher
 
-        return OpenAITeacher(model, concurrency=concurrency, patience=patience, batches=batches)
-    raise UserError(
-        f"unknown teacher {spec!r}: use micro, hf:NAME_OR_PATH, vllm:NAME_OR_PATH or openai:MODEL"
-    )
+        return OpenAITeacher(
+            spec.model, concurrency=concurrency, patience=patience, batches=batches
+        )
+    if spec.engine == "vllm":
+        from datagen.teacher.local.vllm import VllmTeacher
+
+        return VllmTeacher(spec)
+    from datagen.teacher.local.hf import HfTeacher
+
+    return HfTeacher(spec.path, name=spec.name)

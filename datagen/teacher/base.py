@@ -1,12 +1,33 @@
-"""The teacher seam: what every engine answers, and in which words it is asked."""
+"""The teacher seam: what every engine answers, and how it is asked."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Protocol, TypeAlias
 
+from datagen.errors import ContextExceeded, Refused, TeacherError, Unavailable
+from datagen.teacher.capabilities import Capabilities
+
+__all__ = [
+    "Capabilities",
+    "Completion",
+    "ContextExceeded",
+    "Messages",
+    "Pair",
+    "Refused",
+    "Request",
+    "Sampling",
+    "Teacher",
+    "TeacherError",
+    "Unavailable",
+]
+
 Messages: TypeAlias = tuple[tuple[str, str], ...]
 """Chat turns as (role, content) pairs: hashable, and JSON in one step."""
+
+Pair: TypeAlias = tuple[str | Messages, str]
+"""A prompt and the continuation to score."""
 
 
 def transcript(prompt: str | Messages) -> str:
@@ -27,18 +48,19 @@ class Sampling:
     stop: tuple[str, ...] = ()
     """The text ends before the first of these strings."""
     seed: int = 0
-    """Sample i of a prompt depends on (seed, prompt, i) alone, where the engine allows it."""
+    """Sample i of a prompt depends on (seed, prompt, i) alone, if the engine allows it."""
     logprobs: bool = False
-    """Whether the completion should carry its mean token log-probability."""
+    """Whether the completion carries its mean token log-probability."""
     schema: str = ""
-    """JSON schema, as text, that the answer must follow. Endpoints alone know it, and not all of
-    them."""
+    """JSON schema, as text, that the answer must follow. Needs the capability `schema`."""
 
 
 @dataclass(frozen=True)
 class Request:
-    """Samples `first` to `first + n - 1` of one prompt. Plain text is completed, messages are
-    answered."""
+    """Samples `first` to `first + n - 1` of one prompt.
+
+    The teacher continues a prompt that is plain text, and answers one that is messages.
+    """
 
     prompt: str | Messages
     n: int = 1
@@ -48,52 +70,74 @@ class Request:
 
 @dataclass(frozen=True)
 class Completion:
-    """One sampled answer. `finish_reason` is "stop" or "length" (cut off), or what the endpoint
-    said."""
+    """One sampled answer."""
 
     text: str
     finish_reason: str = "stop"
+    """"stop", "length" (cut off at `max_tokens`), or another word of the endpoint."""
     tokens: int = 0
     """Completion tokens."""
     prompt_tokens: int = 0
-    """Prompt tokens billed for this sample: the prompt's count stands at sample 0 of a request, 0
-    at the others."""
+    """Prompt tokens billed for this sample. Sample 0 of a request has the prompt's count, the
+    others have 0."""
     cached_tokens: int = 0
-    """How many of the prompt tokens the endpoint had in its cache, where it says so; they can cost
+    """How many of the prompt tokens the endpoint had in its cache, if it says so. They can cost
     less."""
     mean_logprob: float | None = None
     """Nats per token at temperature 1."""
     reasoning: str | None = None
-    """What a reasoning model thought before its answer, where the endpoint keeps it apart."""
-
-
-class TeacherError(Exception):
-    """A request that failed for good. The message says why; the row is rejected, the run goes
-    on."""
+    """The thoughts of a reasoning model before its answer, if the endpoint returns them apart."""
 
 
 class Teacher(Protocol):
-    """Who answers. Engines are safe to call from many asyncio tasks at once and batch or queue as
-    they see fit."""
+    """Who answers. An engine is safe to call from many asyncio tasks at once."""
 
     name: str
     """As given to `connect`, for lineage: "openai:gpt-x", "hf:path", "micro"."""
+    capabilities: Capabilities
+    """What the engine can do besides completing prompts."""
 
-    @property
-    def identity(self) -> str:
-        """What the journal keys answers by: name, endpoint, revision or weights hash."""
+    async def identify(self) -> str:
+        """What the journal keys answers by: the name with the endpoint's URL, a folder's
+        fingerprint or a Hub commit. Loads no weights and asks no endpoint.
 
-    async def check(self) -> None:
-        """Ready to answer: model loaded, endpoint reached, model name known. Raises UserError."""
+        Raises:
+            UserError: There is no such model.
+        """
+        ...
+
+    async def open(self) -> None:
+        """Make the teacher ready to answer: load the model, or reach the endpoint and look the
+        model up. The second call does nothing.
+
+        Raises:
+            UserError: The model cannot be opened, or the endpoint cannot be reached.
+        """
         ...
 
     async def complete(self, request: Request) -> list[Completion]:
-        """The n samples, in order. Raises TeacherError."""
+        """The n samples of a request, in order.
+
+        Raises:
+            TeacherError: This request failed for good. The subclass says how.
+            UserError: No request can be answered.
+        """
         ...
 
     async def score(self, prompt: str | Messages, continuation: str) -> list[float]:
-        """Log-probability in nats of each token of the continuation. Raises UserError where the
-        engine cannot."""
+        """Log-probability, in nats, of each token of the continuation given the prompt.
+
+        Raises:
+            UserError: The engine cannot score.
+            TeacherError: This request failed for good.
+        """
         ...
 
-    async def close(self) -> None: ...
+    async def score_many(self, pairs: Sequence[Pair]) -> list[list[float]]:
+        """What `score` returns for each pair. An engine may compute a shared prefix once; the
+        others use `datagen.teacher.scoring.score_each`."""
+        ...
+
+    async def close(self) -> None:
+        """Stop what is in flight, and release what `open` took."""
+        ...

@@ -1,21 +1,20 @@
-"""What a run spends, and where it stops: no request is sent that could cost more than what is
-left."""
+"""What a run spends, and where it stops: no request is sent that could cost more than is left."""
 
 from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from datagen.errors import UserError
-from datagen.teacher.base import Completion, Messages, Request, Teacher
+from datagen.teacher.base import Completion, Messages, Pair, Request, Teacher
 from datagen.teacher.prices import Price
 
 BYTES_A_TOKEN = 4
-"""An estimate for tokenizers of large models: about four letters of English, or one Chinese
-character and a bit."""
+"""An estimate for the tokenizers of large models: about four English letters, or a little more than
+one Chinese character."""
 
 
 class Usage(Protocol):
@@ -79,7 +78,7 @@ class Account:
         )
 
     def watch(self, teacher: Teacher, usage: Usage) -> Teacher:
-        """The teacher, held to what is left of the limit after `usage`."""
+        """The teacher, limited to what is left after `usage`."""
         if self.limit is None:
             return teacher
         spent = self.in_units(
@@ -93,25 +92,32 @@ class Account:
 class WatchedTeacher:
     """A teacher that is asked as long as the budget pays for it.
 
-    Every request under way holds back the most that it can cost: its prompt by estimate, its
-    answers at their longest. One that does not fit waits until others have ended and cost less;
-    when none is under way, the budget is spent."""
+    Every request under way reserves the most that it can cost: its estimated prompt, and its
+    answers at their longest. A request that does not fit waits until others have ended and have
+    cost less. If none is under way, the budget is spent.
+    """
 
     def __init__(self, teacher: Teacher, account: Account, limit: Limit, spent: float):
-        self.teacher, self.name, self.identity = teacher, teacher.name, teacher.identity
-        self._account, self._limit = account, limit
-        self._spent, self._held, self._under_way = spent, 0.0, 0
-        self._turn, self._ended = asyncio.Lock(), asyncio.Event()
+        self.teacher = teacher
+        self.name = teacher.name
+        self.capabilities = teacher.capabilities
+        self._account = account
+        self._limit = limit
+        self._spent = spent
+        self._held = 0.0
+        self._under_way = 0
+        self._turn = asyncio.Lock()
+        self._ended = asyncio.Event()
 
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self.teacher, name)
+    async def identify(self) -> str:
+        return await self.teacher.identify()
 
-    async def check(self) -> None:
-        await self.teacher.check()
+    async def open(self) -> None:
+        await self.teacher.open()
 
     async def complete(self, request: Request) -> list[Completion]:
-        """Raises BudgetSpent once everything under way has been answered, so that nothing paid for
-        is lost."""
+        """Raises BudgetSpent, but only once everything under way is answered, so that nothing that
+        was paid for is lost."""
         most = self._account.in_units(
             prompt_tokens=estimated_tokens(request.prompt),
             completion_tokens=request.n * request.sampling.max_tokens,
@@ -131,8 +137,11 @@ class WatchedTeacher:
             self._ended.set()
 
     async def score(self, prompt: str | Messages, continuation: str) -> list[float]:
-        """Not counted: only servers of one's own score."""
+        """Not counted: nobody bills for scores."""
         return await self.teacher.score(prompt, continuation)
+
+    async def score_many(self, pairs: Sequence[Pair]) -> list[list[float]]:
+        return await self.teacher.score_many(pairs)
 
     async def close(self) -> None:
         await self.teacher.close()
@@ -148,16 +157,19 @@ class WatchedTeacher:
             self._under_way += 1
 
     def _over(self, most: float) -> BudgetSpent:
-        spent, unit = self._spent, self._limit.unit
+        spent = self._spent
+        unit = self._limit.unit
         return BudgetSpent(
-            f"the budget of {self._limit} is spent: {amount(spent, unit)} so far, and the next request can cost "
-            f"{amount(most, unit)}. What arrived is kept; the same command with a higher --budget goes on"
+            f"the budget of {self._limit} is spent: {amount(spent, unit)} so far, and the next "
+            f"request can cost {amount(most, unit)}. What arrived is kept; the same command with a "
+            "higher --budget goes on"
         )
 
 
 def spending(stats: Mapping[str, Any]) -> str:
     """The line of a run's closing words that says what it took."""
-    cost, tokens = stats.get("cost"), stats["prompt_tokens"] + stats["completion_tokens"]
+    cost = stats.get("cost")
+    tokens = stats["prompt_tokens"] + stats["completion_tokens"]
     known = (
         "cost unknown (see --prices)" if cost is None else f"cost {amount(cost, stats['currency'])}"
     )

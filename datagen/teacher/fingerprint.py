@@ -1,25 +1,55 @@
-"""Which model a folder holds."""
+"""Which weights a model has, without loading them."""
 
 from __future__ import annotations
 
 import hashlib
 from pathlib import Path
 
+from datagen.errors import UserError
+from datagen.teacher.spec import check_folder
+
+MODEL_FILES = {".json", ".safetensors", ".bin", ".model", ".jinja"}
+"""Suffixes of the files that decide what a model answers."""
+SAMPLE_BYTES = 1 << 20
+"""Bytes read at each end of a file. Reading all weights would take minutes for a large model, and
+training changes every tensor, so also the last ones."""
+
 
 def fingerprint(folder: Path) -> str:
-    """16 hex digits over the model's files: small ones whole, weights by size and their first and
-    last megabyte."""
+    """16 hex digits over a model's files: small files whole, weights by their size and their first
+    and last megabyte."""
     digest = hashlib.sha256()
     for file in sorted(folder.glob("*")):
-        if (
-            file.suffix not in {".json", ".safetensors", ".bin", ".model", ".jinja"}
-            or file.name == "lineage.json"
-        ):
+        if file.suffix not in MODEL_FILES or file.name == "lineage.json":
             continue
         size = file.stat().st_size
         digest.update(f"{file.name}:{size}\n".encode())
         with file.open("rb") as handle:
-            digest.update(handle.read(1 << 20))
-            handle.seek(max(size - (1 << 20), 0))
+            digest.update(handle.read(SAMPLE_BYTES))
+            handle.seek(max(size - SAMPLE_BYTES, 0))
             digest.update(handle.read())
     return digest.hexdigest()[:16]
+
+
+def revision_of(path: str) -> str | None:
+    """The fingerprint of a folder, or the Hub's commit of a model by name.
+
+    Raises:
+        UserError: There is no such folder, or the Hub has no such model.
+    """
+    folder = Path(path)
+    if folder.is_dir():
+        return fingerprint(folder)
+    check_folder(path)
+    return commit_of(path)
+
+
+def commit_of(name: str) -> str | None:
+    """The Hub's commit of a model by name; None if the model comes from elsewhere."""
+    from transformers import AutoConfig
+
+    try:
+        return getattr(AutoConfig.from_pretrained(name), "_commit_hash", None)
+    except (OSError, ValueError) as error:
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0][:300]
+        raise UserError(f"cannot open the model {name}: {reason}") from None

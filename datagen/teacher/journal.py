@@ -1,9 +1,10 @@
 """The request journal: every answer is on disk before anything depends on it.
 
-One record a request, with the samples that it brought, and one for pairs that were scored together,
-keyed by all that decides it: engine and endpoint, messages, sampling settings. A changed prompt or
-setting is therefore a new request, and a sample that is there is never asked for twice, across
-kills and restarts."""
+Each request has one record with the samples that it brought, and pairs that were scored together
+have one record. The key is all that decides an answer: engine and endpoint, messages, sampling
+settings. So a changed prompt or setting is a new request, and no sample that is there is asked for
+again, across kills and restarts.
+"""
 
 from __future__ import annotations
 
@@ -15,15 +16,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
+from datagen.database import connect_database
 from datagen.errors import UserError
 from datagen.json_bytes import dumps, loads
-from datagen.teacher.base import Completion, Messages, Request, Teacher
-from datagen.teacher.scoring import Pair, score_many
+from datagen.teacher.base import Completion, Messages, Pair, Request, Teacher
+from datagen.teacher.budget import Account
 
 Answer = TypeVar("Answer")
 
 GATHER_S = 0.004
-"""Answers that arrive within this time share a commit."""
+"""Answers that arrive within this time share a commit. A commit for each would slow a fast engine
+down, and nobody notices a delay of milliseconds."""
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS replies (
     request       BLOB NOT NULL,
@@ -42,29 +45,15 @@ CREATE TABLE IF NOT EXISTS scores (
 """
 
 
-def connect_database(path: Path, schema: str, *, page_bytes: int = 4096) -> sqlite3.Connection:
-    """A database in WAL mode: what was committed survives the death of the process. Large records
-    want large pages. Raises UserError where it can be neither read nor written."""
-    try:
-        database = sqlite3.connect(path, isolation_level=None)
-        database.execute(f"PRAGMA page_size = {page_bytes}")
-        database.execute("PRAGMA journal_mode = WAL")
-        database.execute("PRAGMA synchronous = NORMAL")
-        database.executescript(schema)
-    except sqlite3.Error as error:
-        raise UserError(f"{path} cannot be read and written: {error}") from None
-    return database
-
-
 @dataclass
 class Usage:
-    """What the journal holds: answered samples and the tokens they cost."""
+    """Answered samples in the journal, and their tokens."""
 
     answers: int
     completion_tokens: int
     prompt_tokens: int
     cached_tokens: int
-    """Those of the prompt tokens that the endpoint had in its cache."""
+    """Prompt tokens that the endpoint had in its cache."""
 
     def add(
         self, answers: int, completion_tokens: int, prompt_tokens: int, cached_tokens: int
@@ -78,20 +67,37 @@ class Usage:
 class JournaledTeacher:
     """A teacher that remembers. Equal requests under way at the same time are asked once."""
 
-    def __init__(self, teacher: Teacher, path: Path):
-        self.teacher, self.name, self.identity = teacher, teacher.name, teacher.identity
-        self._path, self._database = path, connect_database(path, SCHEMA)
+    def __init__(self, teacher: Teacher, path: Path, *, account: Account | None = None):
+        """
+        Args:
+            teacher: Who is asked for what the journal does not hold.
+            path: The journal's file.
+            account: The teacher is asked only as long as the account's budget pays for it, what
+                the journal holds included.
+        """
+        self.name = teacher.name
+        self.capabilities = teacher.capabilities
+        self._path = path
+        self._database = connect_database(path, SCHEMA)
         self.usage = self._usage()
+        self.teacher = account.watch(teacher, self.usage) if account else teacher
+        self._identity: str | None = None
         self._under_way: dict[Any, asyncio.Future[Any]] = {}
         self._unsaved: list[tuple[str, tuple[Any, ...]]] = []
         self._waiting: list[asyncio.Future[None]] = []
         self._timer: asyncio.TimerHandle | None = None
 
-    async def check(self) -> None:
-        await self.teacher.check()
+    async def identify(self) -> str:
+        """The teacher's identity, as it was when it was asked for it first."""
+        if self._identity is None:
+            self._identity = await self.teacher.identify()
+        return self._identity
+
+    async def open(self) -> None:
+        await self.teacher.open()
 
     async def complete(self, request: Request) -> list[Completion]:
-        key = digest([self.identity, request.prompt, vars(request.sampling)])
+        key = digest([await self.identify(), request.prompt, vars(request.sampling)])
 
         async def ask() -> list[Completion]:
             found = self._find(key, request)
@@ -107,16 +113,16 @@ class JournaledTeacher:
         return scores
 
     async def score_many(self, pairs: Sequence[Pair]) -> list[list[float]]:
-        """One record for all the pairs, which an engine computes together: kept whole or, after a
-        kill, asked whole."""
-        key = digest([self.identity, "score", list(pairs)])
+        """One record for all the pairs, which an engine computes together. After a kill all of
+        them are there, or all are asked again."""
+        key = digest([await self.identify(), "score", list(pairs)])
 
         async def ask() -> list[list[float]]:
             found = self._database.execute(
                 "SELECT logprobs FROM scores WHERE pairs = ?", (key,)
             ).fetchone()
             if not found:
-                found = (dumps(await score_many(self.teacher, pairs)),)
+                found = (dumps(await self.teacher.score_many(pairs)),)
                 self._insert("INSERT OR IGNORE INTO scores VALUES (?, ?)", (key, *found))
             await self._saved()
             return [list(scores) for scores in loads(found[0])]
@@ -131,8 +137,8 @@ class JournaledTeacher:
         self._database.close()
 
     async def _once(self, work: Any, ask: Callable[[], Awaitable[Answer]]) -> Answer:
-        """What `ask` gives; of equal work at the same time the first asks. If it is cancelled, the
-        next one does."""
+        """The result of `ask`. Of equal work at the same time only the first asks; if that is
+        cancelled, the next one does."""
         while other := self._under_way.get(work):
             await asyncio.wait([other])
             if not other.cancelled():
@@ -154,7 +160,7 @@ class JournaledTeacher:
     async def _ask(
         self, key: bytes, request: Request, *, known: dict[int, Completion]
     ) -> dict[int, Completion]:
-        """Ask, and keep the answers. Of `known` samples the old ones stay."""
+        """Ask, and keep the answers. A sample that is `known` stays as it is."""
         answers = await self.teacher.complete(request)
         spent = (
             len(answers),
@@ -168,7 +174,7 @@ class JournaledTeacher:
         return dict(enumerate(answers, request.first)) | known
 
     def _find(self, key: bytes, request: Request) -> dict[int, Completion]:
-        """The request's samples that are there, by their index."""
+        """The samples of a request that the journal has, by their index."""
         query = "SELECT first, answers FROM replies WHERE request = ? ORDER BY rowid DESC"
         wanted = range(request.first, request.first + request.n)
         found: dict[int, Completion] = {}
@@ -184,13 +190,13 @@ class JournaledTeacher:
         return Usage(*self._database.execute(f"SELECT {sums} FROM replies").fetchone())
 
     def _insert(self, statement: str, row: tuple[Any, ...]) -> None:
-        """Soon: what arrives within moments is committed at once."""
+        """Insert soon: what arrives within moments shares a commit."""
         if not self._unsaved:
             self._timer = asyncio.get_running_loop().call_later(GATHER_S, self._commit)
         self._unsaved.append((statement, row))
 
     async def _saved(self) -> None:
-        """Until all that was inserted is on disk."""
+        """Wait until all that was inserted is on disk."""
         if self._unsaved:
             self._waiting.append(asyncio.get_running_loop().create_future())
             await self._waiting[-1]

@@ -1,5 +1,5 @@
-"""What every command that asks a teacher is told: whom, how patiently, how much at once, and what
-it may cost."""
+"""The flags of every command that asks a teacher: which one, how patiently, how much at once, and
+what it may cost."""
 
 from __future__ import annotations
 
@@ -9,14 +9,15 @@ from typing import Literal
 
 from datagen.errors import UserError
 from datagen.flags import check
-from datagen.teacher import Teacher, connect
+from datagen.teacher import Teacher, TeacherSpec, connect
 from datagen.teacher.budget import Account, read_limit
+from datagen.teacher.endpoint.throttle import Patience
+from datagen.teacher.license import check_license
 from datagen.teacher.prices import price_of
-from datagen.teacher.ray import RayTeacher
-from datagen.teacher.throttle import Patience
 
 BATCH_UNDER_WAY = 10_000
-"""Items under way with --batch: what these ask for at the same time goes into one file."""
+"""Items under way with --batch. What they ask for at the same time goes into one file, and few large
+files are answered sooner than many small ones."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,39 +25,42 @@ class TeacherSettings:
     """The flags that all generators share."""
 
     out: Path | None = None
-    """The run folder; by default one in runs/ that is named after the command or its source. The
+    """The run folder. By default a folder in runs/ with the name of the command or its source. The
     same command again resumes it."""
     teacher: str = "micro"
     """Who answers: micro (embedded, no key, no GPU), hf:NAME_OR_PATH, vllm:NAME_OR_PATH, or
     openai:MODEL (with OPENAI_BASE_URL and OPENAI_API_KEY)."""
+    teacher_license: str | None = None
+    """Licence of the teacher's weights or outputs, such as apache-2.0, for lineage and card. By
+    default the licence of the model card, for a model on the Hub that can be reached."""
     engine: Literal["local", "ray"] = "local"
-    """Where the teacher answers: in this process, or on the workers of a Ray cluster: the one at
-    RAY_ADDRESS, else one on this machine. Changes no row."""
+    """Where the teacher answers: in this process, or on the workers of a Ray cluster. That is the
+    cluster at RAY_ADDRESS, or else one on this machine. Changes no row."""
     workers: int | None = None
-    """With ray, teachers at once: by default as many as the cluster's GPUs hold, or one a
+    """Number of teachers with ray. By default as many as the cluster's GPUs hold, or one a
     machine."""
     seed: int = 0
     concurrency: int = 64
-    """Items under way at once. Changes nothing but speed."""
+    """Items under way at once. Changes only the speed."""
     timeout: float = Patience.attempt_s
     """Seconds that an endpoint has for one attempt at a request."""
     deadline: float = Patience.request_s
-    """Seconds for a request with all its attempts and the waits between them; then it counts as
-    failed."""
+    """Seconds for a request with all its attempts and the waits between them. After that the
+    request counts as failed."""
     outage: float = Patience.down_s
-    """Seconds that the run waits for an endpoint that is down before it ends."""
+    """Seconds that the run waits for an endpoint that is down, before the run ends."""
     batch: bool = False
     """Ask through the endpoint's Batch API: cheaper, and answered within a day. The same command
-    again goes on."""
+    again continues the run."""
     prices: Path | None = None
-    """YAML file with the prices of models, which are compared in its order; see
+    """YAML file with the prices of models; the first pattern that fits counts. See
     datagen/teacher/prices.yaml."""
     budget: str = ""
-    """What the run may cost in all, such as 5usd or 2000000tokens. It ends before a request that
-    could cost more than what is left; the same command with more goes on."""
+    """What the run may cost in all, such as 5usd or 2000000tokens. The run ends before a request
+    that could cost more than is left; the same command with a higher budget continues it."""
     dry_run: bool = False
-    """Show the first prompts, and how many requests, tokens and how much money the run would take;
-    ask nothing, write nothing."""
+    """Show the first prompts, and the requests, tokens and money that the run would take. Ask
+    nothing and write nothing."""
 
     def __post_init__(self) -> None:
         """Raises UserError for values out of range."""
@@ -72,48 +76,62 @@ class TeacherSettings:
             ),
             outage=(self.outage >= 0, "0 or more"),
         )
-        if self.batch and not self.teacher.startswith("openai:"):
+        if self.batch and not self.teacher_spec.capabilities.batch_api:
             raise UserError(
                 f"--batch: {self.teacher} has no Batch API, only openai: teachers may have one"
             )
+        check_license("--teacher-license", self.teacher_license)
+
+    @property
+    def teacher_spec(self) -> TeacherSpec:
+        """The parsed --teacher. Raises UserError for an unknown one."""
+        return TeacherSpec.parse(self.teacher)
 
     @property
     def under_way(self) -> int:
-        """Items to work on at once: more than an endpoint may have in flight, or its places would
-        stand empty while answers are kept and read."""
+        """Items to work on at once. For an endpoint this is more than may be in flight, so that
+        others ask while some items keep or read their answers."""
         if self.batch:
             return max(self.concurrency, BATCH_UNDER_WAY)
-        return self.concurrency * 3 // 2 if self.teacher.startswith("openai:") else self.concurrency
+        local = self.teacher_spec.capabilities.local
+        return self.concurrency if local else self.concurrency * 3 // 2
 
     def connect(self, out: Path) -> Teacher:
-        """The teacher; `out` is where batches under way are remembered. Raises UserError."""
-        patience = Patience(attempt_s=self.timeout, request_s=self.deadline, down_s=self.outage)
-        if self.engine == "ray":
-            return RayTeacher(
-                self.teacher, concurrency=self.concurrency, patience=patience, workers=self.workers
-            )
-        batches = out / "batches.sqlite" if self.batch else None
+        """The teacher, not opened yet.
+
+        Args:
+            out: The run folder, which remembers what is under way at a Batch API.
+
+        Raises:
+            UserError: There is no such teacher, or Ray is not installed.
+        """
         return connect(
-            self.teacher, concurrency=self.concurrency, patience=patience, batches=batches
+            self.teacher_spec,
+            engine=self.engine,
+            workers=self.workers,
+            concurrency=self.concurrency,
+            patience=Patience(attempt_s=self.timeout, request_s=self.deadline, down_s=self.outage),
+            batches=out / "batches.sqlite" if self.batch else None,
         )
 
     def account(self) -> Account:
-        """Raises UserError for a budget in money where the price is not known."""
-        account = Account(
-            price_of(self.teacher, self.prices, batch=self.batch), read_limit(self.budget)
-        )
-        if account.limit and account.limit.unit != "tokens" and not account.price:
-            raise UserError(
-                f"--budget {self.budget}: the price of {self.teacher} is not known. Name it in a --prices FILE (see "
-                "datagen/teacher/prices.yaml for the format), or give the budget in tokens"
-            )
-        if (
-            account.limit
-            and account.price
-            and account.limit.unit not in {"tokens", account.price.currency}
-        ):
-            raise UserError(f"--budget {self.budget}: the prices are in {account.price.currency}")
-        return account
+        """The budget, with the prices that it needs.
+
+        Raises:
+            UserError: The budget is in money and the teacher's price is not known.
+        """
+        price = price_of(self.teacher, self.prices, batch=self.batch)
+        limit = read_limit(self.budget)
+        if limit and limit.unit != "tokens":
+            if not price:
+                raise UserError(
+                    f"--budget {self.budget}: the price of {self.teacher} is not known. Name it in "
+                    "a --prices FILE (see datagen/teacher/prices.yaml for the format), or give the "
+                    "budget in tokens"
+                )
+            if limit.unit != price.currency:
+                raise UserError(f"--budget {self.budget}: the prices are in {price.currency}")
+        return Account(price, limit)
 
 
 UNRECORDED = {field.name for field in fields(TeacherSettings)} - {"seed"}
@@ -123,7 +141,7 @@ UNRECORDED = {field.name for field in fields(TeacherSettings)} - {"seed"}
 def sampling_checks(
     *, samples: int, temperature: float, top_p: float, max_tokens: int
 ) -> dict[str, tuple[bool, str]]:
-    """What `check` wants of settings that draw several samples of a prompt."""
+    """The checks of settings that draw several samples of a prompt, for `datagen.commands.check`."""
     return {
         "samples": (samples >= 1, "at least 1"),
         "temperature": (

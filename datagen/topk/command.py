@@ -6,15 +6,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 from datagen.run.derived import derived, read_source
 from datagen.run.folder import read_stats
 from datagen.run.job import RunResult
 from datagen.running import run_coroutine
-from datagen.teacher import connect
+from datagen.teacher import check_workers, connect
 from datagen.teacher.topk import check_topk
 from datagen.topk.storing import Storing, finish
+
+PIECES_ON_RAY = 16
+"""Pieces under way at once with ray, each on one worker: two for each of eight workers, so that none
+waits for its next piece. A piece is a few megabytes."""
 
 
 @dataclass(frozen=True)
@@ -31,6 +35,12 @@ class TopkSettings:
     teacher: str | None = None
     """Whose probabilities: micro, hf:NAME_OR_PATH or vllm:NAME_OR_PATH; by default the teacher that
     wrote the rows."""
+    engine: Literal["local", "ray"] = "local"
+    """Where the teacher answers: in this process, or on the workers of a Ray cluster. Changes no
+    row."""
+    workers: int | None = None
+    """Number of teachers with ray. By default as many as the cluster's GPUs hold, or one a
+    machine."""
     teacher_topk: int = 64
     """How many of the most probable tokens are stored in the place of each token of a completion;
     the probability of all others is stored as one number. 6 bytes each, and 8 a token."""
@@ -46,15 +56,26 @@ class TopkSettings:
 
 def run_topk(settings: TopkSettings) -> RunResult:
     """Store the teacher's probabilities of every row. Raises UserError."""
+    check_workers(settings.workers)
     source = read_source(settings.source, store=settings.store, family=settings.family)
     out = settings.out or Path("runs") / f"{source.name}-topk"
-    teacher: Any = connect(settings.teacher or source.config["teacher"]["name"])
+    teacher: Any = connect(
+        settings.teacher or source.config["teacher"]["name"],
+        engine=settings.engine,
+        workers=settings.workers,
+    )
     check_topk(teacher, settings.teacher_topk)
 
-    added = {"teacher_topk": settings.teacher_topk, "topk_teacher": teacher.identity}
+    identity = run_coroutine(teacher.identify())
+    added = {"teacher_topk": settings.teacher_topk, "topk_teacher": identity}
     if settings.prompts:
         added["topk_prompts"] = True
-    storing = Storing(teacher, settings.teacher_topk, settings.prompts)
+    storing = Storing(
+        teacher,
+        settings.teacher_topk,
+        settings.prompts,
+        pieces_at_once=PIECES_ON_RAY if settings.engine == "ray" else 1,
+    )
     with derived(source, out, added) as unfinished:
         if unfinished:
             run_coroutine(finish(source.files, out, storing, source.stats))

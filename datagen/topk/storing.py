@@ -12,11 +12,13 @@ import shutil
 import time
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from datagen.progress import meter
 from datagen.run.folder import commit, write_json
+from datagen.run.open_run import together
 from datagen.schema import PROMPT_TOPK, TOPK, with_topk
 from datagen.teacher.tokens import row_tokens, tokenizer_fingerprint
 from datagen.teacher.topk import Tokens, Topk, TopkTeacher, nothing
@@ -44,6 +46,8 @@ class Storing:
     k: int
     prompts: bool = False
     """Of the prompts that the student is shown, too."""
+    pieces_at_once: int = 1
+    """How many pieces the teacher is asked for at the same time."""
 
 
 async def extend(run: Path, teacher: Any, k: int, stats: Mapping[str, Any]) -> dict[str, Any]:
@@ -78,7 +82,7 @@ async def add_topk(
 
     Files that are there already are kept.
     """
-    await storing.teacher.check()
+    await storing.teacher.open()
     for config, sources in files.items():
         if not has_topk(out / f"{config}.parquet"):
             pieces = [piece async for piece in write_pieces(config, sources, out / PIECES, storing)]
@@ -95,12 +99,20 @@ async def write_pieces(
     folder.mkdir(exist_ok=True)
     rows = sum(pq.read_metadata(source).num_rows for source in sources)
     with meter(f"{config} top-{storing.k}", rows) as progress:
-        for number, table in enumerate(tables(sources)):
-            file = folder / f"{config}-{number:06}.parquet"
-            if not file.exists():
-                write(await with_columns(table, storing), file)
-            progress.advance(by=len(table))
-            yield file
+        numbered = enumerate(tables(sources))
+        while some := list(islice(numbered, storing.pieces_at_once)):
+            files = [folder / f"{config}-{number:06}.parquet" for number, _ in some]
+            pieces = zip(files, some, strict=True)
+            await together(write_piece(file, table, storing) for file, (_, table) in pieces)
+            progress.advance(by=sum(len(table) for _, table in some))
+            for file in files:
+                yield file
+
+
+async def write_piece(file: Path, table: pa.Table, storing: Storing) -> None:
+    """Write the rows with the teacher's probabilities, if the file is not there yet."""
+    if not file.exists():
+        write(await with_columns(table, storing), file)
 
 
 def tables(sources: Sequence[Path]) -> Iterator[pa.Table]:
@@ -141,7 +153,7 @@ class Asked:
 
 def asked(row: Mapping[str, Any], storing: Storing) -> Asked:
     seen, context = row.get(SEEN) or row["prompt"], storing.teacher.context
-    prompt, completion = row_tokens({**row, "prompt": seen}, storing.teacher.tokenizer)
+    prompt, completion = row_tokens({**row, "prompt": seen}, storing.teacher.load_tokenizer())
     answer = completion[: max(context - len(prompt), 0)]
     cut = len(answer) < len(completion)
     if storing.prompts and seen == row["prompt"]:
@@ -167,7 +179,7 @@ async def with_columns(table: pa.Table, storing: Storing) -> pa.Table:
             text,
             parts[name],
             storing.k,
-            tokenizer_fingerprint(storing.teacher.tokenizer),
+            tokenizer_fingerprint(storing.teacher.load_tokenizer()),
             field.type,
         )
         table = table.append_column(field, column)

@@ -16,13 +16,13 @@ import torch
 from datagen.microworld import WEIGHTS
 from datagen.suites import SUITES, load, rationale_prompt
 from datagen.teacher import Request, Sampling
-from datagen.teacher.hf import HfTeacher
+from datagen.teacher.local.hf import HfTeacher
 
 
 def engine(args: argparse.Namespace, prompts: list[str]) -> tuple[int, float]:
     async def go() -> int:
         teacher = HfTeacher(args.model, name="bench", batch_rows=args.rows)
-        await teacher.check()
+        await teacher.open()
         sampling = Sampling(temperature=0.8, max_tokens=args.max_tokens)
         requests = [
             Request((("user", prompt),), n=args.samples, sampling=sampling) for prompt in prompts

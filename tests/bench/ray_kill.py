@@ -23,7 +23,7 @@ from pathlib import Path
 from datagen.rationales.command import generate, read_source
 from datagen.rationales.prompts import Prompts
 from datagen.rationales.settings import RationaleSettings
-from tests.datagen.teacher.ray_processes import workers
+from tests.datagen.teacher.ray.ray_processes import workers
 
 
 def main() -> int:

@@ -17,8 +17,8 @@ from datagen.demonstrations.pools import Example, microworld
 from datagen.demonstrations.selection.select import Asking, Indexed, SelectionSettings, select
 from datagen.microworld import WEIGHTS
 from datagen.prompts.episodes import Format
-from datagen.teacher.hf import HfTeacher
 from datagen.teacher.journal import JournaledTeacher
+from datagen.teacher.local.hf import HfTeacher
 
 CONCURRENCY = 64
 
@@ -47,7 +47,7 @@ async def measure(
     args: argparse.Namespace, journal: Path
 ) -> tuple[tuple[float, float], tuple[int, int]]:
     engine = HfTeacher(args.model, name="bench")
-    await engine.check()
+    await engine.open()
     teacher, slots = JournaledTeacher(engine, journal), asyncio.Semaphore(CONCURRENCY)
     settings = SelectionSettings(beam=args.beam)
     pools = [Indexed(pool, settings) for pool in microworld() if len(pool.candidates) >= 32]
@@ -63,7 +63,7 @@ async def measure(
     )
     seconds = (time.perf_counter() - start, time.process_time() - cpu)
     await teacher.close()
-    return seconds, (engine.tokens_asked, engine.tokens_computed)
+    return seconds, (engine.model.tokens_asked, engine.model.tokens_computed)
 
 
 if __name__ == "__main__":

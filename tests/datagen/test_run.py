@@ -19,7 +19,7 @@ from datagen.errors import UserError
 from datagen.run import OpenRun
 from datagen.run.folder import differences
 from datagen.schema import Accepted
-from datagen.teacher import Request, connect
+from datagen.teacher import Capabilities, Request, connect
 from tests.datagen.endpoint import Endpoint, Served
 
 QUESTIONS = 60
@@ -208,9 +208,13 @@ def test_an_interrupted_run_cancels_what_is_in_flight(tmp_path):
             ended.append(item)
 
     class Silent:
-        name = identity = "silent"
+        name = "silent"
+        capabilities = Capabilities()
 
-        async def check(self):
+        async def identify(self):
+            return self.name
+
+        async def open(self):
             pass
 
         async def close(self):

@@ -167,7 +167,9 @@ def test_a_killed_run_goes_on_and_ends_with_the_same_bytes(
     asked = []
     for last in (3, 6, None):
         teacher = Stopped(connect(f"hf:{model}"), last)
-        monkeypatch.setattr("datagen.topk.command.connect", lambda _, teacher=teacher: teacher)
+        monkeypatch.setattr(
+            "datagen.topk.command.connect", lambda *_, teacher=teacher, **__: teacher
+        )
         assert topk(run, model, killed) == (130 if last else 0)
         asked.append(teacher.asked)
     for config in ("rationales", "answers", "rejected"):

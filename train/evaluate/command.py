@@ -96,12 +96,18 @@ async def ask_all(
     found: Found = {suite: {} for suite in asked}
     identities = []
     for spec in dict.fromkeys(contender.spec for contender in models):
-        teacher = connect(spec, concurrency=settings.concurrency)
-        await teacher.check()
+        teacher = connect(
+            spec,
+            engine=settings.engine,
+            workers=settings.workers,
+            concurrency=settings.concurrency,
+        )
         journaled = JournaledTeacher(teacher, settings.out / "journal.sqlite")
         same = [contender for contender in models if contender.spec == spec]
-        identities += [{**asdict(contender), "identity": journaled.identity} for contender in same]
         try:
+            await journaled.open()
+            identity = await journaled.identify()
+            identities += [{**asdict(contender), "identity": identity} for contender in same]
             for suite in asked:
                 for contender in without_modes(same) if has_cases(suite) else same:
                     found[suite][contender] = await ask_suite(
@@ -146,7 +152,8 @@ async def ask_suite(
 
 def told(settings: EvaluateSettings) -> dict[str, Any]:
     """The settings that decide the numbers."""
-    unstated = {"out", "data_root", "concurrency", "students", "base", "teacher", "suite"}
+    unstated = {"out", "data_root", "concurrency", "engine", "workers"}
+    unstated |= {"students", "base", "teacher", "suite"}
     return {name: value for name, value in asdict(settings).items() if name not in unstated}
 
 

@@ -11,7 +11,6 @@ from rapidfuzz.distance import Levenshtein
 
 from datagen.answers.extract import TRIGGER
 from datagen.teacher import Messages, Teacher
-from datagen.teacher.scoring import score_many
 
 OPENING = re.compile(r"[ \t:]{0,4}([(\[$\"'*]{0,3})")
 LEAD = "The answer is"
@@ -52,6 +51,6 @@ async def gold_logprob(
     score, TeacherError where the text does not fit its context."""
     before = before_answer(text, mode)
     gap = "" if not before or before.endswith(("{", "(", "[", "$", '"', "'", "*")) else " "
-    whole, start = await score_many(teacher, [(prompt, before + gap + gold), (prompt, before)])
+    whole, start = await teacher.score_many([(prompt, before + gap + gold), (prompt, before)])
     tail = whole[len(start) :]
     return sum(tail) / len(tail) if tail else None

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from datagen.errors import UserError
-from datagen.teacher import connect
+from datagen.teacher import TeacherSpec, check_workers
 
 MODES = ("rationale", "direct")
 """Asked to reason first, or to give only the answer."""
@@ -51,6 +52,11 @@ class EvaluateSettings:
     """Requests in flight at an endpoint."""
     resamples: int = 2000
     """Bootstrap resamples of the questions for the 95% intervals; at least 1,000."""
+    engine: Literal["local", "ray"] = "local"
+    """Where the models answer: in this process, or on the workers of a Ray cluster."""
+    workers: int | None = None
+    """Workers of each model with ray. By default as many as the cluster's GPUs hold, or one a
+    machine."""
     seed: int = 0
     """Of the made suites' questions, the sampling and the bootstrap."""
 
@@ -70,6 +76,7 @@ class EvaluateSettings:
             raise UserError(f"--limit {self.limit}: at least 1")
         if self.prompt_style not in ("chat", "plain"):
             raise UserError(f"--prompt_style {self.prompt_style}: chat or plain")
+        check_workers(self.workers)
         if not self.suite:
             raise UserError("--suite: name at least one")
 
@@ -122,7 +129,4 @@ def check_names(names: Sequence[str]) -> None:
 def check_spec(spec: str) -> None:
     """Raise UserError for an unknown engine or a missing folder before the first model is
     opened."""
-    connect(spec)
-    path = spec.removeprefix("hf:")
-    if spec.startswith("hf:") and path.startswith((".", "/")) and not Path(path).is_dir():
-        raise UserError(f"no model at {path}: the folder does not exist")
+    TeacherSpec.parse(spec).check_folder()

@@ -8,8 +8,7 @@ from dataclasses import dataclass
 
 from datagen.demonstrations.pools import Example
 from datagen.prompts.episodes import Format, Style
-from datagen.teacher import Teacher, TeacherError
-from datagen.teacher.scoring import Pair, score_many
+from datagen.teacher import ContextExceeded, Pair, Teacher
 
 
 @dataclass(frozen=True)
@@ -38,7 +37,7 @@ async def likelihood(
     """Mean log-probability of the gold's tokens after each ordered set, in nats (LLM-R, arXiv
     2307.07164, section 3.1).
 
-    None for a set that does not fit the context. Raises TeacherError where none fits, if one is
+    None for a set that does not fit the context. Raises ContextExceeded if none fits and one is
     required."""
     found = await scores(
         [asking.pair(shown, query, query.output) for shown in sets], asking, required=required
@@ -52,7 +51,7 @@ async def informativeness(
     """Mean log-probability of the query's own tokens after each candidate alone, in nats (arXiv
     2401.12087, eq. 5).
 
-    Plain text whatever the style: the query is no answer. None and TeacherError as in `likelihood`.
+    Plain text whatever the style: the query is no answer. None and errors as in `likelihood`.
     """
     asked = asking.format.text([], query.input)
     before = [
@@ -83,22 +82,31 @@ async def codelength(query: Example, shown: Sequence[Example], asking: Asking) -
 async def scores(
     pairs: Sequence[Pair], asking: Asking, *, required: bool = True
 ) -> list[list[float] | None]:
-    """Token log-probabilities of each pair, together; where one does not fit, each by itself, and
-    None for that one."""
+    """Token log-probabilities of each pair.
+
+    The pairs are scored together. If one does not fit the context, each is scored by itself, and
+    that one gets None. Any other error is raised, so that an outage never changes a selection.
+
+    Raises:
+        ContextExceeded: No pair fits, and one is required.
+        TeacherError: A pair could not be scored.
+    """
     try:
-        return list(await score_many(asking.teacher, pairs))
-    except TeacherError:
-        found = [await alone(pair, asking.teacher) for pair in pairs]
+        return list(await asking.teacher.score_many(pairs))
+    except ContextExceeded:
+        found = [await score_if_it_fits(pair, asking.teacher) for pair in pairs]
     if required and all(logprobs is None for logprobs in found):
-        await score_many(asking.teacher, pairs)  # raises, and says why
+        await asking.teacher.score_many(pairs)  # raises, and says why
     return found
 
 
-async def alone(pair: Pair, teacher: Teacher) -> list[float] | None:
+async def score_if_it_fits(pair: Pair, teacher: Teacher) -> list[float] | None:
+    """The pair's log-probabilities, or None if it exceeds the teacher's context."""
     try:
-        return (await score_many(teacher, [pair]))[0]
-    except TeacherError:
+        [found] = await teacher.score_many([pair])
+    except ContextExceeded:
         return None
+    return found
 
 
 def mean(values: Sequence[float]) -> float:

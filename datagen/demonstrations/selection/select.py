@@ -34,7 +34,7 @@ async def select(
     `stream` names the draw.
 
     Fewer than k come back only where the teacher's context holds no more. Raises UserError for a
-    pool with fewer than k usable candidates, TeacherError where not one of them fits."""
+    pool with fewer than k usable candidates, ContextExceeded where not one of them fits."""
     usable = int(pool.usable(query).sum())
     if usable < k:
         raise UserError(

@@ -35,6 +35,7 @@ def run_evol_instruct(settings: EvolSettings) -> RunResult:
             family="instructions",
             out=out,
             teacher=settings.connect(out),
+            teacher_license=settings.teacher_license,
             account=settings.account(),
             source=source,
             settings=settings.recorded(evolution.templates),

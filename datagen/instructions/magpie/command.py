@@ -12,7 +12,7 @@ from datagen.filters.responses import Responses
 from datagen.instructions.magpie.generate import METHOD, Magpie, synthesise, user_turn
 from datagen.instructions.magpie.settings import MagpieSettings
 from datagen.run.job import Incomplete, Job, RunResult, run_job
-from datagen.teacher import Request, Sampling, Teacher
+from datagen.teacher import Request, Sampling
 from datagen.teacher.forecast import Forecast, forecast_of
 
 PROMPTS = {
@@ -39,6 +39,7 @@ def run_magpie(settings: MagpieSettings) -> RunResult:
             family="instructions",
             out=out,
             teacher=teacher,
+            teacher_license=settings.teacher_license,
             account=settings.account(),
             source=source_of(how.before),
             settings=settings.recorded(templates),
@@ -73,15 +74,14 @@ def default_out(settings: MagpieSettings) -> Path:
     return Path("runs") / f"{METHOD}-{settings.teacher.rpartition('/')[2].replace(':', '-')}"
 
 
-def plan(settings: MagpieSettings, teacher: Teacher) -> Magpie:
+def plan(settings: MagpieSettings, teacher: Any) -> Magpie:
     """How to synthesise with this teacher. Raises UserError for one that hides its template."""
-    tokenizer = getattr(teacher, "tokenizer", None)
-    if tokenizer is None:
+    if not teacher.capabilities.tokenizer:
         raise UserError(
             f"magpie needs the model's own chat template, which {settings.teacher} hides: "
             "use micro, hf:NAME_OR_PATH or vllm:NAME_OR_PATH"
         )
-    before, behind = user_turn(tokenizer)
+    before, behind = user_turn(teacher.load_tokenizer())
     templates, language = settings.words()
     sampling = partial(Sampling, max_tokens=settings.max_tokens, seed=settings.seed)
     return Magpie(

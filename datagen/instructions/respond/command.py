@@ -32,6 +32,7 @@ def run_respond(settings: RespondSettings) -> RunResult:
             family="instructions",
             out=out,
             teacher=settings.connect(out),
+            teacher_license=settings.teacher_license,
             account=settings.account(),
             source=source,
             settings=settings.recorded(templates),

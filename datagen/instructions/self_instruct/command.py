@@ -64,6 +64,7 @@ def run_self_instruct(settings: SelfInstructSettings) -> RunResult:
             family="instructions",
             out=out,
             teacher=settings.connect(out),
+            teacher_license=settings.teacher_license,
             account=settings.account(),
             source=source_of(plan.seeds, settings),
             settings=recorded(asking, settings),

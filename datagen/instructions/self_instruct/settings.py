@@ -120,16 +120,16 @@ class SelfInstructSettings(TemplateSettings):
         given = {
             f.name: value for f in fields(Recipe) if (value := getattr(self, f.name)) is not None
         }
-        small = MICRO if self.teacher == "micro" and self.mode == "self-instruct" else {}
+        small = MICRO if self.teacher_spec.is_embedded and self.mode == "self-instruct" else {}
         return replace(RECIPES[self.mode], **(small | given))
 
     @property
     def spoken(self) -> str:
         """The language's name."""
-        return self.language or ("micro" if self.teacher == "micro" else "en")
+        return self.language or ("micro" if self.teacher_spec.is_embedded else "en")
 
     @property
     def asked_in(self) -> Literal["base", "chat"]:
         if self.style == "auto":
-            return "base" if self.teacher == "micro" else "chat"
+            return "base" if self.teacher_spec.is_embedded else "chat"
         return self.style

@@ -21,7 +21,7 @@ from datagen.demonstrations.selection.select import (
 from datagen.errors import UserError
 from datagen.prompts.episodes import Format
 from datagen.teacher import TeacherError
-from datagen.teacher.hf import HfTeacher
+from datagen.teacher.local.hf import HfTeacher
 from tests.tiny import save_tiny_model
 
 WORDS = ["apple", "river", "stone", "cloud", "lamp", "green", "seven", "horse", "table", "music"]

@@ -7,6 +7,7 @@ from random import Random
 
 from datagen.run import OpenRun
 from datagen.schema import Accepted, Outcome, Rejected, assistant, user
+from datagen.teacher import Capabilities
 
 HOSTILE = (
     '</script><script>document.title="owned"</script><img src=x onerror=\'document.title="owned"\'>'
@@ -27,9 +28,13 @@ class Died(Exception):
 class Silent:
     """A teacher that nobody asks."""
 
-    name = identity = "silent"
+    name = "silent"
+    capabilities = Capabilities()
 
-    async def check(self) -> None: ...
+    async def identify(self) -> str:
+        return self.name
+
+    async def open(self) -> None: ...
 
     async def close(self) -> None: ...
 

@@ -11,7 +11,7 @@ from datagen.errors import UserError
 from datagen.instructions.magpie.command import MagpieSettings, run_magpie
 from datagen.instructions.magpie.generate import in_order, unfit, user_turn
 from datagen.teacher import Completion
-from datagen.teacher.hf import HfTeacher
+from datagen.teacher.local.hf import HfTeacher
 from tests.tiny import save_tiny_model
 
 CHATS = [("Say hi.", "Hi."), ("2+2?", "4."), ("Name me:", "Bo."), ("Sing.", "I am sorry.")]

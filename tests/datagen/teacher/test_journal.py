@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from datagen.teacher import Request, Sampling, connect
+from datagen.teacher import Capabilities, Request, Sampling, connect
 from datagen.teacher.base import Completion, TeacherError
 from datagen.teacher.journal import JournaledTeacher
 from tests.datagen.endpoint import Endpoint, Served
@@ -77,12 +77,16 @@ def test_a_changed_request_is_a_new_one(endpoint, tmp_path, other):
 class Slow:
     """Answers after a moment, unless it is told to fail."""
 
-    name = identity = "slow"
+    name = "slow"
+    capabilities = Capabilities()
 
     def __init__(self, *, fails: bool = False):
         self.asked, self.fails = 0, fails
 
-    async def check(self) -> None: ...
+    async def identify(self) -> str:
+        return self.name
+
+    async def open(self) -> None: ...
 
     async def close(self) -> None: ...
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from datagen.cli import main as datagen
-from datagen.teacher.hf import HfTeacher
+from datagen.teacher.local.hf import HfTeacher
 from tests.datagen.demonstrations.reading import Reading, write_tasks
 from tests.datagen.endpoint import Served
 from tests.tiny import save_tiny_model
@@ -115,10 +115,10 @@ def seen_by(contender: Contender, model: Path, settings: EvaluateSettings) -> li
     def look(module: Any, args: Any, kwargs: dict[str, Any]) -> None:
         for ids, mask in zip(kwargs["input_ids"], kwargs["attention_mask"], strict=True):
             if len(ids) > 1:  # a step of decoding has one
-                seen.append(teacher.tokenizer.decode(ids[mask.bool()]))
+                seen.append(teacher.load_tokenizer().decode(ids[mask.bool()]))
 
     async def evaluate() -> None:
-        await teacher.check()
+        await teacher.open()
         teacher._model.register_forward_pre_hook(look, with_kwargs=True)
         cases = read_cases("episodes:parity", settings)
         await tell(teacher, cases, contender=contender, settings=settings, advance=lambda by: None)

@@ -1,0 +1,234 @@
+"""One attempt at an endpoint over HTTP: send, read, and sort errors into those that may pass and
+those that will not."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import json
+import re
+import time
+import urllib.request
+from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote, urlsplit
+
+import datagen
+from datagen.errors import ContextExceeded, Refused, UserError
+
+if TYPE_CHECKING:
+    import aiohttp
+
+CONNECT_S = 20.0
+PASSING = {408, 409, 425, 429}
+"""Client errors that may succeed later, as all server errors may."""
+TOO_MANY = 429
+OUT_OF_CREDIT = "insufficient_quota"
+"""Code of a 429 that no waiting cures."""
+TOO_LONG_STATUS = {400, 413, 422}
+"""Statuses of a reply that says that the text is too long."""
+TOO_LONG = re.compile(
+    rb"context_length_exceeded"  # the public API's code
+    rb"|maximum (context|model) length"  # vLLM, and the public API's message
+    rb"|context (length|size|window)",  # SGLang, llama.cpp and others
+    re.IGNORECASE,
+)
+"""What such a reply says. Servers share no code for it, so their words are read, here alone."""
+
+
+class Failure(Exception):
+    """An attempt that brought no answer, while another may."""
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        status: int = 0,
+        unreachable: bool = False,
+        retry_after: float | None = None,
+    ):
+        super().__init__(message)
+        self.status = status
+        """HTTP status: 0 if there was no reply, 408 if the deadline passed."""
+        self.unreachable = unreachable
+        """No connection at all."""
+        self.retry_after = retry_after
+        """Seconds the endpoint asks to wait."""
+
+    @property
+    def endpoint_at_fault(self) -> bool:
+        """Nobody answers, or a gateway says so. Any other request would have failed too."""
+        return self.unreachable or self.status in {502, 503, 504}
+
+
+class Transport:
+    """A session with one endpoint. No error ever holds the key or the password."""
+
+    def __init__(self, url: str, key: str):
+        """
+        Args:
+            url: The base URL. User and password in it (user:password@) go in the key's place.
+            key: The API key.
+
+        Raises:
+            UserError: `url` is no URL.
+        """
+        parts = urlsplit(url)
+        if parts.scheme not in {"http", "https"} or not parts.hostname:
+            raise UserError(
+                f"OPENAI_BASE_URL {without_password(url)!r} is no address: "
+                "it begins with http:// or https://"
+            )
+        self.url = without_password(url)
+        self._secrets = [
+            secret for secret in (key, parts.password, unquote(parts.password or "")) if secret
+        ]
+        self.headers = {
+            "Authorization": authorization(key, parts.username, parts.password),
+            "Content-Type": "application/json",
+            "User-Agent": f"emergent-distill/{datagen.__version__}",
+        }
+        host = parts.hostname
+        self._proxy = (
+            None
+            if urllib.request.proxy_bypass(host)
+            else urllib.request.getproxies().get(parts.scheme)
+        )
+        self._session: aiohttp.ClientSession | None = None
+
+    async def send(
+        self, method: str, path: str, body: bytes | None = None, *, timeout: float
+    ) -> bytes:
+        """The body of a reply with status 200.
+
+        Args:
+            path: Relative to the base URL. A path from the root ("/tokenize") leaves out its /v1.
+            timeout: Seconds for the whole attempt.
+
+        Raises:
+            Failure: Another attempt may succeed.
+            Refused: The endpoint will never take this request.
+            ContextExceeded: The text is longer than the model's context.
+        """
+        import aiohttp
+
+        base = self.url.removesuffix("/v1") if path.startswith("/") else f"{self.url}/"
+        limits = aiohttp.ClientTimeout(total=timeout, sock_connect=CONNECT_S)
+        try:
+            async with self._open().request(
+                method,
+                base + path,
+                data=body,
+                timeout=limits,
+                proxy=self._proxy,
+                allow_redirects=False,
+            ) as response:
+                content = await response.read()
+                if response.status == 200:
+                    return content
+                raise self._rejection(response, content)
+        except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
+            raise Failure(self.line(error), unreachable=True) from None
+        except TimeoutError:
+            raise Failure(f"no answer within {timeout:.0f} s", status=408) from None
+        except (aiohttp.ClientError, OSError) as error:
+            raise Failure(f"connection lost: {self.line(error)}") from None
+
+    async def close(self) -> None:
+        if self._session is not None:
+            await self._session.close()
+            self._session = None
+
+    def _open(self) -> aiohttp.ClientSession:
+        import aiohttp
+
+        if self._session is None:
+            secure = self.url.startswith("https")
+            connector = aiohttp.TCPConnector(
+                limit=0, ttl_dns_cache=300, ssl=certificates() if secure else True
+            )
+            self._session = aiohttp.ClientSession(connector=connector, headers=self.headers)
+        return self._session
+
+    def _rejection(
+        self, response: aiohttp.ClientResponse, content: bytes
+    ) -> Failure | Refused | ContextExceeded:
+        status = response.status
+        message = self.line(f"{status} {reason(content)}")
+        if 300 <= status < 400:
+            target = self.line(response.headers.get("Location", "elsewhere"))
+            return Refused(
+                f"it redirects to {target}: set OPENAI_BASE_URL to the address itself",
+                status=status,
+            )
+        if may_pass(status, content):
+            return Failure(message, status=status, retry_after=retry_after(response.headers))
+        return refusal(status, message, content)
+
+    def line(self, error: object) -> str:
+        """An error as one line without secrets."""
+        text = str(error).strip() or type(error).__name__
+        for secret in self._secrets:
+            text = text.replace(secret, "***")
+        return text.splitlines()[0][:300]
+
+
+def may_pass(status: int, content: bytes) -> bool:
+    """Whether the same request may succeed later, by the status and the body of the reply."""
+    return (status in PASSING or status >= 500) and OUT_OF_CREDIT.encode() not in content
+
+
+def refusal(status: int, message: str, content: bytes) -> Refused | ContextExceeded:
+    """The error for a reply that no later attempt will better."""
+    if status in TOO_LONG_STATUS and TOO_LONG.search(content[:100_000]):
+        return ContextExceeded(message)
+    return Refused(message, status=status)
+
+
+def authorization(key: str, user: str | None, password: str | None) -> str:
+    if user is None:
+        return f"Bearer {key}"
+    pair = f"{unquote(user)}:{unquote(password or '')}"
+    return "Basic " + base64.b64encode(pair.encode()).decode()
+
+
+def without_password(url: str) -> str:
+    return re.sub(r"//[^/@]*@", "//", url)
+
+
+def certificates() -> Any:
+    """Trusted roots: those of SSL_CERT_FILE or SSL_CERT_DIR, else certifi's, because an image may
+    have none of its own."""
+    import os
+    import ssl
+
+    import certifi
+
+    own = os.environ.get("SSL_CERT_FILE") or os.environ.get("SSL_CERT_DIR")
+    return (
+        ssl.create_default_context() if own else ssl.create_default_context(cafile=certifi.where())
+    )
+
+
+def reason(content: bytes) -> str:
+    """The message of an error body, in any of the shapes that servers use."""
+    text = content[:100_000].decode("utf-8", "replace")
+    try:
+        found = json.loads(text)
+        while isinstance(found, dict):
+            found = next(found[key] for key in ("error", "message", "detail") if key in found)
+    except (ValueError, StopIteration, RecursionError):
+        found = text
+    return " ".join(str(found).split()) or "without a reason"
+
+
+def retry_after(headers: Any) -> float | None:
+    """Seconds to wait by `Retry-After-Ms` or `Retry-After` (seconds or an HTTP date, RFC 9110,
+    section 10.2.3)."""
+    for name, scale in (("Retry-After-Ms", 1e-3), ("Retry-After", 1.0)):
+        value = headers.get(name, "")
+        with contextlib.suppress(ValueError):
+            return max(0.0, float(value) * scale)
+        with contextlib.suppress(ValueError):
+            return max(0.0, parsedate_to_datetime(value).timestamp() - time.time())
+    return None

@@ -1,0 +1,1 @@
+"""Engines that load a model's weights on this machine."""

@@ -1,0 +1,124 @@
+"""Models of transformers, in this process.
+
+Concurrent requests are gathered into batches: near in length, left-padded, with one prefill for
+each prompt, which its n samples share. Every sample draws from a random stream of its own, named by
+(seed, prompt, sample). So neither the order of arrival nor the batch decides what is drawn.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Sequence
+from typing import Any
+
+from datagen.errors import ContextExceeded
+from datagen.teacher.base import Completion, Messages, Pair, Request
+from datagen.teacher.fingerprint import revision_of
+from datagen.teacher.local.batches import Batcher
+from datagen.teacher.local.model import CausalModel, open_model
+from datagen.teacher.local.tokenizing import continuation_tokens, open_tokenizer, prompt_tokens
+from datagen.teacher.local.topk import topk
+from datagen.teacher.spec import ENGINES
+from datagen.teacher.topk import Tokens, Topk
+
+BATCH_ROWS = 256
+"""Sequences generated at once: on a CPU more bring nothing, and a GPU that cannot hold them halves
+the number by itself."""
+
+
+class HfTeacher:
+    """A causal language model that `AutoModelForCausalLM` opens, from the Hub or from a folder."""
+
+    capabilities = ENGINES["hf"]
+
+    def __init__(self, path: str, *, name: str, batch_rows: int = BATCH_ROWS):
+        self.path = path
+        self.name = name
+        self._batch_rows = batch_rows
+        self._loading = threading.RLock()
+        self._tokenizer: Any = None
+        self._model: CausalModel | None = None
+        self._batcher: Batcher | None = None
+
+    async def identify(self) -> str:
+        return f"{self.name}@{await asyncio.to_thread(revision_of, self.path)}"
+
+    def load_tokenizer(self) -> Any:
+        """The model's own tokenizer, with its chat template. Loads no weights."""
+        with self._loading:
+            if self._tokenizer is None:
+                self._tokenizer = open_tokenizer(self.path)
+            return self._tokenizer
+
+    async def open(self) -> None:
+        if self._model is None:
+            await asyncio.to_thread(self._load)
+
+    def _load(self) -> None:
+        with self._loading:  # many tasks may ask for the model at once; it is opened once
+            if self._model is None:
+                self._open()
+
+    def _open(self) -> None:
+        tokenizer = self.load_tokenizer()
+        self._model = open_model(self.path, tokenizer, batch_rows=self._batch_rows)
+        self._batcher = Batcher(self._model)
+
+    @property
+    def model(self) -> CausalModel:
+        """The opened model."""
+        assert self._model is not None, "open() comes first"
+        return self._model
+
+    @property
+    def context(self) -> int:
+        """The most tokens of prompt and completion together. Known once the teacher is open."""
+        return self.model.context
+
+    async def complete(self, request: Request) -> list[Completion]:
+        batcher = await self._opened()
+        ids = prompt_tokens(self._tokenizer, request.prompt, self.name)
+        if len(ids) >= self.context:
+            raise ContextExceeded(
+                f"the prompt has {len(ids)} tokens, the context of {self.name} is {self.context}"
+            )
+        return list(await batcher.submit(ids, request))
+
+    async def score(self, prompt: str | Messages, continuation: str) -> list[float]:
+        [scores] = await self.score_many([(prompt, continuation)])
+        return scores
+
+    async def score_many(self, pairs: Sequence[Pair]) -> list[list[float]]:
+        """The pairs are a batch of their own, so that their numbers depend on nothing else that is
+        asked at the time. Tokens with which all of them begin are computed once."""
+        batcher = await self._opened()
+        encoded = [
+            (
+                prompt_tokens(self._tokenizer, prompt, self.name),
+                continuation_tokens(self._tokenizer, continuation),
+            )
+            for prompt, continuation in pairs
+        ]
+        longest = max((len(ids) + len(answer) for ids, answer in encoded), default=0)
+        if longest > self.context:
+            raise ContextExceeded(
+                f"prompt and continuation have {longest} tokens, the context is {self.context}"
+            )
+        asked = [pair for pair in encoded if pair[1]]
+        scores = iter(await batcher.submit([], pairs=asked) if asked else [])
+        return [next(scores) if answer else [] for _, answer in encoded]
+
+    async def topk(self, pairs: Sequence[Tokens], k: int) -> list[Topk]:
+        """The K most probable tokens in the place of each of the completions' tokens."""
+        await self.open()
+        return await asyncio.to_thread(topk, self.model, pairs, k)
+
+    async def close(self) -> None:
+        if self._batcher is not None:
+            self._batcher.close()
+
+    async def _opened(self) -> Batcher:
+        await self.open()
+        assert self._batcher is not None
+        return self._batcher

