@@ -102,8 +102,11 @@ async def write_pieces(
         numbered = enumerate(tables(sources))
         while some := list(islice(numbered, storing.pieces_at_once)):
             files = [folder / f"{config}-{number:06}.parquet" for number, _ in some]
-            pieces = zip(files, some, strict=True)
-            await together(write_piece(file, table, storing) for file, (_, table) in pieces)
+            pieces = zip(files, [table for _, table in some], strict=True)
+            if len(some) == 1:  # needs no task of its own, so an interrupt ends it at once
+                await write_piece(*next(pieces), storing)
+            else:
+                await together(write_piece(file, table, storing) for file, table in pieces)
             progress.advance(by=sum(len(table) for _, table in some))
             for file in files:
                 yield file

@@ -10,7 +10,7 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
-from datagen.demonstrations.command import demonstrations
+from datagen.demonstrations.command import run_demonstrations
 from datagen.demonstrations.settings import DemonstrationSettings
 from datagen.errors import ContextExceeded, TeacherError, Unavailable
 from datagen.teacher import Capabilities, Completion, Request
@@ -83,7 +83,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
             "concurrency": 1,
             **settings,
         }
-        demonstrations(DemonstrationSettings(str(write_tasks(tmp_path)), out=out, **values))
+        run_demonstrations(DemonstrationSettings(str(write_tasks(tmp_path)), out=out, **values))
         files = {c: (out / f"{c}.parquet").read_bytes() for c in ("demonstrations", "rejected")}
         return files, json.loads((out / "stats.json").read_text())
 

@@ -287,7 +287,7 @@ def test_a_text_beyond_the_context_is_told_by_its_type(cluster, tiny_model):
 
 @pytest.mark.ray
 def test_topk_on_workers_is_that_of_this_process(cluster, tmp_path, monkeypatch):
-    monkeypatch.setattr("PIECE_OF_TOPK", 8)
+    monkeypatch.setattr("datagen.topk.storing.PIECE", 8)
     run = tmp_path / "run"
     command = ["rationales", "microworld", "--split", "test", "--limit", "20", "--samples", "2"]
     assert main([*command, "--out", str(run)]) == 0
