@@ -202,8 +202,10 @@ class JournaledTeacher:
             await self._waiting[-1]
 
     def _commit(self) -> None:
-        unsaved, self._unsaved = self._unsaved, []
-        waiting, self._waiting = self._waiting, []
+        unsaved = self._unsaved
+        waiting = self._waiting
+        self._unsaved = []
+        self._waiting = []
         error = None
         try:
             self._database.execute("BEGIN")

@@ -11,8 +11,8 @@ from typing import Any, TypeVar
 Result = TypeVar("Result")
 
 JOIN_S = 5.0
-"""Seconds that `stop` waits for the thread: a computation in progress may keep it busy for long, and
-the thread does not keep the process alive."""
+"""Seconds that `stop` waits for the thread. A computation may keep it busy for longer, but the
+thread does not keep the process alive."""
 
 
 class LoopThread:

@@ -49,7 +49,8 @@ def price_of(teacher: str, file: Path | None = None, *, batch: bool = False) -> 
 
 def entries(file: Path, *, batch: bool) -> Iterator[tuple[str, Price]]:
     read = load(file)
-    currency, models = read.get("currency", "usd"), read.get("models") or {}
+    currency = read.get("currency", "usd")
+    models = read.get("models") or {}
     if not isinstance(currency, str) or not isinstance(models, dict):
         raise UserError(f"{file}: needs `currency: usd` and `models:` with a line for each model")
     for pattern, value in models.items():

@@ -16,8 +16,8 @@ from datagen.teacher.license import check_license
 from datagen.teacher.prices import price_of
 
 BATCH_UNDER_WAY = 10_000
-"""Items under way with --batch. What they ask for at the same time goes into one file, and few large
-files are answered sooner than many small ones."""
+"""Items under way with --batch. What they ask for at the same time goes into one file, and few
+large files are answered sooner than many small ones."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -141,7 +141,7 @@ UNRECORDED = {field.name for field in fields(TeacherSettings)} - {"seed"}
 def sampling_checks(
     *, samples: int, temperature: float, top_p: float, max_tokens: int
 ) -> dict[str, tuple[bool, str]]:
-    """The checks of settings that draw several samples of a prompt, for `datagen.commands.check`."""
+    """The checks of settings that draw several samples of a prompt, for `datagen.flags.check`."""
     return {
         "samples": (samples >= 1, "at least 1"),
         "temperature": (

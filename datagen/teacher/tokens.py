@@ -32,8 +32,8 @@ def row_tokens(row: Mapping[str, Any], tokenizer: Any) -> tuple[list[int], list[
     whole = token_ids(row["prompt"] + row["completion"], tokenizer)
     if whole[: len(prompt)] != prompt:
         raise UserError(
-            f"row {row.get('id')}: the tokenizer's chat template writes the prompt otherwise when an "
-            "answer follows, so where the completion begins is not known"
+            f"row {row.get('id')}: the tokenizer's chat template writes the prompt otherwise when "
+            "an answer follows, so where the completion begins is not known"
         )
     return prompt, whole[len(prompt) :]
 

@@ -2,8 +2,8 @@
 sessions as it takes.
 
 A file of the run folder (batch_book.py) holds what is under way, so the same command continues
-after a kill. A batch carries our own name for it as metadata. If its submission was cut short, it is
-looked for under that name before it is submitted again.
+after a kill. A batch carries our own name for it as metadata. If its submission was cut short, it
+is looked for under that name before it is submitted again.
 """
 
 from __future__ import annotations
@@ -242,7 +242,8 @@ class Batches:
         try:
             return await ask(self._opened())
         except openai.APIStatusError as error:
-            status, content = error.status_code, error.response.content
+            status = error.status_code
+            content = error.response.content
             message = self._transport.line(f"{status} {reason(content)}")
             if may_pass(status, content):
                 wait = retry_after(error.response.headers)

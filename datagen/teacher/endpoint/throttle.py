@@ -1,5 +1,4 @@
-"""How much is asked at once, and when nothing may be: level, pace and breaker, and the queue before
-them."""
+"""The queue before an endpoint: how much is asked at once, how fast, and when nothing may be."""
 
 from __future__ import annotations
 
@@ -11,29 +10,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from datagen.errors import UserError
+from datagen.teacher.endpoint.breaker import LONGEST_PROBE_S, PROBE_S, Breaker
+from datagen.teacher.endpoint.level import Level
 from datagen.teacher.endpoint.pace import Pace
 from datagen.teacher.endpoint.transport import TOO_MANY, Failure
 
-START = 32
-"""Requests in flight at first."""
-ROUND = 16
-"""Answers, at least, from which a level is judged."""
 OVERLOAD = {TOO_MANY, 408, 503, 529}
 """Statuses that may mean that the endpoint is asked too much."""
-LATE = 0.2
-"""Share of a round's attempts that must end so before it counts as overload; a single 429 counts at
-once."""
-CUT = 0.7
-"""What is left of the level after a sign of overload."""
-WORTH = 0.15
-"""A step up stays when it brings this share of the throughput that it would bring to an idle
-endpoint."""
-SLOWER = 2.0
-"""Latency that is this many times what it was at the same level counts as overload."""
-REST = 5
-"""Rounds between two trials of a higher level."""
-PROBE_S, LONGEST_PROBE_S = 0.5, 8.0
-"""Seconds between two trials of an endpoint that is down, the first and the longest."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,115 +37,8 @@ class Patience:
     """How long an endpoint may be down before the run gives up."""
 
 
-class Level:
-    """How many requests are in flight: up while that brings throughput, down at signs of overload.
-
-    By Little's law throughput is level / latency, so latencies alone tell what a step brought. From
-    START the level doubles; after the first step that brought nothing it tries a quarter more every
-    REST rounds."""
-
-    def __init__(self, ceiling: int):
-        self.ceiling, self.limit = ceiling, min(START, ceiling)
-        self._step, self._rest, self._least_s = 2.0, 0, 0.0
-        self._before: tuple[int, float] | None = (
-            None  # level and latency before the step that is on trial
-        )
-        self._usual: float | None = None  # latency at this level when it was settled
-        self._since = self._cut_at = self._seconds = (
-            0.0  # of the round: its begin, and the latencies so far
-        )
-        self._answers, self._signs, self._full = 0, 0, True
-
-    def answered(self, started: float, now: float, *, full: bool) -> None:
-        """An answer came. `full`: as many were in flight as may be."""
-        if started < self._since:
-            return
-        self._answers, self._seconds, self._full = (
-            self._answers + 1,
-            self._seconds + now - started,
-            self._full and full,
-        )
-        if self._answers >= max(ROUND, self.limit) and now - self._since >= self._least_s:
-            self._judge(self._seconds / self._answers)
-            self._begin(now)
-
-    def overloaded(self, started: float, now: float, *, certain: bool) -> None:
-        """A sign of overload. What was asked before the last cut says nothing about the new
-        level."""
-        if started < self._cut_at:
-            return
-        self._signs += 1
-        if certain or self._signs >= LATE * max(ROUND, self.limit, self._answers + self._signs):
-            self._cut()
-            self._begin(now)
-            self._cut_at = now
-
-    def _begin(self, now: float) -> None:
-        self._since, self._answers, self._seconds, self._full, self._signs = now, 0, 0.0, True, 0
-
-    def _judge(self, latency: float) -> None:
-        if not self._full:
-            self._before = None  # too little work: this round tells nothing
-        elif self._before and not self._brought(latency):
-            (self.limit, self._usual), self._before = self._before, None
-            self._step, self._rest = 1.25, REST
-        elif self._usual and latency > SLOWER * self._usual:
-            self._cut()
-        elif self._rest or self.limit >= self.ceiling:
-            self._rest, self._usual, self._before = (
-                max(self._rest - 1, 0),
-                self._usual or latency,
-                None,
-            )
-        else:
-            self._before, self._usual = (self.limit, latency), None
-            self.limit = min(self.ceiling, max(self.limit + 1, int(self.limit * self._step)))
-
-    def _brought(self, latency: float) -> bool:
-        assert self._before
-        level, before = self._before
-        ideal = self.limit / level
-        return ideal * before / latency >= 1 + WORTH * (ideal - 1)
-
-    def _cut(self) -> None:
-        self.limit = max(1, int(self.limit * CUT))
-        self._step, self._rest, self._least_s = 1.25, REST, 1.0
-        self._before = self._usual = None
-
-
-class Breaker:
-    """Open while the endpoint is down: it cannot be reached, or many requests in a row fail, each
-    of them, or a gateway says so many times in a row, however few requests there are."""
-
-    def __init__(self, ceiling: int):
-        self._many = min(8, max(2, ceiling))
-        self._failing: set[int] = set()
-        self._at_fault = 0
-        self.since: float | None = None
-        """When it opened; None while it is closed."""
-        self.delay = PROBE_S
-        self.announced = False
-        """Whether it was said: a moment's failure is not worth a line."""
-
-    def failed(self, who: int, failure: Failure, now: float) -> bool:
-        """Whether this failure opened it. A 429 is an answer: it opens nothing."""
-        if failure.status == TOO_MANY:
-            return False
-        self._failing.add(who)
-        self._at_fault += failure.endpoint_at_fault
-        many = max(len(self._failing), self._at_fault) >= self._many
-        if self.since is None and (failure.unreachable or many):
-            self.since, self.delay, self.announced = now, PROBE_S, False
-            return True
-        return False
-
-    def answered(self) -> None:
-        self._failing.clear()
-        self._at_fault, self.since = 0, None
-
-
 class Throttle:
-    """The queue before an endpoint: first come, first served; a request that is asked again goes
+    """The queue before an endpoint: first come, first served. A request that is asked again goes
     before new ones."""
 
     def __init__(
@@ -173,8 +49,11 @@ class Throttle:
         *,
         say: Callable[[str], None] | None = None,
     ):
-        self.where, self.patience = where, patience
-        self.level, self.pace, self.breaker = Level(ceiling), Pace(), Breaker(ceiling)
+        self.where = where
+        self.patience = patience
+        self.level = Level(ceiling)
+        self.pace = Pace()
+        self.breaker = Breaker(ceiling)
         self.in_flight = 0
         self._say = say or (lambda line: print(line, file=sys.stderr, flush=True))
         self._waiting: deque[asyncio.Future[None]] = deque()
@@ -247,7 +126,7 @@ class Throttle:
         self._wake()
 
     def _wake(self) -> None:
-        """Let go who may."""
+        """Let those go that may."""
         now = time.monotonic()
         while (
             self._waiting and now >= self._next and (self.down or self.in_flight < self.level.limit)

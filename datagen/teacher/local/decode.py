@@ -1,9 +1,10 @@
 """Sampling from a causal language model, a batch at a time: one prefill per prompt, one random
 stream per sample.
 
-A loop of our own instead of `model.generate`, for two reasons: every row draws from its own stream,
-so that its text depends neither on the batch nor on the order; and rows that have ended leave the
-batch (`tests/bench/decode.py`). Shape suffixes: P prompts, B rows (samples), T steps, V vocabulary.
+This is a loop of our own instead of `model.generate`, for two reasons. Every row draws from its own
+stream, so its text depends neither on the batch nor on the order. And rows that have ended leave
+the batch (`tests/bench/decode.py` measures what that saves). Shape suffixes: P prompts, B rows
+(samples), T steps, V vocabulary.
 """
 
 from __future__ import annotations
@@ -15,8 +16,8 @@ from typing import Any
 from datagen.teacher.base import Sampling
 
 SHRINK = 0.8
-"""The batch is cut down to its live rows once they are fewer than this share of it: copying the
-cache has its price."""
+"""The batch is cut down to its live rows once they are fewer than this share of it. It is not cut
+after every row, because copying the cache costs time."""
 
 
 @dataclass
@@ -53,7 +54,8 @@ def decode(
     live = list(rows)
     owner_B = torch.tensor([row.prompt for row in rows], device=ids_PT.device)
     cache, logits_BV = prefill(model, ids_PT, mask_PT, owner_B)
-    mask_BT, step = mask_PT[owner_B], 0
+    mask_BT = mask_PT[owner_B]
+    step = 0
     while True:
         uniform_B = torch.tensor(
             [row.uniforms[step] if step < len(row.uniforms) else 0.0 for row in live]
@@ -70,7 +72,9 @@ def decode(
             return
         if len(going) < SHRINK * len(live):
             keep_B = torch.tensor(going, device=ids_PT.device)
-            live, token_B, mask_BT = [live[i] for i in going], token_B[keep_B], mask_BT[keep_B]
+            live = [live[i] for i in going]
+            token_B = token_B[keep_B]
+            mask_BT = mask_BT[keep_B]
             cache.batch_select_indices(keep_B)
         mask_BT = torch.cat([mask_BT, mask_BT.new_ones(len(live), 1)], dim=1)
         logits_BV = model(
@@ -136,7 +140,8 @@ def score(
     repeated for the rows."""
     import torch
 
-    cache, mask_BS = None, mask_BT
+    cache = None
+    mask_BS = mask_BT
     if prefix:
         prefix_1P = ids_BT.new_tensor([list(prefix)])
         cache = model(input_ids=prefix_1P, use_cache=True, logits_to_keep=1).past_key_values

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
+from itertools import chain, starmap
 from typing import Any
 
 from datagen.teacher.base import Completion, Request, Sampling
@@ -50,7 +51,7 @@ class CausalModel:
         import torch
 
         sampling = jobs[0].request.sampling if jobs[0].request else Sampling()
-        rows = [row for place, job in enumerate(jobs) for row in self._rows(place, job)]
+        rows = list(chain.from_iterable(starmap(self._rows, enumerate(jobs))))
         ids, mask = self.pad([job.ids for job in jobs])
         with torch.inference_mode():
             decode(

@@ -15,11 +15,9 @@ import math
 import os
 import threading
 from collections.abc import Sequence
-from contextlib import nullcontext
-from dataclasses import dataclass
 from typing import Any
 
-from datagen.errors import DatagenError, Unavailable, UserError
+from datagen.errors import Unavailable, UserError
 from datagen.teacher.base import Completion, Messages, Pair, Request
 from datagen.teacher.endpoint.throttle import Patience
 from datagen.teacher.ray.cluster import (
@@ -30,7 +28,8 @@ from datagen.teacher.ray.cluster import (
     opened,
     workers_for,
 )
-from datagen.teacher.ray.worker import Call, Worker
+from datagen.teacher.ray.seat import Job, Seat, deliver, fail
+from datagen.teacher.ray.worker import Worker
 from datagen.teacher.spec import TeacherSpec
 from datagen.teacher.topk import Tokens, Topk
 
@@ -41,44 +40,11 @@ DEPTH = 2
 AGAIN = (8, 1, 1, 1)
 """Most requests of a block after one loss, after two, and so on. A request that is lost once more
 has failed."""
-ALONE = 3
-"""After this many losses, a worker answers only one such request at a time: it may be what kills
-the worker."""
 GATHER_S = 0.002
 """Requests that come within this time travel together. Far shorter than an answer takes."""
 PASSED_ON = ("OPENAI_API_KEY", "OPENAI_BASE_URL")
 """What a worker needs of this environment. It is passed as an argument, which no dashboard
 shows."""
-
-
-@dataclass
-class Job:
-    call: Call
-    done: asyncio.Future[Any]
-    losses: int = 0
-
-
-class Seat:
-    """A worker and what its feeders know of it."""
-
-    def __init__(self, worker: Any):
-        self.worker = worker
-        self.alone = asyncio.Lock()
-        self.up = asyncio.Event()
-        self.up.set()
-
-    async def answer(self, block: list[Job]) -> list[Any]:
-        async with self.alone if block[0].losses >= ALONE else nullcontext():
-            await self.up.wait()  # a block that was never asked must not count as lost
-            return list(await self.worker.answer.remote([job.call for job in block]))
-
-    async def restart(self) -> None:
-        """Wait until Ray has started the worker again. Raises what keeps it from starting."""
-        self.up.clear()
-        try:
-            await opened(self.worker)
-        finally:
-            self.up.set()
 
 
 class RayTeacher:
@@ -288,19 +254,3 @@ class RayTeacher:
         self._over = None if self._feeders else feeder.exception()
         while self._over and not self._waiting.empty():
             fail(self._waiting.get_nowait(), self._over)
-
-
-def deliver(job: Job, answer: Any) -> None:
-    """Give a job its answer, or the error that came in its place."""
-    if job.done.done():
-        return
-    if isinstance(answer, DatagenError):
-        job.done.set_exception(answer)
-    else:
-        job.done.set_result(answer)
-
-
-def fail(block: list[Job], error: BaseException) -> None:
-    for job in block:
-        if not job.done.done():
-            job.done.set_exception(error)

@@ -119,7 +119,7 @@ def seen_by(contender: Contender, model: Path, settings: EvaluateSettings) -> li
 
     async def evaluate() -> None:
         await teacher.open()
-        teacher._model.register_forward_pre_hook(look, with_kwargs=True)
+        teacher.model.network.register_forward_pre_hook(look, with_kwargs=True)
         cases = read_cases("episodes:parity", settings)
         await tell(teacher, cases, contender=contender, settings=settings, advance=lambda by: None)
         await teacher.close()

@@ -5,7 +5,7 @@ import heapq
 
 import pytest
 
-from datagen.teacher.endpoint.throttle import Level
+from datagen.teacher.endpoint.level import Level
 
 
 def simulate(level, *, seconds, parallel, service=0.5, refuse_above=None):
