@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from datagen.progress import meter
 from datagen.run.folder import commit, write_json
-from datagen.run.open_run import together
+from datagen.run.open_run import run_together
 from datagen.schema import PROMPT_TOPK, TOPK, with_topk
 from datagen.teacher.tokens import row_tokens, tokenizer_fingerprint
 from datagen.teacher.topk import Tokens, Topk, TopkTeacher, nothing
@@ -106,7 +106,7 @@ async def write_pieces(
             if len(some) == 1:  # needs no task of its own, so an interrupt ends it at once
                 await write_piece(*next(pieces), storing)
             else:
-                await together(write_piece(file, table, storing) for file, table in pieces)
+                await run_together(write_piece(file, table, storing) for file, table in pieces)
             progress.advance(by=sum(len(table) for _, table in some))
             for file in files:
                 yield file
