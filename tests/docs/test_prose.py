@@ -1,0 +1,81 @@
+"""Links, paths and figures of the pages are right, and both READMEs say the same."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.docs.commands import Commands
+from tests.docs.markdown import PAGES, ROOT, blocks, code_spans, figures, links
+
+ENGLISH, CHINESE = ROOT / "README.md", ROOT / "README.zh.md"
+LINKED = (*PAGES, CHINESE, ROOT / "CHANGELOG.md", *sorted(ROOT.glob("recipes/*/README.md")))
+FOLDERS = ("datagen/", "train/", "cards/", "recipes/", "tests/", "docs/", "examples/")
+
+
+def name_of(page: Path) -> str:
+    return str(page.relative_to(ROOT))
+
+
+@pytest.mark.parametrize("page", LINKED, ids=name_of)
+def test_every_relative_link_leads_to_a_file(page: Path) -> None:
+    for link in links(page):
+        target = link.split("#")[0]
+        if target and "://" not in target:
+            assert (page.parent / target).exists(), link
+
+
+@pytest.mark.parametrize("page", (*PAGES, CHINESE), ids=name_of)
+def test_every_path_of_the_repository_exists(page: Path) -> None:
+    for span in code_spans(page):
+        if span.startswith(FOLDERS) and re.fullmatch(r"[\w./-]+", span):
+            assert (ROOT / span).exists(), span
+
+
+def commands(page: Path) -> list[str]:
+    """Lines of the code blocks without comments."""
+    lines = [line for block in blocks(page) for line in block.text.splitlines()]
+    return [re.sub(r"\s+#.*|^#.*", "", line) for line in lines]
+
+
+def test_both_readmes_have_the_same_commands() -> None:
+    assert commands(ENGLISH) == commands(CHINESE)
+
+
+def test_both_readmes_have_the_same_figures() -> None:
+    assert sorted(figures(ENGLISH)) == sorted(figures(CHINESE))
+
+
+def test_both_readmes_have_the_same_links() -> None:
+    other = {"README.md": "README.zh.md", "README.zh.md": "README.md"}
+    assert links(ENGLISH) == [other.get(link, link) for link in links(CHINESE)]
+
+
+def test_the_results_in_the_readme_are_those_of_the_recipe() -> None:
+    recipe = ROOT / "recipes" / "quickstart" / "README.md"
+    table = [line for line in recipe.read_text().splitlines() if line.startswith("|")]
+    assert len(table) == 7
+    for page in (ENGLISH, ROOT / "docs" / "quickstart.md"):
+        assert "\n".join(table) in page.read_text(), name_of(page)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_pages_write_flags_as_the_help_does(page: Path) -> None:
+    """Flags of `datagen` and `train` have underscores, like YAML keys and Python arguments."""
+    for block in blocks(page):
+        if block.language == "bash":
+            for line in re.findall(r"^(?:datagen|train) .*(?:\\\n.*)*", block.text, re.MULTILINE):
+                assert not re.findall(r"\s--\w+-\w[\w-]*", line), line
+    for span in code_spans(page):
+        if span.startswith("--"):
+            assert not re.match(r"--\w+-\w", span), span
+
+
+def test_a_flag_that_does_not_exist_is_found() -> None:
+    """The check of the commands can fail."""
+    with pytest.raises(Exception, match="no_such_flag"):
+        Commands().run("datagen", ["rationales", "gsm8k", "--teacher", "openai:M", "--no_such_flag"])
+    with pytest.raises(Exception, match="no_such_flag"):
+        Commands().run("train", ["sft", "--model", "ORG/M", "--no_such_flag", "1"])
