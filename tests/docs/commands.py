@@ -22,10 +22,12 @@ ELSEWHERE = re.compile(
     r"|https?://|^ORG/|^HF_NAME|^[A-Z]\w+/\w[\w.-]+(@[\d.]+)?$|^superglue$|^glue$|^mmlu$|^bbh$"
 )
 """A word of a command that needs a key, a GPU, a cluster or the Hub."""
+SUITE_NAMES = {name.split("/")[0] for name in SUITES}
 OUTPUTS = ("out", "output_dir", "name")
 """Settings that name what a command writes."""
-CAPS = {"max_steps": 2, "num_train_epochs": 1, "logging_steps": 1}
-"""Settings that a test makes smaller, because they change nothing but the time a command takes."""
+TRAINERS = ("sft", "kd", "gkd")
+FEW_STEPS = ("--max_steps", "2")
+"""What is added to a training: a page may train longer than a test has time for."""
 
 
 @dataclass
@@ -49,7 +51,8 @@ class Commands:
     def train(self, words: list[str]) -> int:
         from train import cli
 
-        return self._either(cli.main, parse_train, capped(words))
+        few = FEW_STEPS if words[0] in TRAINERS else ()
+        return self._either(cli.main, parse_train, [*words, *few])
 
     def accelerate(self, words: list[str]) -> None:
         """`accelerate launch [--config_file F] -m train.COMMAND FLAGS`: the flags are parsed."""
@@ -94,7 +97,8 @@ class Commands:
         return int(run(words))
 
     def _elsewhere(self, word: str) -> bool:
-        suite = word.split("/")[0] in SUITES and not word.startswith("microworld")
+        names = {part.split("/")[0] for part in re.split("[,=:]", word)}
+        suite = names & (SUITE_NAMES - {"microworld"})
         written = any(re.search(rf"(^|[/=:,]){re.escape(m)}\b", word) for m in self.missing)
         return bool(suite or written or ELSEWHERE.search(word))
 
@@ -135,12 +139,3 @@ def parse_train(words: Sequence[str]) -> dict[str, Any]:
     listed = [command, *cli.listed(rest, own)]
     return vars(parse("train", "", {command: (own, print)}, listed)[1])
 
-
-def capped(words: Sequence[str]) -> list[str]:
-    """The words with a smaller number after the flags of `CAPS`."""
-    found = list(words)
-    for place, word in enumerate(words[:-1]):
-        name = word.removeprefix("--").replace("-", "_")
-        if name in CAPS:
-            found[place + 1] = str(min(CAPS[name], int(float(words[place + 1]))))
-    return found

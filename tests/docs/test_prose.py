@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from pathlib import Path
 
@@ -79,3 +80,28 @@ def test_a_flag_that_does_not_exist_is_found() -> None:
         Commands().run("datagen", ["rationales", "gsm8k", "--teacher", "openai:M", "--no_such_flag"])
     with pytest.raises(Exception, match="no_such_flag"):
         Commands().run("train", ["sft", "--model", "ORG/M", "--no_such_flag", "1"])
+
+
+def texts_of_the_code() -> list[str]:
+    """Every string of the packages; "…" stands for what a string fills in."""
+    found = []
+    for package in ("datagen", "train", "cards"):
+        for path in (ROOT / package).rglob("*.py"):
+            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+                if isinstance(node, ast.Constant) and isinstance(node.value, str):
+                    found.append(node.value)
+                if isinstance(node, ast.JoinedStr):
+                    parts = [getattr(part, "value", None) for part in node.values]
+                    found.append("".join(p if isinstance(p, str) else "…" for p in parts))
+    return found
+
+
+def test_the_messages_of_the_troubleshooting_page_are_those_of_the_code() -> None:
+    page = (ROOT / "docs" / "troubleshooting.md").read_text(encoding="utf-8")
+    messages = re.findall(r"^\| `([^`]+)` ", page, re.MULTILINE)
+    assert len(messages) > 20
+    whole = "\n".join(texts_of_the_code())
+    for message in messages:
+        fixed = [part.strip(" :'\"") for part in re.split(r"\.\.\.|\bN\b|'\w+'", message)]
+        for part in fixed:
+            assert part in whole, f"{message}: no message of the code has {part!r}"
