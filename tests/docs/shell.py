@@ -50,7 +50,9 @@ class Shell:
     def run(self, text: str) -> str:
         """Run a block. Returns its output. Raises AssertionError with it where a command fails."""
         with listening(self.tools) as server:
-            script = "\n".join([*prelude(self.tools), text, f"declare -px > {self.tools}/variables"])
+            script = "\n".join(
+                [*prelude(self.tools), text, f"declare -px > {self.tools}/variables"]
+            )
             bash = subprocess.Popen(
                 ["bash", "-e", "-u", "-c", script],
                 cwd=self.folder,
