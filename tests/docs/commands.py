@@ -80,7 +80,7 @@ class Commands:
                 assert set(extras.split(",")) <= set(project["optional-dependencies"]), word
 
     def python(self, words: list[str]) -> None:
-        """`python -c CODE` is run; the module of `python -m` and the file of `python FILE` exist."""
+        """Run `python -c CODE`; the module of `python -m` or the file of `python FILE` exists."""
         if words[0] == "-c":
             exec(words[1], {})
         if words[0] == "-m" and words[1] not in {"venv", "pip"}:
@@ -129,7 +129,8 @@ def parse_datagen(words: Sequence[str]) -> dict[str, Any]:
     from datagen import cli
     from datagen.commands import parse
 
-    return vars(parse("datagen", "", cli.commands(), words)[1])
+    settings: dict[str, Any] = vars(parse("datagen", "", cli.commands(), words)[1])
+    return settings
 
 
 def parse_train(words: Sequence[str]) -> dict[str, Any]:
@@ -147,4 +148,5 @@ def parse_train(words: Sequence[str]) -> dict[str, Any]:
         return {name: value for part in parts for name, value in vars(part).items()}
     own = {"evaluate": EvaluateSettings, "probe": ProbeSettings, "push": PushSettings}[command]
     listed = [command, *cli.listed(rest, own)]
-    return vars(parse("train", "", {command: (own, print)}, listed)[1])
+    settings: dict[str, Any] = vars(parse("train", "", {command: (own, print)}, listed)[1])
+    return settings

@@ -76,9 +76,8 @@ class Shell:
         with connection, connection.makefile() as stream:
             program, words, folder, variables = json.loads(stream.readline())
             text = io.StringIO()
-            with inside(folder, variables), contextlib.redirect_stdout(text):
-                with contextlib.redirect_stderr(text):
-                    status = self._run(program, words)
+            with inside(folder, variables), said(text):
+                status = self._run(program, words)
             connection.sendall(json.dumps([status, text.getvalue()]).encode() + b"\n")
 
     def _run(self, program: str, words: list[str]) -> int:
@@ -113,6 +112,13 @@ def listening(tools: Path) -> Iterator[socket.socket]:
         server.listen()
         server.settimeout(0.02)
         yield server
+
+
+@contextlib.contextmanager
+def said(text: io.StringIO) -> Iterator[None]:
+    """Both outputs go into the text."""
+    with contextlib.redirect_stdout(text), contextlib.redirect_stderr(text):
+        yield
 
 
 @contextlib.contextmanager

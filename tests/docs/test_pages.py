@@ -6,7 +6,6 @@ from __future__ import annotations
 import contextlib
 import doctest
 import json
-import os
 import re
 import tempfile
 from collections.abc import Iterator
@@ -22,7 +21,6 @@ from tests.docs.names import PLANNED, missing
 from tests.docs.shell import Shell
 
 LANGUAGES = {"bash", "python", "pycon", "text", "yaml", "json"}
-PYTHON = [(page, block) for page in PAGES for block in blocks(page) if block.language == "python"]
 
 
 def name_of(page: Path) -> str:
@@ -43,7 +41,19 @@ def tools() -> Iterator[Path]:
 
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
 def test_page_works_from_top_to_bottom(page: Path, workspace: Path, tools: Path) -> None:
-    shell, names = Shell(workspace, tools), {"__name__": "__main__"}
+    follow(page, workspace, tools)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_page_works_alone(page: Path, tmp_path: Path, tools: Path) -> None:
+    """No page needs what another page made."""
+    follow(page, tmp_path, tools)
+
+
+def follow(page: Path, folder: Path, tools: Path) -> None:
+    """Run the blocks of a page in a folder. Raises AssertionError with the place of a failure."""
+    shell, names = Shell(folder, tools), {"__name__": "__main__"}
     for block in blocks(page):
         try:
             run(block, shell, names)
@@ -95,6 +105,6 @@ def run_session(text: str, folder: Path, names: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("name", sorted(PLANNED))
 def test_planned_name_exists(name: str) -> None:
-    """A planned name shows as skipped. When it exists, its blocks are run, and it leaves the list."""
+    """A planned name shows as skipped. When it exists, its blocks are run."""
     if missing(f"import {name.split('.')[0]}\n{name}"):
         pytest.skip(f"{name} does not exist yet")

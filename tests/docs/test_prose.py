@@ -38,7 +38,7 @@ def test_every_relative_link_leads_to_a_file(page: Path) -> None:
             assert (page.parent / target).exists(), link
 
 
-@pytest.mark.parametrize("page", (*PAGES, CHINESE), ids=name_of)
+@pytest.mark.parametrize("page", [*PAGES, CHINESE], ids=name_of)
 def test_every_path_of_the_repository_exists(page: Path) -> None:
     for span in code_spans(page):
         if span.startswith(FOLDERS) and re.fullmatch(r"[\w./-]+", span):
