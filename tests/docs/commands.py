@@ -88,6 +88,8 @@ class Commands:
         if words[0].endswith(".py"):
             assert (ROOT / words[0]).is_file(), words
 
+    python3 = python
+
     def script(self, words: list[str]) -> None:
         """A script of the repository exists. Tests of its own run it."""
         assert (ROOT / words[0]).is_file(), words

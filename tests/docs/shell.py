@@ -21,7 +21,7 @@ from pathlib import Path
 from tests.docs.commands import Commands
 from tests.docs.markdown import ROOT
 
-PROGRAMS = ("datagen", "train", "accelerate", "make", "pip", "python")
+PROGRAMS = ("datagen", "train", "accelerate", "make", "pip", "python", "python3")
 IGNORED = ("git", "vllm", "ray", "pre-commit", "cd", "source")
 """Words that a page may use, and that a test cannot run: they do nothing here."""
 SHIM = """#!{python} -IS

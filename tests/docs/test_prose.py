@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from datagen.errors import UserError
 from tests.docs.commands import Commands
 from tests.docs.markdown import PAGES, ROOT, blocks, code_spans, figures, links
 
@@ -84,14 +85,25 @@ def test_pages_write_flags_as_the_help_does(page: Path) -> None:
             assert not re.match(r"--\w+-\w", span), span
 
 
-def test_a_flag_that_does_not_exist_is_found() -> None:
-    """The check of the commands can fail."""
-    with pytest.raises(Exception, match="no_such_flag"):
-        Commands().run(
-            "datagen", ["rationales", "gsm8k", "--teacher", "openai:M", "--no_such_flag"]
-        )
-    with pytest.raises(Exception, match="no_such_flag"):
-        Commands().run("train", ["sft", "--model", "ORG/M", "--no_such_flag", "1"])
+@pytest.mark.parametrize(
+    "command",
+    [
+        "datagen rationales gsm8k --teacher openai:M --no_such_flag",
+        "datagen rationales gsm8k --teacher openai:M --samples many",
+        "train sft --model ORG/M --no_such_flag 1",
+        "train evaluate --suite gsm8k --teacher openai:M",
+        "accelerate launch -m train.kd --no_such_flag 1",
+        "make no-such-target",
+        "pip install .[no-such-extra]",
+        "python -m tests.no_such_module",
+        "script recipes/no/such.sh",
+    ],
+)
+def test_a_command_that_does_not_exist_is_found(command: str) -> None:
+    """The checks of the commands can fail."""
+    program, *words = command.split()
+    with pytest.raises((AssertionError, UserError, ImportError)):
+        Commands().run(program, words)
 
 
 def texts_of_the_code() -> list[str]:
