@@ -31,7 +31,7 @@ FEW_STEPS = ("--max_steps", "2")
 """What is added to a training: a page may train longer than a test has time for."""
 
 
-PLANNED_FLAGS = ("--filter", "--teacher_license")
+PLANNED_FLAGS = ("--teacher_license",)
 """Flags that pages already use. A command with one of them is left out until the parser has it."""
 
 
@@ -129,7 +129,7 @@ def leave(run: Any, words: list[str]) -> int:
 def parse_datagen(words: Sequence[str]) -> dict[str, Any]:
     """The settings that `datagen` reads from the words. Raises where a flag does not exist."""
     from datagen import cli
-    from datagen.commands import parse
+    from datagen.flags import parse
 
     settings: dict[str, Any] = vars(parse("datagen", "", cli.commands(), words)[1])
     return settings
@@ -137,7 +137,7 @@ def parse_datagen(words: Sequence[str]) -> dict[str, Any]:
 
 def parse_train(words: Sequence[str]) -> dict[str, Any]:
     """The same of `train`. TRL's settings and the project's own are one dictionary."""
-    from datagen.commands import parse
+    from datagen.flags import parse
     from train import cli, gkd, kd, sft
     from train.evaluate.settings import EvaluateSettings
     from train.probe import ProbeSettings

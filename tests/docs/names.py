@@ -7,11 +7,7 @@ import importlib
 
 PROJECT = ("datagen", "train", "cards")
 PLANNED = {
-    *(f"datagen.{name}" for name in ("generate_rationales", "generate_self_instruct")),
-    *(f"datagen.{name}" for name in ("generate_evol_instruct", "generate_responses")),
-    *(f"datagen.{name}" for name in ("generate_magpie", "generate_demonstrations")),
-    *(f"datagen.{name}" for name in ("filter_rows", "judge_rows", "connect", "extract")),
-    *(f"datagen.{name}" for name in ("equal", "vote", "Novelty", "open_run", "open_version")),
+    "datagen.connect",
     *(f"train.{name}" for name in ("fit_sft", "fit_kd", "fit_gkd")),
     *(f"train.{name}" for name in ("evaluate_models", "probe_student")),
 }

@@ -8,9 +8,11 @@ from pathlib import Path
 
 import pytest
 
+import datagen
 from datagen.errors import UserError
 from tests.docs.commands import Commands
 from tests.docs.markdown import PAGES, ROOT, blocks, code_spans, figures, links
+from tests.docs.names import exists
 
 ENGLISH, CHINESE = ROOT / "README.md", ROOT / "README.zh.md"
 LINKED = (*PAGES, CHINESE, ROOT / "CHANGELOG.md", *sorted(ROOT.glob("recipes/*/README.md")))
@@ -18,7 +20,6 @@ PLANNED_PATHS = {
     "datagen/prompts/templates/en/backtranslate.txt",
     "datagen/instructions/backtranslate/generate.py",
     "datagen/instructions/backtranslate/settings.py",
-    "datagen/instructions/respond",
     "datagen/teacher/spec.py",
     "datagen/teacher/local",
     "datagen/teacher/endpoint",
@@ -129,3 +130,17 @@ def test_the_messages_of_the_troubleshooting_page_are_those_of_the_code() -> Non
         fixed = [part.strip(" :'\"") for part in re.split(r"\.\.\.|\bN\b|'\w+'", message)]
         for part in fixed:
             assert part in whole, f"{message}: no message of the code has {part!r}"
+
+
+def test_the_reference_has_every_public_name() -> None:
+    page = (ROOT / "docs" / "reference" / "datagen.md").read_text(encoding="utf-8")
+    named = {name.rpartition(".")[2] for name in re.findall(r"^::: (\S+)$", page, re.MULTILINE)}
+    assert named == set(datagen.__all__) - {"__version__"}
+
+
+@pytest.mark.parametrize("page", ["datagen", "train"])
+def test_every_name_of_the_reference_exists(page: str) -> None:
+    text = (ROOT / "docs" / "reference" / f"{page}.md").read_text(encoding="utf-8")
+    names = re.findall(r"^::: (\S+)$", text, re.MULTILINE)
+    assert names
+    assert [name for name in names if not exists(name)] == []
