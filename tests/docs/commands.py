@@ -31,8 +31,9 @@ FEW_STEPS = ("--max_steps", "2")
 """What is added to a training: a page may train longer than a test has time for."""
 
 
-PLANNED_FLAGS = ("--teacher_license",)
-"""Flags that pages already use. A command with one of them is left out until the parser has it."""
+PLANNED_FLAGS = ("--filter", "--teacher_license")
+"""Flags that pages already use. A command with one of them is left out until the parser
+reads it."""
 
 
 @dataclass

@@ -13,6 +13,7 @@ from datagen.errors import UserError
 from tests.docs.commands import Commands
 from tests.docs.markdown import PAGES, ROOT, blocks, code_spans, figures, links
 from tests.docs.names import exists
+from tests.test_layers import LAYERS
 
 ENGLISH, CHINESE = ROOT / "README.md", ROOT / "README.zh.md"
 LINKED = (*PAGES, CHINESE, ROOT / "CHANGELOG.md", *sorted(ROOT.glob("recipes/*/README.md")))
@@ -144,3 +145,8 @@ def test_every_name_of_the_reference_exists(page: str) -> None:
     names = re.findall(r"^::: (\S+)$", text, re.MULTILINE)
     assert names
     assert [name for name in names if not exists(name)] == []
+
+
+def test_the_layers_of_the_page_are_those_that_are_tested() -> None:
+    [block] = [b for b in blocks(ROOT / "docs" / "architecture.md") if "datagen.errors," in b.text]
+    assert tuple(tuple(line.split(", ")) for line in block.text.splitlines()) == LAYERS
