@@ -6,7 +6,7 @@ VLLM   := $(VENV)-vllm
 RAY    := $(VENV)-ray
 SHELL  := bash
 
-.PHONY: help quickstart test test-slow test-gpu test-vllm test-vllm-quick test-ray environments lint clean
+.PHONY: help quickstart test test-slow test-gpu test-vllm test-vllm-quick test-ray environments lint docs clean
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -55,6 +55,9 @@ lint: $(READY)  ## ruff and mypy
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+docs: $(READY)  ## build the pages in docs/ with the API reference, into build/site; warnings are errors
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
 
 clean:  ## remove what the recipes made (never your own runs elsewhere)
 	rm -rf {runs,datasets,students,reports}/{quickstart,instructions}
