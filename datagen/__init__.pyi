@@ -12,10 +12,12 @@ from datagen.answers import extract as extract
 from datagen.answers import vote as vote
 from datagen.api.generating import forecast as forecast
 from datagen.api.run import Run as Run
-from datagen.api.run import RunStats as RunStats
 from datagen.api.run import open_run as open_run
+from datagen.api.teaching import connect as connect
 from datagen.api.version import Version as Version
 from datagen.api.version import load_version as load_version
+from datagen.errors import DatagenError as DatagenError
+from datagen.errors import TeacherError as TeacherError
 from datagen.errors import UserError as UserError
 from datagen.filters.contamination import Benchmarks as Benchmarks
 from datagen.filters.duplicates import exact_duplicates as exact_duplicates
@@ -23,12 +25,16 @@ from datagen.filters.duplicates import near_duplicates as near_duplicates
 from datagen.filters.novelty import Novelty as Novelty
 from datagen.filters.row_filter import Reason as Reason
 from datagen.publish.command import Comparison as Comparison
+from datagen.records import Lineage as Lineage
+from datagen.records import RunConfig as RunConfig
+from datagen.records import RunStats as RunStats
 from datagen.run.job import Incomplete as Incomplete
 from datagen.schema import Accepted as Accepted
 from datagen.schema import Rejected as Rejected
 from datagen.teacher import Completion as Completion
 from datagen.teacher import Request as Request
 from datagen.teacher import Sampling as Sampling
+from datagen.teacher.client import TeacherClient as TeacherClient
 from datagen.teacher.forecast import Forecast as Forecast
 
 __version__: str
@@ -79,6 +85,7 @@ def filter_rows(
     repetition: float = 0.5,
     language: str | None = None,
     templates: str | Path | None = None,
+    teacher_license: str | None = None,
 ) -> Run:
     """Leave out the rows of an instruction set that a check or a filter of yours rejects.
 
@@ -113,6 +120,8 @@ def filter_rows(
         language: Language of the responses: their refusals and their lengths; en by
             default.
         templates: Folder with word lists of your own, which go before the shipped ones.
+        teacher_license: Licence of the teacher that wrote the rows, such as apache-2.0, for
+            lineage and card.
 
 
     Returns:
@@ -126,7 +135,7 @@ def filter_rows(
         >>> def short(row):
         ...     return "short" if len(row["instruction"]) < 5 else None
         >>> run = datagen.filter_rows(folder / "new", filters=[short], out=folder / "clean")
-        >>> run.config["teacher"]["name"]
+        >>> run.config.teacher.name
         'none'
     """
 
@@ -135,6 +144,7 @@ def generate_demonstrations(
     *,
     out: str | Path | None = None,
     teacher: str = "micro",
+    teacher_license: str | None = None,
     engine: Literal["local", "ray"] = "local",
     workers: int | None = None,
     seed: int = 0,
@@ -250,6 +260,7 @@ def generate_evol_instruct(
     *,
     out: str | Path | None = None,
     teacher: str = "micro",
+    teacher_license: str | None = None,
     engine: Literal["local", "ray"] = "local",
     workers: int | None = None,
     seed: int = 0,
@@ -304,7 +315,7 @@ def generate_evol_instruct(
         >>> run = datagen.generate_evol_instruct(
         ...     datagen.open_run(folder / "new"), rounds=1, limit=2, out=folder / "evolved"
         ... )
-        >>> run.config["method"]
+        >>> run.config.method
         'evol-instruct'
     """
 
@@ -313,6 +324,7 @@ def generate_magpie(
     *,
     out: str | Path | None = None,
     teacher: str = "micro",
+    teacher_license: str | None = None,
     engine: Literal["local", "ray"] = "local",
     workers: int | None = None,
     seed: int = 0,
@@ -364,6 +376,7 @@ def generate_rationales(
     *,
     out: str | Path | None = None,
     teacher: str = "micro",
+    teacher_license: str | None = None,
     engine: Literal["local", "ray"] = "local",
     workers: int | None = None,
     seed: int = 0,
@@ -456,6 +469,7 @@ def generate_responses(
     *,
     out: str | Path | None = None,
     teacher: str = "micro",
+    teacher_license: str | None = None,
     engine: Literal["local", "ray"] = "local",
     workers: int | None = None,
     seed: int = 0,
@@ -500,7 +514,7 @@ def generate_responses(
     Example:
         >>> import datagen
         >>> run = datagen.generate_responses(folder / "new", limit=2, out=folder / "answered")
-        >>> run.config["method"]
+        >>> run.config.method
         'respond'
     """
 
@@ -508,6 +522,7 @@ def generate_self_instruct(
     *,
     out: str | Path | None = None,
     teacher: str = "micro",
+    teacher_license: str | None = None,
     engine: Literal["local", "ray"] = "local",
     workers: int | None = None,
     seed: int = 0,
@@ -630,6 +645,7 @@ def judge_rows(
     *,
     out: str | Path | None = None,
     teacher: str = "micro",
+    teacher_license: str | None = None,
     engine: Literal["local", "ray"] = "local",
     workers: int | None = None,
     seed: int = 0,
@@ -765,6 +781,8 @@ def store_topk(
     *,
     out: str | Path | None = None,
     teacher: str | None = None,
+    engine: Literal["local", "ray"] = "local",
+    workers: int | None = None,
     teacher_topk: int = 64,
     prompts: bool = False,
     family: str | None = None,
@@ -779,6 +797,10 @@ def store_topk(
             resumes it.
         teacher: Whose probabilities: micro, hf:NAME_OR_PATH or vllm:NAME_OR_PATH; by
             default the teacher that wrote the rows.
+        engine: Where the teacher answers: in this process, or on the workers of a Ray
+            cluster. Changes no row.
+        workers: Number of teachers with ray. By default as many as the cluster's GPUs hold,
+            or one a machine.
         teacher_topk: How many of the most probable tokens are stored in the place of each
             token of a completion; the probability of all others is stored as one number. 6
             bytes each, and 8 a token.

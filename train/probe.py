@@ -22,6 +22,7 @@ from datagen.answers.numbers import parse
 from datagen.errors import UserError
 from datagen.progress import meter
 from datagen.prompts.episodes import Format
+from datagen.records.serialise import to_json
 from datagen.run.derived import derived, read_source
 from datagen.run.folder import commit, read_stats, write_json
 from datagen.schema import Row
@@ -91,7 +92,12 @@ def probe(settings: ProbeSettings) -> None:
             found = asyncio.run(ask_all(source.files, out, student, settings.max_tokens))
             write_json(
                 out / "stats.json",
-                {**source.stats, "finished": True, "probe": found, "code_commit": commit()},
+                {
+                    **to_json(source.stats),
+                    "finished": True,
+                    "probe": found,
+                    "code_commit": commit(),
+                },
             )
     print(summary(read_stats(out)["probe"], out))
 

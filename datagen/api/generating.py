@@ -98,7 +98,7 @@ def generate_evol_instruct(source: Source, **flags: Any) -> Run:
         >>> run = datagen.generate_evol_instruct(
         ...     datagen.open_run(folder / "new"), rounds=1, limit=2, out=folder / "evolved"
         ... )
-        >>> run.config["method"]
+        >>> run.config.method
         'evol-instruct'
     """
     return Run.of(run_evol_instruct(settings_from(EvolSettings, {"source": source, **flags})))
@@ -120,7 +120,7 @@ def generate_responses(source: Source, **flags: Any) -> Run:
     Example:
         >>> import datagen
         >>> run = datagen.generate_responses(folder / "new", limit=2, out=folder / "answered")
-        >>> run.config["method"]
+        >>> run.config.method
         'respond'
     """
     return Run.of(run_respond(settings_from(RespondSettings, {"source": source, **flags})))
@@ -195,7 +195,7 @@ def filter_rows(source: Source, *, filters: Sequence[RowFilter] = (), **flags: A
         >>> def short(row):
         ...     return "short" if len(row["instruction"]) < 5 else None
         >>> run = datagen.filter_rows(folder / "new", filters=[short], out=folder / "clean")
-        >>> run.config["teacher"]["name"]
+        >>> run.config.teacher.name
         'none'
     """
     settings = settings_from(FilterSettings, {"source": source, **flags})

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,6 +10,9 @@ from typing import TYPE_CHECKING, Any
 from datagen.api.settings import settings_from
 from datagen.api.version import Version
 from datagen.errors import UserError
+from datagen.records.config import RunConfig
+from datagen.records.serialise import to_json
+from datagen.records.stats import RunStats
 from datagen.run.folder import read_run
 from datagen.run.job import RunResult, summary
 from datagen.versions.parquet import rows
@@ -45,14 +48,14 @@ class Run:
         return self.summary
 
     @property
-    def config(self) -> Mapping[str, Any]:
+    def config(self) -> RunConfig:
         """What was asked: method, teacher, source, settings, prompts."""
         return read_run(self.path)[0]
 
     @property
     def stats(self) -> RunStats:
         """What came of it: counts, tokens, cost, and what the method measured."""
-        return RunStats(read_run(self.path)[1])
+        return read_run(self.path)[1]
 
     @property
     def configs(self) -> list[str]:
@@ -143,55 +146,6 @@ class Run:
         return cls(result.path, result.summary)
 
 
-@dataclass(frozen=True)
-class RunStats:
-    """The figures of a run, as `stats.json` holds them."""
-
-    data: Mapping[str, Any]
-
-    @property
-    def questions(self) -> int:
-        """Items that the method was given."""
-        return int(self.data["questions"])
-
-    @property
-    def accepted(self) -> dict[str, int]:
-        """Accepted rows by config."""
-        return dict(self.data["accepted"])
-
-    @property
-    def rejected(self) -> dict[str, int]:
-        """Rejected rows by reason."""
-        return dict(self.data["rejected"])
-
-    @property
-    def answers(self) -> int:
-        """Completions that the teacher gave."""
-        return int(self.data["answers"])
-
-    @property
-    def prompt_tokens(self) -> int:
-        return int(self.data["prompt_tokens"])
-
-    @property
-    def completion_tokens(self) -> int:
-        return int(self.data["completion_tokens"])
-
-    @property
-    def cost(self) -> float | None:
-        """In `currency`; None where the price is unknown."""
-        cost = self.data.get("cost")
-        return None if cost is None else float(cost)
-
-    @property
-    def currency(self) -> str | None:
-        return self.data.get("currency")
-
-    def __getitem__(self, name: str) -> Any:
-        """What a method measured beside the counts, such as "agreement" or "accuracy"."""
-        return self.data[name]
-
-
 def open_run(path: str | Path) -> Run:
     """Open the folder of a finished run.
 
@@ -212,4 +166,4 @@ def open_run(path: str | Path) -> Run:
     """
     folder = Path(path)
     _, stats = read_run(folder)
-    return Run(folder, summary(stats, folder))
+    return Run(folder, summary(to_json(stats), folder))

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from datagen.errors import UserError
+from datagen.records.lineage import Lineage
+from datagen.records.serialise import to_json
 from datagen.versions import version as stored
 from datagen.versions.local import verify
 from datagen.versions.locate import locate
@@ -24,8 +26,8 @@ class Version:
         >>> import datagen
         >>> run = datagen.open_run(folder / "chains")
         >>> version = run.publish("sums", store=folder / "store", license="apache-2.0")
-        >>> version.reference
-        'sums@1.0.0'
+        >>> version.reference, version.lineage.teacher.name
+        ('sums@1.0.0', 'micro')
         >>> version.load("rationales").num_rows == run.stats.accepted["rationales"]
         True
     """
@@ -37,8 +39,8 @@ class Version:
     """The folder with the card, the lineage and, of a version in a store, the rows."""
     content_sha256: str
     """Hash of the rows, the columns and the methods."""
-    lineage: dict[str, Any]
-    """What the version is made from, as `lineage.json` holds it."""
+    lineage: Lineage
+    """What the version is made from: teacher, source, settings, prompts, counts, hashes."""
     commit: str | None = None
     """The commit on the Hub."""
 
@@ -84,8 +86,9 @@ class Version:
 
     @property
     def _stored(self) -> stored.Version:
+        lineage = to_json(self.lineage)
         return stored.Version(
-            self.name, self.version, self.path, self.content_sha256, self.lineage, self.commit
+            self.name, self.version, self.path, self.content_sha256, lineage, self.commit
         )
 
     def _with_files(self) -> stored.Version:
@@ -109,7 +112,7 @@ class Version:
             found.version,
             found.path,
             found.content_sha256,
-            found.lineage,
+            Lineage.read(found.lineage, f"{found.path}/lineage.json"),
             found.commit,
         )
 

@@ -5,59 +5,103 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from datagen.records.config import RunConfig
+from datagen.records.lineage import RunLineage
+from datagen.records.serialise import from_json
+from datagen.records.stats import RunStats
 from datagen.run.folder import keep_config, lock, make_folder, read_run
 from datagen.schema import arrow_schema
 from datagen.versions import resolve
-from datagen.versions.lineage import CONFIG_KEYS, family_of
+from datagen.versions.lineage import family_of
 
 
 @dataclass(frozen=True)
 class Source:
-    """What there is before."""
+    """The run that another one is derived from."""
 
     name: str
-    config: dict[str, Any]
-    stats: dict[str, Any]
+    config: RunConfig
+    stats: RunStats
     files: dict[str, list[Path]]
     """The Parquet files of each config of accepted rows."""
     rejected: list[Path]
 
 
 def read_source(source: str, *, store: Path | None, family: str | None = None) -> Source:
-    """A run's folder or a version; of one that holds several runs, that of a family. Raises
-    UserError where there is neither a finished run nor a version, and where it has to be said
-    which."""
+    """The run in a folder, or the run that a version holds.
+
+    Args:
+        source: a run folder, NAME@VERSION, NAME for its newest version, or a version's folder.
+        store: the folder that holds the versions.
+        family: which run, where a version holds several.
+
+    Raises:
+        UserError: there is neither a finished run nor a version, or the family must be named.
+    """
     run = Path(source)
     if (run / "config.json").is_file():
         config, stats = read_run(run)
-        files = {c: [run / f"{c}.parquet"] for c, rows in stats["accepted"].items() if rows}
+        files = {c: [run / f"{c}.parquet"] for c, rows in stats.accepted.items() if rows}
         return Source(run.resolve().name, config, stats, files, [run / "rejected.parquet"])
+
     version = resolve(source, store=store)
-    family, its = version.run(family)
-    config = {
-        "format": 1,
-        **{key: its.get(key) for key in CONFIG_KEYS},
-        "code_version": its["code"]["version"],
-    }
-    stats = {"finished": True, **its["counts"], **its["quality"], **its["usage"]}
-    files = {c: version.files_of(c, family) for c in stats["accepted"]}
-    return Source(
-        version.name.replace("/", "-"), config, stats, files, version.files_of("rejected", family)
+    family, lineage = version.run(family)
+    config, stats = of_version(from_json(RunLineage, lineage, f"{source}: lineage.json"))
+    files = {c: version.files_of(c, family) for c in stats.accepted}
+    name = version.name.replace("/", "-")
+    return Source(name, config, stats, files, version.files_of("rejected", family))
+
+
+def of_version(run: RunLineage) -> tuple[RunConfig, RunStats]:
+    """The configuration and the statistics of a published run, as its folder had them."""
+    config = RunConfig(
+        method=run.method,
+        code_version=run.code.version,
+        teacher=run.teacher,
+        source=run.source,
+        settings=run.settings,
+        prompts=run.prompts,
     )
+    usage = run.usage
+    stats = RunStats(
+        finished=True,
+        questions=run.counts.questions,
+        accepted=run.counts.accepted,
+        rejected=run.counts.rejected,
+        answers=usage.answers or 0,
+        completion_tokens=usage.completion_tokens or 0,
+        prompt_tokens=usage.prompt_tokens or 0,
+        cached_tokens=usage.cached_tokens or 0,
+        cost=usage.cost,
+        currency=usage.currency,
+        measured=run.quality,
+        code_commit=run.code.commit,
+    )
+    return config, stats
 
 
 @contextlib.contextmanager
-def derived(source: Source, out: Path, told: Mapping[str, Any]) -> Iterator[bool]:
-    """The run folder `out`, alone in it, its settings those of the source and `told`. Gives whether
-    its rows are still to be written; those that were rejected are there. Raises UserError where it
-    holds another run."""
+def derived(source: Source, out: Path, added: Mapping[str, Any]) -> Iterator[bool]:
+    """Open a run folder whose settings are those of the source and some more.
+
+    Args:
+        source: the run whose rows it holds.
+        out: the new run folder. No other process may work in it.
+        added: the settings that are new.
+
+    Yields:
+        Whether its rows are still to be written. The rejected rows are there already.
+
+    Raises:
+        UserError: the folder holds another run.
+    """
     make_folder(out)
     with lock(out):
-        keep_config(out, source.config | {"settings": source.config["settings"] | told})
+        keep_config(out, replace(source.config, settings={**source.config.settings, **added}))
         unfinished = not (out / "stats.json").exists()
         if unfinished:
             copy_rejected(source.rejected, out, family=family_of(source.files))

@@ -10,7 +10,10 @@ from pathlib import Path
 from typing import IO, Any
 
 from datagen.errors import UserError
-from datagen.versions.lineage import CONFIG_KEYS, read_json
+from datagen.records.config import RunConfig
+from datagen.records.serialise import to_json
+from datagen.records.stats import RunStats
+from datagen.versions.lineage import read_json
 
 
 def make_folder(path: Path) -> None:
@@ -33,34 +36,35 @@ def lock(path: Path) -> IO[str]:
     return handle
 
 
-def keep_config(path: Path, config: dict[str, Any]) -> None:
-    """Write the configuration of a new run; compare it with that of an old one."""
+def keep_config(path: Path, config: RunConfig) -> None:
+    """Write the configuration of a new run, or compare it with that of an old one.
+
+    Raises:
+        UserError: the folder holds another run, or files that are no run.
+    """
     file = path / "config.json"
     if not file.exists():
         others = [p.name for p in path.iterdir() if p.name != ".lock"]
         if others:
             raise UserError(
-                f"{path} is no run folder and not empty (it holds {others[0]}): choose another --out"
+                f"{path} is no run folder and not empty (it holds {others[0]}): "
+                "choose another --out"
             )
-        write_json(file, config)
+        write_json(file, to_json(config))
         return
+
     try:
         before = json.loads(file.read_text(encoding="utf-8"))
     except ValueError as error:
         raise UserError(f"{file} is damaged ({error}): choose another --out") from None
-    changes = differences(before, comparable(json.loads(json.dumps(config)), before))
+    # an older release wrote less: only what it wrote is compared, so that its runs go on
+    written = config.as_written_by(RunConfig.read(before, str(file)).format)
+    changes = differences(before, json.loads(json.dumps(written)))
     if changes:
         raise UserError(
-            f"{path} holds a run of another configuration: {'; '.join(changes)}. Choose another --out"
+            f"{path} holds a run of another configuration: {'; '.join(changes)}. "
+            "Choose another --out"
         )
-
-
-def comparable(config: dict[str, Any], before: dict[str, Any]) -> dict[str, Any]:
-    """The configuration as an older release would have written it, so that its runs go on."""
-    if before.get("format") != 3:
-        return config
-    known = {key: value for key, value in config.items() if key != "prompts"}
-    return known | {"format": 3}
 
 
 def differences(before: Any, now: Any, name: str = "") -> list[str]:
@@ -97,29 +101,32 @@ def read_stats(path: Path) -> dict[str, Any]:
     return stats
 
 
-STATS_KEYS = ("questions", "accepted", "rejected", "answers", "prompt_tokens", "completion_tokens")
+def read_run(run: Path) -> tuple[RunConfig, RunStats]:
+    """The configuration and the statistics of a finished run.
 
+    Args:
+        run: the run folder.
 
-def read_run(run: Path) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Configuration and statistics of a finished run. Raises UserError for a folder that is
-    none."""
+    Raises:
+        UserError: there is no run folder, or the run is not finished, or a file is damaged.
+    """
     if not run.is_dir():
         raise UserError(f"no run folder {run}")
     if not (run / "config.json").is_file():
         raise UserError(f"{run} is no run folder: it has no config.json")
-    config = read_json(run / "config.json", CONFIG_KEYS)
-    if (
-        not (run / "stats.json").is_file()
-        or read_json(run / "stats.json").get("finished") is not True
-    ):
+    config = RunConfig.read(read_json(run / "config.json"), str(run / "config.json"))
+
+    file = run / "stats.json"
+    if not file.is_file() or read_json(file).get("finished") is not True:
         raise UserError(
             f"{run} is not finished: the command that made it, given again, goes on with it"
         )
-    stats = read_json(run / "stats.json", STATS_KEYS)
-    if config["settings"].get("teacher_topk") and "teacher_topk" not in stats:
+    stats = RunStats.read(read_json(file), str(file))
+    if config.settings.get("teacher_topk") and "teacher_topk" not in stats.measured:
         raise UserError(
-            f"{run} has no stored probabilities yet: the command that made it, given again, adds them"
+            f"{run} has no stored probabilities yet: the command that made it, given again, "
+            "adds them"
         )
-    if not sum(stats["accepted"].values()):
+    if not sum(stats.accepted.values()):
         raise UserError(f"{run} holds no accepted rows: nothing to publish")
     return config, stats

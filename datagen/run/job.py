@@ -15,6 +15,8 @@ from typing import Any
 
 import datagen
 from datagen.errors import UserError
+from datagen.records.config import RunConfig, SourceRecord, TeacherRecord
+from datagen.records.serialise import from_json
 from datagen.run.open_run import OpenRun
 from datagen.running import run_coroutine
 from datagen.teacher import Teacher
@@ -71,21 +73,21 @@ class Job:
     summarise: Callable[[Stats, Path], str] | None = None
     """The closing lines; by default those that all methods share."""
 
-    def config(self, identity: str, license: str | None) -> dict[str, Any]:
+    def config(self, identity: str, license: str | None) -> RunConfig:
         """The configuration of the run: all that decides its rows, and nothing else.
 
         Args:
             identity: which teacher answers, as the journal keys answers by.
             license: the licence of the teacher's weights or outputs, if it is known.
         """
-        return {
-            "method": self.method,
-            "code_version": datagen.__version__,
-            "teacher": {"name": self.teacher.name, "identity": identity, "license": license},
-            "source": dict(self.source),
-            "settings": dict(self.settings),
-            "prompts": dict(self.prompts),
-        }
+        return RunConfig(
+            method=self.method,
+            code_version=datagen.__version__,
+            teacher=TeacherRecord(name=self.teacher.name, identity=identity, license=license),
+            source=from_json(SourceRecord, self.source, "the source of the run"),
+            settings=self.settings,
+            prompts=self.prompts,
+        )
 
 
 def run_job(job: Job) -> RunResult:

@@ -19,6 +19,9 @@ from typing import Any, TypeAlias, TypeVar
 
 from datagen.errors import UserError
 from datagen.progress import Meter, meter
+from datagen.records.config import RunConfig
+from datagen.records.serialise import to_json
+from datagen.records.stats import RunStats
 from datagen.run.folder import commit, keep_config, lock, make_folder, read_stats, write_json
 from datagen.run.rows import Rows
 from datagen.schema import FAMILIES, Accepted, Outcome, Rejected, Row
@@ -31,8 +34,6 @@ Stats: TypeAlias = dict[str, Any]
 Statistics: TypeAlias = Callable[[Iterable[list[Row]]], Stats]
 """From the rows of every item to what a method adds to stats.json."""
 
-FORMAT = 4
-"""Of the run folder. 4 records the prompts of the run; 3 did not."""
 FAILED = "failed"
 """Reason of an item whose request failed for good. The next run of the same command asks for it
 again."""
@@ -62,13 +63,13 @@ class OpenRun:
     def __init__(
         self,
         path: Path,
-        config: dict[str, Any],
+        config: RunConfig,
         *,
         family: str = "rationales",
         account: Account | None = None,
     ):
         self.path = path
-        self.config = {"format": FORMAT, **config}
+        self.config = config
         self.family = family
         self.account = account or Account()
 
@@ -214,7 +215,7 @@ class OpenRun:
                 "tokens": journal.usage.prompt_tokens + journal.usage.completion_tokens,
             }
 
-        return meter(self.config["method"], total, done=done, counts=counts)
+        return meter(self.config.method, total, done=done, counts=counts)
 
     def _give_up_if_hopeless(self, outcomes: list[Outcome]) -> None:
         failed = self._rows.counts["rejected", FAILED]
@@ -234,20 +235,20 @@ class OpenRun:
 
         configs = (*FAMILIES[self.family], "rejected")
         self._rows.export(self.path, configs, family=self.family)
-        stats = {
-            "finished": True,
-            "questions": items,
-            "accepted": accepted,
-            "rejected": rejected,
+        stats = RunStats(
+            finished=True,
+            questions=items,
+            accepted=accepted,
+            rejected=rejected,
             **asdict(journal.usage),
             **self.account.statistics(journal.usage),
-            **statistics(self._rows.by_item()),
-            "seconds": round(seconds, 2),
-            "code_commit": commit(),
-        }
+            measured=statistics(self._rows.by_item()),
+            seconds=round(seconds, 2),
+            code_commit=commit(),
+        )
         # the statistics come last: they say that the Parquet files are whole
-        write_json(self.path / "stats.json", stats)
-        return stats
+        write_json(self.path / "stats.json", to_json(stats))
+        return to_json(stats)
 
 
 async def run_together(work: Iterable[Coroutine[Any, Any, None]]) -> None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
+from datagen.records.serialise import to_json
 from datagen.run.derived import derived, read_source
 from datagen.run.folder import read_stats
 from datagen.run.job import RunResult
@@ -60,7 +61,7 @@ def run_topk(settings: TopkSettings) -> RunResult:
     source = read_source(settings.source, store=settings.store, family=settings.family)
     out = settings.out or Path("runs") / f"{source.name}-topk"
     teacher: Any = connect(
-        settings.teacher or source.config["teacher"]["name"],
+        settings.teacher or source.config.teacher.name,
         engine=settings.engine,
         workers=settings.workers,
     )
@@ -78,7 +79,7 @@ def run_topk(settings: TopkSettings) -> RunResult:
     )
     with derived(source, out, added) as unfinished:
         if unfinished:
-            run_coroutine(finish(source.files, out, storing, source.stats))
+            run_coroutine(finish(source.files, out, storing, to_json(source.stats)))
 
     stats = read_stats(out)
     return RunResult(out, stats, summary(stats, out))

@@ -30,6 +30,7 @@ from datagen.rationales.statistics import statistics as told
 from datagen.run import OpenRun
 from datagen.suites import SUITES, load
 from datagen.teacher import Request, Sampling, connect
+from tests.datagen.configs import config_of
 
 FOUND = "found: "
 Speed: TypeAlias = tuple[float, float, float]
@@ -158,7 +159,7 @@ async def _run(spec: str, questions: int, samples: int) -> Speed:
     )
     with (
         tempfile.TemporaryDirectory() as folder,
-        OpenRun(Path(folder) / "run", {"method": "rationales"}) as it,
+        OpenRun(Path(folder) / "run", config_of("rationales")) as it,
     ):
         close, teacher.close = teacher.close, nothing  # type: ignore[method-assign]
         clock = Clock()

@@ -20,6 +20,7 @@ from datagen.run import OpenRun
 from datagen.run.folder import differences
 from datagen.schema import Accepted
 from datagen.teacher import Capabilities, Request, connect
+from tests.datagen.configs import config_of
 from tests.datagen.endpoint import Endpoint, Served
 
 QUESTIONS = 60
@@ -182,16 +183,16 @@ def test_a_finished_run_asks_nothing_and_says_the_same(questions, endpoint, tmp_
 def test_a_folder_that_is_no_run_is_left_alone(tmp_path):
     (tmp_path / "letters.txt").write_text("dear")
     with pytest.raises(UserError, match="is no run folder and not empty"):
-        OpenRun(tmp_path, {"method": "m"})
+        OpenRun(tmp_path, config_of("m"))
     assert (tmp_path / "letters.txt").read_text() == "dear"
 
 
 def test_two_processes_cannot_work_in_one_run(tmp_path):
     with (
-        OpenRun(tmp_path / "run", {"method": "m"}),
+        OpenRun(tmp_path / "run", config_of("m")),
         pytest.raises(UserError, match="another process is working"),
     ):
-        OpenRun(tmp_path / "run", {"method": "m"})
+        OpenRun(tmp_path / "run", config_of("m"))
 
 
 def test_an_interrupted_run_cancels_what_is_in_flight(tmp_path):
@@ -221,7 +222,7 @@ def test_an_interrupted_run_cancels_what_is_in_flight(tmp_path):
             pass
 
     async def go():
-        with OpenRun(tmp_path / "run", {"method": "m"}) as run:
+        with OpenRun(tmp_path / "run", config_of("m")) as run:
             await run.each(
                 range(5), distil, teacher=Silent(), describe=dict, statistics=dict, concurrency=5
             )
@@ -267,7 +268,7 @@ def test_a_stream_is_resumed_from_its_answers_and_ends_with_the_same_bytes(endpo
                 if stop is not None and len(asked) >= stop:
                     raise KeyboardInterrupt
 
-        with OpenRun(folder, {"method": "count"}, family="instructions") as it:
+        with OpenRun(folder, config_of("count"), family="instructions") as it:
             work = it.stream(
                 generate, teacher=connect("openai:arith"), total=until, statistics=lambda rows: {}
             )

@@ -10,6 +10,7 @@ from aiohttp import web
 from datagen.run import OpenRun
 from datagen.schema import Accepted
 from datagen.teacher import Request, Sampling, connect
+from tests.datagen.configs import config_of
 from tests.datagen.endpoint import Endpoint, Served
 
 ROWS = [f"What is {i} plus 3?" for i in range(5)]
@@ -37,7 +38,7 @@ def answer_all(
 
     for file in ("rows.sqlite", "rows.sqlite-wal", "rows.sqlite-shm", "stats.json"):
         (folder / file).unlink(missing_ok=True)
-    with OpenRun(folder, {"method": "m"}, family="instructions") as run:
+    with OpenRun(folder, config_of("m"), family="instructions") as run:
         teacher = connect(f"openai:{model}")
         work = run.each(
             rows, distil, teacher=teacher, describe=dict, statistics=lambda rows: {}, concurrency=4

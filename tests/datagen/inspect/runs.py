@@ -2,12 +2,15 @@
 beforehand."""
 
 import asyncio
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 
+from datagen.records import TeacherRecord
 from datagen.run import OpenRun
 from datagen.schema import Accepted, Outcome, Rejected, assistant, user
 from datagen.teacher import Capabilities
+from tests.datagen.configs import config_of
 
 HOSTILE = (
     '</script><script>document.title="owned"</script><img src=x onerror=\'document.title="owned"\'>'
@@ -141,11 +144,8 @@ def write(
             raise Died
         return item[1]
 
-    config = {
-        "method": method,
-        "teacher": {"name": "hf:/home/me/secret/model", "identity": "x"},
-        "settings": settings,
-    }
+    teacher = TeacherRecord(name="hf:/home/me/secret/model", identity="x")
+    config = replace(config_of(method, **settings), teacher=teacher)
     try:
         with OpenRun(path, config, family=family) as run:
             work = run.each(

@@ -16,6 +16,7 @@ from datagen.schema import Accepted, Rejected
 from datagen.teacher import Request, TeacherError
 from datagen.teacher.endpoint.openai import OpenAITeacher
 from datagen.teacher.endpoint.throttle import Patience
+from tests.datagen.configs import config_of
 from tests.datagen.endpoint import Endpoint, Served
 
 QUICK = Patience(attempt_s=0.4, request_s=30, down_s=20)
@@ -49,7 +50,7 @@ def run(tmp_path, url, monkeypatch, *, items=120, patience=QUICK, concurrency=16
 
     async def go():
         teacher = OpenAITeacher("arith", concurrency=concurrency, patience=patience)
-        with OpenRun(tmp_path / "run", {"method": "m"}) as run:
+        with OpenRun(tmp_path / "run", config_of("m")) as run:
             return await run.each(
                 range(items),
                 distil,

@@ -1,0 +1,87 @@
+"""What a run was asked: `config.json` of a run folder."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from datagen.errors import UserError
+from datagen.records.serialise import from_json, optional, rest, to_json
+
+FORMAT = 4
+"""Of the run folder. 4 records the prompts of the run; 3 did not; 2 and 1 are older still, and have
+the same keys as 3."""
+READ = (1, 2, 3, FORMAT)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TeacherRecord:
+    """Who answered."""
+
+    name: str
+    """The spec, such as `openai:MODEL`."""
+    identity: str
+    """What the journal keys answers by: name with endpoint, revision or weights."""
+    license: str | None = None
+    """Of the weights or the outputs; None where nobody knows it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SourceRecord:
+    """What a run started from: no machine path, a hash of all that is asked."""
+
+    suite: str
+    """Name of the benchmark, or of the user's file."""
+    hub: str | None
+    """Dataset on the Hub."""
+    split: str | None
+    more: Mapping[str, Any] = rest()
+    questions: int
+    """Items: questions, instructions or queries."""
+    sha256: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunConfig:
+    """All that decides the rows of a run, and nothing else: no machine path, key or speed setting.
+
+    Example:
+        >>> config = RunConfig.read(
+        ...     {"format": 3, "method": "respond", "code_version": "0.1.0", "settings": {},
+        ...      "teacher": {"name": "micro", "identity": "micro@1", "license": None},
+        ...      "source": {"suite": "x", "hub": None, "split": None, "questions": 1,
+        ...                 "sha256": "00"}}, "config.json")
+        >>> config.teacher.name, config.prompts
+        ('micro', None)
+    """
+
+    format: int = FORMAT
+    method: str
+    code_version: str
+    teacher: TeacherRecord
+    source: SourceRecord
+    settings: Mapping[str, Any]
+    """The settings of the method that decide the rows."""
+    prompts: Mapping[str, str] | None = optional()
+    """The prompts that the teacher was asked, by name, with fields in the place of the items. None
+    in a run of an older release, which did not record them."""
+
+    @classmethod
+    def read(cls, data: Any, where: str) -> RunConfig:
+        """The configuration in a JSON object. Raises UserError for a damaged or unknown one."""
+        if isinstance(data, dict) and data.get("format") not in READ:
+            raise UserError(
+                f"{where} has format {data.get('format')}, and this release reads 1 to {FORMAT}: "
+                "make the run anew, or use the release that made it"
+            )
+        return from_json(cls, data, where)
+
+    def as_written_by(self, format: int) -> dict[str, Any]:
+        """The JSON object as a release with that format would have written it.
+
+        So the same command still takes an older run for its own, and goes on with it.
+        """
+        if format >= FORMAT:
+            return to_json(self)
+        return to_json(replace(self, format=format, prompts=None))

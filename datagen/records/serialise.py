@@ -1,0 +1,132 @@
+"""Records to JSON and back: one way for all of them.
+
+A record is a frozen dataclass. Its fields are the keys of a JSON object, in this order. A field may
+hold another record, a mapping, a tuple or a plain value. Two kinds of fields are special:
+
+- `optional()`: the key is left out where the value is None, and may be missing in a file.
+- `rest()`: holds every key that no other field names. A method puts there what it alone knows.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import types
+import typing
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+from datagen.errors import UserError
+
+Record = TypeVar("Record")
+OPTIONAL, REST = "optional", "rest"
+
+
+def optional() -> Any:
+    """A field that is left out of the JSON where it is None."""
+    return dataclasses.field(default=None, metadata={OPTIONAL: True})
+
+
+def rest() -> Any:
+    """The field for all keys that no other field names. A record has at most one."""
+    return dataclasses.field(default_factory=dict, metadata={REST: True})
+
+
+def to_json(record: Any) -> dict[str, Any]:
+    """The JSON object of a record, its keys in the order of the fields.
+
+    Args:
+        record: an instance of a frozen dataclass.
+
+    Example:
+        >>> from datagen.records.config import TeacherRecord
+        >>> to_json(TeacherRecord(name="micro", identity="micro@1"))
+        {'name': 'micro', 'identity': 'micro@1', 'license': None}
+    """
+    found: dict[str, Any] = {}
+    for field in dataclasses.fields(record):
+        value = getattr(record, field.name)
+        if field.metadata.get(REST):
+            found |= plain(value)
+        elif value is not None or not field.metadata.get(OPTIONAL):
+            found[field.name] = plain(value)
+    return found
+
+
+def plain(value: Any) -> Any:
+    """A value as JSON has it."""
+    if dataclasses.is_dataclass(value):
+        return to_json(value)
+    if isinstance(value, Mapping):
+        return {key: plain(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(inner) for inner in value]
+    return value
+
+
+def from_json(kind: type[Record], data: Any, where: str) -> Record:
+    """The record that a JSON object holds.
+
+    Args:
+        kind: the type of the record.
+        data: what was read.
+        where: the file, for messages.
+
+    Returns:
+        The record.
+
+    Raises:
+        UserError: `data` is no object, lacks a key, or has a value of another type.
+
+    Example:
+        >>> from datagen.records.config import TeacherRecord
+        >>> from_json(TeacherRecord, {"name": "micro"}, "config.json")
+        Traceback (most recent call last):
+        ...
+        datagen.errors.UserError: config.json is damaged: it lacks identity
+    """
+    if not isinstance(data, Mapping):
+        raise UserError(f"{where} is damaged: it lacks a JSON object")
+    kinds = typing.get_type_hints(kind)
+    fields = dataclasses.fields(kind)  # type: ignore[arg-type]
+    named = {field.name for field in fields if not field.metadata.get(REST)}
+
+    values: dict[str, Any] = {}
+    for field in fields:
+        if field.metadata.get(REST):
+            values[field.name] = {key: data[key] for key in data if key not in named}
+        elif field.name in data:
+            place = f"{where}: {field.name}"
+            values[field.name] = read(kinds[field.name], data[field.name], place)
+        elif required(field):
+            raise UserError(f"{where} is damaged: it lacks {field.name}")
+    return kind(**values)
+
+
+def required(field: dataclasses.Field[Any]) -> bool:
+    """Whether a file must have the key of a field."""
+    none = dataclasses.MISSING
+    return field.default is none and field.default_factory is none
+
+
+def read(kind: Any, value: Any, where: str) -> Any:
+    """A value of a type. Raises UserError for a value of another type."""
+    origin, inner = typing.get_origin(kind), typing.get_args(kind)
+    if kind is Any:
+        return value
+    if origin in (typing.Union, types.UnionType):
+        if value is None and type(None) in inner:
+            return None
+        (kind,) = [part for part in inner if part is not type(None)]
+        return read(kind, value, where)
+    if dataclasses.is_dataclass(kind):
+        return from_json(kind, value, where)  # type: ignore[arg-type]
+    if origin is tuple and isinstance(value, list):
+        return tuple(read(inner[0], each, where) for each in value)
+    if isinstance(origin, type) and issubclass(origin, Mapping) and isinstance(value, Mapping):
+        return {key: read(inner[1], each, f"{where}.{key}") for key, each in value.items()}
+    if kind is float and isinstance(value, int) and not isinstance(value, bool):
+        return value
+    # True is an int to Python, but no count
+    if isinstance(kind, type) and isinstance(value, kind) and (kind is bool or value is not True):
+        return value
+    raise UserError(f"{where} is damaged: {type(value).__name__} is not what stands there")
