@@ -75,8 +75,7 @@ def accepted(annotation: Any) -> str:
     text = re.sub(r"\bPath \| None", "str | Path | None", text)
     text = text.replace("str | str |", "str |")
     text = re.sub(r"tuple\[(\w+), \.\.\.\]", r"Sequence[\1]", text)
-    text = re.sub(r"\b(Source|RowFilter)\b", "Any", text)
-    return text
+    return re.sub(r"\b(Source|RowFilter)\b", "Any", text)
 
 
 def shown(default: Any) -> str:

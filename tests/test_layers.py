@@ -121,16 +121,18 @@ def test_no_module_cycle(room):
 
 
 def cycle(graph: dict[str, set[str]]) -> list[str]:
-    """The modules of one cycle, or none: what is left when modules without imports are taken away,
-    again and again."""
+    """The modules of cycles: what is left when modules that import none of the others, or that none
+    of the others imports, are taken away again and again.
+    """
     left = {name: set(targets) for name, targets in graph.items()}
     while True:
-        free = {name for name, targets in left.items() if not targets & left.keys()}
-        if not free:
+        imported = set().union(*left.values()) if left else set()
+        kept = {name for name, targets in left.items() if targets & left.keys()} & imported
+        if kept == left.keys():
             return sorted(left)
-        left = {name: targets for name, targets in left.items() if name not in free}
+        left = {name: left[name] & kept for name in kept}
 
 
 def test_a_cycle_is_found():
-    assert cycle({"a": {"b"}, "b": {"c"}, "c": {"a"}, "d": {"a"}}) == ["a", "b", "c", "d"]
+    assert cycle({"a": {"b"}, "b": {"c"}, "c": {"a"}, "d": {"a"}}) == ["a", "b", "c"]
     assert cycle({"a": {"b"}, "b": set(), "c": {"a", "b"}}) == []

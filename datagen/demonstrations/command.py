@@ -15,13 +15,12 @@ from typing import Any
 from datagen.demonstrations.generate import (
     METHOD,
     Plan,
-    Query,
     describe,
     distil,
     student_text,
     teacher_text,
 )
-from datagen.demonstrations.pools import Example, Pool
+from datagen.demonstrations.pools import Example, Pool, Query
 from datagen.demonstrations.settings import DemonstrationSettings
 from datagen.demonstrations.sources import read_pools
 from datagen.demonstrations.statistics import statistics

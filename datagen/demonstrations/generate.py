@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from datagen.answers import vote
 from datagen.answers.matching import matches
-from datagen.demonstrations.pools import Example, Pool
+from datagen.demonstrations.pools import Example, Pool, Query
 from datagen.demonstrations.settings import DemonstrationSettings
 from datagen.prompts.episodes import Format
 from datagen.schema import Accepted, Outcome, Rejected, Row, assistant, content_id, user
@@ -19,15 +19,6 @@ if TYPE_CHECKING:
     from datagen.demonstrations.selection.chosen import Selection  # takes numpy with it
 
 METHOD = "demonstrations"
-
-
-@dataclass(frozen=True)
-class Query:
-    """A query of a pool; `number` is its place among the run's queries."""
-
-    pool: Pool
-    example: Example
-    number: int
 
 
 @dataclass(frozen=True)

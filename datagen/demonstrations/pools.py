@@ -60,6 +60,15 @@ class Pool:
     """Tasks of one family differ in their parameters or their subject only."""
 
 
+@dataclass(frozen=True)
+class Query:
+    """A query of a pool; `number` is its place among the run's queries."""
+
+    pool: Pool
+    example: Example
+    number: int
+
+
 def example(task: str, input: str, output: str, *, generated: bool = False) -> Example:
     return Example(content_id("example", task, input, output), input, output, generated)
 

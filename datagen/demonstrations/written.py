@@ -12,8 +12,8 @@ from dataclasses import replace
 from random import Random
 
 from datagen.answers.matching import matches
-from datagen.demonstrations.generate import DoesNotFit, Plan, Query, Shown, ask
-from datagen.demonstrations.pools import Example, Pool, example, same_input
+from datagen.demonstrations.generate import DoesNotFit, Plan, Shown, ask
+from datagen.demonstrations.pools import Example, Pool, Query, example, same_input
 from datagen.prompts.episodes import Format, Pair
 from datagen.teacher import Request, Sampling, Teacher
 

@@ -36,7 +36,7 @@ FACTS = {
     "seconds": "seconds",
 }
 """Numbers of stats.json that the page shows, and what it calls them."""
-NOT_ASKED = {"format", "name", "method"}
+NOT_ASKED = {"format", "name", "method", "prompts"}
 """Keys of a configuration that the page says elsewhere or leaves out."""
 
 

@@ -92,7 +92,8 @@ def test_a_run_records_the_prompts_and_its_version_has_them(tmp_path, capsys):
     words = ["microworld", "--limit", "3", "--samples", "1", "--out", str(out), "--keep_by", "none"]
     assert main(["rationales", *words]) == 0
     asked = json.loads((out / "config.json").read_text())["prompts"]
-    assert asked.keys() == {"question"} and "{question}" in asked["question"]
+    assert asked.keys() == {"question"}
+    assert "{question}" in asked["question"]
     lineage = build(out, name="sums", license=None, language=None)
     assert lineage["runs"]["rationales"]["prompts"] == asked
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from datagen.demonstrations.generate import Query
-from datagen.demonstrations.pools import Pool
+from datagen.demonstrations.pools import Pool, Query
 from datagen.demonstrations.selection.select import (
     Asking,
     Indexed,

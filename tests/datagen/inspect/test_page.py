@@ -216,6 +216,10 @@ def test_what_was_asked_is_shown_zeros_too(tmp_path):
         "teacher.identity": "x",
         "settings.temperature": "0.7",
         "settings.seed": "0",
+        "code_version": "0.0.0",
+        "source.suite": "none",
+        "source.questions": "1",
+        "source.sha256": "00",
     }
 
 
