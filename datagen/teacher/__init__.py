@@ -84,16 +84,6 @@ def connect(
         from datagen.teacher.ray.teacher import RayTeacher
 
         return RayTeacher(spec, concurrency=concurrency, patience=patience, workers=workers)
-    if spec.engine == "openai":
-        from datagen.teacher.endpoint.openai import OpenAITeacher
+    from datagen.teacher.engines import make_engine
 
-        return OpenAITeacher(
-            spec.model, concurrency=concurrency, patience=patience, batches=batches
-        )
-    if spec.engine == "vllm":
-        from datagen.teacher.local.vllm import VllmTeacher
-
-        return VllmTeacher(spec)
-    from datagen.teacher.local.hf import HfTeacher
-
-    return HfTeacher(spec.path, name=spec.name)
+    return make_engine(spec, concurrency=concurrency, patience=patience, batches=batches)

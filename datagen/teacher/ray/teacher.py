@@ -20,6 +20,7 @@ from typing import Any
 from datagen.errors import Unavailable, UserError
 from datagen.teacher.base import Completion, Messages, Pair, Request
 from datagen.teacher.endpoint.throttle import Patience
+from datagen.teacher.engines import make_engine
 from datagen.teacher.ray.cluster import (
     gpus_of,
     identity_of,
@@ -62,15 +63,13 @@ class RayTeacher:
         patience: Patience | None = None,
         workers: int | None = None,
     ):
-        from datagen.teacher import connect
-
         self.spec = spec
         self.name = spec.name
         self.capabilities = spec.capabilities
         self._concurrency = concurrency
         self._patience = patience
         self._size = workers
-        self._here: Any = connect(spec)  # for identity and tokenizer; it answers nothing
+        self._here: Any = make_engine(spec)  # for identity and tokenizer; it answers nothing
         self._ray = join()
         self._starting = threading.Lock()
         self._workers: list[Any] = []

@@ -9,6 +9,7 @@ from typing import Any, TypeAlias
 
 from datagen.errors import DatagenError, EngineDied, TeacherError
 from datagen.teacher.endpoint.throttle import Patience
+from datagen.teacher.engines import make_engine
 from datagen.teacher.spec import TeacherSpec
 
 Call: TypeAlias = tuple[str, tuple[Any, ...]]
@@ -33,10 +34,8 @@ class Worker:
         patience: Patience | None,
         environment: dict[str, str],
     ):
-        from datagen.teacher import connect
-
         os.environ.update(environment)
-        self.teacher: Any = connect(spec, concurrency=concurrency, patience=patience)
+        self.teacher: Any = make_engine(spec, concurrency=concurrency, patience=patience)
 
     async def identify(self) -> str:
         return str(await self.teacher.identify())

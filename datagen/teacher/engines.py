@@ -1,0 +1,38 @@
+"""The engines that answer in this process, or from it through an endpoint."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from datagen.teacher.base import Teacher
+from datagen.teacher.spec import TeacherSpec
+
+if TYPE_CHECKING:
+    from datagen.teacher.endpoint.throttle import Patience
+
+
+def make_engine(
+    spec: TeacherSpec,
+    *,
+    concurrency: int = 64,
+    patience: Patience | None = None,
+    batches: Path | None = None,
+) -> Teacher:
+    """The engine of a spec, not opened yet. `datagen.teacher.connect` describes the arguments.
+
+    A Ray worker uses this function too; that is why it stands apart from `connect`.
+    """
+    if spec.engine == "openai":
+        from datagen.teacher.endpoint.openai import OpenAITeacher
+
+        return OpenAITeacher(
+            spec.model, concurrency=concurrency, patience=patience, batches=batches
+        )
+    if spec.engine == "vllm":
+        from datagen.teacher.local.vllm import VllmTeacher
+
+        return VllmTeacher(spec)
+    from datagen.teacher.local.hf import HfTeacher
+
+    return HfTeacher(spec.path, name=spec.name)
