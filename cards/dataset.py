@@ -46,8 +46,10 @@ SHOWN = ("id", *FACTS, "reason", "instruction", "prompt", "completion")
 
 
 def dataset_card(lineage: Mapping[str, Any]) -> str:
-    """README.md of a version, with a section for each of its runs. Every number in it stands in the
-    lineage."""
+    """README.md of a version, with a section for each of its runs.
+
+    Every number in it stands in the lineage.
+    """
     configs = {
         name: config for name, config in configs_of(lineage).items() if config["rows"]
     }  # none opens without rows
@@ -125,7 +127,8 @@ def features_of(config: Mapping[str, Any]) -> list[Any]:
 
 def address(lineage: Mapping[str, Any], config: str) -> str:
     """What `load_dataset` is given: on the Hub name and tag, else the version's folder in a
-    store."""
+    store.
+    """
     if lineage.get("hub"):
         return f'"{lineage["name"]}", "{config}", revision="v{lineage["version"]}"'
     return f'"STORE/{lineage["name"]}/{lineage["version"]}", "{config}"'
@@ -133,7 +136,8 @@ def address(lineage: Mapping[str, Any], config: str) -> str:
 
 def settings(values: Mapping[str, Any]) -> dict[str, str]:
     """Settings as they are told: texts that were shown are among the prompts, so here is only how
-    many they are."""
+    many they are.
+    """
     told = {name: value for name, value in values.items() if name not in ("templates", "shots")}
     if shots := values.get("shots"):
         told["shots"] = shots if isinstance(shots[0], int) else len(shots)

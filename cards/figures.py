@@ -1,5 +1,6 @@
 """The figures of a dataset card: what they show is read from the lineage, so equal lineage gives
-equal bytes."""
+equal bytes.
+"""
 
 from __future__ import annotations
 
@@ -59,7 +60,10 @@ def charts(family: str, run: Mapping[str, Any]) -> list[Chart]:
             )
         )
     if by_k := accuracy_by_k(quality):
-        caption = "Share of the teacher's predictions that equal the gold, by the number of demonstrations it saw."
+        caption = (
+            "Share of the teacher's predictions that equal the gold, by the number of "
+            "demonstrations it saw."
+        )
         heights = {"accepted": [of["accuracy"] for of in by_k.values()]}
         x = "demonstrations shown"
         found.append(
@@ -79,7 +83,8 @@ MEASURED = {
         "characters of the completion",
     ),
     "similarity": (
-        "Similarity of each instruction with the one nearest to it among those that were there before.",
+        "Similarity of each instruction with the one nearest to it among those that were there "
+        "before.",
         "ROUGE-L F1 with the nearest instruction",
     ),
 }
@@ -103,7 +108,8 @@ def figures(lineage: Mapping[str, Any]) -> dict[str, bytes]:
 
 def png(chart: Chart) -> bytes:
     """The chart under matplotlib's own defaults, whatever a user set, without a date and the
-    version's name."""
+    version's name.
+    """
     from matplotlib import rc_context, rcParamsDefault
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure

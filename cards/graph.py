@@ -1,5 +1,6 @@
 """A run's lineage as a small graph in plain text: it reads the same on any page, in a terminal and
-in a diff."""
+in a diff.
+"""
 
 from __future__ import annotations
 

@@ -83,7 +83,8 @@ here."""
 
 def license_fields(licenses: Sequence[str | None]) -> dict[str, Any]:
     """The YAML fields of the licences that several runs have: none where one states none; `other`
-    with its name for one that the Hub does not know."""
+    with its name for one that the Hub does not know.
+    """
     if not all(licenses):
         return {}
     names = list(dict.fromkeys(str(license) for license in licenses))

@@ -1,5 +1,7 @@
-"""What is known to be wrong with a dataset, and what nobody looked for. Only what a run measured is
-stated."""
+"""What is known to be wrong with a dataset, and what nobody looked for.
+
+Only what a run measured is stated.
+"""
 
 from __future__ import annotations
 
@@ -29,15 +31,19 @@ def contamination(run: Mapping[str, Any]) -> str:
         known = "instructions" in run["configs"]
         return NOT_MEASURED + ("; `datagen filter` with `--against` compares them" if known else "")
     return (
-        f"compared with the test questions of {inline(settings['against'])}: {left_out(run, 'contaminated')} "
-        f"(a share of {settings['ngram_share']} of a question in runs of words that both hold, or of "
-        f"{settings['rouge_l']} in the longest common subsequence); other benchmarks were not looked at"
+        f"compared with the test questions of {inline(settings['against'])}: "
+        f"{left_out(run, 'contaminated')} "
+        f"(a share of {settings['ngram_share']} of a question in runs of words that both hold, "
+        "or of "
+        f"{settings['rouge_l']} in the longest common subsequence); other benchmarks were not "
+        "looked at"
     )
 
 
 def duplicates(run: Mapping[str, Any]) -> str:
     """By a filter run's checks, by the novelty rule of a Self-Instruct run, and counted when it was
-    published."""
+    published.
+    """
     settings = run["settings"]
     found = []
     if settings.get("exact_duplicates"):
@@ -54,7 +60,8 @@ def duplicates(run: Mapping[str, Any]) -> str:
     for config, repeated in run.get("duplicates", {}).items():
         rows = run["configs"][config]["rows"]
         found.append(
-            f"of {rows:,} rows of {config}, {repeated['prompts']:,} have the prompt of an earlier one, "
+            f"of {rows:,} rows of {config}, {repeated['prompts']:,} have the prompt of an "
+            "earlier one, "
             f"{repeated['rows']:,} its completion too"
         )
     return "; ".join(found) or NOT_MEASURED
@@ -71,7 +78,8 @@ def language(run: Mapping[str, Any]) -> str:
 
 def languages(run: Mapping[str, Any]) -> list[tuple[str, int, str, str, int]]:
     """Config, rows drawn, part of them, languages found in them, and how many texts were too short
-    to tell."""
+    to tell.
+    """
     return [
         (
             config,

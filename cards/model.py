@@ -29,9 +29,10 @@ MEASURES = ("greedy_accuracy", "majority_accuracy", "gap_closed")
 
 
 def model_card(lineage: Mapping[str, Any]) -> str:
-    """README.md of a student. `lineage`: base, dataset (of a mixture with its parts), settings;
-    where there are such, method, teacher, and `retention`, what a report measured: a suite, n and
-    models each.
+    """README.md of a student.
+
+    `lineage`: base, dataset (of a mixture with its parts), settings; where there are such, method,
+    teacher, and `retention`, what a report measured: a suite, n and models each.
 
     A base or a teacher that is a folder is named without its path.
     """

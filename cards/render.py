@@ -39,7 +39,9 @@ def render(template: str, *, header: dict[str, Any], **values: Any) -> str:
 
 def fenced(text: object) -> str:
     """A code block that the text cannot end: its fence is longer than any run of backticks inside.
-    Long lines go on below, as a page would cut them off."""
+
+    Long lines go on below, as a page would cut them off.
+    """
     body = str(text)
     body = body if len(body) <= LONGEST else body[:LONGEST] + " [...]"
     body = visible(body.replace("\r\n", "\n").replace("\t", "    "))
@@ -69,7 +71,8 @@ def public_name(name: str) -> str:
     """A model's or teacher's name without its place on this machine and without credentials.
 
     `hf:/home/me/student` is `hf:student`, `openai:m@http://me:key@host/v1` is
-    `openai:m@http://host/v1`."""
+    `openai:m@http://host/v1`.
+    """
     engine, _, path = name.partition(":") if re.match(r"(hf|vllm):", name) else ("", "", name)
     if "://" in name:
         return re.sub(r"\?.*", "", re.sub(r"//[^/@\s]*@", "//", name))
@@ -82,7 +85,8 @@ def public_name(name: str) -> str:
 
 def inline(value: object, longest: int = 200) -> str:
     """One line of text for a sentence or a table cell: no markup, no cell border, no line end; a
-    dash for nothing."""
+    dash for nothing.
+    """
     text = visible(" ".join(str(value).split())[:longest]) or "-"
     text = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     return re.sub(r"([\\`*_~\[\]|#!])", r"\\\1", text)

@@ -1,5 +1,6 @@
 """A version holds one run or several, one a family; what they hold together is told from the
-lineage here."""
+lineage here.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +13,8 @@ def configs_of(lineage: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     by name.
 
     The configs of the run that was there first come first; `rejected`, which every family has,
-    comes last."""
+    comes last.
+    """
     names = dict.fromkeys(name for run in lineage["runs"].values() for name in run["configs"])
     order = sorted(names, key=lambda name: name == "rejected")
     return {name: together(runs_of(lineage, name)) for name in order}
@@ -20,7 +22,8 @@ def configs_of(lineage: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
 
 def runs_of(lineage: Mapping[str, Any], config: str) -> dict[str, Any]:
     """What each family has of a config, in an order that does not depend on which was published
-    first."""
+    first.
+    """
     runs = sorted(lineage["runs"].items())
     return {family: run["configs"][config] for family, run in runs if config in run["configs"]}
 

@@ -1,5 +1,6 @@
 """How commands are made: a frozen dataclass is a command's flags, a flat YAML file equals them,
-errors are one line."""
+errors are one line.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +20,8 @@ def run_command(
     program: str, about: str, commands: Mapping[str, Command], argv: Sequence[str] | None
 ) -> int:
     """Parse, run, and return the exit status: 0, an error's own (2: bad input; one line on standard
-    error), 130 when interrupted."""
+    error), 130 when interrupted.
+    """
     try:
         name, settings = parse(program, about, commands, sys.argv[1:] if argv is None else argv)
         commands[name][1](settings)
@@ -30,7 +32,8 @@ def run_command(
         if error.errno not in NO_ROOM:
             raise
         print(
-            f"{program}: no room left to write ({one_line(error)}): free space, and give the same command again",
+            f"{program}: no room left to write ({one_line(error)}): free space, and give the "
+            "same command again",
             file=sys.stderr,
         )
         return UserError.status
@@ -46,8 +49,10 @@ def run_command(
 def parse(
     program: str, about: str, commands: Mapping[str, Command], argv: Sequence[str]
 ) -> tuple[str, Any]:
-    """The chosen command's name and its settings. Raises UserError for flags that do not parse;
-    exits for --help."""
+    """The chosen command's name and its settings.
+
+    Raises UserError for flags that do not parse; exits for --help.
+    """
     from argparse import ArgumentError
 
     from jsonargparse import ArgumentParser, set_parsing_settings
@@ -92,7 +97,8 @@ def command_parser(settings_type: type, program: str) -> Any:
 
 def plain(argv: Sequence[str], commands: Mapping[str, Command]) -> list[str]:
     """The words as jsonargparse takes them: `gsm8k --dry-run` is `--source gsm8k --dry_run
-    true`."""
+    true`.
+    """
     command, *rest = argv or [""]
     if command not in commands:
         return list(argv)

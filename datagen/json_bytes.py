@@ -12,8 +12,10 @@ loads = orjson.loads
 
 
 def loads_any(content: bytes) -> Any:
-    """Whatever `json.loads` takes; integers of more than 64 bits may become floats. Raises
-    ValueError for the rest, and RecursionError where it is nested too deep."""
+    """Whatever `json.loads` takes; integers of more than 64 bits may become floats.
+
+    Raises ValueError for the rest, and RecursionError where it is nested too deep.
+    """
     try:
         return orjson.loads(content)
     except ValueError:

@@ -2,7 +2,8 @@
 
 Every row is ready for TRL as it stands: `prompt` and `completion` are conversational (lists of
 `{"role", "content"}`). Schemas are Arrow's, because Parquet is what is published; `datasets` reads
-its features from them."""
+its features from them.
+"""
 
 from __future__ import annotations
 
@@ -72,8 +73,10 @@ def assistant(content: str) -> list[dict[str, str]]:
 
 
 def arrow_schema(config: str, *, family: str = "rationales") -> pa.Schema:
-    """The columns of a config, in order. `rejected` holds the columns of the family's first config,
-    and `reason`."""
+    """The columns of a config, in order.
+
+    `rejected` holds the columns of the family's first config, and `reason`.
+    """
     import pyarrow as pa
 
     if config == "rejected":

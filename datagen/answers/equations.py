@@ -1,5 +1,6 @@
 """The equations of a chain: what tells two chains apart, and whether they hold (RFT, arXiv
-2308.01825)."""
+2308.01825).
+"""
 
 from __future__ import annotations
 
@@ -18,8 +19,10 @@ ANNOTATION = re.compile(r"<<([^<>\n]{1,400})>>")
 TOKEN = re.compile(
     r"(?P<mixed>(?<![\d./*+-])\d{1,4} \d{1,2}/\d{1,2}(?![\d./]))|"
     r"(?P<number>(?<!\d)(?<!\d,)(?>\d+(?:,\d{3})*(?:\.\d+)?%?|\.\d+%?)(?!\d|[abcnxyzABCNXYZ]\b))|"  # not 2x
-    r"(?P<times>(?<=[\d)%])\s?x\s?(?=[\d($.-])|(?<=[\d)%] )x\s?(?=[\d($.-])|[*\u00d7\u22c5\u00b7]|\\times|\\cdot)|"
-    r"(?P<over>[/\u00f7]|\\div)|(?P<bullet>^[ \t]{0,8}-[ \t]+)|(?P<sign>[+\u2212-])|(?P<bracket>[()])|(?P<equals>=)|"
+    r"(?P<times>(?<=[\d)%])\s?x\s?(?=[\d($.-])|(?<=[\d)%] "
+    r")x\s?(?=[\d($.-])|[*\u00d7\u22c5\u00b7]|\\times|\\cdot)|"
+    r"(?P<over>[/\u00f7]|\\div)|(?P<bullet>^[ \t]{0,8}-[ "
+    r"\t]+)|(?P<sign>[+\u2212-])|(?P<bracket>[()])|(?P<equals>=)|"
     r"(?P<skip>[ \t$\u20ac\u00a3]+)|(?P<other>[\s\S])",
     re.ASCII | re.MULTILINE,
 )
@@ -34,7 +37,8 @@ def equations(text: str) -> tuple[str, ...]:
 
     What is written both in the sentence and in its <<annotation>> counts once. "a = b = c" is
     "a=b", "b=c". Only sides of numbers, + - * / and parentheses are read, and one of the two must
-    compute something. Linear time."""
+    compute something. Linear time.
+    """
     return tuple(f"{left}={right}" for left, right in pairs(text))
 
 
@@ -45,8 +49,10 @@ def equation_validity(text: str) -> float | None:
 
 
 def pairs(text: str) -> list[tuple[str, str]]:
-    """(left, right) of every equation, in order. A sentence's equation around an annotation is that
-    annotation's."""
+    """(left, right) of every equation, in order.
+
+    A sentence's equation around an annotation is that annotation's.
+    """
     found: list[tuple[int, tuple[str, str]]] = []
     plain, marks, last, length = [], [], 0, 0
     for mark in ANNOTATION.finditer(text):
@@ -89,7 +95,8 @@ Token = tuple[str, int, int]  # symbol, start, end
 
 def runs(text: str) -> list[list[Token]]:
     """Stretches of arithmetic: tokens that can follow each other, cut at words, line ends and
-    numbers side by side."""
+    numbers side by side.
+    """
     found: list[list[Token]] = [[]]
     for match in TOKEN.finditer(text):
         kind, start, end = match.lastgroup, match.start(), match.end()
@@ -155,7 +162,8 @@ def split_sides(run: list[Token]) -> list[list[Token]]:
 
 def whole_suffix(side: list[Token]) -> list[Token]:
     """The side from behind its last unmatched bracket; nothing where something unread stands before
-    ("n + 3 + 4")."""
+    ("n + 3 + 4").
+    """
     depth, start = 0, 0
     for place in range(len(side) - 1, -1, -1):
         depth += (side[place][0] == ")") - (side[place][0] == "(")
@@ -172,7 +180,8 @@ def whole_suffix(side: list[Token]) -> list[Token]:
 
 def whole_prefix(side: list[Token]) -> list[Token]:
     """The side up to its first unmatched bracket, or to a dash; nothing where something unread
-    follows ("7 + n")."""
+    follows ("7 + n").
+    """
     depth, last_whole = 0, 0
     for end, (symbol, _, _) in enumerate(side, 1):
         depth += (symbol == "(") - (symbol == ")")
@@ -199,7 +208,8 @@ def joined(side: Sequence[Token]) -> str:
 
 def holds(left: str, right: str) -> bool:
     """Whether both sides have the same value within the tolerance; "25%" reads as 0.25 or as 25,
-    whichever fits."""
+    whichever fits.
+    """
     return any(
         math.isclose(a, b, rel_tol=TOLERANCE, abs_tol=1e-9)
         for a in readings(left)
@@ -216,7 +226,8 @@ def readings(side: str) -> list[float]:
 
 def evaluate(side: str) -> float | None:
     """The value of a normalised side, by two stacks (shunting-yard): no recursion, no eval. None
-    when it has none."""
+    when it has none.
+    """
     values: list[float] = []
     pending: list[str] = []
     before = "("
@@ -237,7 +248,8 @@ def evaluate(side: str) -> float | None:
 
 def apply_waiting(values: list[float], pending: list[str], symbol: str) -> None:
     """Compute what binds at least as tightly as the coming symbol ("" is the end), then put the
-    symbol in line."""
+    symbol in line.
+    """
     if symbol == "(":
         pending.append(symbol)
         return

@@ -21,7 +21,8 @@ MAX_TRIGGERS = (
 MAX_SEGMENT = 2000  # characters after a trigger that are looked at
 TRIGGER = re.compile(
     r"\banswer[ \t\"')]{0,4}(?:(?:to|for)[ ][^.:=\n]{0,80}[ ])?"
-    r"(?:(?:is|was|would be|will be|should be|must be|equals)\b[ \t]?(?:therefore |thus |then )?[:=]?|[:=])|"
+    r"(?:(?:is|was|would be|will be|should be|must be|equals)\b[ \t]?(?:therefore |thus |then "
+    r")?[:=]?|[:=])|"
     r"^[#\s]{0,6}(?:the )?(?:final )?answer[ \t]*$|"
     r"^####(?=[ \t]*(?:[-$(\\]{0,2}\d\S*(?:[ ][a-z%]+)?|\S+)[ \t]*$)|"
     r"^[ \t]{0,8}a[ \t]?:|"
@@ -43,7 +44,8 @@ def extract(text: str, answer_type: str, *, options: Sequence[str] = ()) -> str 
     Canonical forms: number, see `datagen.answers.numbers`; choice, a capital letter; yesno, "yes"
     or "no", or the matching one of the two `options` in lower case; text, lower case with quotes,
     commas between words and the final stop gone. `options` are the texts of the choices, A first.
-    Raises ValueError for an unknown type."""
+    Raises ValueError for an unknown type.
+    """
     check_type(answer_type)
     if answer_type == "number" and (usual := usual_number(text)):
         return usual
@@ -76,8 +78,10 @@ def segments(text: str) -> Iterator[str]:
 
 
 def before_triggers(text: str) -> int:
-    """A place before the first trigger. Plain searches find it ten times faster than the
-    pattern."""
+    """A place before the first trigger.
+
+    Plain searches find it ten times faster than the pattern.
+    """
     lower = text.lower()
     if len(lower) != len(text) or "\u017f" in text:  # which the pattern takes for an s
         return 0
@@ -106,7 +110,8 @@ USUAL_LENGTH = 48
 
 def usual_number(text: str) -> str | None:
     """The whole number that a chain ends with as most do, ten times faster than by all the rules;
-    None for others."""
+    None for others.
+    """
     before, _, last = text[-USUAL_LENGTH:].rpartition(" ")
     found = USUAL_NUMBER.fullmatch(last) if before.endswith(USUAL) else None
     return found[1].replace(",", "") if found else None
@@ -129,7 +134,8 @@ ARITHMETIC = re.compile(r"\d[ \t]?[-+*/\u00d7][ \t]?\(?\d")
 
 def number_after(segment: str, options: Sequence[str]) -> str | None:
     """The number of the first sentence, else of the first line: behind the last "=" if there is
-    one, else the first."""
+    one, else the first.
+    """
     line = latex.plain(first_line(segment))
     for part in (first_sentence(line), line):
         result = part.rpartition("=")[2]
@@ -221,7 +227,8 @@ def allowed(letter: str, options: Sequence[str]) -> str | None:
 
 def option_in(line: str, options: Sequence[str]) -> str | None:
     """The letter of the option whose text stands first in the line, the longest of those that start
-    there."""
+    there.
+    """
     wanted, best = f" {words(line)} ", None
     for place, option in enumerate(options):
         start = wanted.find(f" {words(option)} ") if words(option) else -1
@@ -248,7 +255,8 @@ def yesno_after(segment: str, options: Sequence[str]) -> str | None:
 
 def yesno_anywhere(text: str, options: Sequence[str]) -> str | None:
     """The first word, as direct answers have it; else the last one that ends a clause: "no" is a
-    determiner too."""
+    determiner too.
+    """
     pattern = rf"\b(not\s)?({'|'.join(yesno_words(options))})\b"
     first = re.match(rf"\W{{0,4}}{pattern}", text, re.IGNORECASE)
     found = (
@@ -310,7 +318,8 @@ def normalise(answer: str, answer_type: str) -> str:
 
 def normalise_text(text: str) -> str:
     """Lower case; no quotes around, no final stop, no commas between words; brackets alone are
-    spaced, as "] ] >"."""
+    spaced, as "] ] >".
+    """
     text = text.strip().rstrip(".").strip().strip(QUOTES).strip().rstrip(".").strip()
     if text and not any(character.isalnum() for character in text):
         return " ".join(character for character in text if not character.isspace())

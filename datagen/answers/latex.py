@@ -2,7 +2,8 @@
 
 math-verify bounds its time with a signal, which works in the main thread alone. Here the bound is
 on the input instead: short, shallow, a fixed set of commands, one small exponent. What is outside
-the bound is no answer."""
+the bound is no answer.
+"""
 
 from __future__ import annotations
 
@@ -52,8 +53,10 @@ def plain(text: str) -> str:
 
 @lru_cache(maxsize=1024)  # a chain that repeats itself, repeats its answer
 def number(text: str) -> str | None:
-    """Canonical number of a short LaTeX expression, or None. Irrational values are rounded to 12
-    significant digits."""
+    """Canonical number of a short LaTeX expression, or None.
+
+    Irrational values are rounded to 12 significant digits.
+    """
     text = plain(text).strip().strip("$").strip()
     text = text.rpartition("=")[2].strip().rstrip(".").rstrip("$%")
     if not text or not within_bounds(text):
@@ -72,7 +75,8 @@ def number(text: str) -> str | None:
 
 def within_bounds(text: str) -> bool:
     """Whether the text is short, shallow, of known commands, and has no power or factorial that
-    could grow large."""
+    could grow large.
+    """
     if len(text) > MAX_LENGTH or "!" in text or text.count("^") > 1:
         return False
     if any(len(run) > MAX_RUN for run in re.findall(r"\d+", text)):

@@ -8,7 +8,8 @@ from datagen.answers.numbers import parse
 
 def matches(prediction: str | None, target: str) -> bool:
     """Whether a prediction is the target: numbers by value, "B" as "(B)", other texts but for case
-    and final stop."""
+    and final stop.
+    """
     if prediction is None:
         return False
     if parse(target) is not None:

@@ -2,7 +2,8 @@
 
 Canonical: a plain decimal where the number has a finite one of at most 40 places ("18", "0.5",
 "-3.25"), else a reduced fraction ("1/3"). Units and currency are dropped. A percent sign counts as
-a unit: "50%" is "50", as golds are written."""
+a unit: "50%" is "50", as golds are written.
+"""
 
 from __future__ import annotations
 
@@ -47,7 +48,8 @@ def canonical(value: Fraction) -> str:
 
 def value_of(match: re.Match[str]) -> Fraction | None:
     """The exact value of a NUMBER match; None where it is too long, too large, or divides by
-    zero."""
+    zero.
+    """
     if len(match.group()) > 2 * MAX_DIGITS or any(
         len(run) > MAX_DIGITS for run in re.findall(r"\d+", match.group())
     ):
@@ -70,7 +72,8 @@ def value_of(match: re.Match[str]) -> Fraction | None:
 
 def written(match: re.Match[str]) -> str | None:
     """`canonical(value_of(match))`, without the fractions where a number is a plain decimal: most
-    are."""
+    are.
+    """
     if (
         any(match.group("exponent", "over", "numerator", "scale"))
         or len(match.group()) > MAX_PLACES

@@ -1,5 +1,6 @@
 """Self-consistency voting (arXiv 2203.11171) and when to stop sampling (Adaptive-Consistency, arXiv
-2305.11860)."""
+2305.11860).
+"""
 
 from __future__ import annotations
 
@@ -29,7 +30,8 @@ def vote(answers: Sequence[str | None], *, weights: Sequence[float] | None = Non
     of most weight.
 
     Weights are sequence probabilities; normalising them by length is the caller's choice. Raises
-    ValueError when the lengths differ."""
+    ValueError when the lengths differ.
+    """
     sums = tally(answers) if weights is None else weigh(answers, weights)
     total = len(answers) if weights is None else math.fsum(weights)
     if not sums:
@@ -68,13 +70,15 @@ def settled(counts: Sequence[int], *, threshold: float = 0.95) -> bool:
 
     `counts`: votes per answer, in any order, chains without an answer left out.
     Adaptive-Consistency's Beta criterion: the two leaders' votes v1 >= v2 under a uniform prior
-    give p1 ~ Beta(v1 + 1, v2 + 1), and P(p1 > 1/2) = 1 - I_{1/2}(v1 + 1, v2 + 1)."""
+    give p1 ~ Beta(v1 + 1, v2 + 1), and P(p1 > 1/2) = 1 - I_{1/2}(v1 + 1, v2 + 1).
+    """
     first, second = [*sorted(counts, reverse=True), 0, 0][:2]
     return lead_probability(first, second) >= threshold
 
 
 def lead_probability(first: int, second: int) -> float:
     """1 - I_{1/2}(first + 1, second + 1): the chance of at most `first` heads in `first + second +
-    1` fair tosses."""
+    1` fair tosses.
+    """
     tosses = first + second + 1
     return sum(math.comb(tosses, heads) for heads in range(first + 1)) / 2**tosses

@@ -141,7 +141,8 @@ def queries_of(pool: Pool, split: str) -> tuple[Example, ...]:
 
 def in_turn(pools: Sequence[Pool], split: str) -> list[Query]:
     """The first query of every task, then the second of every task: a run that is stopped has seen
-    all tasks."""
+    all tasks.
+    """
     lists = [
         [Query(pool, e, place + number) for number, e in enumerate(queries_of(pool, split))]
         for place, pool in enumerate(pools)
@@ -150,8 +151,10 @@ def in_turn(pools: Sequence[Pool], split: str) -> list[Query]:
 
 
 def counter(teacher: Any) -> Callable[[str], int]:
-    """Counts the tokens of a text, with the teacher's own tokenizer if there is one. Otherwise a
-    token is taken for four characters, as in English."""
+    """Counts the tokens of a text, with the teacher's own tokenizer if there is one.
+
+    Otherwise a token is taken for four characters, as in English.
+    """
     if not teacher.capabilities.tokenizer:
         return lambda text: math.ceil(len(text) / 4)
     return lambda text: len(teacher.load_tokenizer()(text).input_ids)
@@ -202,7 +205,8 @@ def recorded_prompts(plan: Plan) -> dict[str, str]:
 def summary(stats: dict[str, Any], out: Path) -> str:
     """What a person wants to know at the end, a line each."""
     lines = [
-        f"{stats['questions']:,} queries of {len(stats['tasks']):,} tasks in {stats['seconds']:,} s",
+        f"{stats['questions']:,} queries of {len(stats['tasks']):,} tasks in "
+        f"{stats['seconds']:,} s",
         f"accepted:  {stats['accepted'].get('demonstrations', 0):,} episodes",
         f"rejected:  {counted(stats['rejected'])}",
         "accuracy:  "

@@ -44,7 +44,8 @@ class Choose(Protocol):
         self, query: Query, k: int, teacher: Teacher, *, strategy: str, stream: str
     ) -> Awaitable[Selection]:
         """k demonstrations in the order shown, and the scores of the candidates that were
-        considered."""
+        considered.
+        """
 
 
 Grow = Callable[[Pool, Teacher, "Plan"], Awaitable[Pool]]
@@ -105,7 +106,8 @@ async def choose(
 
 async def ask(query: Query, teacher: Teacher, shown: Shown, *, plan: Plan) -> Answer:
     """The greedy prediction, with as many of the demonstrations as fit; those nearest to the query
-    stay."""
+    stay.
+    """
     demonstrations = shown.demonstrations
     least = min(1, len(demonstrations))
     while True:
@@ -146,7 +148,8 @@ async def ballot(
     query: Query, teacher: Teacher, first: Answer, k: int, stream: str, *, plan: Plan
 ) -> Answer:
     """The majority over the strategy's own subset and random ones of the same size
-    (Multitask-ICT)."""
+    (Multitask-ICT).
+    """
     answers = [first]
     for number in range(1, plan.settings.votes):
         chosen = await choose(query, k, teacher, "random", f"{stream}:vote:{number}", plan=plan)
@@ -163,7 +166,8 @@ def relabel(
     query: Query, places: Sequence[int], settings: DemonstrationSettings, stream: str
 ) -> Shown:
     """The demonstrations and the gold; labels replaced by arbitrary words, or exchanged so that
-    none stays."""
+    none stays.
+    """
     from datagen.microworld.words import LABELS
 
     demonstrations = tuple(query.pool.candidates[place] for place in places)
@@ -190,8 +194,10 @@ def teacher_text(query: Query, demonstrations: Sequence[Example], plan: Plan) ->
 
 
 def student_text(query: Query, demonstrations: Sequence[Example], plan: Plan) -> str:
-    """What the row's prompt says. A context-distilled student sees the query, under the task's
-    description."""
+    """What the row's prompt says.
+
+    A context-distilled student sees the query, under the task's description.
+    """
     if plan.settings.kind != "context-distillation":
         return teacher_text(query, demonstrations, plan)
     description = "" if plan.settings.describe == "never" else query.pool.description

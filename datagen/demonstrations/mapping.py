@@ -8,7 +8,8 @@
       description: Say whether a review is positive or negative.
 
 Mappings of GLUE, SuperGLUE, MMLU and BIG-Bench Hard are shipped. The ids on the Hub are believed
-right; only the files of BIG-Bench Hard were read when this was written."""
+right; only the files of BIG-Bench Hard were read when this was written.
+"""
 
 from __future__ import annotations
 
@@ -63,8 +64,10 @@ class TaskMap:
 
 
 def read_mapping(name: str | Path) -> tuple[Path | None, list[TaskMap]]:
-    """The folder and the tasks of a mapping file; of a shipped one, by name, no folder. Raises
-    UserError."""
+    """The folder and the tasks of a mapping file; of a shipped one, by name, no folder.
+
+    Raises UserError.
+    """
     import yaml
 
     own = shipped(name)
@@ -93,8 +96,10 @@ def names() -> list[str]:
 
 
 def expand(entry: Any, where: str) -> Iterator[TaskMap]:
-    """The tasks of an entry: one, or one for each name under `each`, put where {each} stands. Where
-    `each` gives names with a text, {about} is the text, else it is the name with spaces."""
+    """The tasks of an entry: one, or one for each name under `each`, put where {each} stands.
+
+    Where `each` gives names with a text, {about} is the text, else it is the name with spaces.
+    """
     if not isinstance(entry, dict):
         raise UserError(f"{where}: not a task with keys but {type(entry).__name__}")
     entry = dict(entry)
@@ -140,8 +145,10 @@ def mapped_pool(
     seed: int = 0,
     limit: int | None = None,
 ) -> Pool:
-    """The pool of a task whose mapping lies in `folder`, of the first `limit` rows. Raises
-    UserError."""
+    """The pool of a task whose mapping lies in `folder`, of the first `limit` rows.
+
+    Raises UserError.
+    """
     from itertools import islice
 
     def examples(split: str) -> list[Example]:
@@ -200,14 +207,16 @@ def from_hub(task: TaskMap, split: str) -> Iterable[tuple[str, Record]]:
         Exception
     ) as error:  # whatever the network, the Hub or the loader raises: the person needs one line
         raise UserError(
-            f"cannot load {task.hub} for task {task.task}: {first_line(error)} (--data-root reads local files)"
+            f"cannot load {task.hub} for task {task.task}: {first_line(error)} (--data-root "
+            "reads local files)"
         ) from error
     return ((f"{task.hub} {split} row {place}", row) for place, row in enumerate(rows))
 
 
 def read_example(task: TaskMap, record: Record, where: str) -> Example | None:
     """The example of a record; None for one without a label (published test splits say -1) or
-    without an input."""
+    without an input.
+    """
     text = COLUMN.sub(lambda match: str(column(task, record, match[1], where)), task.input).strip()
     value = column(task, record, task.output, where)
     if task.choices:
@@ -222,7 +231,8 @@ def read_example(task: TaskMap, record: Record, where: str) -> Example | None:
 def column(task: TaskMap, record: Record, name: str, where: str) -> Any:
     if name not in record:
         raise UserError(
-            f"{where}: no column {name!r}, which task {task.task} asks for; the columns are {', '.join(record)}"
+            f"{where}: no column {name!r}, which task {task.task} asks for; the columns are "
+            f"{', '.join(record)}"
         )
     return record[name]
 
@@ -235,7 +245,8 @@ def label(task: TaskMap, value: Any, where: str) -> str:
     number = int(value) if isinstance(value, bool) or text.isdecimal() else len(task.options)
     if not 0 <= int(number) < len(task.options):
         raise UserError(
-            f"{where}: {text[:40]!r} is no label of task {task.task}, whose options are {', '.join(task.options)}"
+            f"{where}: {text[:40]!r} is no label of task {task.task}, whose options are "
+            f"{', '.join(task.options)}"
         )
     return task.options[int(number)]
 

@@ -1,5 +1,6 @@
 """Task pools: for every task candidates to demonstrate it, training queries and test queries,
-disjoint by content."""
+disjoint by content.
+"""
 
 from __future__ import annotations
 
@@ -42,8 +43,10 @@ class Example:
 
 @dataclass(frozen=True)
 class Pool:
-    """One task. No input of `candidates`, `train` and `test` is found in another of the three, nor
-    twice in one."""
+    """One task.
+
+    No input of `candidates`, `train` and `test` is found in another of the three, nor twice in one.
+    """
 
     task: str
     candidates: tuple[Example, ...]
@@ -75,7 +78,8 @@ def example(task: str, input: str, output: str, *, generated: bool = False) -> E
 
 def same_input(text: str) -> str:
     """What two inputs share that count as the same: upper and lower case and white space make no
-    difference."""
+    difference.
+    """
     return " ".join(text.casefold().split())
 
 
@@ -92,14 +96,16 @@ def divide(
     options: tuple[str, ...] = (),
     family: str = "",
 ) -> Pool:
-    """The pool of a task. Without a `test` split of the source its test queries are taken from
-    `examples`.
+    """The pool of a task.
+
+    Without a `test` split of the source its test queries are taken from `examples`.
 
     Each part of the queries takes at most a quarter of the examples. The order is that of the
     examples' hashes, and up to `most` examples are kept for the test: a test query stays one
     whatever the seed and the number of queries, so no run can train on what another one measures.
     The seed draws the candidates where there are more than `candidates`. An input that comes again
-    is dropped, as is a training example whose input is in the test split."""
+    is dropped, as is a training example whose input is in the test split.
+    """
     held = distinct(test)
     rest = distinct(examples, apart_from=held)
     if not held:
@@ -140,7 +146,8 @@ def microworld(
     of recall.
 
     A task's description is a name that says nothing of its rule, in words that the micro-world's
-    models know."""
+    models know.
+    """
     from datagen.microworld.rules import FAMILIES
     from datagen.microworld.words import LABELS
 
@@ -167,7 +174,8 @@ def distinct_rule(
     rng: Random, split: str, family: str, seen: set[tuple[tuple[str, str], ...]]
 ) -> dict[str, str]:
     """Inputs and outputs of a rule that is not in `seen`, where it is put; empty where it was, or
-    where the rule gives too few of them."""
+    where the rule gives too few of them.
+    """
     from datagen.microworld.rules import draw
 
     rule = draw(rng, split, family=family, length=DRAWN)
@@ -201,7 +209,8 @@ def instruction_set(
     path: Path, *, least: int, queries: int = QUERIES, candidates: int | None = None, seed: int = 0
 ) -> list[Pool]:
     """The tasks of a file of instructions with instances (JSONL: id, instruction, instances) that
-    have `least` candidates or more beside their queries. Raises UserError where there is none."""
+    have `least` candidates or more beside their queries. Raises UserError where there is none.
+    """
     from datagen.sources.tasks import read_tasks
 
     pools = []
@@ -219,6 +228,7 @@ def instruction_set(
             pools.append(pool)
     if not pools:
         raise UserError(
-            f"{path}: no instruction has instances for {least} demonstrations and a query; ask for fewer with --shots"
+            f"{path}: no instruction has instances for {least} demonstrations and a query; ask "
+            "for fewer with --shots"
         )
     return pools

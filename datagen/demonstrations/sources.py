@@ -18,7 +18,8 @@ def read_pools(settings: DemonstrationSettings) -> tuple[list[Pool], list[Pool]]
     split.
 
     With split=test meta-ict builds episodes of the held-out tasks and the others are the second
-    list. Raises UserError."""
+    list. Raises UserError.
+    """
     pools = named(read_source(settings), settings.tasks, "--tasks")
     pools = [pool for pool in pools if pool.train and pool.candidates]
     if not pools:
@@ -44,13 +45,15 @@ def check_labels(pools: Sequence[Pool], settings: DemonstrationSettings) -> None
     flag = f"--labels {settings.labels}"
     if settings.labels != "natural" and not any(len(pool.options) > 1 for pool in pools):
         raise UserError(
-            f"{flag}: no task is a classification task with options, so there is no label to replace"
+            f"{flag}: no task is a classification task with options, so there is no label to "
+            "replace"
         )
     for pool in pools if settings.labels == "symbolic" else ():
         symbols = len(set(LABELS) - set(pool.options))
         if len(pool.options) > symbols:
             raise UserError(
-                f"{flag}: task {pool.task} has {len(pool.options)} labels, and there are {symbols} symbols"
+                f"{flag}: task {pool.task} has {len(pool.options)} labels, and there are "
+                f"{symbols} symbols"
             )
 
 
@@ -64,7 +67,8 @@ def read_source(settings: DemonstrationSettings) -> list[Pool]:
         return instruction_set(Path(settings.source), least=max(settings.ks), **sizes)  # type: ignore[arg-type]
     if not (settings.source.endswith((".yaml", ".yml")) or shipped(settings.source)):
         raise UserError(
-            f"no source {settings.source!r}: use micro, a mapping ({', '.join(names())}, or a YAML file) "
+            f"no source {settings.source!r}: use micro, a mapping ({', '.join(names())}, or a "
+            "YAML file) "
             "or a JSONL file of instructions"
         )
     folder, tasks = read_mapping(settings.source)
@@ -81,8 +85,10 @@ def read_source(settings: DemonstrationSettings) -> list[Pool]:
 def hold_out(
     pools: Sequence[Pool], settings: DemonstrationSettings
 ) -> tuple[list[Pool], list[Pool]]:
-    """(the tasks that stay, the tasks kept for the test). Families are kept whole where there are
-    several."""
+    """(the tasks that stay, the tasks kept for the test).
+
+    Families are kept whole where there are several.
+    """
     if settings.held_out:
         held = {pool.task for pool in named(pools, settings.held_out, "--held_out")}
     elif settings.kind == "meta-ict":
@@ -92,14 +98,17 @@ def hold_out(
     used = [pool for pool in pools if pool.task not in held]
     if not used or (settings.kind == "meta-ict" and not held):
         raise UserError(
-            f"{settings.source}: meta-ict needs one task to train on and another for the test, at least"
+            f"{settings.source}: meta-ict needs one task to train on and another for the test, "
+            "at least"
         )
     return used, [pool for pool in pools if pool.task in held]
 
 
 def a_fifth(pools: Sequence[Pool]) -> set[str]:
-    """Tasks of a fifth of the families, at least one; of the tasks where there is one family. By
-    the hash of their names: what one run holds out no other trains on, whatever the seed."""
+    """Tasks of a fifth of the families, at least one; of the tasks where there is one family.
+
+    By the hash of their names: what one run holds out no other trains on, whatever the seed.
+    """
     families = {pool.family for pool in pools}
     units = {pool.task: pool.family if len(families) > 1 else pool.task for pool in pools}
     ordered = sorted(set(units.values()), key=lambda unit: content_id("held out", unit))
@@ -109,7 +118,8 @@ def a_fifth(pools: Sequence[Pool]) -> set[str]:
 
 def named(pools: Sequence[Pool], wanted: str, flag: str) -> list[Pool]:
     """The pools whose task, last part of the task, or family is among the names; all where none is
-    given."""
+    given.
+    """
     words = [word.strip() for word in wanted.split(",") if word.strip()]
     for word in words:
         if not any(word in labels(pool) for pool in pools):

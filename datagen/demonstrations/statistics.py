@@ -1,5 +1,6 @@
 """What a demonstrations run tells about its teacher: accuracy by number of demonstrations and by
-family."""
+family.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +17,8 @@ def statistics(items: Iterable[list[Row]]) -> dict[str, Any]:
 
     accuracy: by number of demonstrations shown, and by family, the share of predictions that equal
     the gold and the number of episodes. shown: demonstrations an episode, on average. tasks:
-    episodes by task. generated: episodes that show a demonstration which the teacher wrote."""
+    episodes by task. generated: episodes that show a demonstration which the teacher wrote.
+    """
     by_k, by_family = defaultdict[int, list[bool]](list), defaultdict[str, list[bool]](list)
     tasks, generated = defaultdict[str, int](int), 0
     for row in (row for rows in items for row in rows if row.get("correct") is not None):

@@ -3,7 +3,8 @@ kept where it agrees with what it wrote.
 
 A written input is put back to the teacher several times, each time after other demonstrations; the
 pair enters the pool where the written output is the answer often enough (self-consistency, arXiv
-2203.11171; self-generated demonstrations, arXiv 2206.08082)."""
+2203.11171; self-generated demonstrations, arXiv 2206.08082).
+"""
 
 from __future__ import annotations
 
@@ -25,7 +26,8 @@ TOKENS = 256
 
 class Written:
     """The pools of a run with what the teacher wrote for them; each is written once, when its first
-    query comes."""
+    query comes.
+    """
 
     def __init__(self) -> None:
         self._pools: dict[str, asyncio.Future[Pool]] = {}
@@ -40,7 +42,8 @@ class Written:
 
 async def grown(pool: Pool, teacher: Teacher, plan: Plan) -> Pool:
     """The pool and, behind its candidates, the confirmed ones of `generate` demonstrations that the
-    teacher wrote."""
+    teacher wrote.
+    """
     number = plan.settings.generate
     texts = await asyncio.gather(*(write(pool, teacher, n, plan) for n in range(number)))
     new = fresh(pool, [plan.format.pair(text) for text in texts])
@@ -74,7 +77,8 @@ def writing_prompt(
     return (
         (
             "user",
-            f"{examples}\n\nWrite one more example of this task, in the same form and unlike those above.",
+            f"{examples}\n\nWrite one more example of this task, in the same form and unlike "
+            "those above.",
         ),
     )
 
@@ -92,7 +96,8 @@ def fresh(pool: Pool, pairs: list[Pair | None]) -> list[Example]:
 
 async def agreement(pool: Pool, written: Example, teacher: Teacher, plan: Plan) -> float:
     """The share of `votes` predictions, each after other demonstrations, that give the written
-    output."""
+    output.
+    """
     query, number, agreeing = (
         Query(pool, written, 0),
         min(max(plan.settings.ks), len(pool.candidates)),

@@ -93,8 +93,11 @@ def name_of(row_filter: RowFilter) -> str:
 
 
 def outcomes(rows: Sequence[Row], checks: Sequence[Check]) -> list[Outcome]:
-    """Every row, accepted or rejected. A check sees what the ones before it left, so that a
-    duplicate goes because of a row that passed them."""
+    """Every row, accepted or rejected.
+
+    A check sees what the ones before it left, so that a duplicate goes because of a row that passed
+    them.
+    """
     why: dict[int, str] = {}
     for check in checks:
         left = [place for place in range(len(rows)) if place not in why]

@@ -1,5 +1,6 @@
 """Benchmark questions in training prompts: shared word 8-grams (as in Tulu 3, arXiv 2411.15124,
-3.2), and ROUGE-L containment, the longest common subsequence by the length of the question."""
+3.2), and ROUGE-L containment, the longest common subsequence by the length of the question.
+"""
 
 from __future__ import annotations
 
@@ -64,7 +65,8 @@ class Benchmarks:
     def _index(self) -> None:
         """8-grams by where they stand, and the rarest tokens of every question: a text that shares
         more than `contained` of its tokens has at least one of these (see
-        `datagen.filters.prefix`)."""
+        `datagen.filters.prefix`).
+        """
         frequency = Counter(word for words in self._words for word in set(words))
         for number, words in enumerate(self._words):
             if len(words) < GRAM:
@@ -78,7 +80,8 @@ class Benchmarks:
 
     def hit(self, text: str) -> Hit | None:
         """The question that a text holds most of, by the first rule that finds one; None for a
-        clean text."""
+        clean text.
+        """
         words = tokens(text, "unicode")
         if (number := self._short.get(tuple(words))) is not None and words:
             return Hit(*self._places[number], "same", 1.0)
@@ -146,7 +149,8 @@ def load_benchmarks(
     ]
     if "microworld" in wanted:
         raise UserError(
-            "--against microworld: its test split is made anew from a seed; name a published benchmark"
+            "--against microworld: its test split is made anew from a seed; name a published "
+            "benchmark"
         )
     questions = (
         (name, row, stem(question.question))

@@ -27,7 +27,8 @@ BLOCK = 1024
 @dataclass(frozen=True)
 class Duplicate:
     """A text that goes, the one that stays for it (both by index), and how similar they are, 0 to
-    1."""
+    1.
+    """
 
     index: int
     kept: int
@@ -36,7 +37,8 @@ class Duplicate:
 
 def exact_duplicates(texts: Sequence[str]) -> list[Duplicate]:
     """Texts that equal an earlier one but for case, spaces, width of characters and a final
-    mark."""
+    mark.
+    """
     first: dict[str, int] = {}
     placed = [
         (index, first.setdefault(normalised(text), index)) for index, text in enumerate(texts)
@@ -57,7 +59,8 @@ def near_duplicates(
     one kept before.
 
     Candidates come from a MinHash-LSH index (Broder 1997; datasketch) and are then compared
-    exactly: nothing below the threshold goes; a pair just above it may be missed."""
+    exactly: nothing below the threshold goes; a pair just above it may be missed.
+    """
     from datasketch import MinHash, MinHashLSH
 
     sets = [shingles(text) for text in texts]
@@ -117,7 +120,8 @@ def greedy(
     cosines: np.ndarray, block: np.ndarray, against: np.ndarray, threshold: float
 ) -> list[Duplicate]:
     """Duplicates of a block, in order; `cosines` (block, against) with what was kept before and the
-    block itself."""
+    block itself.
+    """
     import numpy as np
 
     found: list[Duplicate] = []

@@ -22,7 +22,8 @@ def encode(texts: Sequence[str], encoder: str = "characters") -> np.ndarray:
 
     "characters" needs nothing: TF-IDF of character 3- to 5-grams, hashed. "model2vec:NAME" and
     "sentence-transformers:NAME" load that model with that package. Raises UserError where it is not
-    there."""
+    there.
+    """
     import numpy as np
 
     kind, _, name = encoder.partition(":")
@@ -32,7 +33,8 @@ def encode(texts: Sequence[str], encoder: str = "characters") -> np.ndarray:
         vectors = by_package(texts, kind, name)
     else:
         raise UserError(
-            f"encoder {encoder!r}: there are characters, model2vec:NAME and sentence-transformers:NAME"
+            f"encoder {encoder!r}: there are characters, model2vec:NAME and "
+            "sentence-transformers:NAME"
         )
     return vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
 
@@ -62,7 +64,8 @@ def by_package(texts: Sequence[str], package: str, name: str) -> np.ndarray:
 
 def characters(texts: Sequence[str]) -> np.ndarray:
     """TF-IDF of hashed character n-grams, (1 + log tf)·log(1 + N/df), folded to DIMENSIONS with
-    signs."""
+    signs.
+    """
     import numpy as np
 
     counted = [np.unique(grams(text), return_counts=True) for text in texts]
@@ -82,7 +85,8 @@ def characters(texts: Sequence[str]) -> np.ndarray:
 
 def grams(text: str) -> np.ndarray:
     """The bucket of every character n-gram of a text: lower case, single spaces, one at either
-    end."""
+    end.
+    """
     import numpy as np
 
     words = text[:LONGEST].lower().split()

@@ -1,7 +1,8 @@
 """A teacher as judge: scores from 1 to 10 by a rubric, as a column and as a filter.
 
 Rubrics are templates (`quality.txt`, `helpfulness.txt`, `difficulty.txt`, or one of your own) that
-ask for a line `Score: N`."""
+ask for a line `Score: N`.
+"""
 
 from __future__ import annotations
 
@@ -46,7 +47,8 @@ async def judge(
     structured: bool = False,
 ) -> int | None:
     """The judge's score of a response, or of the instruction where the rubric asks for no more;
-    None for no score."""
+    None for no score.
+    """
     if structured:
         sampling = replace(sampling, schema=SCHEMA)
     question = templates.messages(rubric, instruction=instruction, response=response)
@@ -58,7 +60,8 @@ def read_score(said: Completion) -> int | None:
     """The whole number from 1 to 10 of the one line `Score: N`.
 
     None for any other answer: no such line, two scores, a fraction, a range, a scale behind it, an
-    answer cut off (the 1 may be the beginning of a 10)."""
+    answer cut off (the 1 may be the beginning of a 10).
+    """
     lines = LINE.findall(said.text)
     if said.finish_reason == "length" or len(lines) != 1 or len(re.findall(LABEL, said.text)) != 1:
         return None
@@ -76,8 +79,10 @@ def read_structured(said: Completion) -> int | None:
 
 
 def reason(score: int | None, at_least: float | None = None) -> str | None:
-    """Why a row goes: `unparseable_score`, or `low_score` below the threshold. None for one that
-    stays."""
+    """Why a row goes: `unparseable_score`, or `low_score` below the threshold.
+
+    None for one that stays.
+    """
     if score is None:
         return "unparseable_score"
     return "low_score" if at_least is not None and score < at_least else None

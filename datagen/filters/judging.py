@@ -102,8 +102,10 @@ def forecast_judge(settings: JudgeSettings) -> Forecast:
 async def score(
     row: Row, teacher: Teacher, *, templates: Templates, settings: JudgeSettings
 ) -> list[Outcome]:
-    """The row with its score, accepted or rejected. It stays what it was otherwise, its id and
-    parents too."""
+    """The row with its score, accepted or rejected.
+
+    It stays what it was otherwise, its id and parents too.
+    """
     sampling = Sampling(temperature=0.0, max_tokens=settings.max_tokens, seed=settings.seed)
     found = await judge(
         **fields(row),

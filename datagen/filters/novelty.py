@@ -1,9 +1,11 @@
-"""Is an instruction new? Exact ROUGE-L F1 against all that were admitted before (Self-Instruct,
-arXiv 2212.10560, 2.2).
+"""Is an instruction new?
+
+Exact ROUGE-L F1 against all that were admitted before (Self-Instruct, arXiv 2212.10560, 2.2).
 
 ROUGE-L F1 of token sequences a and b is 2·LCS/(|a|+|b|). Every distinct token becomes one code
 point, so that RapidFuzz finds the LCS of two strings bit-parallel; `datagen.filters.prefix` finds
-the few pairs that can be over the threshold."""
+the few pairs that can be over the threshold.
+"""
 
 from __future__ import annotations
 
@@ -45,14 +47,17 @@ class Verdict:
 
 
 class Novelty:
-    """The pool of admitted texts. A text is novel when no ROUGE-L F1 with one of them is over the
-    threshold."""
+    """The pool of admitted texts.
+
+    A text is novel when no ROUGE-L F1 with one of them is over the threshold.
+    """
 
     def __init__(
         self, threshold: float | Fraction = 0.7, alphabet: str = "ascii", *, neighbours: int = 0
     ):
         """`threshold` is compared exactly and passes itself; `neighbours` is how many nearest texts
-        a verdict names, found by comparing with the whole pool. Raises UserError."""
+        a verdict names, found by comparing with the whole pool. Raises UserError.
+        """
         self.threshold, self.alphabet, self.neighbours = (
             Fraction(str(threshold)),
             alphabet,
@@ -74,7 +79,8 @@ class Novelty:
 
     def admit_all(self, texts: Sequence[str], ids: Sequence[str] | None = None) -> list[bool]:
         """Admit every text that is novel to those before it; which were. ids are "0", "1", ... by
-        default."""
+        default.
+        """
         names = [str(place) for place in range(len(texts))] if ids is None else ids
         codes = self._encode(texts)
         novel: list[bool] = []
@@ -86,7 +92,8 @@ class Novelty:
         self, block: slice, codes: Sequence[str], ids: Sequence[str], texts: Sequence[str]
     ) -> list[bool]:
         """The greedy pass over a block: a text is out when a pool text, or one admitted before it
-        here, is similar."""
+        here, is similar.
+        """
         fresh, known = codes[block], len(self._codes)
         probe, other = self._similar(fresh, within=True)
         novel = [bool(code) for code in fresh]
@@ -106,7 +113,8 @@ class Novelty:
 
     def add(self, text: str, id: str) -> None:
         """Put a text into the pool whatever it resembles; what leaves no token takes part in no
-        comparison."""
+        comparison.
+        """
         self._store(self._encode([text]), [id], [text])
 
     def judge(self, text: str) -> Verdict:
@@ -128,7 +136,8 @@ class Novelty:
         self, codes: Sequence[str], *, within: bool = False
     ) -> tuple[np.ndarray, np.ndarray]:
         """Places (i, j) where code i is over the threshold with pool text j; `within`, j goes on
-        counting with the codes themselves, those before i."""
+        counting with the codes themselves, those before i.
+        """
         probe, other = self._index.candidates(codes, within=within)
         everything = [*self._codes, *codes] if within else self._codes
         left, right = [codes[i] for i in probe], [everything[j] for j in other]
@@ -139,8 +148,10 @@ class Novelty:
         return probe[similar], other[similar]
 
     def _encode(self, texts: Sequence[str]) -> list[str]:
-        """Every token as a code point. New tokens get theirs by falling frequency: the later, the
-        rarer."""
+        """Every token as a code point.
+
+        New tokens get theirs by falling frequency: the later, the rarer.
+        """
         words = [tokens(text, self.alphabet) for text in texts]
         code = self._vocabulary
         for word, _ in Counter(word for text in words for word in text).most_common():

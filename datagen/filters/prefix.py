@@ -1,10 +1,12 @@
-"""Which pairs of token sequences can have 2·LCS/(|a|+|b|) over a threshold? An exact prefix filter
-on arrays.
+"""Which pairs of token sequences can have 2·LCS/(|a|+|b|) over a threshold?
+
+An exact prefix filter on arrays.
 
 LCS is at most the number of tokens two sequences share (as multisets), and over the threshold t it
 exceeds t·n/(2-t) for a sequence of n tokens, whatever the length of the other. So with all tokens
 in one fixed order, two such sequences share one of their first n - floor(t·n/(2-t)) tokens
-(Chaudhuri et al. 2006; Bayardo et al. 2007). Rare tokens go first."""
+(Chaudhuri et al. 2006; Bayardo et al. 2007). Rare tokens go first.
+"""
 
 from __future__ import annotations
 
@@ -34,9 +36,11 @@ class PrefixIndex:
     def candidates(
         self, codes: Sequence[str], *, within: bool = False
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Places (i, j): code i can be over the threshold with sequence j of the index. `within`, j
-        goes on counting with the codes themselves, those before i. No pair over the threshold is
-        missing."""
+        """Places (i, j): code i can be over the threshold with sequence j of the index.
+
+        `within`, j goes on counting with the codes themselves, those before i. No pair over the
+        threshold is missing.
+        """
         known, keys, lengths, bags = (
             len(self.lengths),
             self._keys(codes, 0),
@@ -67,8 +71,10 @@ class PrefixIndex:
         return pairs >> PLACE_BITS, pairs & PLACE
 
     def add(self, codes: Sequence[str]) -> None:
-        """Append sequences. Runs of keys are merged as they grow, so that few stay: each key is
-        sorted log(n) times."""
+        """Append sequences.
+
+        Runs of keys are merged as they grow, so that few stay: each key is sorted log(n) times.
+        """
         self._runs.append(self._keys(codes, len(self.lengths)))
         while len(self._runs) > 1 and len(self._runs[-2]) <= 2 * len(self._runs[-1]):
             self._runs[-2:] = [np.sort(np.concatenate(self._runs[-2:]))]
@@ -125,7 +131,8 @@ def shared_at_most(
     n: np.ndarray, m: np.ndarray, left: np.ndarray, right: np.ndarray, i: np.ndarray, j: np.ndarray
 ) -> np.ndarray:
     """An upper bound of the tokens that sequences i and j, of n and m tokens, share; left and right
-    are bags."""
+    are bags.
+    """
     left_only, right_only = np.zeros(len(i), dtype=np.int64), np.zeros(len(i), dtype=np.int64)
     for left_word, right_word in zip(left, right, strict=True):
         a, b = left_word[i], right_word[j]
@@ -135,9 +142,11 @@ def shared_at_most(
 
 
 def bag(codes: Sequence[str]) -> np.ndarray:
-    """The tokens that a sequence has, as hashed bits: of shape (WORDS, sequences). A bit that
-    another sequence lacks is a token that it lacks. The first word is a bag of all tokens, the
-    others together are a wider one."""
+    """The tokens that a sequence has, as hashed bits: of shape (WORDS, sequences).
+
+    A bit that another sequence lacks is a token that it lacks. The first word is a bag of all
+    tokens, the others together are a wider one.
+    """
     place, bags = (
         np.repeat(np.arange(len(codes)), sizes(codes)),
         np.zeros((WORDS, len(codes)), dtype=np.uint64),

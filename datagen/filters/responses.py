@@ -23,7 +23,8 @@ class Responses:
     Lengths are in words, in characters for a language that is measured so. `repetition` is the
     largest share of repeated 4-grams that passes. The refusals are the language's word list; a
     refusal is a response of fewer than `refusal_words` that holds one of its phrases
-    (Evol-Instruct, arXiv 2304.12244, 3.2)."""
+    (Evol-Instruct, arXiv 2304.12244, 3.2).
+    """
 
     def __init__(
         self,
@@ -90,7 +91,8 @@ def repetition(text: str) -> float:
     over and over.
 
     On tokens of any script; where there are none (rows of signs), on characters. Linear in the
-    text's length."""
+    text's length.
+    """
     words = tokens(text[:LONGEST], "unicode") or list("".join(text[:LONGEST].split()))
     grams = [tuple(words[start : start + GRAM]) for start in range(len(words) - GRAM + 1)]
     return 1 - len(set(grams)) / len(grams) if len(grams) >= FEWEST else 0.0

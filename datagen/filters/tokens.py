@@ -36,7 +36,8 @@ def tokens(text: str, alphabet: str = "ascii") -> list[str]:
     "ascii": as `rouge_score` without the stemmer (lower case, runs of a-z and 0-9); everything else
     separates, so that a text in another script leaves nothing. "unicode": runs of letters, marks
     and digits of any script, in lower case after NFKC; in scripts without spaces between words
-    every letter is a token."""
+    every letter is a token.
+    """
     if alphabet == "ascii":
         return ASCII_WORD.findall(text.lower())
     if alphabet == "unicode":

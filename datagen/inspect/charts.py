@@ -1,5 +1,7 @@
-"""Charts as inline SVG. Text goes through `Markup.format`, which escapes it; colours are classes of
-the style sheet."""
+"""Charts as inline SVG.
+
+Text goes through `Markup.format`, which escapes it; colours are classes of the style sheet.
+"""
 
 from __future__ import annotations
 
@@ -38,7 +40,8 @@ def bar(share: float) -> Markup:
 
 def histogram(bins: Sequence[Bin], name: str) -> Markup:
     """Columns of accepted with the rejected on top; the tallest gets its count, every fourth its
-    label."""
+    label.
+    """
     top = max((b.accepted + b.rejected for b in bins), default=0) or 1
     step, every = WIDTH / max(len(bins), 1), max(1, len(bins) // 6)
     columns = [column(b, place * step, step, HEIGHT / top) for place, b in enumerate(bins)]
@@ -70,8 +73,10 @@ def column(counts: Bin, x: float, step: float, scale: float) -> Markup:
 
 
 def scores(counts: Counter[float]) -> Markup:
-    """Ten small columns: how often each score from 1 to 10 was given. Scores beyond fall in the
-    first or the last."""
+    """Ten small columns: how often each score from 1 to 10 was given.
+
+    Scores beyond fall in the first or the last.
+    """
     tens = Counter[int]()
     for score, number in counts.items():
         tens[int(min(max(score, 1), 10))] += number

@@ -1,5 +1,7 @@
-"""One pass over a run: what the page says about it. Rows in memory are few; with the run only
-counts grow."""
+"""One pass over a run: what the page says about it.
+
+Rows in memory are few; with the run only counts grow.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +31,8 @@ TREE = 40
 @dataclass
 class Reservoir:
     """A uniform sample of a stream of unknown length (Vitter 1985, algorithm R), in the stream's
-    order."""
+    order.
+    """
 
     size: int
     stream: Random
@@ -118,7 +121,8 @@ class Summary:
 
     def measure_instruction(self, entry: Entry) -> None:
         """Once for neighbouring rows of one instruction (its instances, its chains) with one
-        verdict."""
+        verdict.
+        """
         self.instructions.add(self.language.length(entry.instruction), entry.accepted)
         if (nearest := entry.row.get("nearest_similarity")) is not None:
             self.similarity.add(round(nearest, 3), entry.accepted)

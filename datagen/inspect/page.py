@@ -2,7 +2,8 @@
 
 What a model wrote is hostile. Jinja escapes all of it, the rows for the search lie in a block of
 JSON without `<`, the script puts them in place as text, and the page's policy lets nothing run or
-load but our own style and script."""
+load but our own style and script.
+"""
 
 from __future__ import annotations
 
@@ -155,7 +156,8 @@ def similarity(summary: Summary) -> Markup | None:
 
 def verbs(summary: Summary) -> dict[str, Any]:
     """The treemap; `drawn` accepted instructions are in it, of `paired` that have a pair, of
-    `described` in all."""
+    `described` in all.
+    """
     by_verb: dict[str, int] = {}
     for (verb, _), count in summary.pairs.items():
         by_verb[verb] = by_verb.get(verb, 0) + count
@@ -232,8 +234,10 @@ def tree(root: str, entries: list[Entry]) -> dict[str, Any]:
 
 
 def pieces(before: str | None, after: str) -> list[tuple[bool, str]]:
-    """The text in pieces: (whether it is new against `before`, words). All old where nothing is
-    known of before."""
+    """The text in pieces: (whether it is new against `before`, words).
+
+    All old where nothing is known of before.
+    """
     if before is None:
         return [(False, shown(after))]
     old, new = before.split()[:COMPARED], after.split()

@@ -75,8 +75,10 @@ class Source:
         return bool(self.files)
 
     def entries(self) -> Iterator[Entry]:
-        """All rows: the accepted first where the run is finished, in its order otherwise. Raises
-        UserError."""
+        """All rows: the accepted first where the run is finished, in its order otherwise.
+
+        Raises UserError.
+        """
         if not self.finished:
             yield from database_entries(self.path / "rows.sqlite")
             return
@@ -107,7 +109,8 @@ def open_source(path: Path) -> Source:
 
 def told(lineage: dict[str, Any]) -> dict[str, Any]:
     """What a version's run was asked, as a run's config.json has it; of several each under the name
-    of its family."""
+    of its family.
+    """
     about, runs = {key: lineage[key] for key in ("name", "version", "created")}, lineage["runs"]
     asked = {
         family: {key: run[key] for key in CONFIG_KEYS if key in run} for family, run in runs.items()

@@ -12,7 +12,8 @@ from datagen.errors import UserError
 @dataclass(frozen=True)
 class InspectSettings:
     """Write one HTML page about a run: counts, lengths, similarity, verbs, evolutions, samples,
-    search."""
+    search.
+    """
 
     positional: ClassVar[tuple[str, ...]] = ("run",)
 

@@ -31,8 +31,10 @@ WHOLE = Box(0, 0, 720, 420)
 
 
 def treemap(pairs: Counter[Pair]) -> Markup:
-    """The most common verbs; within each its most common nouns. Areas are counts of
-    instructions."""
+    """The most common verbs; within each its most common nouns.
+
+    Areas are counts of instructions.
+    """
     verbs, nouns = Counter[str](), dict[str, Counter[str]]()
     for (verb, noun), number in pairs.items():
         verbs[verb] += number
@@ -50,7 +52,8 @@ def treemap(pairs: Counter[Pair]) -> Markup:
 
 def verb_box(verb: str, number: int, nouns: Counter[str], box: Box, colour: int) -> Markup:
     """A verb's box: its name on top, below its nouns; what is in none of their boxes is the
-    rest."""
+    rest.
+    """
     head = min(18.0, box.height / 3)
     inner = Box(box.x, box.y + head, box.width, box.height - head)
     named = Counter({noun: count for noun, count in nouns.items() if noun}).most_common(NOUNS)
@@ -88,7 +91,8 @@ def written(text: str, box: Box, down: float, kind: str) -> Markup | str:
 
 def squarify(sizes: Sequence[float], box: Box) -> list[Box]:
     """Boxes with areas as `sizes`, which fall, filling `box` and as square as a greedy choice of
-    rows makes them (Bruls, Huizing and van Wijk, Squarified Treemaps, 2000)."""
+    rows makes them (Bruls, Huizing and van Wijk, Squarified Treemaps, 2000).
+    """
     sizes, placed = list(sizes), list[Box]()
     while sizes:
         side, total = min(box.width, box.height), sum(sizes)

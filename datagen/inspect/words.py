@@ -4,7 +4,8 @@ Self-Instruct (arXiv 2212.10560, figure 3) parses each instruction and takes the
 direct object. A parser is a model to download, so this looks at the words alone: the first clause
 that begins with a verb of the list verbs.txt, and the last word of the noun phrase behind it. It
 finds fewer pairs than a parser, and says how many. Chinese is written without spaces: there the
-pair is the first two characters and the next two."""
+pair is the first two characters and the next two.
+"""
 
 from __future__ import annotations
 
@@ -80,8 +81,10 @@ def pair_of(instruction: str, language: Language) -> Pair | None:
 
 
 def object_of(words: list[str]) -> str:
-    """The head of the noun phrase that `words` begin with: its last word, in the singular. Empty
-    where they do not."""
+    """The head of the noun phrase that `words` begin with: its last word, in the singular.
+
+    Empty where they do not.
+    """
     while words and words[0] in SKIPPED:
         words = words[1:]
     length = next(
@@ -111,5 +114,6 @@ def guess_language(texts: Iterable[str]) -> str:
 @cache
 def words_of(name: str) -> frozenset[str]:
     """This project's own lists: `verbs`, that instructions begin with, and `ends`, the words that
-    end a noun phrase."""
+    end a noun phrase.
+    """
     return frozenset((Path(__file__).parent / f"{name}.txt").read_text(encoding="utf-8").split())

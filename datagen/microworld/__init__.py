@@ -3,7 +3,8 @@ scratch.
 
 `problems` holds multi-step word problems, `instructions` operations on lists, alone and composed,
 `rules` rules that only demonstrations show. `WEIGHTS / "teacher"` and `WEIGHTS / "student"` are
-folders that `transformers` opens offline."""
+folders that `transformers` opens offline.
+"""
 
 from pathlib import Path
 

@@ -108,7 +108,8 @@ OPERATIONS: dict[str, Operation] = {
 
 def instructions(split: str, n: int, *, operations: int = 1, seed: int = 0) -> list[Instruction]:
     """The first `n` distinct instructions of a split with so many operations; `UserError` for an
-    unknown split."""
+    unknown split.
+    """
     check_split(split)
     rng = Random(f"{seed}:instructions:{split}:{operations}")
     found: dict[str, Instruction] = {}

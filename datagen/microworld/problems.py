@@ -3,7 +3,8 @@
 A story has one to three people. Each owns an amount that is given, packed in boxes or compared with
 someone else's, and then grows or shrinks. The question asks for one amount, a total or a
 difference, sometimes for its price or for equal shares. Sentences and steps that do not depend on
-each other stand in random order, so that right rationales differ."""
+each other stand in random order, so that right rationales differ.
+"""
 
 from __future__ import annotations
 
@@ -34,7 +35,8 @@ class Problem:
 
 def problems(split: str, n: int, *, seed: int = 0) -> list[Problem]:
     """The first `n` distinct problems of a split, steps 2 to 6 in equal shares; `UserError` for an
-    unknown split."""
+    unknown split.
+    """
     check_split(split)
     rng = Random(f"{seed}:problems:{split}")
     found: dict[str, Problem] = {}
@@ -86,8 +88,10 @@ class _Story:
     def step(
         self, left: int, op: str, right: int, sentence: str, after: set[int | None]
     ) -> tuple[int, int]:
-        """Add a step; `sentence` has `{}` where the equation goes. Returns its value and its
-        number."""
+        """Add a step; `sentence` has `{}` where the equation goes.
+
+        Returns its value and its number.
+        """
         value = _compute(left, op, right)
         self.equations.append(
             "{}{}{}".format(
@@ -295,7 +299,8 @@ def _price(story: _Story, who: str, value: int, line: int | None) -> tuple[str, 
         value, "*", price, f"{who} {'get' if get == 'do' else 'gets'} {{}} dollars.", {line}
     )
     return (
-        f"Now {who} {verb} all the {story.item} for {price} dollars each. How many dollars {get} {who} get?",
+        f"Now {who} {verb} all the {story.item} for {price} dollars each. How many dollars "
+        f"{get} {who} get?",
         value,
     )
 

@@ -2,7 +2,8 @@
 
 Each family draws a fresh rule for an episode. Families with enumerable rules (shift, successor,
 permutation, attribute) keep some rules for the test split alone; the others draw their labels and
-pairs afresh every time."""
+pairs afresh every time.
+"""
 
 from __future__ import annotations
 
@@ -43,7 +44,8 @@ class Episode:
 
 def episodes(split: str, n: int, *, family: str, k: int, seed: int = 0) -> list[Episode]:
     """`n` episodes of a family with k demonstrations and a query; `UserError` for an unknown
-    split."""
+    split.
+    """
     check_split(split)
     rng = Random(f"{seed}:rules:{split}:{family}:{k}")
     return [draw(rng, split, family=family, length=k + 1) for _ in range(n)]
@@ -109,7 +111,8 @@ _ATTRIBUTES = ["".join(p) for size in (1, 2, 3) for p in permutations("0123", si
 
 def _attribute(rng: Random, split: str, length: int) -> Drawn:
     """Which of four words are meant, in which order: the size, the colour, the material, the
-    thing."""
+    thing.
+    """
     rule = _rule(rng, split, "attribute", _ATTRIBUTES)
     pairs = []
     for _ in range(length):

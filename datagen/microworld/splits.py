@@ -1,5 +1,6 @@
 """Which split a thing belongs to: decided by a hash of what it is, so that the splits cannot
-overlap."""
+overlap.
+"""
 
 from __future__ import annotations
 

@@ -6,13 +6,15 @@ def _words(text: str) -> list[str]:
 
 
 NAMES = _words(
-    "Tom Ann Ben Mia Sam Eva Leo Zoe Max Ida Jon Amy Dan Lea Kim Pia Rob Sue Tim Una Vic Wes Gus Fay Hal "
+    "Tom Ann Ben Mia Sam Eva Leo Zoe Max Ida Jon Amy Dan Lea Kim Pia Rob Sue Tim Una Vic Wes "
+    "Gus Fay Hal "
     "Joy Kay Lou Ned Ray"
 )
 
 # The countable things of word problems, always in the plural.
 ITEMS = _words(
-    "apples pears plums books pens coins cards stamps shells stones marbles balls cups plates candles "
+    "apples pears plums books pens coins cards stamps shells stones marbles balls cups plates "
+    "candles "
     "cookies eggs nuts tickets toys flowers bottles ropes bricks ribbons beads keys"
 )
 

@@ -2,7 +2,8 @@
 how it answers.
 
 Each function returns the fields of a template of `datagen/instructions/templates/micro` and the
-answer."""
+answer.
+"""
 
 from __future__ import annotations
 
@@ -21,8 +22,10 @@ LONGEST = 8
 
 @dataclass(frozen=True)
 class Task:
-    """An instruction as a person would file it. `examples` are pairs of input and output; the input
-    may be empty."""
+    """An instruction as a person would file it.
+
+    `examples` are pairs of input and output; the input may be empty.
+    """
 
     instruction: str
     examples: tuple[tuple[str, str], ...]
@@ -122,7 +125,8 @@ EVOLUTIONS: dict[str, Callable[[Random, str], tuple[Fields, str]]] = {
 
 def same(rng: Random, split: str) -> tuple[Fields, str]:
     """Whether two tasks ask for the same: Yes for the same operations and list, however they are
-    said."""
+    said.
+    """
     first = draw(rng, split, operations=rng.choice((1, 2, 3)))
     if rng.random() < 0.4:
         return {
@@ -162,7 +166,8 @@ def classify(rng: Random, split: str) -> tuple[Fields, str]:
 
 def examples(rng: Random, split: str) -> tuple[str, Fields, str]:
     """The template's name, its fields and instances of a task: output first for a
-    classification."""
+    classification.
+    """
     asked = labelling(rng, split) if rng.random() < 0.3 else task(rng, split)
     if asked.is_classification:
         text = "".join(f"Class label: {label}\nInput: {given}\n" for given, label in asked.examples)

@@ -2,7 +2,8 @@
 
 A student that is trained on one format and measured on another is measured on something else. What
 is rendered here is the user's turn of a chat, or the whole prompt of a base model; the target is
-what follows it."""
+what follows it.
+"""
 
 from __future__ import annotations
 
@@ -19,8 +20,10 @@ Pair = tuple[str, str]
 
 @dataclass(frozen=True)
 class Layout:
-    """Words of a format. A demonstration is `before`, the input, `between`, the output; the query
-    ends at `between`."""
+    """Words of a format.
+
+    A demonstration is `before`, the input, `between`, the output; the query ends at `between`.
+    """
 
     before: str
     between: str
@@ -50,7 +53,8 @@ class Format:
 
     def text(self, demonstrations: Iterable[Pair], query: str, *, description: str = "") -> str:
         """The description if there is one, the demonstrations (input, output) in order, and the
-        query, unanswered."""
+        query, unanswered.
+        """
         layout = self.layout
         shown = [f"{layout.before}{x}{layout.between} {y}" for x, y in demonstrations]
         parts = [description] if description else []
@@ -58,7 +62,8 @@ class Format:
 
     def outputs(self, demonstrations: Iterable[Pair]) -> list[tuple[int, int]]:
         """First and last + 1 of the characters of every demonstration's output in `text` without a
-        description."""
+        description.
+        """
         layout, spans, place = self.layout, [], 0
         for x, y in demonstrations:
             start = place + len(f"{layout.before}{x}{layout.between} ")
@@ -80,7 +85,8 @@ class Format:
 
     def target(self, output: str, *, style: Style = "chat") -> str:
         """The output as it follows the prompt: an assistant's turn, or with the space that
-        continues plain text."""
+        continues plain text.
+        """
         return f" {output}" if style == "plain" else output
 
     def stop(self, *, style: Style = "chat") -> tuple[str, ...]:
@@ -88,7 +94,8 @@ class Format:
 
     def read(self, completion: str) -> str | None:
         """The output that a completion gives, up to where another demonstration would begin; None
-        for an empty one."""
+        for an empty one.
+        """
         text = (
             completion.strip()
             .split(self.layout.stop)[0]
@@ -99,7 +106,8 @@ class Format:
 
     def pair(self, text: str) -> Pair | None:
         """The first demonstration that a text begins with, or goes on with where a prompt ended at
-        `before`."""
+        `before`.
+        """
         layout = self.layout
         one = text.strip().removeprefix(layout.before.strip()).split(layout.stop)[0]
         x, _, y = (part.strip() for part in one.partition(layout.between))
@@ -110,8 +118,10 @@ class Format:
         for x, y in pairs if self.layout.one_line else ():
             if "\n" in x or "\n" in y:
                 raise UserError(
-                    f"task {task}: an example has several lines ({shorten(x)!r}), which --format {self.name} cannot "
-                    f"show; use {' or '.join(name for name, layout in LAYOUTS.items() if not layout.one_line)}"
+                    f"task {task}: an example has several lines ({shorten(x)!r}), which "
+                    f"--format {self.name} cannot "
+                    "show; use "
+                    f"{' or '.join(name for name, layout in LAYOUTS.items() if not layout.one_line)}"
                 )
 
 

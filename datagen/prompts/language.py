@@ -1,5 +1,6 @@
 """What differs between languages besides the words: how text is measured, and what it may start
-with."""
+with.
+"""
 
 from __future__ import annotations
 

@@ -2,7 +2,8 @@
 goes first.
 
 `{name}` is a field. A file that begins with `[system]` or `[user]` holds chat turns, each under
-such a line."""
+such a line.
+"""
 
 from __future__ import annotations
 
@@ -21,8 +22,10 @@ TURN = re.compile(r"^\[(system|user|assistant)\]\n", re.MULTILINE)
 
 
 class Templates:
-    """Templates and word lists of a language. Raises UserError for a language, file or field that
-    does not exist."""
+    """Templates and word lists of a language.
+
+    Raises UserError for a language, file or field that does not exist.
+    """
 
     def __init__(self, language: str, folder: Path | None = None):
         shipped = SHIPPED / language

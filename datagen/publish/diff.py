@@ -74,8 +74,10 @@ def changed_rows(config: str, before: Digests, after: Digests) -> str | None:
 
 
 def digests(version: Version, config: str, family: str) -> Digests:
-    """A hash of every row, by its id; a second row of the same id is its number 2. None without
-    that config."""
+    """A hash of every row, by its id; a second row of the same id is its number 2.
+
+    None without that config.
+    """
     seen: Counter[str] = Counter()
     found = {}
     there = config in version.lineage["runs"][family]["configs"]

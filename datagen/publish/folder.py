@@ -1,5 +1,7 @@
-"""What lies in a version: Parquet files, the card, and the lineage with the hashes of the others. A
-folder in the store and a commit on the Hub hold the same."""
+"""What lies in a version: Parquet files, the card, and the lineage with the hashes of the others.
+
+A folder in the store and a commit on the Hub hold the same.
+"""
 
 from __future__ import annotations
 
@@ -31,14 +33,16 @@ GROUP = 1 << 24
 def beside(lineage: dict[str, Any], newest: Version | None) -> dict[str, Any]:
     """The lineage of a run with what the newest version holds of other families: their runs, and
     under `files` their Parquet files. A run of the same family gives way. Raises UserError where
-    they do not go together."""
+    they do not go together.
+    """
     before = newest.lineage if newest else {"runs": {}}
     others = {
         family: run for family, run in before["runs"].items() if family not in lineage["runs"]
     }
     if newest and any("samples" not in run for run in others.values()):
         raise UserError(
-            f"{newest.name} {newest.version} is of an earlier release: publish its run ({', '.join(others)}) anew "
+            f"{newest.name} {newest.version} is of an earlier release: publish its run "
+            f"({', '.join(others)}) anew "
             "before one of another family"
         )
     configs = [(config, family) for family, run in others.items() for config in run["configs"]]
@@ -77,7 +81,8 @@ def stamped(lineage: dict[str, Any], number: Number, previous: Version | None) -
 def fill(folder: Path, run: Path, lineage: dict[str, Any], *, shard_mb: int = SHARD_MB) -> None:
     """Make the folder of a version: the Parquet files, the card with its figures, and last the
     lineage. Files that the lineage names already are those of another version, and for the store to
-    bring."""
+    bring.
+    """
     from cards.figures import figures
 
     folder.mkdir()
@@ -114,7 +119,8 @@ def write_config(
 
     The hash of the rows stands in the names, and so in the card's header: `datasets` caches a local
     folder by its last name ("1.0.0") and that header alone, and would give the rows of another
-    dataset's 1.0.0."""
+    dataset's 1.0.0.
+    """
     count = min(described["rows"], math.ceil(source.stat().st_size / (shard_mb * 1_000_000)))
     names = [
         f"train-{i:05}-of-{count:05}-{described['rows_sha256'][:16]}.parquet" for i in range(count)

@@ -17,7 +17,8 @@ def histograms(accepted: Path, rejected: Path) -> dict[str, Any]:
 
     length: characters of the completion, where there is one. similarity: ROUGE-L F1 with the
     instruction most similar to it, 0 to 1, where it was measured. A label is the lower edge of its
-    bin."""
+    bin.
+    """
     length = Sides(lengths(accepted), lengths(rejected))
     similarity = Sides(
         values(accepted, "nearest_similarity"), values(rejected, "nearest_similarity")
@@ -57,7 +58,8 @@ def lengths_of(turns: pa.ListArray) -> list[int]:
 
 def values(file: Path, column: str) -> Counter[float]:
     """How many rows have each value of a column, to three decimals; nothing where there is no such
-    column."""
+    column.
+    """
     import pyarrow.parquet as pq
 
     with pq.ParquetFile(file, pre_buffer=False) as parquet:

@@ -6,7 +6,8 @@ newest version holds of other families stays in the tree. Killed between commit 
 commit "Publish X.Y.Z" without a tag; whoever publishes next, the same command again or another's,
 first tags that. So one version is finished before the next begins. Any failure is met by looking
 again: the repository is the only memory, and what had come through is found there. A tag is made
-once and never moved."""
+once and never moved.
+"""
 
 from __future__ import annotations
 
@@ -41,11 +42,13 @@ def publish(
     private: bool = False,
     shard_mb: int = SHARD_MB,
 ) -> tuple[Version, bool]:
-    """Put a run's lineage and rows on the Hub. Returns the version, and whether this call made or
-    finished it.
+    """Put a run's lineage and rows on the Hub.
+
+    Returns the version, and whether this call made or finished it.
 
     `wanted` asks for a number; it is refused where it exists. `private` is for a repository that
-    does not exist yet. Raises UserError."""
+    does not exist yet. Raises UserError.
+    """
     name = checked(lineage["name"])
     api = connect(name, write=True)
     before = retried(lambda: look_or_create(api, name, private=private), name)
@@ -72,7 +75,8 @@ def publish(
 
 def planned(lineage: dict[str, Any], *, wanted: str | None = None) -> Version | dict[str, Any]:
     """The version that holds a run's content already, or the lineage that it would get; nothing is
-    written."""
+    written.
+    """
     from huggingface_hub.errors import RepositoryNotFoundError
 
     name = checked(lineage["name"])
@@ -88,8 +92,10 @@ def planned(lineage: dict[str, Any], *, wanted: str | None = None) -> Version | 
 
 
 def look_or_create(api: HfApi, name: str, *, private: bool) -> State:
-    """The repository, made where there is none. Raises UserError where it is public and should be
-    private."""
+    """The repository, made where there is none.
+
+    Raises UserError where it is public and should be private.
+    """
     if not api.repo_exists(name, repo_type="dataset"):
         create(api, name, private=private)
     state = look(api, name)
@@ -101,8 +107,10 @@ def look_or_create(api: HfApi, name: str, *, private: bool) -> State:
 
 
 def create(api: HfApi, name: str, *, private: bool, kind: str = "dataset") -> None:
-    """Make a repository, where nobody did meanwhile. (`exist_ok` needs the Hub's answer to a
-    conflict in one form.)"""
+    """Make a repository, where nobody did meanwhile.
+
+    (`exist_ok` needs the Hub's answer to a conflict in one form.)
+    """
     from huggingface_hub.errors import HfHubHTTPError
 
     try:
@@ -175,7 +183,8 @@ def commit_folder(
     message: str,
 ) -> str:
     """Commit the files of a version in place of its predecessor's, of which those in `kept` (by
-    hash and size) stay as they are. Returns the commit's hash."""
+    hash and size) stay as they are. Returns the commit's hash.
+    """
     from huggingface_hub import CommitOperationAdd, CommitOperationDelete
     from huggingface_hub.hf_api import RepoFile
 
@@ -188,12 +197,14 @@ def commit_folder(
     there = {entry.path: entry for entry in tree if isinstance(entry, RepoFile)}
     if not existing and (foreign := sorted(there.keys() - NEUTRAL)):
         raise UserError(
-            f"{name} on the Hub holds files that are no version ({foreign[0]}, ...): choose another name"
+            f"{name} on the Hub holds files that are no version ({foreign[0]}, ...): choose "
+            "another name"
         )
     for path, expected in kept.items():
         if path not in there or not as_published(there[path], expected):
             raise UserError(
-                f"{name} on the Hub: {path} was changed since {existing[-1].version}: restore it on main"
+                f"{name} on the Hub: {path} was changed since {existing[-1].version}: restore "
+                "it on main"
             )
     old = {path for version in existing for path in version.lineage["files"]} & there.keys()
     gone = sorted(old - new.keys() - kept.keys())
@@ -211,7 +222,8 @@ def commit_folder(
 
 def as_published(entry: RepoFile, expected: dict[str, Any]) -> bool:
     """Whether a file of the branch has the size and, where the Hub tells it, the hash that a
-    lineage names."""
+    lineage names.
+    """
     return entry.size == expected["bytes"] and (
         entry.lfs is None or entry.lfs.sha256 == expected["sha256"]
     )

@@ -1,5 +1,6 @@
 """What a version is made from: everything its card says, and all that is needed to make it
-again."""
+again.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +32,8 @@ def build(
 ) -> dict[str, Any]:
     """The lineage of a finished run as all that a version of `name` holds; what lies beside it,
     number, date and predecessor are put in by the store. `hub`: it is to be on the Hub. Raises
-    UserError."""
+    UserError.
+    """
     check_words(license, language)
     config, stats = read_run(run)
     about = described(run, config, stats) | {"license": license, "language": language}
@@ -40,7 +42,8 @@ def build(
 
 def described(run: Path, config: RunConfig, stats: RunStats) -> dict[str, Any]:
     """What the lineage says of one run: what it was asked, what came of it, and what is measured of
-    its rows."""
+    its rows.
+    """
     from datagen.publish.histograms import histograms
     from datagen.publish.measured import measured
     from datagen.publish.samples import samples

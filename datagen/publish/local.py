@@ -3,7 +3,8 @@
 A version is written beside its place and renamed into it, so it is there whole or not at all.
 Publishers of one name take turns by a file lock, which ends with the process that holds it; should
 a file system have no such lock, the rename still fails where another was faster. Nothing is ever
-changed or moved afterwards."""
+changed or moved afterwards.
+"""
 
 from __future__ import annotations
 
@@ -57,7 +58,8 @@ def plan(
     lineage: dict[str, Any], existing: list[Version], wanted: str | None
 ) -> Version | dict[str, Any]:
     """The version that holds a run already, beside what the newest holds of other families, or the
-    lineage of the version that is to be made. Raises UserError."""
+    lineage of the version that is to be made. Raises UserError.
+    """
     if wanted is not None:
         check_free(wanted, lineage["name"], existing)
     newest = existing[-1] if existing else None
@@ -69,7 +71,8 @@ def plan(
     number = (parse(wanted) if wanted is not None else None) or least
     if newest and number < least:
         raise UserError(
-            f"--version {wanted}: what changed since {newest.version} asks for {show(least)} or later"
+            f"--version {wanted}: what changed since {newest.version} asks for {show(least)} "
+            "or later"
         )
     return stamped(lineage, number, newest)
 
@@ -88,7 +91,8 @@ def holds(version: Version, lineage: dict[str, Any]) -> bool:
     version's and compared.
 
     What it cost, which commit made it and what another detector sees in it is not compared: the
-    same rows made again are the same version."""
+    same rows made again are the same version.
+    """
     there = version.lineage
     if (
         version.content_sha256 != lineage["content_sha256"]
@@ -109,8 +113,10 @@ def holds(version: Version, lineage: dict[str, Any]) -> bool:
 def write(
     run: Path, lineage: dict[str, Any], existing: list[Version], *, folder: Path, shard_mb: int
 ) -> Version:
-    """Write a version beside its place and rename it. Raises UserError where something is in its
-    place."""
+    """Write a version beside its place and rename it.
+
+    Raises UserError where something is in its place.
+    """
     number, kept = lineage["version"], list(lineage["files"])
     partial = folder / f".{number}.{os.getpid()}.partial"
     fill(partial, run, lineage, shard_mb=shard_mb)

@@ -1,5 +1,6 @@
 """What is measured of every row that is published: the languages of a sample, and how many rows
-repeat another."""
+repeat another.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +32,8 @@ LETTERS = re.compile(r"[^\W\d_]+")
 @dataclass
 class Texts:
     """The prompts of a config, or its prompts with their completions: how many were there
-    before."""
+    before.
+    """
 
     digests: array[int] = field(default_factory=lambda: array("Q"))
 
@@ -53,7 +55,8 @@ def measured(files: dict[str, Path], rows: dict[str, int], *, seed: int) -> dict
     languages: of `sample` rows drawn by the run's seed, how many prompts and completions are in
     which language, and how many are `too_short` to tell. duplicates: how many rows have the prompt
     of an earlier row, and how many its completion as well; a pair of texts is taken for the same by
-    8 bytes of its hash."""
+    8 bytes of its hash.
+    """
     from importlib.metadata import version
 
     found = {
@@ -88,7 +91,8 @@ def of_config(file: Path, rows: int, stream: Random) -> tuple[dict[str, Any], di
 
 def in_order(found: Counter[str]) -> dict[str, Any]:
     """The languages by their number of texts, of equals by name; apart from them what was too
-    short."""
+    short.
+    """
     short = found.pop("", 0)
     return {
         "languages": dict(sorted(found.items(), key=lambda pair: (-pair[1], pair[0]))),

@@ -13,8 +13,9 @@ from datagen.versions.version import Version
 
 
 def pull(reference: str, *, store: Path) -> tuple[Version, bool]:
-    """Put a version of the Hub into the store, its hashes checked. Returns it, and whether it was
-    not there before.
+    """Put a version of the Hub into the store, its hashes checked.
+
+    Returns it, and whether it was not there before.
 
     Raises UserError, also where the store has that version with other content.
     """
@@ -39,6 +40,7 @@ def same(there: Version, found: Version) -> Version:
     """What the store has, if it is the Hub's. Raises UserError where it is not."""
     if there.lineage != found.lineage:
         raise UserError(
-            f"{there.path} is another {found.name} {found.version} than the Hub's: pull into another --store"
+            f"{there.path} is another {found.name} {found.version} than the Hub's: pull into "
+            "another --store"
         )
     return local_versions.complete(there)

@@ -1,5 +1,6 @@
 """A few rows for a card, drawn by the run's seed: of kept rows any, of rejected ones one for each
-reason."""
+reason.
+"""
 
 from __future__ import annotations
 
@@ -43,7 +44,8 @@ def by_reason(file: Path, stream: Random) -> list[int]:
 
 def rows_at(file: Path, places: Sequence[int]) -> list[Row]:
     """The rows at these places, in their order; the row groups that hold them are read, and no
-    others."""
+    others.
+    """
     import pyarrow.parquet as pq
 
     found: dict[int, Row] = {}

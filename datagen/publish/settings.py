@@ -11,9 +11,11 @@ from datagen.publish.folder import SHARD_MB
 
 @dataclass(frozen=True)
 class PublishSettings:
-    """Make an immutable, numbered version of a finished run. What NAME holds of other families of
-    methods (rationales, instructions, demonstrations) stays beside it; a run of its own family
-    gives way."""
+    """Make an immutable, numbered version of a finished run.
+
+    What NAME holds of other families of methods (rationales, instructions, demonstrations) stays
+    beside it; a run of its own family gives way.
+    """
 
     positional: ClassVar[tuple[str, ...]] = ("run", "name")
 

@@ -1,7 +1,8 @@
 """What a teacher's terms say about training other models on its outputs.
 
 A reminder for whoever publishes, not advice: terms change, and the source is named so that it can
-be read. What is not listed here is not thereby allowed."""
+be read. What is not listed here is not thereby allowed.
+"""
 
 from __future__ import annotations
 
@@ -26,13 +27,15 @@ KNOWN = (
     Terms(r"llama-?[23](?![.\d])", FORBIDS, "Llama 2 and Llama 3 Community License, section 1.b.v"),
     Terms(
         r"llama-?3\.[123]",
-        "ask that a model trained on its outputs has a name that begins with Llama, and shows 'Built with Llama'",
+        "ask that a model trained on its outputs has a name that begins with Llama, and shows "
+        "'Built with Llama'",
         "Llama 3.1, 3.2 and 3.3 Community License, section 1.b.i",
     ),
     Terms(r"hunyuan", FORBIDS, "Tencent Hunyuan Community License Agreement, section 5.b"),
     Terms(
         r"\bgemma\b(?!-?[4-9])",
-        "count a model trained on its outputs to perform like it as a derivative of Gemma, under the same terms",
+        "count a model trained on its outputs to perform like it as a derivative of Gemma, "
+        "under the same terms",
         "Gemma Terms of Use (of Gemma 1 to 3), section 1.1(e)",
     ),
     Terms(

@@ -1,5 +1,6 @@
 """One question to its chains: sample, vote, filter; where nothing was right, ask again with the
-answer as a hint."""
+answer as a hint.
+"""
 
 from __future__ import annotations
 
@@ -34,7 +35,8 @@ async def distil(
     question: Question, teacher: Teacher, *, prompts: Prompts, settings: RationaleSettings
 ) -> list[Outcome]:
     """The rows of a question, accepted and rejected, in the order the chains were drawn
-    (Fine-tune-CoT, section 3)."""
+    (Fine-tune-CoT, section 3).
+    """
     chains = await sample(question, teacher, prompts=prompts, settings=settings)
     ballot = count(chains, settings)
     verdicts = [judge(chain, question, ballot, settings) for chain in chains]
@@ -86,7 +88,8 @@ async def rationalise(
     first: int,
 ) -> list[Chain]:
     """Chains written with the gold answer in view (STaR, section 3.2); `first` is the index of the
-    first of them."""
+    first of them.
+    """
     request = Request(
         prompts.hint(question), n=settings.hints, sampling=sampling(settings, prompts)
     )
@@ -135,7 +138,8 @@ def read(question: Question, prompts: Prompts, completion: Completion, index: in
 
 def count(chains: list[Chain], settings: RationaleSettings) -> Vote:
     """The chains' vote; weighted, each counts exp(mean token log-probability), and chains without
-    one count nothing."""
+    one count nothing.
+    """
     answers = [chain.answer for chain in chains]
     if not settings.weighted:
         return vote(answers)
@@ -220,8 +224,10 @@ def answer_row(question: Question, answer: str, prompts: Prompts) -> Row:
 
 
 def describe(question: Question, prompts: Prompts) -> Row:
-    """The columns that a question gives to all its rows. The prompt is the student's: no examples,
-    no hint."""
+    """The columns that a question gives to all its rows.
+
+    The prompt is the student's: no examples, no hint.
+    """
     return {
         "id": content_id(METHOD, question.id),
         "method": METHOD,

@@ -1,5 +1,6 @@
 """How a question is put to the teacher: chat or plain, zero-shot or after example chains, with or
-without a hint."""
+without a hint.
+"""
 
 from __future__ import annotations
 
@@ -55,13 +56,15 @@ def recorded_prompts(prompts: Prompts, *, hints: bool) -> dict[str, str]:
 
 def read_shots(path: Path, suite: Suite) -> tuple[tuple[str, str], ...]:
     """Example chains from a file with the columns `question` and `rationale`, asked as the run's
-    questions are."""
+    questions are.
+    """
     shots = []
     for where, record in read_records(path):
         for column in ("question", "rationale"):
             if not isinstance(record.get(column), str) or not record[column].strip():
                 raise UserError(
-                    f"{where}: an example chain needs {column!r}; the columns are: {', '.join(record)}"
+                    f"{where}: an example chain needs {column!r}; the columns are: "
+                    f"{', '.join(record)}"
                 )
         question = Question("", record["question"].strip(), None, suite.answer_type)
         shots.append((rationale_prompt(question, suite), record["rationale"].strip()))

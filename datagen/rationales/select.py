@@ -12,11 +12,13 @@ one."""
 
 
 def choose(chains: Sequence[tuple[str, float | None]], keep: str, number: int) -> list[int]:
-    """Places of the chains that stay, in order. `chains`: (text, mean log-probability in nats per
-    token or None).
+    """Places of the chains that stay, in order.
+
+    `chains`: (text, mean log-probability in nats per token or None).
 
     A text that came twice stays once. `all` keeps the rest; `best` the most probable (the first
-    where none is known); `diverse` `number` of them."""
+    where none is known); `diverse` `number` of them.
+    """
     texts = [text.strip() for text, _ in chains]
     distinct = [place for place, text in enumerate(texts) if texts.index(text) == place]
     if keep == "all" or not distinct:
@@ -37,7 +39,8 @@ def farthest(texts: Sequence[str], start: int, number: int, places: Sequence[int
     from those chosen.
 
     Distinct calculation paths are what more samples add (RFT, arXiv 2308.01825, section 3.3); the
-    distance is the normalised Levenshtein distance to the nearest chosen text."""
+    distance is the normalised Levenshtein distance to the nearest chosen text.
+    """
     from rapidfuzz.distance import Levenshtein
 
     paths = [equations(text) for text in texts]

@@ -1,5 +1,6 @@
 """What a rationales run tells about its teacher: agreement, and where the source has answers,
-accuracy."""
+accuracy.
+"""
 
 from __future__ import annotations
 
@@ -11,12 +12,14 @@ from datagen.schema import Row
 
 
 def statistics(items: Iterable[list[Row]]) -> dict[str, Any]:
-    """`items`: the rows of one question each, accepted and rejected. Hinted chains and answers-only
-    rows do not count.
+    """`items`: the rows of one question each, accepted and rejected.
+
+    Hinted chains and answers-only rows do not count.
 
     agreement: mean over questions and ten-bin histogram (1 falls in the last bin). accuracy, over
     questions with gold: `single` of the first chain, `majority` of the vote by count, `solved` by
-    any chain. samples: chains drawn per question, on average."""
+    any chain. samples: chains drawn per question, on average.
+    """
     questions = drawn = known = 0
     agreement = 0.0
     bins, solved = [0] * 10, [0, 0, 0]
@@ -47,8 +50,11 @@ def statistics(items: Iterable[list[Row]]) -> dict[str, Any]:
 
 
 def accuracy(chains: list[Row]) -> tuple[bool, bool, bool]:
-    """Whether the first chain is right, the majority, any. The first alone: where sampling stops
-    once the chains agree, the share of right chains says more of the easy questions."""
+    """Whether the first chain is right, the majority, any.
+
+    The first alone: where sampling stops once the chains agree, the share of right chains says more
+    of the easy questions.
+    """
     right = {row["answer"] for row in chains if row["correct"]}
     return (
         bool(chains[0]["correct"]),

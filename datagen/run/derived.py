@@ -1,5 +1,6 @@
 """A run of the rows that another run or a version holds, with more in them: `datagen topk` and
-`train probe`."""
+`train probe`.
+"""
 
 from __future__ import annotations
 
@@ -109,8 +110,10 @@ def derived(source: Source, out: Path, added: Mapping[str, Any]) -> Iterator[boo
 
 
 def copy_rejected(files: Sequence[Path], out: Path, *, family: str) -> None:
-    """The rejected rows as they were. A version without any has no file for them, a run has an
-    empty one."""
+    """The rejected rows as they were.
+
+    A version without any has no file for them, a run has an empty one.
+    """
     import pyarrow.parquet as pq
 
     schema = pq.read_schema(files[0]) if files else arrow_schema("rejected", family=family)

@@ -1,5 +1,6 @@
 """The rows of a run: kept in SQLite by the position of the item they come from, exported to Parquet
-in that order."""
+in that order.
+"""
 
 from __future__ import annotations
 
@@ -74,8 +75,10 @@ class Rows:
         return {reason: number for (_, reason), number in counts if reason}
 
     def write(self, position: int, outcomes: Sequence[Outcome]) -> None:
-        """All rows of an item. Items of a moment share a transaction, which the journal can make
-        again after a kill."""
+        """All rows of an item.
+
+        Items of a moment share a transaction, which the journal can make again after a kill.
+        """
         assert outcomes, "an item ends accepted or rejected, never without a trace"
         kinds, rows = zip(*map(kind_and_row, outcomes), strict=True)
         self._waiting.append((position, dumps(kinds).decode(), b"\n".join(map(dumps, rows))))
@@ -86,7 +89,8 @@ class Rows:
 
     def commit(self) -> None:
         """Raises UserError where the disk takes no more; what was not committed is gone then, whole
-        items of it."""
+        items of it.
+        """
         waiting, self._waiting, self._written = self._waiting, [], time.monotonic()
         if not waiting:
             return
@@ -121,7 +125,8 @@ class Rows:
 
     def drop(self, reason: str) -> bool:
         """Delete the rows of every item that has one rejected for `reason`; whether there was
-        any."""
+        any.
+        """
         query = (
             f"DELETE FROM items WHERE EXISTS (SELECT 1 FROM json_each(kinds) WHERE {REASON} = ?)"
         )
@@ -141,7 +146,8 @@ class Rows:
 
     def export(self, folder: Path, configs: Sequence[str], *, family: str) -> None:
         """Write each config's rows in order, a batch at a time, and put the files in place
-        whole."""
+        whole.
+        """
         import pyarrow.parquet as pq
 
         schemas = {config: arrow_schema(config, family=family) for config in configs}

@@ -19,8 +19,10 @@ HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
 
 
 def read_records(path: str | Path) -> Iterator[tuple[str, Record]]:
-    """(where, record) of every row; `where` names file and line. Raises UserError for what cannot
-    be read."""
+    """(where, record) of every row; `where` names file and line.
+
+    Raises UserError for what cannot be read.
+    """
     source = Path(path)
     if source.is_dir():
         return from_folder(source)
@@ -76,7 +78,8 @@ def from_jsonl(path: Path) -> Iterator[tuple[str, Record]]:
 
 def from_json(path: Path) -> Iterator[tuple[str, Record]]:
     """A list of objects, an object that holds one ("examples", "data", ...), or JSON lines in a
-    file of this name."""
+    file of this name.
+    """
     text = text_of(path)
     try:
         data = json.loads(text)
@@ -113,7 +116,8 @@ def from_csv(path: Path) -> Iterator[tuple[str, Record]]:
                 where = f"{path}, line {reader.line_num}"
                 if None in record or None in record.values():
                     raise UserError(
-                        f"{where}: {len(reader.fieldnames or ())} columns expected, as in the first line"
+                        f"{where}: {len(reader.fieldnames or ())} columns expected, as in the "
+                        "first line"
                     )
                 yield where, record
         except (csv.Error, UnicodeDecodeError) as error:
@@ -134,7 +138,8 @@ def from_parquet(path: Path) -> Iterator[tuple[str, Record]]:
 
 def from_folder(path: Path) -> Iterator[tuple[str, Record]]:
     """What `save_to_disk` wrote, or a folder that `load_dataset` opens, such as a published
-    version."""
+    version.
+    """
     from datasets import load_dataset, load_from_disk
 
     saved = (path / "state.json").exists() or (path / "dataset_dict.json").exists()
@@ -166,7 +171,8 @@ def only_split(data: Any, name: str) -> Iterable[Record]:
     if "train" in data or len(data) == 1:
         return data.get("train") or next(iter(data.values()))
     raise UserError(
-        f"{name}: has the splits {', '.join(data)} and no train: save the one that is meant as a file"
+        f"{name}: has the splits {', '.join(data)} and no train: save the one that is meant as "
+        "a file"
     )
 
 

@@ -1,5 +1,6 @@
 """What methods that start from instructions ask: the whole prompt of a task, and where it comes
-from."""
+from.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +27,8 @@ class Prompt:
 
 def prompts_of(tasks: Iterable[Task], templates: Templates) -> list[Prompt]:
     """A prompt for every distinct input of every task; the instruction alone where a task has no
-    instance."""
+    instance.
+    """
     found = []
     for task in tasks:
         inputs = dict.fromkeys(instance.input for instance in task.instances or (Instance("", ""),))

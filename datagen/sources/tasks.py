@@ -1,5 +1,6 @@
 """Tasks to start from: seed tasks in the published format of Self-Instruct, and instructions from
-anywhere else."""
+anywhere else.
+"""
 
 from __future__ import annotations
 
@@ -33,7 +34,8 @@ def read_tasks(path: Path) -> list[Task]:
     is_classification.
 
     Raises UserError with file and line for a broken line, a missing field, an empty instruction, a
-    duplicate id."""
+    duplicate id.
+    """
     tasks: dict[str, Task] = {}
     for number, record in json_lines(path):
         task = read_task(record, where := f"{path}, line {number}")
@@ -72,7 +74,8 @@ def instructions_from(source: str) -> list[Task]:
     task a distinct row.
 
     Rows have `instruction` (and `input`, `output`), or chat `prompt`/`messages` whose first user
-    turn is the instruction. Raises UserError."""
+    turn is the instruction. Raises UserError.
+    """
     if source.endswith(".jsonl") and (path := Path(source)).is_file():
         first = next(json_lines(path), (0, {}))[1]
         if "instances" in first:
@@ -147,8 +150,10 @@ def parquet_files(source: str) -> list[Path]:
 
 
 def json_lines(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
-    """The objects of a JSONL file with their line numbers, empty lines left out. Raises
-    UserError."""
+    """The objects of a JSONL file with their line numbers, empty lines left out.
+
+    Raises UserError.
+    """
     try:
         with path.open(encoding="utf-8") as file:
             for number, line in enumerate(file, 1):

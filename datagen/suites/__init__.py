@@ -1,5 +1,6 @@
 """Benchmarks by name: their questions, golds, answer types, splits and prompts; and the same for a
-user's own files."""
+user's own files.
+"""
 
 from datagen.suites.load import load
 from datagen.suites.prompts import direct_prompt, hint_prompt, rationale_prompt

@@ -4,7 +4,8 @@ every draw of them.
 A query and its rule are fixed; only the demonstrations change. Those of one draw are nested: k of
 them are the last k of any longer row, so that the curve over k is one of more of the same. No
 demonstration has the query's input, except in the two families of recall, which nothing else
-answers."""
+answers.
+"""
 
 from __future__ import annotations
 

@@ -29,7 +29,8 @@ def load(
 
     With `data_root` from the published files below that folder, else from the Hub. The suites of
     the micro-world are generated from `seed`, 500 questions by default. Raises UserError for an
-    unknown suite or split, a missing or broken file, and a Hub that cannot be reached."""
+    unknown suite or split, a missing or broken file, and a Hub that cannot be reached.
+    """
     suite = find(name)
     check_split(suite, split)
     if is_made(suite):
@@ -47,7 +48,8 @@ def load(
 def find(name: str) -> Suite:
     if name not in SUITES:
         raise UserError(
-            f"no suite {name!r}: there are {', '.join(n for n in SUITES if '/' not in n)} and bbh/TASK"
+            f"no suite {name!r}: there are {', '.join(n for n in SUITES if '/' not in n)} and "
+            "bbh/TASK"
         )
     return SUITES[name]
 
@@ -77,7 +79,8 @@ def to_question(suite: Suite, record: Mapping[str, Any], where: str) -> Question
 
 def from_files(suite: Suite, split: str, root: Path) -> Iterator[tuple[str, Mapping[str, Any]]]:
     """(where, record) of the split's file; `root` may also be the folder that holds it, or the file
-    itself."""
+    itself.
+    """
     if root.is_file():
         return read_records(root)
     if not root.is_dir():
@@ -93,7 +96,8 @@ def from_files(suite: Suite, split: str, root: Path) -> Iterator[tuple[str, Mapp
 def from_hub(suite: Suite, split: str) -> Iterable[tuple[str, Mapping[str, Any]]]:
     if not suite.hub:
         raise UserError(
-            f"suite {suite.name} has no copy on the Hub that we know: give its published file with --data-root"
+            f"suite {suite.name} has no copy on the Hub that we know: give its published file "
+            "with --data-root"
         )
     from datasets import load_dataset
 
@@ -104,7 +108,10 @@ def from_hub(suite: Suite, split: str) -> Iterable[tuple[str, Mapping[str, Any]]
     except (
         Exception
     ) as error:  # whatever the network, the Hub or the loader raises: the person needs one line
-        message = f"cannot load {suite.hub} for suite {suite.name}: {first_line(error)} (--data-root reads local files)"
+        message = (
+            f"cannot load {suite.hub} for suite {suite.name}: {first_line(error)} (--data-root "
+            "reads local files)"
+        )
         raise UserError(message) from error
     return ((f"{suite.hub} {split} row {place}", row) for place, row in enumerate(rows))
 
@@ -115,7 +122,8 @@ def is_made(suite: Suite) -> bool:
 
 def microworld(suite: Suite, split: str, *, n: int, seed: int) -> list[Question]:
     """Word problems; instructions of so many operations; rules of all families in turn after so
-    many demonstrations."""
+    many demonstrations.
+    """
     from datagen.microworld import instructions, problems, rules
     from datagen.suites import in_context
 
@@ -142,5 +150,6 @@ def microworld(suite: Suite, split: str, *, n: int, seed: int) -> list[Question]
 
 def bare(suite: Suite, prompt: str, answer: str) -> Question:
     """A question that is a prompt as it stands; the answer's own words are kept beside its
-    canonical form."""
+    canonical form.
+    """
     return make(suite.name, prompt, answer, answer_type="text", rationale=answer)

@@ -2,7 +2,8 @@
 
 A prompt is the question, a request to reason, and how to end, so that the answer can be found. The
 micro-world's model knows only the words it was trained on (`datagen.microworld.prompts`), and they
-are used exactly."""
+are used exactly.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +23,8 @@ DIRECT = {
     "text": "Reply with the answer alone, without working.",
 }
 HINT = (
-    "The correct answer is known to be {gold}. Work out, step by step and from the question alone, why it is so, "
+    "The correct answer is known to be {gold}. Work out, step by step and from the question "
+    "alone, why it is so, "
     "without mentioning that you knew it."
 )
 
@@ -51,7 +53,8 @@ def direct_prompt(question: Question, suite: Suite) -> str:
 
 def hint_prompt(question: Question, suite: Suite, gold: str) -> str:
     """The question with its answer given away, for a rationale after the fact (STaR, arXiv
-    2203.14465)."""
+    2203.14465).
+    """
     if suite.name == "microworld":
         from datagen.microworld.prompts import HINT_SUFFIX
 

@@ -38,8 +38,10 @@ def make(
     options: Sequence[str] = (),
     rationale: str | None = None,
 ) -> Question:
-    """A question with its id, options rendered into the text, canonical gold. `gold` may be a
-    worked solution."""
+    """A question with its id, options rendered into the text, canonical gold.
+
+    `gold` may be a worked solution.
+    """
     text = question.strip()
     if answer_type == "choice" and options:
         text = f"{text}\nOptions:\n{render(options)}"
@@ -50,7 +52,8 @@ def make(
 
 def distinct(questions: Iterable[Question]) -> list[Question]:
     """The questions with ids told apart: benchmarks hold a few questions twice, and both count in a
-    published score."""
+    published score.
+    """
     seen: Counter[str] = Counter()
     found = []
     for question in questions:
@@ -66,8 +69,10 @@ def render(options: Sequence[str]) -> str:
 
 
 def canonical_gold(gold: str, answer_type: str, options: Sequence[str]) -> str | None:
-    """A gold answer in canonical form. A free text that stands alone is taken whole, triggers or
-    not."""
+    """A gold answer in canonical form.
+
+    A free text that stands alone is taken whole, triggers or not.
+    """
     if answer_type == "text" and "\n" not in gold.strip():
         return normalise(gold, "text") or None
     return extract(gold, answer_type, options=options)

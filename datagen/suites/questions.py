@@ -27,7 +27,8 @@ def questions_from_file(
     With `limit` the first so many. `question` and `answer` name the columns; `answer=""` says that
     there are no answers. An answer may be a worked solution that ends in a trigger. Choice options
     belong into the question text. Of a dataset's splits "train" is read, or the only one. Raises
-    UserError, with the line, for what cannot be read."""
+    UserError, with the line, for what cannot be read.
+    """
     check_type(answer_type)
 
     def read(where: str, record: Record) -> Question:

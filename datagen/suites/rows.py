@@ -34,7 +34,8 @@ def aqua(record: Record) -> Parsed:
 
 def mathqa(record: Record) -> Parsed:
     """Options are one string, "a ) 38 , b ) 27.675 , c ) 30 ...", in some files the text of a
-    list."""
+    list.
+    """
     text = (
         record["options"] if isinstance(record["options"], str) else " , ".join(record["options"])
     )
@@ -44,8 +45,10 @@ def mathqa(record: Record) -> Parsed:
 
 
 def commonsenseqa(record: Record) -> Parsed:
-    """The file nests stem and choices under `question`; the Hub has a string and lists. The test
-    has no answers."""
+    """The file nests stem and choices under `question`; the Hub has a string and lists.
+
+    The test has no answers.
+    """
     inner = record["question"]
     if isinstance(inner, str):
         stem, options = inner, tuple(record["choices"]["text"])
@@ -56,7 +59,8 @@ def commonsenseqa(record: Record) -> Parsed:
 
 def mawps(record: Record) -> Parsed:
     """AddSub and MultiArith: `sQuestion`, `lSolutions`; the Hub copy of MultiArith has `question`,
-    `final_ans`."""
+    `final_ans`.
+    """
     if "sQuestion" in record:
         return Parsed(record["sQuestion"], str(record["lSolutions"][0]))
     return Parsed(record["question"], str(record["final_ans"]))
@@ -69,8 +73,10 @@ def svamp(record: Record) -> Parsed:
 
 
 def strategyqa(record: Record) -> Parsed:
-    """BIG-bench: `input`, `target_scores`, a target "Yes. Because ..."; the Hub: `question`, a
-    boolean, `facts`."""
+    """BIG-bench: `input`, `target_scores`, a target "Yes.
+
+    Because ..."; the Hub: `question`, a boolean, `facts`.
+    """
     if "input" in record:
         gold = max(record["target_scores"], key=record["target_scores"].__getitem__)
         return Parsed(record["input"], gold, rationale=record["target"].partition(". ")[2] or None)
@@ -84,8 +90,10 @@ def question_answer(record: Record) -> Parsed:
 
 
 def bbh(record: Record) -> Parsed:
-    """The options are part of the input. Three targets are texts whose options were cut at commas:
-    asked as is."""
+    """The options are part of the input.
+
+    Three targets are texts whose options were cut at commas: asked as is.
+    """
     text, target = record["input"], record["target"]
     stem, _, listing = text.rpartition("\nOptions:\n")
     options = tuple(re.findall(r"^\([A-Z]\) ?(.*)$", listing, re.MULTILINE))

@@ -3,7 +3,8 @@
 The ids of ChilleD/* and lukaemon/bbh were seen in public pages and code; the other Hub ids are
 believed right. None was downloaded when this was written. Where the original is one file (AddSub,
 MultiArith, SVAMP, StrategyQA of BIG-bench, last letters) that file is the split "test"; the Hub
-copies of some cut it into train and test, which are joined again here."""
+copies of some cut it into train and test, which are joined again here.
+"""
 
 from __future__ import annotations
 

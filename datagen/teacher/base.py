@@ -134,8 +134,11 @@ class Teacher(Protocol):
         ...
 
     async def score_many(self, pairs: Sequence[Pair]) -> list[list[float]]:
-        """What `score` returns for each pair. An engine may compute a shared prefix once; the
-        others use `datagen.teacher.scoring.score_each`."""
+        """What `score` returns for each pair.
+
+        An engine may compute a shared prefix once; the others use
+        `datagen.teacher.scoring.score_each`.
+        """
         ...
 
     async def close(self) -> None:

@@ -117,7 +117,8 @@ class WatchedTeacher:
 
     async def complete(self, request: Request) -> list[Completion]:
         """Raises BudgetSpent, but only once everything under way is answered, so that nothing that
-        was paid for is lost."""
+        was paid for is lost.
+        """
         most = self._account.in_units(
             prompt_tokens=estimated_tokens(request.prompt),
             completion_tokens=request.n * request.sampling.max_tokens,

@@ -151,8 +151,10 @@ class TeacherClient:
         return await self._arun(lambda: self._score(asked, continuation))
 
     def close(self) -> None:
-        """Stop what is in flight, and release the model or the connections. Nothing can be asked
-        afterwards; a second call does nothing."""
+        """Stop what is in flight, and release the model or the connections.
+
+        Nothing can be asked afterwards; a second call does nothing.
+        """
         if self._stop.alive:
             self._run(self._teacher.close)
             self._stop()

@@ -17,7 +17,8 @@ training changes every tensor, so also the last ones."""
 
 def fingerprint(folder: Path) -> str:
     """16 hex digits over a model's files: small files whole, weights by their size and their first
-    and last megabyte."""
+    and last megabyte.
+    """
     digest = hashlib.sha256()
     for file in sorted(folder.glob("*")):
         if file.suffix not in MODEL_FILES or file.name == "lineage.json":

@@ -45,7 +45,8 @@ class Forecast:
             cost = amount(self.cost, self.currency) + " then"
         return [
             f"requests:  {self.bound}{self.requests:,.0f}, for {self.answers:,.0f} answers",
-            f"tokens:    about {self.prompt_tokens:,.0f} of prompts (one per {BYTES_A_TOKEN} bytes), "
+            f"tokens:    about {self.prompt_tokens:,.0f} of prompts (one per {BYTES_A_TOKEN} "
+            "bytes), "
             f"and {self.completion_tokens:,.0f} of answers if each takes all of --max_tokens",
             f"cost:      {cost}",
         ]

@@ -113,8 +113,10 @@ class JournaledTeacher:
         return scores
 
     async def score_many(self, pairs: Sequence[Pair]) -> list[list[float]]:
-        """One record for all the pairs, which an engine computes together. After a kill all of
-        them are there, or all are asked again."""
+        """One record for all the pairs, which an engine computes together.
+
+        After a kill all of them are there, or all are asked again.
+        """
         key = digest([await self.identify(), "score", list(pairs)])
 
         async def ask() -> list[list[float]]:
@@ -137,8 +139,10 @@ class JournaledTeacher:
         self._database.close()
 
     async def _once(self, work: Any, ask: Callable[[], Awaitable[Answer]]) -> Answer:
-        """The result of `ask`. Of equal work at the same time only the first asks; if that is
-        cancelled, the next one does."""
+        """The result of `ask`.
+
+        Of equal work at the same time only the first asks; if that is cancelled, the next one does.
+        """
         while other := self._under_way.get(work):
             await asyncio.wait([other])
             if not other.cancelled():

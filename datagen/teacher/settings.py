@@ -1,5 +1,6 @@
 """The flags of every command that asks a teacher: which one, how patiently, how much at once, and
-what it may cost."""
+what it may cost.
+"""
 
 from __future__ import annotations
 
@@ -89,8 +90,11 @@ class TeacherSettings:
 
     @property
     def under_way(self) -> int:
-        """Items to work on at once. For an endpoint this is more than may be in flight, so that
-        others ask while some items keep or read their answers."""
+        """Items to work on at once.
+
+        For an endpoint this is more than may be in flight, so that others ask while some items keep
+        or read their answers.
+        """
         if self.batch:
             return max(self.concurrency, BATCH_UNDER_WAY)
         local = self.teacher_spec.capabilities.local

@@ -40,6 +40,7 @@ def row_tokens(row: Mapping[str, Any], tokenizer: Any) -> tuple[list[int], list[
 
 def tokenizer_fingerprint(tokenizer: Any) -> str:
     """16 hex digits over the tokens and their ids: equal where an id means the same token, whatever
-    a model pads its vocabulary to."""
+    a model pads its vocabulary to.
+    """
     vocabulary = sorted((number, token) for token, number in tokenizer.get_vocab().items())
     return hashlib.sha256(json.dumps(vocabulary).encode()).hexdigest()[:16]

@@ -23,8 +23,10 @@ Tokens: TypeAlias = tuple[list[int], list[int]]
 
 @dataclass(frozen=True)
 class Topk:
-    """The K most probable tokens for each of a completion's n tokens, in their order. The ids of
-    a place differ from one another, the most probable first."""
+    """The K most probable tokens for each of a completion's n tokens, in their order.
+
+    The ids of a place differ from one another, the most probable first.
+    """
 
     ids: ndarray
     """(n, K) int32. The tokenizer knows all of them."""
@@ -42,8 +44,9 @@ class TokenizingTeacher(Teacher, Protocol):
     """A teacher with the capability `tokenizer`."""
 
     def load_tokenizer(self) -> Any:
-        """The model's own tokenizer, with its chat template. Loads no weights; the second call
-        returns the same object.
+        """The model's own tokenizer, with its chat template.
+
+        Loads no weights; the second call returns the same object.
 
         Raises:
             UserError: There is no such model.

@@ -1,5 +1,6 @@
 """`datagen topk`: a run or a version in, a run of the same rows and the teacher's probabilities
-out."""
+out.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +26,8 @@ waits for its next piece. A piece is a few megabytes."""
 @dataclass(frozen=True)
 class TopkSettings:
     """Store a teacher's probabilities for the rows of a finished run or a version, for `train
-    kd`."""
+    kd`.
+    """
 
     positional: ClassVar[tuple[str, ...]] = ("source",)
 
@@ -96,8 +98,10 @@ def summary(stats: Mapping[str, Any], out: Path) -> str:
     prompts = f" and {found['prompt_tokens']:,} of prompts" if "prompt_tokens" in found else ""
     return "\n".join(
         [
-            f"{found['rows']:,} rows, {found['tokens']:,} tokens{prompts}, the {found['k']} most probable of each{cut}",
-            f"bytes a token: {found['bytes_per_token']} in memory, {found['bytes_per_token_on_disk']} on disk",
+            f"{found['rows']:,} rows, {found['tokens']:,} tokens{prompts}, the {found['k']} "
+            f"most probable of each{cut}",
+            f"bytes a token: {found['bytes_per_token']} in memory, "
+            f"{found['bytes_per_token_on_disk']} on disk",
             f"written to {out}; next: datagen publish {out} NAME",
         ]
     )

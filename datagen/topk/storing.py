@@ -3,7 +3,8 @@
 
 Rows are taken a piece at a time. A piece is on disk before the next is asked for, so a kill loses
 at most one; its rows are batched among themselves, so the pieces, and the file that is made of
-them, are the same however often it was stopped."""
+them, are the same however often it was stopped.
+"""
 
 from __future__ import annotations
 
@@ -62,7 +63,8 @@ async def finish(
     files: Mapping[str, Sequence[Path]], out: Path, storing: Storing, stats: Mapping[str, Any]
 ) -> dict[str, Any]:
     """Add the columns, then write the statistics with what it took: they say that they are
-    there."""
+    there.
+    """
     began = time.monotonic()
     try:
         found = await add_topk(files, out, storing)
@@ -197,7 +199,8 @@ def arrow(
     kind: pa.DataType,
 ) -> pa.Array:
     """A column, null where a text is, made of whole arrays: a Python object per number would take
-    longer than the teacher."""
+    longer than the teacher.
+    """
     import numpy as np
     import pyarrow as pa
 

@@ -23,7 +23,10 @@ WAITS = (0.5, 1.0, 2.0, 4.0, 8.0, 8.0, 8.0)
 PASSING = {408, 409, 412, 423, 429}
 """Statuses below 500 after which it is worth looking again; 412: another publisher committed
 first."""
-OFFLINE = "HF_HUB_OFFLINE is set, and {name} is looked up on the Hub: unset it, or `datagen pull` it before"
+OFFLINE = (
+    "HF_HUB_OFFLINE is set, and {name} is looked up on the Hub: unset it, or `datagen pull` it "
+    "before"
+)
 NO_TOKEN = "no token for the Hub: log in with `hf auth login`, or set HF_TOKEN"
 
 
@@ -42,8 +45,9 @@ def connect(name: str, *, write: bool = False) -> HfApi:
 
 
 def retried(action: Callable[[], T], name: str) -> T:
-    """The action's result, tried again after failures that may pass. Raises UserError where it
-    stays without one.
+    """The action's result, tried again after failures that may pass.
+
+    Raises UserError where it stays without one.
 
     The action must look at the repository anew each time: what failed may have been done.
     """
@@ -81,7 +85,8 @@ def passing(error: Exception) -> bool:
 
 def causes(error: BaseException) -> list[BaseException]:
     """The error and what it came from: the client wraps a failed upload in a RuntimeError, a failed
-    look-up in an OSError."""
+    look-up in an OSError.
+    """
     found: list[BaseException] = []
     step: BaseException | None = error
     while step is not None and step not in found:

@@ -3,7 +3,8 @@
 A column is taken apart as Arrow lays it out: a struct into its fields, a list into its lengths and
 one column of all its items, text into lengths and bytes. Each part is a stream of bytes with a
 SHA-256 of its own, which a piece of the column lengthens; so where a piece ends leaves no trace. Of
-a null only its place is hashed: what a buffer holds there, or below it, is undefined."""
+a null only its place is hashed: what a buffer holds there, or below it, is undefined.
+"""
 
 from __future__ import annotations
 
@@ -42,7 +43,8 @@ class Column:
 
     def digest(self) -> bytes:
         """SHA-256 over the number of values and the hashes of nulls, lengths, values and inner
-        columns."""
+        columns.
+        """
         own = [self.nulls.digest(), self.lengths.digest(), self.values.digest()]
         inner = [column.digest() for column in self.inner]
         return hashlib.sha256(self.count.to_bytes(8, "little") + b"".join([*own, *inner])).digest()
@@ -85,7 +87,8 @@ def pieces(present: pa.Array) -> list[pa.Array]:
 
 def streams(present: pa.Array) -> tuple[Any, Any]:
     """The bytes of an array without nulls: lengths of lists and texts, and what texts and fixed
-    widths hold."""
+    widths hold.
+    """
     import pyarrow as pa
     import pyarrow.compute as pc
 
@@ -112,7 +115,8 @@ def characters(text: pa.LargeBinaryArray) -> Any:
 
 def buffer_of(present: pa.Array) -> Any:
     """The values of fixed width, little-endian, without what lies before and behind the array in
-    its buffer."""
+    its buffer.
+    """
     width = present.type.bit_width // 8
     data = present.buffers()[1]
     return (

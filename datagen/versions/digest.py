@@ -1,5 +1,6 @@
 """Stored probabilities for readers that take rows apart in Python: a row of them holds thousands of
-numbers."""
+numbers.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +15,8 @@ if TYPE_CHECKING:
 
 def digested(batch: pa.RecordBatch) -> pa.RecordBatch:
     """The batch with a line of text in the place of what a row stores: how many tokens, and a hash
-    of everything."""
+    of everything.
+    """
     import pyarrow as pa
 
     for place, name in enumerate(batch.schema.names):

@@ -54,8 +54,10 @@ def versions_at(api: HfApi, name: str, state: State) -> list[Version]:
 
 
 def version_at(api: HfApi, name: str, number: Number, commit: str) -> Version:
-    """A version by its commit, so that a cached copy is the right one. Raises UserError where the
-    commit holds none."""
+    """A version by its commit, so that a cached copy is the right one.
+
+    Raises UserError where the commit holds none.
+    """
     from huggingface_hub.errors import RemoteEntryNotFoundError
 
     try:
@@ -68,7 +70,8 @@ def version_at(api: HfApi, name: str, number: Number, commit: str) -> Version:
     version = open_version(path.parent)
     if not sound(version.lineage):
         raise UserError(
-            f"the tag v{show(number)} of {name} has a lineage.json that `datagen publish` did not write"
+            f"the tag v{show(number)} of {name} has a lineage.json that `datagen publish` did "
+            "not write"
         )
     if parse(version.version) != number:
         raise UserError(f"the tag v{show(number)} of {name} stands at version {version.version}")
@@ -94,15 +97,19 @@ def sound(lineage: dict[str, Any]) -> bool:
 
 
 def versions_of(name: str) -> list[Version]:
-    """All versions of a name on the Hub, oldest first. Raises UserError where there is no such
-    repository."""
+    """All versions of a name on the Hub, oldest first.
+
+    Raises UserError where there is no such repository.
+    """
     api = connect(checked(name))
     return retried(lambda: versions_at(api, name, look(api, name)), name)
 
 
 def resolve(reference: str) -> Version:
-    """The version that ORG/NAME@1.0.0 or ORG/NAME (its newest) means on the Hub now. Raises
-    UserError."""
+    """The version that ORG/NAME@1.0.0 or ORG/NAME (its newest) means on the Hub now.
+
+    Raises UserError.
+    """
     name, _, wanted = reference.partition("@")
     api = connect(checked(name))
     tags = retried(lambda: look(api, name), name).tags
@@ -118,7 +125,8 @@ def resolve(reference: str) -> Version:
 
 def download(version: Version, folder: Path | None = None) -> None:
     """All files of a version on the Hub, from its commit, into a folder, or into the client's
-    cache. Raises UserError."""
+    cache. Raises UserError.
+    """
     api = connect(version.name)
     files = [*version.lineage["files"], "lineage.json"]
     for file in files:

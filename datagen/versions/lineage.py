@@ -48,7 +48,8 @@ def family_of(configs: Iterable[str]) -> str:
 
 def content_of(runs: dict[str, dict[str, Any]]) -> str:
     """One hash over the content of all runs, whichever came first; that of a single run is its
-    own."""
+    own.
+    """
     hashes = {family: run["content_sha256"] for family, run in runs.items()}
     if len(hashes) == 1:
         return str(*hashes.values())
@@ -57,7 +58,8 @@ def content_of(runs: dict[str, dict[str, Any]]) -> str:
 
 def content_sha256(method: str, configs: dict[str, dict[str, Any]]) -> str:
     """One hash over a run's method and every config's columns and rows, as `describe` gives them;
-    not over the bytes of the Parquet files: another release of the writer is no new version."""
+    not over the bytes of the Parquet files: another release of the writer is no new version.
+    """
     digests = [
         method,
         {name: [config["columns"], config["rows_sha256"]] for name, config in configs.items()},
@@ -66,13 +68,16 @@ def content_sha256(method: str, configs: dict[str, dict[str, Any]]) -> str:
 
 
 def read_lineage(folder: Path) -> dict[str, Any]:
-    """The lineage of a version, in today's form. Raises UserError where it is damaged, or of a form
-    that is no more."""
+    """The lineage of a version, in today's form.
+
+    Raises UserError where it is damaged, or of a form that is no more.
+    """
     file = folder / "lineage.json"
     lineage = read_json(file, VERSION_KEYS[:1] + VERSION_KEYS[2:])
     if lineage.get("format") not in (2, FORMAT):
         raise UserError(
-            f"{lineage['name']}@{lineage['version']} has a lineage of format {lineage.get('format')}, and this release "
+            f"{lineage['name']}@{lineage['version']} has a lineage of format "
+            f"{lineage.get('format')}, and this release "
             f"reads 2 and {FORMAT}: publish its run anew, under another name"
         )
     return (

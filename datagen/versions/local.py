@@ -27,8 +27,10 @@ def check_name(name: str) -> None:
     )
     if not NAME.fullmatch(name) or forbidden:
         raise UserError(
-            f"{name!r} is no dataset name: letters, digits, '-', '_' and '.', with at most one '/'; "
-            "no part starts or ends with '-' or '.', holds '--' or '..', ends in .git or is a version"
+            f"{name!r} is no dataset name: letters, digits, '-', '_' and '.', with at most one "
+            "'/'; "
+            "no part starts or ends with '-' or '.', holds '--' or '..', ends in .git or is a "
+            "version"
         )
 
 
@@ -62,7 +64,8 @@ def resolve(reference: str, *, store: Path | None = None) -> Version:
     found = versions_of(name, store=store)
     if not found:
         raise UserError(
-            f"no dataset {name!r} in {store or default_store()}; it holds: {', '.join(names(store)) or '-'}"
+            f"no dataset {name!r} in {store or default_store()}; it holds: "
+            f"{', '.join(names(store)) or '-'}"
         )
     if not number:
         return complete(found[-1])
@@ -83,7 +86,9 @@ def names(store: Path | None = None) -> list[str]:
 
 def complete(version: Version) -> Version:
     """The version, if all its files are there in their sizes and no Parquet file beside them.
-    Raises UserError."""
+
+    Raises UserError.
+    """
     files = version.lineage["files"]
     for name, expected in files.items():
         file = version.path / name
@@ -104,8 +109,10 @@ def changed(version: Version, name: str) -> UserError:
 
 
 def verify(version: Version) -> None:
-    """Recompute the hash of every file, and `content_sha256` of every run from its rows. Raises
-    UserError naming the first that differs from the lineage."""
+    """Recompute the hash of every file, and `content_sha256` of every run from its rows.
+
+    Raises UserError naming the first that differs from the lineage.
+    """
     lineage = complete(version).lineage
     for name, expected in lineage["files"].items():
         if file_sha256(version.path / name) != expected["sha256"]:

@@ -17,7 +17,8 @@ from datagen.versions.version import Version
 
 def on_hub(reference: str, *, store: Path | None) -> bool:
     """Whether a reference is looked up on the Hub: ORG/NAME or ORG/NAME@1.0.0 that is not in the
-    store."""
+    store.
+    """
     name, _, number = reference.partition("@")
     if (
         "/" not in name
@@ -61,7 +62,8 @@ def from_hub(reference: str, store: Path | None) -> Version:
 @contextlib.contextmanager
 def opened(reference: str, *, on_hub: bool, store: Path | None) -> Iterator[Version]:
     """A version with all its files, from the store or, for as long as it is needed, from the
-    Hub."""
+    Hub.
+    """
     if not on_hub:
         yield local.resolve(reference, store=store)
         return

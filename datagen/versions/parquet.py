@@ -27,7 +27,8 @@ PAGES = 1 << 20
 
 def describe(*files: Path) -> dict[str, Any]:
     """Columns (name to type), number of rows and hash of the rows of Parquet files that follow each
-    other."""
+    other.
+    """
     import pyarrow.parquet as pq
 
     batches = itertools.chain.from_iterable(map(batches_of, files))
@@ -57,7 +58,8 @@ def batches_of(file: Path, columns: list[str] | None = None) -> Iterator[pa.Reco
     """A Parquet file in pieces. Raises UserError where it is missing or damaged.
 
     A row group at a time and without reading ahead: Arrow would keep all that it has read until the
-    last row."""
+    last row.
+    """
     import pyarrow.parquet as pq
 
     try:

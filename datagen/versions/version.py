@@ -38,8 +38,10 @@ class Version:
         ]
 
     def run(self, family: str | None = None) -> tuple[str, dict[str, Any]]:
-        """The one run that it holds, or that of a family, with the family's name. Raises
-        UserError."""
+        """The one run that it holds, or that of a family, with the family's name.
+
+        Raises UserError.
+        """
         runs = self.lineage["runs"]
         if family is None and len(runs) == 1:
             (family,) = runs
@@ -53,7 +55,8 @@ class Version:
 
 def names_of(lineage: dict[str, Any], config: str, family: str) -> list[str]:
     """The Parquet files, in order, of what a family has of a config: they bear the hash of its
-    rows."""
+    rows.
+    """
     ending = f"-{lineage['runs'][family]['configs'][config]['rows_sha256'][:16]}.parquet"
     return [
         name

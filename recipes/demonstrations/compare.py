@@ -59,7 +59,8 @@ def show(right: Mapping[str, Right], families: list[str], shots: list[int]) -> N
     bootstrap = Bootstrap()
     queries, seeds, _ = next(iter(right.values())).shape
     print(
-        f"{queries} queries, {seeds} demonstration seeds: mean/worst seed at each k; differences over all k"
+        f"{queries} queries, {seeds} demonstration seeds: mean/worst seed at each k; "
+        "differences over all k"
     )
     table(
         ["strategy", *(f"k = {k}" for k in shots), "all k", *(f"minus {name}" for name in AGAINST)]

@@ -150,7 +150,10 @@ def test_a_dry_run_shows_the_prompt_and_writes_nothing(ask, tmp_path, capsys):
 def test_help_loads_no_torch():
     start = time.perf_counter()
     code = "import sys, datagen.cli; datagen.cli.main(['--help'])"
-    probe = f"import sys\ntry:\n  exec({code!r})\nfinally:\n  print({{'torch', 'transformers'}} & set(sys.modules))"
+    probe = (
+        f"import sys\ntry:\n  exec({code!r})\nfinally:\n  print({{'torch', 'transformers'}} & "
+        f"set(sys.modules))"
+    )
     done = subprocess.run(
         [sys.executable, "-c", probe], capture_output=True, text=True, check=False
     )

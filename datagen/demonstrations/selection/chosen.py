@@ -15,7 +15,8 @@ from datagen.demonstrations.selection.scoring import Asking
 @dataclass(frozen=True)
 class Selection:
     """Places of the chosen candidates in the order shown, and the score of every candidate that was
-    considered."""
+    considered.
+    """
 
     indices: tuple[int, ...]
     scores: dict[int, float]

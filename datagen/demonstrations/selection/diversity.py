@@ -19,7 +19,8 @@ def vote_k(neighbours: NDArray[np.int64], size: int, *, discount: float = 10.0) 
 
     `neighbours` [nodes, degree]: the nearest others of every node. A node that is not chosen yet
     votes for its neighbours with discount ** -(its neighbours chosen already). Of equal votes the
-    lower node wins."""
+    lower node wins.
+    """
     nodes, degree = neighbours.shape
     counts = np.bincount(neighbours.ravel(), minlength=nodes)
     voters = np.split(
@@ -39,7 +40,8 @@ def vote_k(neighbours: NDArray[np.int64], size: int, *, discount: float = 10.0) 
 
 def nearest_others(vectors: Vectors, degree: int) -> NDArray[np.int64]:
     """The `degree` nearest other rows of every row by cosine, [rows, degree]; of equal ones the
-    lower."""
+    lower.
+    """
     found = []
     for first in range(0, len(vectors), 1024):
         cosines = vectors[first : first + 1024] @ vectors.T
@@ -54,7 +56,8 @@ def kernel(relevance: Floats, vectors: Vectors, *, trade_off: float = 0.1) -> Fl
     3.2).
 
     `relevance` [n] and similarities are cosines, moved to 0..1 as the paper's code does; `vectors`
-    [n, dimensions]."""
+    [n, dimensions].
+    """
     quality = np.exp((relevance + 1) / 2 / (2 * trade_off))
     similarity = (vectors.astype(np.float64) @ vectors.T.astype(np.float64) + 1) / 2
     return quality[:, None] * similarity * quality[None, :]
@@ -66,7 +69,8 @@ def greedy_map(kernel: Floats, size: int, allowed: Callable[[Places], Places]) -
 
     Each item keeps its row of the Cholesky factor and what remains of its diagonal, so a step costs
     one row. `allowed` says which items may follow the chosen ones. Ends early where the rank is
-    used up."""
+    used up.
+    """
     factor, rest, chosen = np.zeros((size, len(kernel))), np.diag(kernel).copy(), Places()
     least = 1e-10 * rest.max(initial=0.0)
     while len(chosen) < size:

@@ -1,5 +1,6 @@
 """Sentence vectors: an encoder that needs no download, and those of sentence-transformers by
-name."""
+name.
+"""
 
 from __future__ import annotations
 
@@ -36,7 +37,8 @@ def encoder(name: str, texts: Sequence[str]) -> Encode:
 def hashed(texts: Sequence[str]) -> Encode:
     """TF-IDF over hashed character n-grams (sublinear tf, smoothed idf), added up with random signs
     in 512 dimensions (feature hashing, arXiv 0902.2206): cosines keep their value but for a noise
-    of about 1 / sqrt(512)."""
+    of about 1 / sqrt(512).
+    """
     sample = texts[:: -(-len(texts) // FITTED) or 1]
     documents = np.zeros(FEATURES, dtype=np.int64)
     for text in sample:

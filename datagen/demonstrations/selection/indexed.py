@@ -1,5 +1,6 @@
 """A pool made ready for selection: what may be shown with a query, and the indexes that strategies
-search."""
+search.
+"""
 
 from __future__ import annotations
 
@@ -85,7 +86,8 @@ class Indexed:
 
     def admissible(self, chosen: Sequence[int], candidates: Iterable[int], k: int) -> list[int]:
         """The candidates that may follow the chosen ones, in their order; all where none has
-        room."""
+        room.
+        """
         rest = [place for place in candidates if place not in chosen]
         return [place for place in rest if self.has_room(place, chosen, k)] or rest
 
@@ -121,7 +123,8 @@ class Indexed:
     @cached_property
     def representatives(self) -> list[int]:
         """The candidates that vote-k keeps, in the order it chose them, each but once in the
-        pool."""
+        pool.
+        """
         places = (
             np.flatnonzero(~self._copies)
             if self.settings.exclude_duplicates

@@ -1,5 +1,6 @@
 """Nearest neighbours by cosine: exact by blocks, or approximate for large pools where faiss is
-installed."""
+installed.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +28,8 @@ class Neighbours:
     """The texts of a pool, to be searched.
 
     Exact, a million texts take 2 GB (512 dimensions, float32); approximate (faiss: inverted lists,
-    one byte a dimension), half a gigabyte."""
+    one byte a dimension), half a gigabyte.
+    """
 
     def __init__(self, encode: Encode, texts: Sequence[str]):
         self.encode, self.texts = encode, texts

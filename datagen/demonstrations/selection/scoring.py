@@ -38,7 +38,8 @@ async def likelihood(
     2307.07164, section 3.1).
 
     None for a set that does not fit the context. Raises ContextExceeded if none fits and one is
-    required."""
+    required.
+    """
     found = await scores(
         [asking.pair(shown, query, query.output) for shown in sets], asking, required=required
     )
@@ -67,7 +68,8 @@ async def informativeness(
 async def codelength(query: Example, shown: Sequence[Example], asking: Asking) -> float | None:
     """Entropy in bits of the teacher's label distribution for the query (arXiv 2212.10375, section
     3.2), which is the expected length of the label's code. None for a set that does not fit the
-    context."""
+    context.
+    """
     found = await scores(
         [asking.pair(shown, query, option) for option in asking.options], asking, required=False
     )

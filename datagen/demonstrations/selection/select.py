@@ -1,7 +1,8 @@
 """Which demonstrations to show with a query, and in which order: the strategies by name.
 
 All but `random` show the best one last, next to the query; `teacher` shows them in the order in
-which it found them to help. Scores grow with preference."""
+which it found them to help. Scores grow with preference.
+"""
 
 from __future__ import annotations
 
@@ -30,15 +31,18 @@ async def select(
     asking: Asking | None = None,
     stream: str = "",
 ) -> Selection:
-    """k demonstrations of a pool for a query. `asking` is needed by the strategies in ASKING,
-    `stream` names the draw.
+    """k demonstrations of a pool for a query.
+
+    `asking` is needed by the strategies in ASKING, `stream` names the draw.
 
     Fewer than k come back only where the teacher's context holds no more. Raises UserError for a
-    pool with fewer than k usable candidates, ContextExceeded where not one of them fits."""
+    pool with fewer than k usable candidates, ContextExceeded where not one of them fits.
+    """
     usable = int(pool.usable(query).sum())
     if usable < k:
         raise UserError(
-            f"task {pool.pool.task}: {usable} candidates can be shown with a query, fewer than k = {k}; "
+            f"task {pool.pool.task}: {usable} candidates can be shown with a query, fewer than "
+            f"k = {k}; "
             "ask for fewer with --shots"
         )
     return await STRATEGIES[strategy](query, pool, k, asking, stream) if k else Selection((), {})
@@ -46,7 +50,8 @@ async def select(
 
 def check(strategy: str, pools: Iterable[Pool], *, split: str = "train") -> None:
     """Raise UserError for a strategy that is unknown, that would see a test query's gold, or that
-    needs options."""
+    needs options.
+    """
     if strategy not in STRATEGIES:
         raise UserError(f"no strategy {strategy!r}: there are {', '.join(STRATEGIES)}")
     if strategy in SEES_GOLD and split == "test":
@@ -57,7 +62,8 @@ def check(strategy: str, pools: Iterable[Pool], *, split: str = "train") -> None
     for pool in pools if strategy in NEEDS_OPTIONS else ():
         if len(pool.options) < 2:
             raise UserError(
-                f"task {pool.task} names no options, which --strategy {strategy} compares; leave it out with --tasks"
+                f"task {pool.task} names no options, which --strategy {strategy} compares; "
+                "leave it out with --tasks"
             )
 
 
@@ -100,7 +106,8 @@ async def dpp(
     query: Example, pool: Indexed, k: int, asking: Asking | None, stream: str
 ) -> Selection:
     """Greedy MAP of relevance times diversity among the nearest (CEIL, arXiv 2302.05698, without
-    its training)."""
+    its training).
+    """
     near = head(pool.nearest(query), max(k, pool.settings.relevant))
     places = list(near)
     matrix = kernel(np.array(list(near.values())), pool.neighbours.of(places))
@@ -140,7 +147,8 @@ async def cone(
     query: Example, pool: Indexed, k: int, asking: Asking | None, stream: str
 ) -> Selection:
     """The nearest that make the query itself most likely, each alone before it (arXiv 2401.12087,
-    section 3)."""
+    section 3).
+    """
     near = list(head(pool.nearest(query), max(k, pool.settings.considered)))
     scores = await informativeness(query, pool.examples(near), asking_of(asking))
     return take(by_score(near, scores), pool, k).best_last()
@@ -149,12 +157,14 @@ async def cone(
 async def teacher(
     query: Example, pool: Indexed, k: int, asking: Asking | None, stream: str
 ) -> Selection:
-    """Greedy forward selection by the gold's likelihood. A candidate's score is its utility: how
-    much it alone raises the mean log-probability of the gold's tokens over no demonstrations, in
-    nats.
+    """Greedy forward selection by the gold's likelihood.
+
+    A candidate's score is its utility: how much it alone raises the mean log-probability of the
+    gold's tokens over no demonstrations, in nats.
 
     Each step puts the candidate next to the query that helps most after those already there, so
-    that the prompts of a step begin alike. Uses the gold answer: for training queries only."""
+    that the prompts of a step begin alike. Uses the gold answer: for training queries only.
+    """
     asking, near = (
         asking_of(asking),
         list(head(pool.nearest(query), max(k, pool.settings.considered))),
@@ -188,7 +198,8 @@ def by_score(items: Sequence[T], scores: Sequence[float | None]) -> list[tuple[T
 def asking_of(asking: Asking | None) -> Asking:
     if asking is None:
         raise UserError(
-            f"the strategies {', '.join(ASKING)} need a teacher that scores: hf:NAME_OR_PATH or micro"
+            f"the strategies {', '.join(ASKING)} need a teacher that scores: hf:NAME_OR_PATH "
+            "or micro"
         )
     return asking
 

@@ -19,7 +19,8 @@ class Eliminator:
     """The four rules and their word lists. Every method gives a reason to drop, or None.
 
     `refusal_words`: a refusal is dropped when its response is shorter than this, in words (Chinese:
-    characters)."""
+    characters).
+    """
 
     def __init__(self, templates: Templates, language: Language, *, refusal_words: int = 80):
         self.templates = templates
@@ -28,7 +29,8 @@ class Eliminator:
 
     def of_rewriting(self, parent: str, written: Completion) -> str | None:
         """Rule 4 (a phrase of our own prompts that the parent does not hold), and what needs no
-        judge."""
+        judge.
+        """
         if reason := unfinished(written):
             return reason
         if plain(written.text) == plain(parent):

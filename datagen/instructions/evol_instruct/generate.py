@@ -1,5 +1,6 @@
 """Evol-Instruct (arXiv 2304.12244, section 3.2): instructions rewritten round after round, each
-going on by itself."""
+going on by itself.
+"""
 
 from __future__ import annotations
 
@@ -47,8 +48,10 @@ class Step:
 
 
 async def evolve(seed: Prompt, teacher: Teacher, *, evolution: Evolution) -> list[Outcome]:
-    """The rows of a seed, round by round. What is eliminated leaves its parent to the next
-    round."""
+    """The rows of a seed, round by round.
+
+    What is eliminated leaves its parent to the next round.
+    """
     outcomes, parent, text = list[Outcome](), seed.id, seed.text
     try:
         if evolution.keep_seeds:
@@ -150,8 +153,10 @@ def failed(seed: Prompt) -> Row:
 
 
 def statistics(items: Iterable[list[Row]]) -> dict[str, Any]:
-    """Evolutions tried and kept, by round and by operation. A rejected row is told by its
-    `detail`."""
+    """Evolutions tried and kept, by round and by operation.
+
+    A rejected row is told by its `detail`.
+    """
     rounds: dict[str, dict[str, int]] = defaultdict(lambda: {"tried": 0, "kept": 0})
     operations: dict[str, dict[str, int]] = defaultdict(lambda: {"tried": 0, "kept": 0})
     for rows in items:

@@ -57,8 +57,10 @@ class EvolSettings(TemplateSettings):
 
 
 def read_weights(text: str, templates: Templates) -> dict[str, float]:
-    """The weight of every operation there is a template for; of those not named, 1. Raises
-    UserError."""
+    """The weight of every operation there is a template for; of those not named, 1.
+
+    Raises UserError.
+    """
     weights = dict.fromkeys(templates.names("evolve"), 1.0)
     for part in filter(None, (part.strip() for part in text.split(","))):
         name, _, value = (word.strip() for word in part.partition("="))

@@ -1,5 +1,6 @@
 """Magpie (arXiv 2406.08464): an aligned model, given only what its chat template puts before a
-user's words, writes those words itself."""
+user's words, writes those words itself.
+"""
 
 from __future__ import annotations
 
@@ -41,7 +42,8 @@ class Magpie:
 
 async def synthesise(teacher: Teacher, *, magpie: Magpie) -> AsyncGenerator[list[Outcome]]:
     """Instructions and their responses in the order of their samples, until enough are kept
-    (section 2.1)."""
+    (section 2.1).
+    """
     seen, kept, fruitless = set[str](), 0, 0
     async with aclosing(
         in_order(lambda index: draw(index, teacher, magpie), ahead=magpie.ahead)
@@ -61,7 +63,8 @@ async def synthesise(teacher: Teacher, *, magpie: Magpie) -> AsyncGenerator[list
 
 async def draw(index: int, teacher: Teacher, magpie: Magpie) -> Outcome:
     """Sample `index` of the pre-query template, and the response to it when it is fit to be
-    asked."""
+    asked.
+    """
     try:
         (written,) = await teacher.complete(
             Request(magpie.before, first=index, sampling=magpie.asking)
@@ -90,7 +93,8 @@ async def draw(index: int, teacher: Teacher, magpie: Magpie) -> Outcome:
 
 def unfit(written: Completion) -> str | None:
     """The rules of the paper's example filter that need no other model; an instruction that ends in
-    a colon waits for an input that never comes."""
+    a colon waits for an input that never comes.
+    """
     return unfinished(written) or (
         "trailing_colon" if written.text.rstrip().endswith((":", "：")) else None
     )
@@ -128,7 +132,8 @@ def user_turn(tokenizer: Any) -> tuple[str, str]:
     without such a template.
 
     A beginning-of-text token that the tokenizer adds by itself is left out: the text is encoded
-    again as it stands."""
+    again as it stands.
+    """
     if not getattr(tokenizer, "chat_template", None):
         raise UserError("the model has no chat template: magpie needs an aligned (chat) model")
     turn = [{"role": "user", "content": SENTINEL}]

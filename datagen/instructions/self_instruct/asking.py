@@ -42,6 +42,7 @@ class Asking:
 
     def stop(self, name: str, **fields: str) -> tuple[str, ...]:
         """For a base model: how the template begins a further task, which it may go on to write.
+
         Chat ends by itself.
 
         >>> # "Task: {instruction}" in the template gives ("\\nTask:",)

@@ -133,7 +133,8 @@ def read_seeds(settings: SelfInstructSettings) -> list[Task]:
     needed = settings.recipe.in_context
     if len(seeds) < needed:
         raise UserError(
-            f"{settings.seeds} holds {len(seeds)} tasks, a prompt needs {needed}: add some, or --in_context"
+            f"{settings.seeds} holds {len(seeds)} tasks, a prompt needs {needed}: add some, or "
+            "--in_context"
         )
     return seeds
 
@@ -149,7 +150,8 @@ def instruction_rules(
 
 def compared_with(seeds: Sequence[Task], settings: SelfInstructSettings) -> Novelty:
     """What new instructions are compared with: every seed, however alike they are, and the pool of
-    an earlier run."""
+    an earlier run.
+    """
     from datagen.filters.novelty import Novelty
 
     alphabet = "unicode" if language(settings.spoken).by_characters else "ascii"

@@ -1,5 +1,6 @@
 """Self-Instruct (arXiv 2212.10560): instructions bootstrapped from a few seed tasks, then their
-inputs and outputs."""
+inputs and outputs.
+"""
 
 from __future__ import annotations
 
@@ -113,7 +114,8 @@ class Pool:
 
     def demonstrations(self, number: int, settings: SelfInstructSettings) -> tuple[Task, ...]:
         """What call `number` shows: drawn from the pool after call `number` - lag, with a random
-        stream of its own."""
+        stream of its own.
+        """
         recipe, known = (
             settings.recipe,
             self.sizes[number - settings.lag] if number >= settings.lag else 0,
@@ -128,8 +130,10 @@ class Pool:
 async def propose(
     teacher: Teacher, call: Call, *, mode: Mode, settings: SelfInstructSettings
 ) -> list[Proposal | Rejected]:
-    """What a call proposes. A call that failed, was cut off or says nothing that can be read is one
-    rejected row."""
+    """What a call proposes.
+
+    A call that failed, was cut off or says nothing that can be read is one rejected row.
+    """
     recipe = settings.recipe
     sampling = Sampling(
         temperature=recipe.temperature,
@@ -170,7 +174,8 @@ def read(
 
 def judge(proposal: Proposal | Rejected, rules: Rules, novelty: Novelty) -> Proposal | Rejected:
     """Through the rules, then compared with the seeds and the pool; the ten nearest are told of
-    what is too similar."""
+    what is too similar.
+    """
     if isinstance(proposal, Rejected):
         return proposal
     reason = check(proposal.candidate.instruction, rules)
@@ -231,8 +236,10 @@ class Tally:
         self.classified += [] if label is None else [label]
 
     def report(self, target: int) -> dict[str, Any]:
-        """For stats.json. `classification` is a share of the accepted instructions that were
-        classified."""
+        """For stats.json.
+
+        `classification` is a share of the accepted instructions that were classified.
+        """
         reached = self.accepted >= target
         return {
             "ended": "target" if reached else "patience",
@@ -258,7 +265,8 @@ async def overlap(
     the items.
 
     Item i is drawn once the consumer is done with result i - `most`. Closing it cancels what is
-    under way."""
+    under way.
+    """
     room, started = asyncio.Semaphore(most), asyncio.Queue[asyncio.Task[Result] | None]()
     tasks = set[asyncio.Task[Result]]()
 

@@ -1,5 +1,6 @@
 """From an accepted instruction to its rows: classification or not, instances, filters
-(Self-Instruct, section 2.2)."""
+(Self-Instruct, section 2.2).
+"""
 
 from __future__ import annotations
 
@@ -23,7 +24,8 @@ CLASSIFY_TOKENS = 8
 @dataclass(frozen=True)
 class Candidate:
     """An instruction as a teacher proposed it; a mode that writes more than that at once fills the
-    rest."""
+    rest.
+    """
 
     instruction: str
     input: str = ""
@@ -34,8 +36,10 @@ class Candidate:
 
 @dataclass(frozen=True)
 class Proposal:
-    """A candidate and what is known of it. `id` is the instruction's own; its rows' ids begin with
-    it."""
+    """A candidate and what is known of it.
+
+    `id` is the instruction's own; its rows' ids begin with it.
+    """
 
     candidate: Candidate
     method: str
@@ -69,8 +73,9 @@ class Proposal:
 async def write_instances(
     teacher: Teacher, proposal: Proposal, *, asking: Asking, most: int, max_tokens: int
 ) -> list[Outcome]:
-    """A row an instance. Output first for classification, as the labels would be lopsided
-    otherwise; else input first.
+    """A row an instance.
+
+    Output first for classification, as the labels would be lopsided otherwise; else input first.
 
     Greedy, at most `most` instances of one answer of `max_tokens` tokens. Raises TeacherError.
     """
@@ -106,8 +111,10 @@ async def is_classification(
 def outcomes(
     proposal: Proposal, instances: Sequence[Instance], *, asking: Asking, cut: bool, **columns: Any
 ) -> list[Outcome]:
-    """The instances of one instruction, each accepted or rejected. `cut`: the last one was cut off
-    by length."""
+    """The instances of one instruction, each accepted or rejected.
+
+    `cut`: the last one was cut off by length.
+    """
     found: list[Outcome] = []
     for place, (instance, reason) in enumerate(
         zip(instances, faults(instances, cut=cut), strict=True)
@@ -153,8 +160,10 @@ def fault(instance: Instance) -> str | None:
 
 
 def make_row(proposal: Proposal, instance: Instance, *, asking: Asking) -> Row:
-    """Columns of an instance. Its id is the instruction's id, a hyphen and a hash of input and
-    output."""
+    """Columns of an instance.
+
+    Its id is the instruction's id, a hyphen and a hash of input and output.
+    """
     return bare_row(proposal) | {
         "id": f"{proposal.id}-{content_id(instance.input, instance.output)[:8]}",
         "prompt": user(whole(proposal.task, instance.input, asking.templates)),

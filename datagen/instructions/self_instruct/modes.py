@@ -2,7 +2,8 @@
 
 They share the loop (datagen.instructions.self_instruct) and differ in four functions: what a call
 says, where a base model is stopped, what is read from the answer, and how an accepted instruction
-is completed."""
+is completed.
+"""
 
 from __future__ import annotations
 
@@ -106,7 +107,8 @@ def alpaca(asking: Asking, settings: SelfInstructSettings) -> Mode:
 
 def unnatural(asking: Asking, rules: Rules, settings: SelfInstructSettings) -> Mode:
     """One instruction, input and constraints a call; then the output, greedy; then the instruction
-    in other words."""
+    in other words.
+    """
     label = parse.labels(asking.templates.language)
     opening = f"{label.instruction}{label.colon}".rstrip()
 
@@ -147,7 +149,8 @@ async def paraphrase(
     settings: SelfInstructSettings,
 ) -> list[Outcome]:
     """The same input and output under other wordings; a row's parent is the row it rewords (arXiv
-    2212.09689, 2.3)."""
+    2212.09689, 2.3).
+    """
     fields = {"instruction": original.candidate.instruction, "input": original.candidate.input}
     sampling = Sampling(
         temperature=1.0,

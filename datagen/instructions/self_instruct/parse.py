@@ -2,7 +2,8 @@
 a word.
 
 Every pattern is anchored to the beginning of a line and looks at each character a bounded number of
-times."""
+times.
+"""
 
 from __future__ import annotations
 
@@ -72,7 +73,8 @@ def items(text: str, pattern: re.Pattern[str] = ITEM) -> list[str]:
     """The items of a numbered list, whitespace collapsed; `pattern`'s first group is the number.
 
     A bare number that does not follow the one before belongs to the text of its item; a pattern of
-    one's own, such as "Task 5:", begins an item whatever its number."""
+    one's own, such as "Task 5:", begins an item whatever its number.
+    """
     starts: list[re.Match[str]] = []
     for match in pattern.finditer(text):
         if pattern is not ITEM or not starts or int(match[1]) == int(starts[-1][1]) + 1:
@@ -84,8 +86,10 @@ def items(text: str, pattern: re.Pattern[str] = ITEM) -> list[str]:
 
 
 def fields(text: str) -> list[tuple[str, str]]:
-    """(field, value) pairs in order; a value ends where the next label begins. Text before the
-    first is left out."""
+    """(field, value) pairs in order; a value ends where the next label begins.
+
+    Text before the first is left out.
+    """
     found = list(FIELD.finditer(text))
     stops = ends(found, text)
     return [

@@ -2,7 +2,8 @@
 2.2; released code).
 
 Each rule is a named reason. The word lists are files of the templates: `words/blocked.txt`,
-`words/starts.txt`."""
+`words/starts.txt`.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +28,8 @@ NUMBERED = re.compile(r"(?:task[ \t]?)?\d{1,3}[ \t]?[.)、．:：](?!\d)", re.IG
 
 def rules(language: Language, *, blocked: Sequence[str], starts: Sequence[str]) -> Rules:
     """The rules of a language; `blocked` are whole words and phrases, `starts` what no instruction
-    may begin with."""
+    may begin with.
+    """
     blocked_word = [whole_word(word) for word in blocked]
     blocked_start = tuple(start.casefold() for start in starts)
     return {
@@ -48,7 +50,8 @@ def check(instruction: str, asked: Rules) -> str | None:
 
 def whole_word(word: str) -> re.Pattern[str]:
     """Finds an ASCII word or phrase between word boundaries, also inside Chinese text; other words
-    anywhere."""
+    anywhere.
+    """
     edge = r"\b" if word.isascii() else ""
     return re.compile(rf"{edge}{re.escape(word)}{edge}", re.IGNORECASE | re.ASCII)
 
@@ -60,7 +63,8 @@ def punctuation(character: str) -> bool:
 
 def leftover(text: str) -> bool:
     """What belongs to a template stands in the instruction: a field, a label or number it begins
-    with, a separator."""
+    with, a separator.
+    """
     found = (
         FIELD.match(text)
         or NUMBERED.match(text)

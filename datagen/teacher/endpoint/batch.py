@@ -46,8 +46,10 @@ NAME = "emergent-distill"
 
 
 class Batches:
-    """Asked like an endpoint, one request at a time. Whoever asks waits until a batch has
-    brought the reply."""
+    """Asked like an endpoint, one request at a time.
+
+    Whoever asks waits until a batch has brought the reply.
+    """
 
     def __init__(self, transport: Transport, file: Path, patience: Patience):
         self._transport = transport

@@ -1,5 +1,6 @@
 """What is under way at a Batch API, in a file that survives the process: requests, the batch each
-is in, its reply."""
+is in, its reply.
+"""
 
 from __future__ import annotations
 
@@ -34,22 +35,26 @@ NEW, SUBMITTING, SUBMITTED, ENDED = "new", "submitting", "submitted", "ended"
 @dataclass(frozen=True)
 class Reply:
     """An endpoint's answer to one request: HTTP's status (0 where none came) and the body, or why
-    there is none."""
+    there is none.
+    """
 
     status: int
     content: str
 
 
 class Book:
-    """A SQLite file. A batch is written down with its requests before it is submitted, its replies
-    together."""
+    """A SQLite file.
+
+    A batch is written down with its requests before it is submitted, its replies together.
+    """
 
     def __init__(self, file: Path):
         self._database = connect_database(file, SCHEMA)
 
     def find(self, id: str) -> tuple[Reply | None, bool]:
         """The reply to a request, if it has one; and whether it is in a batch that has not
-        ended."""
+        ended.
+        """
         found = self._database.execute(
             "SELECT status, reply, state FROM requests LEFT JOIN batches ON batch = name"
             " WHERE requests.id = ?",

@@ -51,8 +51,10 @@ def in_files(bodies: dict[str, str]) -> Iterator[list[tuple[str, str]]]:
 
 
 def read_replies(content: bytes) -> Iterator[tuple[str, Reply]]:
-    """The replies of an output or error file, each with the id of its request, in any order. Lines
-    that are no reply are left out."""
+    """The replies of an output or error file, each with the id of its request, in any order.
+
+    Lines that are no reply are left out.
+    """
     for line in content.split(b"\n"):
         with contextlib.suppress(ValueError, KeyError, TypeError, AttributeError, RecursionError):
             found = json.loads(line)

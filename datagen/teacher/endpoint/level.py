@@ -57,8 +57,10 @@ class Level:
             self._begin(now)
 
     def overloaded(self, started: float, now: float, *, certain: bool) -> None:
-        """A sign of overload. An attempt that began before the last cut says nothing about the new
-        level."""
+        """A sign of overload.
+
+        An attempt that began before the last cut says nothing about the new level.
+        """
         if started < self._cut_at:
             return
         self._signs += 1

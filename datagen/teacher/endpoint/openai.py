@@ -1,5 +1,7 @@
-"""The teacher behind any OpenAI-compatible endpoint: what is asked, and what the replies mean. How
-it is asked stands in endpoint.py."""
+"""The teacher behind any OpenAI-compatible endpoint: what is asked, and what the replies mean.
+
+How it is asked stands in endpoint.py.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +29,8 @@ NO_WAY_IN = {301, 302, 303, 307, 308, 401, 402, 403, 404, TOO_MANY}
 
 class OpenAITeacher:
     """A model behind `OPENAI_BASE_URL` (the public API without it), with the key from
-    `OPENAI_API_KEY`."""
+    `OPENAI_API_KEY`.
+    """
 
     capabilities = ENGINES["openai"]
 
@@ -98,8 +101,10 @@ class OpenAITeacher:
         return found[: request.n]
 
     async def score(self, prompt: str | Messages, continuation: str) -> list[float]:
-        """Log-probability in nats of each token of the continuation, given the prompt. Only vLLM
-        servers return it."""
+        """Log-probability in nats of each token of the continuation, given the prompt.
+
+        Only vLLM servers return it.
+        """
         try:
             return await score(self._opened(), self.model, prompt, continuation)
         except Refused as error:
@@ -255,8 +260,10 @@ def readable(text: str) -> str:
 
 
 def mean_logprob(logprobs: dict[str, Any] | None) -> float | None:
-    """The mean over a choice's tokens, in nats. Chat replies list tokens under `content`, plain
-    ones under `token_logprobs`."""
+    """The mean over a choice's tokens, in nats.
+
+    Chat replies list tokens under `content`, plain ones under `token_logprobs`.
+    """
     if not logprobs:
         return None
     chat = [token["logprob"] for token in logprobs.get("content") or []]

@@ -66,8 +66,11 @@ class Pace:
         self._lately += 1
 
     def refused(self, started: float, now: float) -> bool:
-        """A 429 came. Returns whether it is a matter of pace. One for a request from before the last
-        cut says nothing new."""
+        """A 429 came.
+
+        Returns whether it is a matter of pace. One for a request from before the last cut says
+        nothing new.
+        """
         self._turn(now)
         if started < self._cut_at:
             return bool(self._base)

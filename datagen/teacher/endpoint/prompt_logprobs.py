@@ -40,7 +40,8 @@ async def score(
 
     def read(reply: dict[str, Any]) -> list[float]:
         """The reply has an entry for each token: null for the first, then
-        {"TOKEN ID": {"logprob": ...}}."""
+        {"TOKEN ID": {"logprob": ...}}.
+        """
         entries = reply["choices"][0].get("prompt_logprobs")
         if not entries:
             raise Refused("no prompt_logprobs in the reply", status=200)

@@ -38,8 +38,10 @@ class Patience:
 
 
 class Throttle:
-    """The queue before an endpoint: first come, first served. A request that is asked again goes
-    before new ones."""
+    """The queue before an endpoint: first come, first served.
+
+    A request that is asked again goes before new ones.
+    """
 
     def __init__(
         self,
@@ -66,8 +68,10 @@ class Throttle:
         return self.breaker.since is not None
 
     async def enter(self, *, again: bool = False) -> None:
-        """Wait until one more may be asked. Raises UserError when the endpoint was down for too
-        long."""
+        """Wait until one more may be asked.
+
+        Raises UserError when the endpoint was down for too long.
+        """
         if self._over:
             raise self._over
         turn = asyncio.get_running_loop().create_future()

@@ -1,5 +1,6 @@
 """One attempt at an endpoint over HTTP: send, read, and sort errors into those that may pass and
-those that will not."""
+those that will not.
+"""
 
 from __future__ import annotations
 
@@ -198,7 +199,8 @@ def without_password(url: str) -> str:
 
 def certificates() -> Any:
     """Trusted roots: those of SSL_CERT_FILE or SSL_CERT_DIR, else certifi's, because an image may
-    have none of its own."""
+    have none of its own.
+    """
     import os
     import ssl
 
@@ -224,7 +226,8 @@ def reason(content: bytes) -> str:
 
 def retry_after(headers: Any) -> float | None:
     """Seconds to wait by `Retry-After-Ms` or `Retry-After` (seconds or an HTTP date, RFC 9110,
-    section 10.2.3)."""
+    section 10.2.3).
+    """
     for name, scale in (("Retry-After-Ms", 1e-3), ("Retry-After", 1.0)):
         value = headers.get(name, "")
         with contextlib.suppress(ValueError):

@@ -78,8 +78,10 @@ class Batcher:
             self._worker = None
 
     async def _work(self) -> None:
-        """Compute batch after batch until no job waits. A thread computes, so that new requests
-        keep arriving."""
+        """Compute batch after batch until no job waits.
+
+        A thread computes, so that new requests keep arriving.
+        """
         while self._waiting:
             await asyncio.sleep(GATHER_S)
             batch = self._take()

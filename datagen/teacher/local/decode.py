@@ -22,8 +22,10 @@ after every row, because copying the cache costs time."""
 
 @dataclass
 class Row:
-    """One sample while it grows. `uniforms`: numbers in [0, 1), one a step, as many as tokens may
-    be drawn."""
+    """One sample while it grows.
+
+    `uniforms`: numbers in [0, 1), one a step, as many as tokens may be drawn.
+    """
 
     prompt: int
     uniforms: Sequence[float]
@@ -44,11 +46,13 @@ def decode(
     ends: set[int],
     stopped: Callable[[list[int]], bool],
 ) -> None:
-    """Grow every row until an end token, a stop, or the end of its uniforms. Prompts are
-    left-padded.
+    """Grow every row until an end token, a stop, or the end of its uniforms.
+
+    Prompts are left-padded.
 
     `stopped` says whether a row's tokens hold a stop string. An end token is kept as the row's
-    last."""
+    last.
+    """
     import torch
 
     live = list(rows)
@@ -87,7 +91,8 @@ def decode(
 
 def prefill(model: Any, ids_PT: Any, mask_PT: Any, owner_B: Any) -> tuple[Any, Any]:
     """The prompts' cache, computed once and repeated for their samples, and the logits of the first
-    step [B, V]."""
+    step [B, V].
+    """
     output = model(
         input_ids=ids_PT,
         attention_mask=mask_PT,
@@ -106,7 +111,8 @@ def positions(mask_BT: Any) -> Any:
 
 def draw(logits_BV: Any, uniform_B: Any, sampling: Sampling) -> tuple[Any, Any]:
     """Tokens [B] by inverse CDF of the uniform numbers, and their log-probabilities [B] in nats at
-    temperature 1."""
+    temperature 1.
+    """
     logprobs_BV = logits_BV.float().log_softmax(-1)
     if sampling.temperature == 0:
         token_B = logprobs_BV.argmax(-1)
@@ -124,7 +130,8 @@ def draw(logits_BV: Any, uniform_B: Any, sampling: Sampling) -> tuple[Any, Any]:
 
 def nucleus(probs_BV: Any, top_p: float) -> Any:
     """Zero all but the fewest most probable tokens whose mass reaches top_p (arXiv 1904.09751,
-    section 3.1)."""
+    section 3.1).
+    """
     sorted_BV, order_BV = probs_BV.sort(dim=-1, descending=True, stable=True)
     before_BV = sorted_BV.cumsum(-1) - sorted_BV
     return probs_BV.scatter(-1, order_BV, sorted_BV.masked_fill(before_BV >= top_p, 0.0))
@@ -133,11 +140,13 @@ def nucleus(probs_BV: Any, top_p: float) -> Any:
 def score(
     model: Any, ids_BT: Any, mask_BT: Any, longest: int, *, prefix: Sequence[int] = ()
 ) -> Any:
-    """Log-probability in nats of each of the last `longest` tokens, [B, longest]. Rows are
-    left-padded.
+    """Log-probability in nats of each of the last `longest` tokens, [B, longest].
+
+    Rows are left-padded.
 
     `prefix`: tokens that stand before every row; they are computed once, and their cache is
-    repeated for the rows."""
+    repeated for the rows.
+    """
     import torch
 
     cache = None

@@ -91,7 +91,8 @@ class HfTeacher:
 
     async def score_many(self, pairs: Sequence[Pair]) -> list[list[float]]:
         """The pairs are a batch of their own, so that their numbers depend on nothing else that is
-        asked at the time. Tokens with which all of them begin are computed once."""
+        asked at the time. Tokens with which all of them begin are computed once.
+        """
         batcher = await self._opened()
         encoded = [
             (

@@ -86,8 +86,10 @@ class CausalModel:
         return {*listed, self.tokenizer.eos_token_id} - {None}
 
     def _stopped(self, stop: tuple[str, ...]) -> Callable[[list[int]], bool]:
-        """Whether a stop string stands in a text. Its last tokens are enough: each token holds at
-        least one byte."""
+        """Whether a stop string stands in a text.
+
+        Its last tokens are enough: each token holds at least one byte.
+        """
         if not stop:
             return lambda tokens: False
         reach = max(len(s.encode()) for s in stop) + 1

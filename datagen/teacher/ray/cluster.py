@@ -46,7 +46,8 @@ def gpus_of(spec: TeacherSpec) -> int:
 
 def workers_for(ray: Any, gpus: int) -> int:
     """Number of workers: as many as the GPUs can hold, or one a machine without GPUs, because an
-    engine uses all its cores."""
+    engine uses all its cores.
+    """
     if gpus:
         found = int(ray.cluster_resources()["GPU"] // gpus)
         if not found:
@@ -88,7 +89,9 @@ async def opened(worker: Any) -> WorkerFacts:
 
 def stop_at(error: Exception) -> None:
     """Raise what a worker raised, without Ray's words around it, or that Ray has given it up.
-    Otherwise return: Ray is starting it."""
+
+    Otherwise return: Ray is starting it.
+    """
     from ray.exceptions import ActorDiedError, RayTaskError
 
     if isinstance(error, RayTaskError):

@@ -81,8 +81,10 @@ class RayTeacher:
         self._over: BaseException | None = None
 
     async def identify(self) -> str:
-        """The identity of the same teacher without Ray, so a run may continue either way. If its
-        weights are not on this machine, the workers say which they are."""
+        """The identity of the same teacher without Ray, so a run may continue either way.
+
+        If its weights are not on this machine, the workers say which they are.
+        """
         try:
             return str(await self._here.identify())
         except UserError:
@@ -120,7 +122,9 @@ class RayTeacher:
 
     async def topk(self, pairs: Sequence[Tokens], k: int) -> list[Topk]:
         """One worker computes all pairs, because the numbers depend on what is batched together.
-        Ask for several groups of pairs at once to keep all workers busy."""
+
+        Ask for several groups of pairs at once to keep all workers busy.
+        """
         return list(await self._ask("topk", pairs, k))
 
     async def close(self) -> None:
@@ -206,7 +210,8 @@ class RayTeacher:
 
     async def _take(self) -> list[Job]:
         """An even share of the waiting requests, so that no worker idles while another has a full
-        block; or a lost block, as it is."""
+        block; or a lost block, as it is.
+        """
         block: list[Job] = []
         while not block:
             self._idle += 1

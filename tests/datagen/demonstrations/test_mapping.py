@@ -123,7 +123,8 @@ def test_shipped_mappings_are_whole():
     [
         (
             ("{title}", "{headline}"),
-            r"line 1: no column 'headline', which task reviews/polarity asks for; .* title, text, label",
+            r"line 1: no column 'headline', which task reviews/polarity asks for; .* title, "
+            r"text, label",
         ),
         (("output: label", "output: verdict"), r"no column 'verdict'.*title, text, label"),
         (

@@ -8,8 +8,14 @@ from datagen.errors import UserError
 from datagen.filters.command import run_filter
 from datagen.filters.settings import FilterSettings
 
-QUESTION = "Mara packs twelve crates of pears each hour and sells half of them at the harbour before noon every day"
-STORY = "Write a short story about a lighthouse keeper who finds a message in a bottle one winter morning"
+QUESTION = (
+    "Mara packs twelve crates of pears each hour and sells half of them at the harbour before noon "
+    "every day"
+)
+STORY = (
+    "Write a short story about a lighthouse keeper who finds a message in a bottle one winter "
+    "morning"
+)
 ROWS = [
     ("1", STORY, "", "Once upon a time there was a keeper of the light."),
     ("2", STORY + " at sea", "", "Another story."),

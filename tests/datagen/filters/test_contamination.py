@@ -4,7 +4,10 @@ import random
 from datagen.filters.contamination import Benchmarks, load_benchmarks
 from tests.datagen.filters.test_novelty import lcs_length
 
-QUESTION = "Mara packs twelve crates of pears each hour and sells half of them at the harbour before noon every day"
+QUESTION = (
+    "Mara packs twelve crates of pears each hour and sells half of them at the harbour before noon "
+    "every day"
+)
 KNOWN = Benchmarks([("fruit", 0, "How far is it?"), ("fruit", 1, QUESTION)])
 
 

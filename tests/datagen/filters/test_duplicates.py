@@ -12,7 +12,10 @@ from datagen.filters.duplicates import (
 )
 from datagen.filters.encoders import encode
 
-SENTENCE = "Write a short story about a lighthouse keeper who finds a message in a bottle one winter morning"
+SENTENCE = (
+    "Write a short story about a lighthouse keeper who finds a message in a bottle one winter "
+    "morning"
+)
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,10 @@ def rules(name="en", **settings):
     return Responses(Templates(name), language(name), **settings)
 
 
-GOOD = "The tides follow the moon, whose gravity pulls the water on the near side more than that on the far side."
+GOOD = (
+    "The tides follow the moon, whose gravity pulls the water on the near side more than that on "
+    "the far side."
+)
 LOOP = "and then we walk on " * 30
 MIXED = " ".join(f"word{n}" for n in range(60)) + " " + "and then we walk on " * 6
 

@@ -54,7 +54,10 @@ def self_instruct(number: int, seed: int = 0) -> list[list[Outcome]]:
     hostile."""
     rng, found = Random(seed), list[list[Outcome]]()
     for place in range(number):
-        text = f"{VERBS[place % 4 if rng.random() < 0.8 else 0]} {'word ' * rng.randrange(1, 30)}{place}."
+        text = (
+            f"{VERBS[place % 4 if rng.random() < 0.8 else 0]} "
+            f"{'word ' * rng.randrange(1, 30)}{place}."
+        )
         near = {"nearest_id": f"n{place - 1}", "nearest_similarity": rng.random() * 0.7}
         made = row(f"n{place}", text, "An answer of some words. " * rng.randrange(1, 9), **near)
         if place % 4 == 3:

@@ -162,7 +162,10 @@ def test_concurrency_and_delays_change_no_byte(seeds, templates, serve, tmp_path
 
 def test_killed_in_the_middle_it_goes_on_and_asks_nothing_twice(seeds, templates, serve, tmp_path):
     endpoint = serve(Scripted(delay=0.02))
-    words = f"EvolSettings({str(seeds)!r}, teacher='openai:arith', templates=Path({str(templates)!r}), concurrency=4, "
+    words = (
+        f"EvolSettings({str(seeds)!r}, teacher='openai:arith', templates=Path({str(templates)!r}), "
+        "concurrency=4, "
+    )
     words += f"out=Path({str(tmp_path / 'killed')!r}))"
     code = (
         "from pathlib import Path\nfrom datagen.instructions.evol_instruct.command import *\n"

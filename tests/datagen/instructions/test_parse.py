@@ -16,7 +16,10 @@ from datagen.sources.tasks import Instance
 
 
 def test_a_numbered_list_with_talk_around_it_and_items_of_several_lines():
-    text = "Sure, here are three:\n\n1. Name a river\n   in Asia.\n2) Write 3. on a card.\n3、给这首诗起一个题目。"
+    text = (
+        "Sure, here are three:\n\n1. Name a river\n   in Asia.\n2) Write 3. on a "
+        "card.\n3、给这首诗起一个题目。"
+    )
     assert items(text) == ["Name a river in Asia.", "Write 3. on a card.", "给这首诗起一个题目。"]
 
 

@@ -219,7 +219,8 @@ def test_killed_and_resumed_it_asks_nothing_twice_and_ends_with_the_same_bytes(
         "from datagen.instructions.self_instruct.command import run_self_instruct as run\n"
         "from datagen.instructions.self_instruct.settings import SelfInstructSettings as Settings\n"
         "seeds, out, templates = map(pathlib.Path, sys.argv[1:])\n"
-        "run(Settings(seeds=seeds, out=out, templates=templates, teacher='openai:arith', language='en', target=30,"
+        "run(Settings(seeds=seeds, out=out, templates=templates, teacher='openai:arith', "
+        "language='en', target=30,"
         " style='base', lag=8, concurrency=8))\n"
     )
     out, templates = tmp_path / "killed", write_templates(tmp_path / "templates")

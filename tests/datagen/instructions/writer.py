@@ -79,7 +79,10 @@ def write_templates(folder: Path) -> Path:
 def sentence(rng: random.Random) -> str:
     if rng.random() < 0.05:
         return "Go on."  # too short
-    return f"{rng.choice(VERBS).capitalize()} {rng.choice(NOUNS)} and {rng.choice(NOUNS)} {rng.choice(ENDS)}."
+    return (
+        f"{rng.choice(VERBS).capitalize()} {rng.choice(NOUNS)} and {rng.choice(NOUNS)} "
+        f"{rng.choice(ENDS)}."
+    )
 
 
 class Writer(Endpoint):

@@ -230,8 +230,8 @@ def test_a_version_of_the_format_before_is_read_and_replaced_but_nothing_is_put_
     assert publish(other, store) == 2
     error = capsys.readouterr().err
     assert (
-        "org/sums 1.0.0 is of an earlier release: publish its run (rationales) anew before one of another"
-        in error
+        "org/sums 1.0.0 is of an earlier release: publish its run (rationales) anew before one "
+        "of another" in error
     )
     assert error.count("\n") == 1
     assert publish(make_run(tmp_path / "more", rows=6), store) == 0
@@ -250,8 +250,8 @@ def test_a_version_of_a_format_that_is_no_more_is_one_line(run, store, capsys, c
     assert main([*words, "--store", str(store)]) == 2
     error = capsys.readouterr().err
     assert (
-        "org/sums@1.0.0 has a lineage of format 1, and this release reads 2 and 3: publish its run anew"
-        in error
+        "org/sums@1.0.0 has a lineage of format 1, and this release reads 2 and 3: publish its "
+        "run anew" in error
     )
     assert error.count("\n") == 1
 

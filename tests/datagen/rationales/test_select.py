@@ -37,7 +37,10 @@ def test_diverse_equals_brute_force():
         texts = []
         while len(texts) < rng.randint(1, 7):
             a, b = rng.randint(1, 3), rng.randint(1, 3)
-            text = f"{rng.choice(['So', 'Then', 'We see that'])} {a} + {b} = {a + b}{rng.choice(['.', ' in all.'])}"
+            text = (
+                f"{rng.choice(['So', 'Then', 'We see that'])} {a} + {b} = "
+                f"{a + b}{rng.choice(['.', ' in all.'])}"
+            )
             if text not in texts:
                 texts.append(text)
         logprobs = [-rng.random() for _ in texts]
