@@ -4,18 +4,18 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-from datagen.answers import Vote as Vote
-from datagen.answers import equal as equal
-from datagen.answers import equation_validity as equation_validity
-from datagen.answers import equations as equations
-from datagen.answers import extract as extract
-from datagen.answers import vote as vote
 from datagen.api.generating import forecast as forecast
 from datagen.api.run import Run as Run
 from datagen.api.run import open_run as open_run
 from datagen.api.teaching import connect as connect
 from datagen.api.version import Version as Version
 from datagen.api.version import load_version as load_version
+from datagen.answers import Vote as Vote
+from datagen.answers import equal as equal
+from datagen.answers import equation_validity as equation_validity
+from datagen.answers import equations as equations
+from datagen.answers import extract as extract
+from datagen.answers import vote as vote
 from datagen.errors import DatagenError as DatagenError
 from datagen.errors import TeacherError as TeacherError
 from datagen.errors import UserError as UserError
@@ -24,10 +24,10 @@ from datagen.filters.duplicates import exact_duplicates as exact_duplicates
 from datagen.filters.duplicates import near_duplicates as near_duplicates
 from datagen.filters.novelty import Novelty as Novelty
 from datagen.filters.row_filter import Reason as Reason
-from datagen.publish.command import Comparison as Comparison
 from datagen.records import Lineage as Lineage
 from datagen.records import RunConfig as RunConfig
 from datagen.records import RunStats as RunStats
+from datagen.publish.command import Comparison as Comparison
 from datagen.run.job import Incomplete as Incomplete
 from datagen.schema import Accepted as Accepted
 from datagen.schema import Rejected as Rejected
@@ -93,33 +93,35 @@ def filter_rows(
         filters: functions from a row to None, or to the reason to reject it. They come first.
         source: Rows to filter: a run folder, a dataset version (NAME or NAME@VERSION), a
             Parquet or JSONL file.
-        out: The run folder, by default runs/filter-SOURCE.
+        out: The run folder. Default: runs/filter-SOURCE.
         filter: Your own filters, each as module:function. A filter gets a row and returns
             None, or the reason to reject it.
-        exact_duplicates: Leave out prompts with the same words as an earlier one.
-        near_duplicates: Leave out prompts whose 3-word shingles have at least this Jaccard
-            similarity with an earlier one's, e.g. 0.8 (MinHash-LSH). 0 leaves the check
-            out.
-        embedding_duplicates: Leave out prompts whose embedding has at least this cosine
-            with an earlier one's, e.g. 0.95. 0 leaves the check out.
-        encoder: What makes the embeddings: characters (n-grams, built in), model2vec:NAME
-            or sentence-transformers:NAME.
-        against: Benchmarks whose test questions must not be in a prompt, with commas
-            between them: gsm8k,svamp,bbh.
-        data_root: Folder with the published files of the benchmarks; without it they come
-            from the Hub.
-        ngram_share: A prompt is contaminated when this share of a question's words stands
-            in 8-word runs that both hold ...
-        rouge_l: ... or when the longest common subsequence is over this share of the
-            question's words.
-        responses: Check the responses too: empty, cut off, refusals, repetitive, too short,
-            too long.
-        shortest: Shortest response, in words (zh: characters).
-        longest: Longest response, in words (zh: characters).
-        repetition: Largest share of a response's 4-word runs that may stand in it before.
-        language: Language of the responses: their refusals and their lengths; en by
-            default.
-        templates: Folder with word lists of your own, which go before the shipped ones.
+        exact_duplicates: Reject a prompt that has the same words as an earlier one.
+        near_duplicates: Reject a prompt if the Jaccard similarity of its 3-word sequences
+            with an earlier prompt is at least this value, such as 0.8 (MinHash-LSH). 0
+            switches the check off.
+        embedding_duplicates: Reject a prompt if the cosine of its embedding with an earlier
+            one is at least this value, such as 0.95. 0 switches the check off.
+        encoder: What computes the embeddings: characters (built in), model2vec:NAME or
+            sentence-transformers:NAME.
+        against: Benchmarks whose test questions must not occur in a prompt. Separate names
+            with commas: gsm8k,svamp,bbh.
+        data_root: Folder that holds the published files of the benchmarks. Default: they
+            come from the Hub.
+        ngram_share: Reject a prompt if at least this fraction of a benchmark question's
+            words is covered by 8-word sequences that the prompt shares with it.
+        rouge_l: Reject a prompt if its longest common subsequence with a benchmark question
+            covers more than this fraction of the question's words.
+        responses: Check the responses too: reject those that are empty, cut off, refusals,
+            repetitive, too short or too long.
+        shortest: Shortest response in words (Chinese: characters).
+        longest: Longest response in words (Chinese: characters). Default: no limit.
+        repetition: Reject a response if more than this fraction of its 4-word sequences
+            occurred in it before.
+        language: Language of the responses: en or zh. It decides the refusal phrases and
+            how lengths are counted. Default: en.
+        templates: Folder with your own word lists. A file in it replaces the shipped file
+            of the same name.
         teacher_license: Licence of the teacher that wrote the rows, such as apache-2.0, for
             lineage and card.
 
@@ -184,58 +186,64 @@ def generate_demonstrations(
     """Build in-context episodes: demonstrations, a query, and what the teacher makes of it.
 
     Args:
-        source: Tasks: micro (rules of the micro-world), a shipped mapping by name (bbh,
-            glue, mmlu, superglue), your own YAML mapping, or a JSONL file of instructions
-            with several instances each.
-        kind: meta-ict: the student sees the demonstrations and learns to read them, on
-            tasks apart from the test tasks; the completion is the gold. multitask-ict: it
-            sees them on the very tasks; the completion is the teacher's vote over random
+        source: Tasks to build episodes of: micro (rules of the micro-world), a shipped
+            mapping by name (bbh, glue, mmlu, superglue), your own YAML mapping, or a JSONL
+            file of instructions with several instances each.
+        kind: meta-ict: the student sees the demonstrations and learns to read them; test
+            tasks are kept apart; the completion is the gold answer. multitask-ict: it sees
+            them for the very tasks; the completion is the teacher's majority over random
             subsets (arXiv 2212.10670). context-distillation: only the teacher sees them;
-            the student sees the query, and the completion is the teacher's prediction
-            (arXiv 2209.15189).
-        strategy: How demonstrations are chosen: random, bm25, knn, votek, dpp, mdl, cone or
-            teacher.
-        shots: Numbers of demonstrations, mixed evenly over the queries: 0,1,2,4,8,16 for
-            meta-ict, 16 for the others.
-        episodes: Episodes of a query, each with the next of the numbers of demonstrations.
-        split: Which queries: the training queries, or the test queries (meta-ict: those of
-            the held-out tasks).
-        tasks: Use these tasks or families only, separated by commas.
-        held_out: Tasks or families kept for the test. By default meta-ict keeps a fifth of
-            the families, chosen by their names, or of the tasks where there is one family.
-        data_root: Folder with the files of a mapping; without it they come from the Hub.
-        limit: Read the first LIMIT rows of every split of a source only.
-        rules: Rules of each family of the micro-world.
-        queries: Most training queries of a task, and most test queries; each at most a
-            quarter of its examples.
-        candidates: Most candidates of a task, drawn by the seed; all by default.
-        format: How an episode is written; auto takes arrow for micro and qa for other
+            the completion is the teacher's prediction (arXiv 2209.15189).
+        strategy: How demonstrations are chosen for a query: random, bm25, knn, votek, dpp,
+            mdl, cone or teacher.
+        shots: Numbers of demonstrations, spread evenly over the queries. Default:
+            0,1,2,4,8,16 for meta-ict, 16 for the other kinds.
+        episodes: Episodes to build for each query. Each takes the next number of
+            demonstrations.
+        split: Which queries to use: the training queries or the test queries. For meta-ict
+            the test queries are those of the held-out tasks.
+        tasks: Use only these tasks or families. Separate names with commas.
+        held_out: Tasks or families to keep for the test. Default: meta-ict keeps a fifth of
+            the families, chosen by their names; where there is one family, a fifth of the
+            tasks.
+        data_root: Folder with the files that a mapping names. Default: they come from the
+            Hub.
+        limit: Read only the first LIMIT rows of every split.
+        rules: Rules to draw from each family of the micro-world.
+        queries: Most training queries, and most test queries, of a task. Neither takes more
+            than a quarter of its examples.
+        candidates: Most candidate demonstrations of a task; the seed draws them. Default:
+            all.
+        format: How an episode is written. auto takes arrow for micro and qa for other
             sources.
-        prompt_style: chat asks the teacher in one user turn; plain sends text for base
+        prompt_style: chat asks the teacher in one user turn. plain sends text, for base
             models.
-        describe: Where the task's description stands: first in every prompt; only where the
-            student sees it instead of the demonstrations (context-distillation); nowhere.
-        labels: Labels of classification tasks: as they are, arbitrary words, or exchanged
-            with one another; drawn anew for every episode with demonstrations, so that only
-            reading these helps (arXiv 2305.08298, 2303.03846).
+        describe: Where the description of the task stands. always: first in every prompt.
+            instead: only in the student's prompt of context-distillation, in the place of
+            the demonstrations. never: nowhere.
+        labels: Labels of classification tasks. natural: as they are. symbolic: arbitrary
+            words. flipped: exchanged with one another. New labels are drawn for every
+            episode, so that only reading the demonstrations helps (arXiv 2305.08298,
+            2303.03846).
         balance: Choose every label of a classification task equally often.
-        considered: Nearest candidates among which mdl, cone and teacher decide, and most
-            scores that a row keeps.
-        encoder: Sentence encoder of the strategies that compare texts, for
-            sentence-transformers; by default one that needs no download.
+        considered: How many of the nearest candidates mdl, cone and teacher compare. A row
+            keeps at most this many scores.
+        encoder: Sentence encoder for strategies that compare texts, by its
+            sentence-transformers name. Default: a built-in encoder that needs no download.
         generate: Demonstrations that the teacher writes for each task, from its description
-            and a few candidates. Those whose output it gives again when asked join the
-            candidates, marked as generated.
-        agreement: Least share of the votes that must give the output of a written
-            demonstration.
-        votes: Subsets of multitask-ict (the strategy's own and random ones), and questions
-            about a written demonstration.
-        keep_by: With gold, an episode whose completion is the teacher's is kept only where
-            that equals the gold.
-        prompt_tokens: Longest prompt: the demonstrations farthest from the query are
-            dropped until it fits. Counted by the tokenizer of the teacher where it has one,
-            else as characters / 4. The teacher's context is kept in any case.
-        max_tokens: Longest prediction, in tokens.
+            and a few candidates. A written demonstration joins the candidates, marked as
+            generated, if the teacher gives the same output again when asked.
+        agreement: Keep a written demonstration only if at least this share of the votes
+            gives its output.
+        votes: Subsets that multitask-ict votes over (the strategy's own and random ones),
+            and questions asked about each written demonstration.
+        keep_by: all: keep every episode. gold: keep an episode whose completion is the
+            teacher's only if it equals the gold answer.
+        prompt_tokens: Longest prompt in tokens. The demonstrations farthest from the query
+            are left out until the prompt fits. Tokens are counted by the teacher's
+            tokenizer, or as characters / 4 where it has none here. The teacher's context is
+            never exceeded.
+        max_tokens: Longest prediction in tokens.
 
     Returns:
         The run, with the config `demonstrations`.
@@ -288,18 +296,21 @@ def generate_evol_instruct(
     Args:
         source: Instructions to begin with: a run folder, a dataset version (NAME or
             NAME@VERSION), a Parquet or JSONL file.
-        limit: Begin with the first LIMIT instructions only.
-        rounds: Evolutions tried one after the other on every instruction.
-        weights: How often operations (the templates in `evolve/`) are drawn beside the
-            others, such as "breadth=2,deepen=0.5". Those not named have 1; 0 leaves one
-            out.
-        keep_seeds: Whether the instructions one began with are rows too, as round 0, with
-            the teacher's response.
-        temperature: Of the rewriting.
-        response_temperature: Of the responses; 0 is greedy. The judgement is always greedy.
-        max_tokens: Longest text the teacher may write. What is cut off there is rejected.
-        refusal_words: A response with a refusal in it is rejected when it is shorter than
-            this, in words (Chinese: characters).
+        limit: Begin with only the first LIMIT instructions.
+        rounds: Rounds of evolution. Each round tries one operation on every instruction.
+        weights: How often each operation (a template in `evolve/`) is drawn, such as
+            "breadth=2,deepen=0.5". An operation that is not named has weight 1; weight 0
+            leaves it out.
+        keep_seeds: Keep the instructions of the source as rows of round 0, with the
+            teacher's response.
+        temperature: Temperature of the rewriting.
+        top_p: Nucleus sampling of the rewriting and of the responses.
+        response_temperature: Temperature of the responses; 0 is greedy. The judgement is
+            always greedy.
+        max_tokens: Longest text that the teacher may write, in tokens. A longer text is
+            rejected as truncated.
+        refusal_words: Reject a response that holds a refusal phrase if it has fewer words
+            than this (Chinese: characters).
 
     Returns:
         The run, with the config `instructions`.
@@ -347,11 +358,14 @@ def generate_magpie(
 
     Args:
         target: How many rows to make.
-        temperature: Of the instructions.
-        response_temperature: Of the responses; 0 is greedy.
-        max_tokens: Longest instruction or response, in tokens. What is cut off there is
-            rejected.
-        patience: End after this many instructions in a row of which none was kept.
+        temperature: Temperature of the instructions. Above 0, or every instruction would be
+            the same.
+        top_p: Nucleus sampling of the instructions.
+        response_temperature: Temperature of the responses; 0 is greedy.
+        max_tokens: Longest instruction or response, in tokens. A longer one is rejected as
+            truncated.
+        patience: Stop after this many rejected instructions in a row. What was found is
+            kept.
 
     Returns:
         The run, with the config `instructions`.
@@ -411,42 +425,50 @@ def generate_rationales(
     """Sample chains of thought for questions, and keep those that agree.
 
     Args:
-        source: Questions: a suite by name (gsm8k, svamp, bbh/navigate, microworld, ...), a
-            JSONL, JSON, CSV or Parquet file, a dataset folder, or a dataset on the Hub
-            (ORG/NAME).
-        split: Split of a suite.
-        data_root: Folder with the published files of the suites; without it they come from
-            the Hub.
+        source: Questions to reason about: a suite by name (gsm8k, svamp, bbh/navigate,
+            microworld, ...), a JSONL, JSON, CSV or Parquet file, a dataset folder, or a
+            dataset on the Hub (ORG/NAME).
+        split: Split of the suite. A file has no splits.
+        data_root: Folder that holds the published files of the suites. Default: they come
+            from the Hub.
         question_column: Column of a file that holds the question.
-        answer_column: Column of a file that holds the gold answer; empty ("") where there
-            is none.
-        answer_type: What a file's answers are; suites know theirs.
-        limit: Use the first LIMIT questions only (microworld: how many to make, 500 by
-            default).
-        samples: Chains drawn per question; with --adaptive the most that are drawn.
-        max_tokens: Longest chain, in tokens. A chain cut off there is rejected as
+        answer_column: Column of a file that holds the gold answer. Set it to "" where the
+            file has no answers; then chains are kept by majority.
+        answer_type: Type of the answers in a file. Suites know their own type.
+        limit: Use only the first LIMIT questions. The micro-world makes LIMIT questions;
+            its default is 500.
+        samples: Chains to sample for each question. With --adaptive this is the most that
+            are sampled.
+        temperature: Sampling temperature. Above 0, or all chains of a question would be the
+            same.
+        top_p: Nucleus sampling: sample from the most probable tokens that reach this
+            probability together.
+        max_tokens: Longest chain in tokens. A longer chain is cut off, and rejected as
             truncated.
-        prompt_style: chat sends messages; plain sends "Q: ... A: ..." text for base models.
-        shots: JSONL of example chains (question, rationale) shown before every question;
-            without it the prompt is zero-shot.
-        adaptive: Stop drawing once the vote's leader is ahead with this posterior
-            probability, e.g. 0.95 (Adaptive-Consistency, arXiv 2305.11860). 0 always draws
-            all samples.
-        keep_by: What makes a chain right: its answer equals the gold, or the majority's;
-            auto takes gold where the question has one; none keeps every chain that has an
-            answer (the unfiltered arm).
-        min_agreement: With the majority: the least share of all chains that must give the
-            winning answer.
-        weighted: Weight votes by the chain's length-normalised probability instead of
-            counting them.
-        keep: Which right chains stay: all, the most probable one, or the most different
-            ones.
-        diverse: How many chains keep=diverse leaves per question.
-        hints: For a question with gold that no chain solved: draw this many chains with the
-            answer as a hint, and keep the right ones without it (rationalisation, STaR).
-        teacher_topk: Store this many of the teacher's most probable tokens in the place of
-            each token of a kept row, for `train kd`; what `datagen topk` does afterwards.
-            0: none.
+        prompt_style: chat sends messages. plain sends text of the form "Q: ... A:", for
+            base models.
+        shots: JSONL file of example chains (columns question and rationale) to show before
+            every question. Default: none, a zero-shot prompt.
+        adaptive: Stop sampling a question once the leading answer will win the vote with
+            this probability, such as 0.95 (Adaptive-Consistency, arXiv 2305.11860). 0
+            always draws all samples.
+        keep_by: Which chains are correct. gold: their answer equals the gold answer.
+            majority: it equals the most frequent answer. auto: gold where the question has
+            a gold answer, else majority. none: keep every chain that has an answer, as an
+            unfiltered baseline.
+        min_agreement: With majority: reject all chains of a question if fewer than this
+            share of them give the winning answer.
+        weighted: Weight each vote by the chain's probability, normalised by its length,
+            instead of counting every chain once.
+        keep: Which of the correct chains to keep: all of them, the most probable one
+            (best), or the most different ones (diverse).
+        diverse: How many chains of a question --keep diverse keeps.
+        hints: If no chain reached the gold answer, ask this many more times with the gold
+            answer shown. Chains that are then correct are kept; the hint is removed from
+            their prompts (rationalisation, STaR, arXiv 2203.14465). 0: never.
+        teacher_topk: Store the teacher's K most probable tokens for every token of a kept
+            completion, for `train kd`. `datagen topk` can do the same afterwards. 0: store
+            nothing.
 
     Returns:
         The run. Its configs are `rationales`, `answers` and `rejected`.
@@ -494,13 +516,15 @@ def generate_responses(
     Args:
         source: Instructions to answer: a run folder, a dataset version (NAME or
             NAME@VERSION), a Parquet or JSONL file.
-        limit: Answer the first LIMIT instructions only.
-        samples: Responses drawn per instruction. One that says the same as an earlier one
-            is rejected as a duplicate.
-        systems: Ask every instruction under a system prompt that wants an explanation,
-            drawn from the templates in `systems/`.
-        temperature: 0 is greedy.
-        max_tokens: Longest response, in tokens. What is cut off there is rejected.
+        limit: Answer only the first LIMIT instructions.
+        samples: Responses to sample for each instruction. A response that repeats an
+            earlier one is rejected as duplicate.
+        systems: Ask every instruction under a system prompt that wants an explanation. The
+            prompt is drawn from the templates in `systems/` (Orca, arXiv 2306.02707).
+        temperature: Sampling temperature; 0 is greedy.
+        top_p: Nucleus sampling: sample from the most probable tokens that reach this
+            probability together.
+        max_tokens: Longest response in tokens. A longer response is rejected as truncated.
 
     Returns:
         The run, with the config `instructions`.
@@ -557,38 +581,40 @@ def generate_self_instruct(
     """Write new instructions from a few seed tasks, with inputs and outputs.
 
     Args:
-        target: Stop when this many instructions are accepted. Each gives a row an instance,
-            or none if all of them fail.
-        mode: self-instruct: instructions first, then instances (arXiv 2212.10560). alpaca:
-            20 tasks a call, each with its output. unnatural: instruction, input and
-            constraints, then the output, then other wordings (arXiv 2212.09689).
-        style: base sends text to complete, chat sends messages; auto takes base for micro
-            and chat for others.
-        seeds: Seed tasks (JSONL: id, instruction, instances, is_classification) instead of
-            this project's own.
-        in_context: Demonstrations in a prompt: 8, alpaca and unnatural 3, micro 4.
-        machine: How many of them are of the machine's own, once there are any: 2, alpaca
-            and unnatural 0, micro 1.
-        per_call: New instructions asked for in a call: 7, alpaca 20, micro 3. A base model
-            is stopped at the item after them.
-        temperature: Of the calls for instructions: 0.7, alpaca and unnatural 1. Instances
-            are greedy.
-        top_p: Of the calls for instructions: 0.5, alpaca 1, unnatural 0.99.
-        max_tokens: Longest answer to a call for instructions: 1024, alpaca 3072.
-        cut_off: What an answer that reached its longest loses: all of it (Self-Instruct),
-            or its last task (alpaca).
-        instances: Most instances of an instruction.
-        instance_tokens: Longest answer that writes instances or an output.
-        paraphrases: Other wordings of each instruction in unnatural mode.
-        similarity: An instruction more similar than this to a seed or to one before it is
-            dropped (ROUGE-L F1).
-        pool: Folder of an earlier run: its instructions and those it was compared with
-            count as there already.
-        lag: A call draws its demonstrations from the pool as it stood this many calls
-            before, so that as many can be under way and the result does not depend on how
-            many are. 1 is the paper's loop, one call after another.
-        patience: Stop after so many calls in a row that gave nothing new, keep what there
-            is, and exit with an error.
+        target: Stop when this many instructions are accepted. An accepted instruction gives
+            one row per sound instance; it can have none.
+        mode: self-instruct: ask for instructions, then for their instances (arXiv
+            2212.10560). alpaca: ask for 20 tasks at once, each with its output. unnatural:
+            ask for instruction, input and constraints, then for the output, then for other
+            wordings (arXiv 2212.09689).
+        style: base sends text to be continued, chat sends messages. auto takes base for
+            micro and chat for all others.
+        seeds: Your own seed tasks, as JSONL with id, instruction, instances and
+            is_classification. Default: the seed tasks of this project.
+        in_context: Demonstrations in a prompt. Default: 8; alpaca and unnatural 3; micro 4.
+        machine: How many of the demonstrations are instructions that the teacher wrote,
+            once there are any. Default: 2; alpaca and unnatural 0; micro 1.
+        per_call: New instructions to ask for in one call. Default: 7; alpaca 20; micro 3.
+        temperature: Temperature of the calls for instructions. Default: 0.7; alpaca and
+            unnatural 1. Instances are always greedy.
+        top_p: Nucleus sampling in the calls for instructions. Default: 0.5; alpaca 1;
+            unnatural 0.99.
+        max_tokens: Longest answer to a call for instructions, in tokens. Default: 1024;
+            alpaca 3072.
+        cut_off: What is dropped from an answer that was cut off: all of it (the default of
+            self-instruct) or only its last task (the default of alpaca).
+        instances: Most instances of one instruction.
+        instance_tokens: Longest answer that holds instances or an output, in tokens.
+        paraphrases: Other wordings of each instruction to ask for in unnatural mode.
+        similarity: Reject an instruction whose ROUGE-L F1 with a seed or an earlier
+            instruction is above this value.
+        pool: Folder of an earlier run. Its instructions, and those that it was compared
+            with, count as known.
+        lag: A call draws its demonstrations from the pool as it was this many calls ago. So
+            that many calls can run at once, and the result does not depend on how many do.
+            1 is the paper's loop: one call after another.
+        patience: Stop after this many calls in a row without a new instruction. What was
+            found is kept, and the command exits with an error.
 
     Returns:
         The run, with the config `instructions`.
@@ -669,14 +695,13 @@ def judge_rows(
     Args:
         source: Rows to score: a run folder, a dataset version (NAME or NAME@VERSION), a
             Parquet or JSONL file.
-        rubric: What is scored, from 1 to 10: quality or helpfulness of the response,
+        rubric: What to score, from 1 to 10: quality or helpfulness of the response,
             difficulty of the instruction, or a template of your own.
-        at_least: Reject rows that score less. Without it every row that has a score stays.
-        limit: Score the first LIMIT rows only.
-        max_tokens: Longest judgement, in tokens. One that is cut off there counts as no
-            score.
-        structured: Have the endpoint hold the judge to a JSON schema (structured outputs),
-            so that every judgement has a score.
+        at_least: Reject rows with a lower score. Default: keep every row that has a score.
+        limit: Score only the first LIMIT rows.
+        max_tokens: Longest judgement in tokens. A longer judgement counts as no score.
+        structured: Ask the endpoint to hold the judge to a JSON schema (structured
+            outputs), so that every judgement has a score.
 
     Returns:
         The run. Every row has its `score`, from 1 to 10.
@@ -731,16 +756,17 @@ def publish_run(
     Args:
         run: The run folder.
         name: Name of the dataset, such as gsm8k-rationales or ORG/NAME.
-        hub: Publish on the Hub: one commit with a tag. A command that was cut off is
-            finished by giving it again.
-        private: Make the repository a private one, where it does not exist yet on the Hub.
+        hub: Publish on the Hub: one commit with one tag. The same command finishes one that
+            was interrupted.
+        private: Make the repository private, if it does not exist on the Hub yet.
         store: Folder that holds the versions; default $EMERGENT_STORE, else ./datasets.
-        version: Number to give, such as 2.0.0. By default: major where schema or method
-            changed, minor where rows did or another family came, patch where only the card
-            did, and no new version where nothing did.
-        license: Licence identifier for the card, such as apache-2.0. None is invented.
+        version: Number to give, such as 2.0.0. Default: a new major version where schema or
+            method changed, a minor one where rows changed or another family was added, a
+            patch where only the card changed, and none where nothing changed.
+        license: Licence identifier of the dataset for its card, such as apache-2.0.
+            Default: the card states none.
         language: Language code for the card, such as en.
-        shard_mb: Cut a config's Parquet file into parts of about this many megabytes.
+        shard_mb: Split a config's Parquet file into parts of about this many megabytes.
 
     Returns:
         The version. The same content again gives the version that holds it already.
@@ -791,24 +817,24 @@ def store_topk(
     """Store a teacher's probabilities for the rows of a run or a version, for `train.fit_kd`.
 
     Args:
-        source: A finished run's folder, or a version: NAME@1.0.0, NAME for its newest, or
-            its folder.
-        out: The folder of the new run, by default runs/SOURCE-topk. The same command again
+        source: Rows to extend: a finished run's folder, or a version (NAME@1.0.0, NAME for
+            its newest, or its folder).
+        out: The folder of the new run. Default: runs/SOURCE-topk. The same command again
             resumes it.
-        teacher: Whose probabilities: micro, hf:NAME_OR_PATH or vllm:NAME_OR_PATH; by
-            default the teacher that wrote the rows.
+        teacher: Whose probabilities to store: micro, hf:NAME_OR_PATH or vllm:NAME_OR_PATH.
+            Default: the teacher that wrote the rows.
         engine: Where the teacher answers: in this process, or on the workers of a Ray
             cluster. Changes no row.
         workers: Number of teachers with ray. By default as many as the cluster's GPUs hold,
             or one a machine.
-        teacher_topk: How many of the most probable tokens are stored in the place of each
-            token of a completion; the probability of all others is stored as one number. 6
-            bytes each, and 8 a token.
-        prompts: The same for the tokens of the prompts that the student is shown,
-            demonstrations among them: what `train kd --lm_weight` learns from.
-        family: Whose rows, where the version holds several families: rationales,
+        teacher_topk: How many of the most probable tokens to store for each token of a
+            completion. The probability of all other tokens is stored as one number. Each
+            stored token takes 6 bytes, and each position 8 more.
+        prompts: Store the same for the tokens of the student's prompts, demonstrations
+            included. `train kd --lm_weight` learns from them.
+        family: Whose rows to take where a version holds several families: rationales,
             instructions or demonstrations.
-        store: Folder that holds the versions; default $EMERGENT_STORE, else ./datasets.
+        store: Folder that holds the versions. Default: $EMERGENT_STORE, else ./datasets.
 
     Returns:
         A run of the same rows with the column `teacher_topk`.

@@ -21,78 +21,80 @@ class DemonstrationSettings(TeacherSettings):
     positional: ClassVar[tuple[str, ...]] = ("source",)
 
     source: str
-    """Tasks: micro (rules of the micro-world), a shipped mapping by name (bbh, glue, mmlu,
-    superglue), your own YAML mapping, or a JSONL file of instructions with several instances
-    each."""
+    """Tasks to build episodes of: micro (rules of the micro-world), a shipped mapping by name
+    (bbh, glue, mmlu, superglue), your own YAML mapping, or a JSONL file of instructions with
+    several instances each."""
     kind: Literal["meta-ict", "multitask-ict", "context-distillation"] = "meta-ict"
-    """meta-ict: the student sees the demonstrations and learns to read them, on tasks apart from
-    the test tasks; the completion is the gold. multitask-ict: it sees them on the very tasks; the
-    completion is the teacher's vote over random subsets (arXiv 2212.10670). context-distillation:
-    only the teacher sees them; the student sees the query, and the completion is the teacher's
-    prediction (arXiv 2209.15189)."""
+    """meta-ict: the student sees the demonstrations and learns to read them; test tasks are kept
+    apart; the completion is the gold answer. multitask-ict: it sees them for the very tasks; the
+    completion is the teacher's majority over random subsets (arXiv 2212.10670).
+    context-distillation: only the teacher sees them; the completion is the teacher's prediction
+    (arXiv 2209.15189)."""
     strategy: str = "random"
-    """How demonstrations are chosen: random, bm25, knn, votek, dpp, mdl, cone or teacher."""
+    """How demonstrations are chosen for a query: random, bm25, knn, votek, dpp, mdl, cone or
+    teacher."""
     shots: str = ""
-    """Numbers of demonstrations, mixed evenly over the queries: 0,1,2,4,8,16 for meta-ict, 16 for
-    the others."""
+    """Numbers of demonstrations, spread evenly over the queries. Default: 0,1,2,4,8,16 for
+    meta-ict, 16 for the other kinds."""
     episodes: int = 1
-    """Episodes of a query, each with the next of the numbers of demonstrations."""
+    """Episodes to build for each query. Each takes the next number of demonstrations."""
     split: Literal["train", "test"] = "train"
-    """Which queries: the training queries, or the test queries (meta-ict: those of the held-out
-    tasks)."""
+    """Which queries to use: the training queries or the test queries. For meta-ict the test
+    queries are those of the held-out tasks."""
     tasks: str = ""
-    """Use these tasks or families only, separated by commas."""
+    """Use only these tasks or families. Separate names with commas."""
     held_out: str = ""
-    """Tasks or families kept for the test. By default meta-ict keeps a fifth of the families,
-    chosen by their names, or of the tasks where there is one family."""
+    """Tasks or families to keep for the test. Default: meta-ict keeps a fifth of the families,
+    chosen by their names; where there is one family, a fifth of the tasks."""
     data_root: Path | None = None
-    """Folder with the files of a mapping; without it they come from the Hub."""
+    """Folder with the files that a mapping names. Default: they come from the Hub."""
     limit: int | None = None
-    """Read the first LIMIT rows of every split of a source only."""
+    """Read only the first LIMIT rows of every split."""
     rules: int = 8
-    """Rules of each family of the micro-world."""
+    """Rules to draw from each family of the micro-world."""
     queries: int = 50
-    """Most training queries of a task, and most test queries; each at most a quarter of its
-    examples."""
+    """Most training queries, and most test queries, of a task. Neither takes more than a quarter
+    of its examples."""
     candidates: int | None = None
-    """Most candidates of a task, drawn by the seed; all by default."""
+    """Most candidate demonstrations of a task; the seed draws them. Default: all."""
     format: Literal["auto", "arrow", "qa", "input_output"] = "auto"
-    """How an episode is written; auto takes arrow for micro and qa for other sources."""
+    """How an episode is written. auto takes arrow for micro and qa for other sources."""
     prompt_style: Literal["chat", "plain"] = "chat"
-    """chat asks the teacher in one user turn; plain sends text for base models."""
+    """chat asks the teacher in one user turn. plain sends text, for base models."""
     describe: Literal["always", "instead", "never"] = "instead"
-    """Where the task's description stands: first in every prompt; only where the student sees it
-    instead of the demonstrations (context-distillation); nowhere."""
+    """Where the description of the task stands. always: first in every prompt. instead: only in
+    the student's prompt of context-distillation, in the place of the demonstrations. never:
+    nowhere."""
     labels: Literal["natural", "symbolic", "flipped"] = "natural"
-    """Labels of classification tasks: as they are, arbitrary words, or exchanged with one another;
-    drawn anew for every episode with demonstrations, so that only reading these helps (arXiv
-    2305.08298, 2303.03846)."""
+    """Labels of classification tasks. natural: as they are. symbolic: arbitrary words. flipped:
+    exchanged with one another. New labels are drawn for every episode, so that only reading the
+    demonstrations helps (arXiv 2305.08298, 2303.03846)."""
     balance: bool = False
     """Choose every label of a classification task equally often."""
     considered: int = 32
-    """Nearest candidates among which mdl, cone and teacher decide, and most scores that a row
-    keeps."""
+    """How many of the nearest candidates mdl, cone and teacher compare. A row keeps at most this
+    many scores."""
     encoder: str = ""
-    """Sentence encoder of the strategies that compare texts, for sentence-transformers; by default
-    one that needs no download."""
+    """Sentence encoder for strategies that compare texts, by its sentence-transformers name.
+    Default: a built-in encoder that needs no download."""
     generate: int = 0
     """Demonstrations that the teacher writes for each task, from its description and a few
-    candidates. Those whose output it gives again when asked join the candidates, marked as
-    generated."""
+    candidates. A written demonstration joins the candidates, marked as generated, if the teacher
+    gives the same output again when asked."""
     agreement: float = 0.6
-    """Least share of the votes that must give the output of a written demonstration."""
+    """Keep a written demonstration only if at least this share of the votes gives its output."""
     votes: int = 5
-    """Subsets of multitask-ict (the strategy's own and random ones), and questions about a written
-    demonstration."""
+    """Subsets that multitask-ict votes over (the strategy's own and random ones), and questions
+    asked about each written demonstration."""
     keep_by: Literal["all", "gold"] = "all"
-    """With gold, an episode whose completion is the teacher's is kept only where that equals the
-    gold."""
+    """all: keep every episode. gold: keep an episode whose completion is the teacher's only if
+    it equals the gold answer."""
     prompt_tokens: int | None = None
-    """Longest prompt: the demonstrations farthest from the query are dropped until it fits. Counted
-    by the tokenizer of the teacher where it has one, else as characters / 4. The teacher's context
-    is kept in any case."""
+    """Longest prompt in tokens. The demonstrations farthest from the query are left out until
+    the prompt fits. Tokens are counted by the teacher's tokenizer, or as characters / 4 where it
+    has none here. The teacher's context is never exceeded."""
     max_tokens: int = 64
-    """Longest prediction, in tokens."""
+    """Longest prediction in tokens."""
 
     @property
     def ks(self) -> tuple[int, ...]:

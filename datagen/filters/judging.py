@@ -32,16 +32,16 @@ class JudgeSettings(TemplateSettings):
     """Rows to score: a run folder, a dataset version (NAME or NAME@VERSION), a Parquet or JSONL
     file."""
     rubric: str = "quality"
-    """What is scored, from 1 to 10: quality or helpfulness of the response, difficulty of the
+    """What to score, from 1 to 10: quality or helpfulness of the response, difficulty of the
     instruction, or a template of your own."""
     at_least: float | None = None
-    """Reject rows that score less. Without it every row that has a score stays."""
+    """Reject rows with a lower score. Default: keep every row that has a score."""
     limit: int | None = None
-    """Score the first LIMIT rows only."""
+    """Score only the first LIMIT rows."""
     max_tokens: int = 512
-    """Longest judgement, in tokens. One that is cut off there counts as no score."""
+    """Longest judgement in tokens. A longer judgement counts as no score."""
     structured: bool = False
-    """Have the endpoint hold the judge to a JSON schema (structured outputs), so that every
+    """Ask the endpoint to hold the judge to a JSON schema (structured outputs), so that every
     judgement has a score."""
 
     def __post_init__(self) -> None:

@@ -20,43 +20,47 @@ class FilterSettings:
     """Rows to filter: a run folder, a dataset version (NAME or NAME@VERSION), a Parquet or JSONL
     file."""
     out: Path | None = None
-    """The run folder, by default runs/filter-SOURCE."""
+    """The run folder. Default: runs/filter-SOURCE."""
     filter: tuple[str, ...] = ()
     """Your own filters, each as module:function. A filter gets a row and returns None, or the
     reason to reject it."""
     exact_duplicates: bool = True
-    """Leave out prompts with the same words as an earlier one."""
+    """Reject a prompt that has the same words as an earlier one."""
     near_duplicates: float = 0.0
-    """Leave out prompts whose 3-word shingles have at least this Jaccard similarity with an earlier
-    one's, e.g. 0.8 (MinHash-LSH). 0 leaves the check out."""
+    """Reject a prompt if the Jaccard similarity of its 3-word sequences with an earlier prompt
+    is at least this value, such as 0.8 (MinHash-LSH). 0 switches the check off."""
     embedding_duplicates: float = 0.0
-    """Leave out prompts whose embedding has at least this cosine with an earlier one's, e.g. 0.95.
-    0 leaves the check out."""
+    """Reject a prompt if the cosine of its embedding with an earlier one is at least this value,
+    such as 0.95. 0 switches the check off."""
     encoder: str = "characters"
-    """What makes the embeddings: characters (n-grams, built in), model2vec:NAME or
+    """What computes the embeddings: characters (built in), model2vec:NAME or
     sentence-transformers:NAME."""
     against: str = ""
-    """Benchmarks whose test questions must not be in a prompt, with commas between them:
+    """Benchmarks whose test questions must not occur in a prompt. Separate names with commas:
     gsm8k,svamp,bbh."""
     data_root: Path | None = None
-    """Folder with the published files of the benchmarks; without it they come from the Hub."""
+    """Folder that holds the published files of the benchmarks. Default: they come from the Hub."""
     ngram_share: float = 0.5
-    """A prompt is contaminated when this share of a question's words stands in 8-word runs that
-    both hold ..."""
+    """Reject a prompt if at least this fraction of a benchmark question's words is covered by
+    8-word sequences that the prompt shares with it."""
     rouge_l: float = 0.7
-    """... or when the longest common subsequence is over this share of the question's words."""
+    """Reject a prompt if its longest common subsequence with a benchmark question covers more
+    than this fraction of the question's words."""
     responses: bool = False
-    """Check the responses too: empty, cut off, refusals, repetitive, too short, too long."""
+    """Check the responses too: reject those that are empty, cut off, refusals, repetitive, too
+    short or too long."""
     shortest: int = 1
-    """Shortest response, in words (zh: characters)."""
+    """Shortest response in words (Chinese: characters)."""
     longest: int | None = None
-    """Longest response, in words (zh: characters)."""
+    """Longest response in words (Chinese: characters). Default: no limit."""
     repetition: float = 0.5
-    """Largest share of a response's 4-word runs that may stand in it before."""
+    """Reject a response if more than this fraction of its 4-word sequences occurred in it
+    before."""
     language: str | None = None
-    """Language of the responses: their refusals and their lengths; en by default."""
+    """Language of the responses: en or zh. It decides the refusal phrases and how lengths are
+    counted. Default: en."""
     templates: Path | None = None
-    """Folder with word lists of your own, which go before the shipped ones."""
+    """Folder with your own word lists. A file in it replaces the shipped file of the same name."""
     teacher_license: str | None = None
     """Licence of the teacher that wrote the rows, such as apache-2.0, for lineage and card."""
 

@@ -24,24 +24,25 @@ class PublishSettings:
     name: str
     """Name of the dataset, such as gsm8k-rationales or ORG/NAME."""
     hub: bool = False
-    """Publish on the Hub: one commit with a tag. A command that was cut off is finished by giving
-    it again."""
+    """Publish on the Hub: one commit with one tag. The same command finishes one that was
+    interrupted."""
     private: bool = False
-    """Make the repository a private one, where it does not exist yet on the Hub."""
+    """Make the repository private, if it does not exist on the Hub yet."""
     store: Path | None = None
     """Folder that holds the versions; default $EMERGENT_STORE, else ./datasets."""
     version: str | None = None
-    """Number to give, such as 2.0.0. By default: major where schema or method changed, minor where
-    rows did or another family came, patch where only the card did, and no new version where nothing
-    did."""
+    """Number to give, such as 2.0.0. Default: a new major version where schema or method
+    changed, a minor one where rows changed or another family was added, a patch where only the
+    card changed, and none where nothing changed."""
     license: str | None = None
-    """Licence identifier for the card, such as apache-2.0. None is invented."""
+    """Licence identifier of the dataset for its card, such as apache-2.0. Default: the card
+    states none."""
     language: str | None = None
     """Language code for the card, such as en."""
     shard_mb: int = SHARD_MB
-    """Cut a config's Parquet file into parts of about this many megabytes."""
+    """Split a config's Parquet file into parts of about this many megabytes."""
     dry_run: bool = False
-    """Say which version it would be, and write nothing."""
+    """Print which version it would be. Write nothing."""
 
 
 @dataclass(frozen=True)

@@ -17,51 +17,61 @@ class RationaleSettings(TeacherSettings):
     positional: ClassVar[tuple[str, ...]] = ("source",)
 
     source: str
-    """Questions: a suite by name (gsm8k, svamp, bbh/navigate, microworld, ...), a JSONL, JSON, CSV
-    or Parquet file, a dataset folder, or a dataset on the Hub (ORG/NAME)."""
+    """Questions to reason about: a suite by name (gsm8k, svamp, bbh/navigate, microworld, ...),
+    a JSONL, JSON, CSV or Parquet file, a dataset folder, or a dataset on the Hub (ORG/NAME)."""
     split: str = "train"
-    """Split of a suite."""
+    """Split of the suite. A file has no splits."""
     data_root: Path | None = None
-    """Folder with the published files of the suites; without it they come from the Hub."""
+    """Folder that holds the published files of the suites. Default: they come from the Hub."""
     question_column: str = "question"
     """Column of a file that holds the question."""
     answer_column: str = "answer"
-    """Column of a file that holds the gold answer; empty ("") where there is none."""
+    """Column of a file that holds the gold answer. Set it to "" where the file has no answers;
+    then chains are kept by majority."""
     answer_type: Literal["number", "choice", "yesno", "text"] = "number"
-    """What a file's answers are; suites know theirs."""
+    """Type of the answers in a file. Suites know their own type."""
     limit: int | None = None
-    """Use the first LIMIT questions only (microworld: how many to make, 500 by default)."""
+    """Use only the first LIMIT questions. The micro-world makes LIMIT questions; its default is
+    500."""
     samples: int = 8
-    """Chains drawn per question; with --adaptive the most that are drawn."""
+    """Chains to sample for each question. With --adaptive this is the most that are sampled."""
     temperature: float = 0.7
+    """Sampling temperature. Above 0, or all chains of a question would be the same."""
     top_p: float = 1.0
+    """Nucleus sampling: sample from the most probable tokens that reach this probability
+    together."""
     max_tokens: int = 512
-    """Longest chain, in tokens. A chain cut off there is rejected as truncated."""
+    """Longest chain in tokens. A longer chain is cut off, and rejected as truncated."""
     prompt_style: Literal["chat", "plain"] = "chat"
-    """chat sends messages; plain sends "Q: ... A: ..." text for base models."""
+    """chat sends messages. plain sends text of the form "Q: ... A:", for base models."""
     shots: Path | None = None
-    """JSONL of example chains (question, rationale) shown before every question; without it the
-    prompt is zero-shot."""
+    """JSONL file of example chains (columns question and rationale) to show before every
+    question. Default: none, a zero-shot prompt."""
     adaptive: float = 0.0
-    """Stop drawing once the vote's leader is ahead with this posterior probability, e.g. 0.95
-    (Adaptive-Consistency, arXiv 2305.11860). 0 always draws all samples."""
+    """Stop sampling a question once the leading answer will win the vote with this probability,
+    such as 0.95 (Adaptive-Consistency, arXiv 2305.11860). 0 always draws all samples."""
     keep_by: Literal["auto", "gold", "majority", "none"] = "auto"
-    """What makes a chain right: its answer equals the gold, or the majority's; auto takes gold
-    where the question has one; none keeps every chain that has an answer (the unfiltered arm)."""
+    """Which chains are correct. gold: their answer equals the gold answer. majority: it equals
+    the most frequent answer. auto: gold where the question has a gold answer, else majority.
+    none: keep every chain that has an answer, as an unfiltered baseline."""
     min_agreement: float = 0.5
-    """With the majority: the least share of all chains that must give the winning answer."""
+    """With majority: reject all chains of a question if fewer than this share of them give the
+    winning answer."""
     weighted: bool = False
-    """Weight votes by the chain's length-normalised probability instead of counting them."""
+    """Weight each vote by the chain's probability, normalised by its length, instead of counting
+    every chain once."""
     keep: Literal["all", "best", "diverse"] = "all"
-    """Which right chains stay: all, the most probable one, or the most different ones."""
+    """Which of the correct chains to keep: all of them, the most probable one (best), or the
+    most different ones (diverse)."""
     diverse: int = 4
-    """How many chains keep=diverse leaves per question."""
+    """How many chains of a question --keep diverse keeps."""
     hints: int = 0
-    """For a question with gold that no chain solved: draw this many chains with the answer as a
-    hint, and keep the right ones without it (rationalisation, STaR)."""
+    """If no chain reached the gold answer, ask this many more times with the gold answer shown.
+    Chains that are then correct are kept; the hint is removed from their prompts
+    (rationalisation, STaR, arXiv 2203.14465). 0: never."""
     teacher_topk: int = 0
-    """Store this many of the teacher's most probable tokens in the place of each token of a kept
-    row, for `train kd`; what `datagen topk` does afterwards. 0: none."""
+    """Store the teacher's K most probable tokens for every token of a kept completion, for
+    `train kd`. `datagen topk` can do the same afterwards. 0: store nothing."""
 
     def __post_init__(self) -> None:
         """Raises UserError for values out of range."""

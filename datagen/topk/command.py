@@ -32,12 +32,13 @@ class TopkSettings:
     positional: ClassVar[tuple[str, ...]] = ("source",)
 
     source: str
-    """A finished run's folder, or a version: NAME@1.0.0, NAME for its newest, or its folder."""
+    """Rows to extend: a finished run's folder, or a version (NAME@1.0.0, NAME for its newest, or
+    its folder)."""
     out: Path | None = None
-    """The folder of the new run, by default runs/SOURCE-topk. The same command again resumes it."""
+    """The folder of the new run. Default: runs/SOURCE-topk. The same command again resumes it."""
     teacher: str | None = None
-    """Whose probabilities: micro, hf:NAME_OR_PATH or vllm:NAME_OR_PATH; by default the teacher that
-    wrote the rows."""
+    """Whose probabilities to store: micro, hf:NAME_OR_PATH or vllm:NAME_OR_PATH. Default: the
+    teacher that wrote the rows."""
     engine: Literal["local", "ray"] = "local"
     """Where the teacher answers: in this process, or on the workers of a Ray cluster. Changes no
     row."""
@@ -45,16 +46,17 @@ class TopkSettings:
     """Number of teachers with ray. By default as many as the cluster's GPUs hold, or one a
     machine."""
     teacher_topk: int = 64
-    """How many of the most probable tokens are stored in the place of each token of a completion;
-    the probability of all others is stored as one number. 6 bytes each, and 8 a token."""
+    """How many of the most probable tokens to store for each token of a completion. The
+    probability of all other tokens is stored as one number. Each stored token takes 6 bytes, and
+    each position 8 more."""
     prompts: bool = False
-    """The same for the tokens of the prompts that the student is shown, demonstrations among them:
-    what `train kd --lm_weight` learns from."""
+    """Store the same for the tokens of the student's prompts, demonstrations included. `train kd
+    --lm_weight` learns from them."""
     family: str | None = None
-    """Whose rows, where the version holds several families: rationales, instructions or
+    """Whose rows to take where a version holds several families: rationales, instructions or
     demonstrations."""
     store: Path | None = None
-    """Folder that holds the versions; default $EMERGENT_STORE, else ./datasets."""
+    """Folder that holds the versions. Default: $EMERGENT_STORE, else ./datasets."""
 
 
 def run_topk(settings: TopkSettings) -> RunResult:

@@ -18,27 +18,28 @@ class EvolSettings(TemplateSettings):
     positional: ClassVar[tuple[str, ...]] = ("source",)
 
     source: str
-    """Instructions to begin with: a run folder, a dataset version (NAME or NAME@VERSION), a Parquet
-    or JSONL file."""
+    """Instructions to begin with: a run folder, a dataset version (NAME or NAME@VERSION), a
+    Parquet or JSONL file."""
     limit: int | None = None
-    """Begin with the first LIMIT instructions only."""
+    """Begin with only the first LIMIT instructions."""
     rounds: int = 4
-    """Evolutions tried one after the other on every instruction."""
+    """Rounds of evolution. Each round tries one operation on every instruction."""
     weights: str = ""
-    """How often operations (the templates in `evolve/`) are drawn beside the others, such as
-    "breadth=2,deepen=0.5". Those not named have 1; 0 leaves one out."""
+    """How often each operation (a template in `evolve/`) is drawn, such as
+    "breadth=2,deepen=0.5". An operation that is not named has weight 1; weight 0 leaves it out."""
     keep_seeds: bool = True
-    """Whether the instructions one began with are rows too, as round 0, with the teacher's
-    response."""
+    """Keep the instructions of the source as rows of round 0, with the teacher's response."""
     temperature: float = 1.0
-    """Of the rewriting."""
+    """Temperature of the rewriting."""
     top_p: float = 0.95
+    """Nucleus sampling of the rewriting and of the responses."""
     response_temperature: float = 1.0
-    """Of the responses; 0 is greedy. The judgement is always greedy."""
+    """Temperature of the responses; 0 is greedy. The judgement is always greedy."""
     max_tokens: int = 2048
-    """Longest text the teacher may write. What is cut off there is rejected."""
+    """Longest text that the teacher may write, in tokens. A longer text is rejected as
+    truncated."""
     refusal_words: int = 80
-    """A response with a refusal in it is rejected when it is shorter than this, in words (Chinese:
+    """Reject a response that holds a refusal phrase if it has fewer words than this (Chinese:
     characters)."""
 
     def __post_init__(self) -> None:

@@ -19,14 +19,15 @@ class MagpieSettings(TemplateSettings):
     target: int
     """How many rows to make."""
     temperature: float = 1.0
-    """Of the instructions."""
+    """Temperature of the instructions. Above 0, or every instruction would be the same."""
     top_p: float = 1.0
+    """Nucleus sampling of the instructions."""
     response_temperature: float = 0.0
-    """Of the responses; 0 is greedy."""
+    """Temperature of the responses; 0 is greedy."""
     max_tokens: int = 2048
-    """Longest instruction or response, in tokens. What is cut off there is rejected."""
+    """Longest instruction or response, in tokens. A longer one is rejected as truncated."""
     patience: int = 100
-    """End after this many instructions in a row of which none was kept."""
+    """Stop after this many rejected instructions in a row. What was found is kept."""
 
     def __post_init__(self) -> None:
         """Raises UserError for values out of range."""

@@ -17,21 +17,23 @@ class RespondSettings(TemplateSettings):
     positional: ClassVar[tuple[str, ...]] = ("source",)
 
     source: str
-    """Instructions to answer: a run folder, a dataset version (NAME or NAME@VERSION), a Parquet or
-    JSONL file."""
+    """Instructions to answer: a run folder, a dataset version (NAME or NAME@VERSION), a Parquet
+    or JSONL file."""
     limit: int | None = None
-    """Answer the first LIMIT instructions only."""
+    """Answer only the first LIMIT instructions."""
     samples: int = 1
-    """Responses drawn per instruction. One that says the same as an earlier one is rejected as a
-    duplicate."""
+    """Responses to sample for each instruction. A response that repeats an earlier one is
+    rejected as duplicate."""
     systems: bool = False
-    """Ask every instruction under a system prompt that wants an explanation, drawn from the
-    templates in `systems/`."""
+    """Ask every instruction under a system prompt that wants an explanation. The prompt is drawn
+    from the templates in `systems/` (Orca, arXiv 2306.02707)."""
     temperature: float = 0.7
-    """0 is greedy."""
+    """Sampling temperature; 0 is greedy."""
     top_p: float = 1.0
+    """Nucleus sampling: sample from the most probable tokens that reach this probability
+    together."""
     max_tokens: int = 2048
-    """Longest response, in tokens. What is cut off there is rejected."""
+    """Longest response in tokens. A longer response is rejected as truncated."""
 
     def __post_init__(self) -> None:
         """Raises UserError for values out of range."""

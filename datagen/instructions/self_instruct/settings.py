@@ -41,54 +41,54 @@ class SelfInstructSettings(TemplateSettings):
     positional: ClassVar[tuple[str, ...]] = ()
 
     target: int = 1000
-    """Stop when this many instructions are accepted. Each gives a row an instance, or none if all
-    of them fail."""
+    """Stop when this many instructions are accepted. An accepted instruction gives one row per
+    sound instance; it can have none."""
     mode: Literal["self-instruct", "alpaca", "unnatural"] = "self-instruct"
-    """self-instruct: instructions first, then instances (arXiv 2212.10560). alpaca: 20 tasks a
-    call, each with its output. unnatural: instruction, input and constraints, then the output, then
-    other wordings (arXiv 2212.09689)."""
+    """self-instruct: ask for instructions, then for their instances (arXiv 2212.10560). alpaca:
+    ask for 20 tasks at once, each with its output. unnatural: ask for instruction, input and
+    constraints, then for the output, then for other wordings (arXiv 2212.09689)."""
     style: Literal["auto", "base", "chat"] = "auto"
-    """base sends text to complete, chat sends messages; auto takes base for micro and chat for
-    others."""
+    """base sends text to be continued, chat sends messages. auto takes base for micro and chat
+    for all others."""
     seeds: Path | None = None
-    """Seed tasks (JSONL: id, instruction, instances, is_classification) instead of this project's
-    own."""
+    """Your own seed tasks, as JSONL with id, instruction, instances and is_classification.
+    Default: the seed tasks of this project."""
     in_context: int | None = None
-    """Demonstrations in a prompt: 8, alpaca and unnatural 3, micro 4."""
+    """Demonstrations in a prompt. Default: 8; alpaca and unnatural 3; micro 4."""
     machine: int | None = None
-    """How many of them are of the machine's own, once there are any: 2, alpaca and unnatural 0,
-    micro 1."""
+    """How many of the demonstrations are instructions that the teacher wrote, once there are
+    any. Default: 2; alpaca and unnatural 0; micro 1."""
     per_call: int | None = None
-    """New instructions asked for in a call: 7, alpaca 20, micro 3. A base model is stopped at the
-    item after them."""
+    """New instructions to ask for in one call. Default: 7; alpaca 20; micro 3."""
     temperature: float | None = None
-    """Of the calls for instructions: 0.7, alpaca and unnatural 1. Instances are greedy."""
+    """Temperature of the calls for instructions. Default: 0.7; alpaca and unnatural 1. Instances
+    are always greedy."""
     top_p: float | None = None
-    """Of the calls for instructions: 0.5, alpaca 1, unnatural 0.99."""
+    """Nucleus sampling in the calls for instructions. Default: 0.5; alpaca 1; unnatural 0.99."""
     max_tokens: int | None = None
-    """Longest answer to a call for instructions: 1024, alpaca 3072."""
+    """Longest answer to a call for instructions, in tokens. Default: 1024; alpaca 3072."""
     cut_off: Literal["all", "last"] | None = None
-    """What an answer that reached its longest loses: all of it (Self-Instruct), or its last task
-    (alpaca)."""
+    """What is dropped from an answer that was cut off: all of it (the default of self-instruct)
+    or only its last task (the default of alpaca)."""
     instances: int = 5
-    """Most instances of an instruction."""
+    """Most instances of one instruction."""
     instance_tokens: int = 350
-    """Longest answer that writes instances or an output."""
+    """Longest answer that holds instances or an output, in tokens."""
     paraphrases: int = 2
-    """Other wordings of each instruction in unnatural mode."""
+    """Other wordings of each instruction to ask for in unnatural mode."""
     similarity: float = 0.7
-    """An instruction more similar than this to a seed or to one before it is dropped (ROUGE-L
-    F1)."""
+    """Reject an instruction whose ROUGE-L F1 with a seed or an earlier instruction is above this
+    value."""
     pool: Path | None = None
-    """Folder of an earlier run: its instructions and those it was compared with count as there
-    already."""
+    """Folder of an earlier run. Its instructions, and those that it was compared with, count as
+    known."""
     lag: int = 64
-    """A call draws its demonstrations from the pool as it stood this many calls before, so that as
-    many can be under way and the result does not depend on how many are. 1 is the paper's loop, one
-    call after another."""
+    """A call draws its demonstrations from the pool as it was this many calls ago. So that many
+    calls can run at once, and the result does not depend on how many do. 1 is the paper's loop:
+    one call after another."""
     patience: int = 100
-    """Stop after so many calls in a row that gave nothing new, keep what there is, and exit with an
-    error."""
+    """Stop after this many calls in a row without a new instruction. What was found is kept, and
+    the command exits with an error."""
 
     def __post_init__(self) -> None:
         """Raises UserError for values out of range."""
