@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import gc
+import importlib
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from datagen.flags import Command, run_command
-from datagen.run.job import Incomplete, RunResult
-from datagen.teacher.forecast import Forecast
+from datagen.flags import Command, Commands, run_command
+
+if TYPE_CHECKING:
+    from datagen.run.job import RunResult
+    from datagen.teacher.forecast import Forecast
 
 COLLECT_AFTER = 50_000
 """Objects made, and still there, before the youngest are searched for cycles. Python's own 700 is for
@@ -18,52 +21,64 @@ programs that keep little."""
 ABOUT = "Generate distillation datasets: ask a teacher, filter what it says, publish versions."
 
 
-def commands() -> dict[str, Command]:
-    """Every command with its settings and what it does."""
-    from datagen.demonstrations import command as demonstrations
-    from datagen.filters import command as filters
-    from datagen.filters import judging
-    from datagen.inspect.command import inspect
-    from datagen.inspect.settings import InspectSettings
-    from datagen.instructions.evol_instruct import command as evol_instruct
-    from datagen.instructions.magpie import command as magpie
-    from datagen.instructions.respond import command as respond
-    from datagen.instructions.self_instruct import command as self_instruct
-    from datagen.publish.cli import COMMANDS
-    from datagen.rationales import command as rationales
-    from datagen.topk import command as topk
+GENERATORS = {
+    "rationales": "datagen.rationales.command RationaleSettings rationales",
+    "self-instruct": "datagen.instructions.self_instruct.command SelfInstructSettings self_instruct",
+    "evol-instruct": "datagen.instructions.evol_instruct.command EvolSettings evol_instruct",
+    "respond": "datagen.instructions.respond.command RespondSettings respond",
+    "magpie": "datagen.instructions.magpie.command MagpieSettings magpie",
+    "demonstrations": "datagen.demonstrations.command DemonstrationSettings demonstrations",
+    "judge": "datagen.filters.judging JudgeSettings judge",
+}
+"""Module, settings, and the name behind `run_` and `forecast_`."""
+OTHERS = {
+    "filter": "datagen.filters.command FilterSettings run_filter",
+    "topk": "datagen.topk.command TopkSettings run_topk",
+}
+PRINTERS = {
+    "inspect": "datagen.inspect.command InspectSettings inspect",
+    "publish": "datagen.publish.cli PublishSettings publish",
+    "versions": "datagen.publish.cli VersionsSettings versions",
+    "diff": "datagen.publish.cli DiffSettings diff",
+    "pull": "datagen.publish.cli PullSettings pull",
+    "verify": "datagen.publish.cli VerifySettings verify",
+}
+"""Commands that print for themselves."""
+LINES = {
+    "rationales": "Sample chains of thought for questions and keep those that agree.",
+    "self-instruct": "Write new instructions from a few seed tasks, with inputs and outputs.",
+    "evol-instruct": "Rewrite instructions into harder and rarer ones, round after round.",
+    "respond": "Let the teacher answer an instruction set, several times each if wanted.",
+    "magpie": "Let an aligned model write instructions from its own chat template.",
+    "demonstrations": "Build episodes: demonstrations, a query, and the teacher's answer.",
+    "filter": "Leave out duplicates, benchmark questions and poor responses.",
+    "judge": "Score instruction rows by a rubric, and keep those that score enough.",
+    "topk": "Store a teacher's probabilities for the rows of a run or a version.",
+    "inspect": "Write one HTML page about a run: counts, lengths, samples, search.",
+    "publish": "Make an immutable, numbered version of a finished run.",
+    "versions": "List the versions of a dataset.",
+    "diff": "Say what changed between two versions.",
+    "pull": "Bring a version of the Hub into the local store.",
+    "verify": "Recompute every hash of a version.",
+}
+"""The list of commands, without importing any."""
 
-    return {
-        "rationales": (
-            rationales.RationaleSettings,
-            generating(rationales.run_rationales, rationales.forecast_rationales),
-        ),
-        "self-instruct": (
-            self_instruct.SelfInstructSettings,
-            generating(self_instruct.run_self_instruct, self_instruct.forecast_self_instruct),
-        ),
-        "evol-instruct": (
-            evol_instruct.EvolSettings,
-            generating(evol_instruct.run_evol_instruct, evol_instruct.forecast_evol_instruct),
-        ),
-        "respond": (
-            respond.RespondSettings,
-            generating(respond.run_respond, respond.forecast_respond),
-        ),
-        "magpie": (
-            magpie.MagpieSettings,
-            generating(magpie.run_magpie, magpie.forecast_magpie),
-        ),
-        "demonstrations": (
-            demonstrations.DemonstrationSettings,
-            generating(demonstrations.run_demonstrations, demonstrations.forecast_demonstrations),
-        ),
-        "filter": (filters.FilterSettings, printing(filters.run_filter)),
-        "judge": (judging.JudgeSettings, generating(judging.run_judge, judging.forecast_judge)),
-        "topk": (topk.TopkSettings, printing(topk.run_topk)),
-        "inspect": (InspectSettings, inspect),
-        **COMMANDS,
-    }
+
+def commands() -> Commands:
+    """Every command with its settings and what it does."""
+    return Commands(LINES, load)
+
+
+def load(name: str) -> Command:
+    """Import a command."""
+    module_name, settings, function = (GENERATORS | OTHERS | PRINTERS)[name].split()
+    module = importlib.import_module(module_name)
+    if name in GENERATORS:
+        run = getattr(module, f"run_{function}")
+        forecast = getattr(module, f"forecast_{function}")
+        return getattr(module, settings), generating(run, forecast)
+    found = getattr(module, function)
+    return getattr(module, settings), found if name in PRINTERS else printing(found)
 
 
 def generating(
@@ -84,6 +99,8 @@ def printing(run: Callable[[Any], RunResult]) -> Callable[[Any], None]:
     """A command that prints the summary of its run, also of one that missed its target."""
 
     def command(settings: Any) -> None:
+        from datagen.run.job import Incomplete
+
         try:
             print(run(settings).summary)
         except Incomplete as error:

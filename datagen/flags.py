@@ -5,8 +5,10 @@ errors are one line.
 from __future__ import annotations
 
 import dataclasses
+import itertools
+import json
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from datagen.errors import NO_ROOM, DatagenError, UserError
@@ -14,6 +16,30 @@ from datagen.errors import NO_ROOM, DatagenError, UserError
 Command = tuple[type, Callable[[Any], None]]
 """The settings of a command, and what it does with them. A class attribute `positional` names the
 fields that may be given by position, right after the command."""
+
+
+class Commands(Mapping[str, Command]):
+    """Commands that are imported when they are asked for, so that `--help` is quick.
+
+    Args:
+        about: the command's line in the list of commands, by name.
+        load: imports a command, by name.
+    """
+
+    def __init__(self, about: Mapping[str, str], load: Callable[[str], Command]):
+        self.about = about
+        self._load = load
+
+    def __getitem__(self, name: str) -> Command:
+        if name not in self.about:
+            raise KeyError(name)
+        return self._load(name)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.about)
+
+    def __len__(self) -> int:
+        return len(self.about)
 
 
 def run_command(
@@ -47,7 +73,7 @@ def run_command(
 
 
 def parse(
-    program: str, about: str, commands: Mapping[str, Command], argv: Sequence[str]
+    program: str, description: str, commands: Mapping[str, Command], argv: Sequence[str]
 ) -> tuple[str, Any]:
     """The chosen command's name and its settings.
 
@@ -58,16 +84,19 @@ def parse(
     from jsonargparse import ArgumentParser, set_parsing_settings
 
     set_parsing_settings(docstring_parse_attribute_docstrings=True)
-    parser = ArgumentParser(prog=program, description=about, version=version(), exit_on_error=False)
+    parser = ArgumentParser(
+        prog=program, description=description, version=version(), exit_on_error=False
+    )
     subcommands = parser.add_subcommands(
         dest="command", metavar="COMMAND", title="commands", description=""
     )
-    for name, (settings_type, _) in commands.items():
-        wanted = list(argv[:1]) == [
-            name
-        ]  # the flags of the others need not be known, and reading them takes time
-        command = command_parser(settings_type, f"{program} {name}") if wanted else ArgumentParser()
-        subcommands.add_subcommand(name, command, help=first_line(settings_type))
+    for name in commands:
+        # the flags of the other commands need not be known, and reading them takes time
+        wanted = list(argv[:1]) == [name]
+        command = ArgumentParser()
+        if wanted:
+            command = command_parser(commands[name][0], f"{program} {name}")
+        subcommands.add_subcommand(name, command, help=about(commands, name))
     try:
         values = parser.parse_args(plain(argv, commands) or ["--help"])
     except ArgumentError as error:
@@ -79,6 +108,13 @@ def parse(
     return values.command, settings_type(
         **{f.name: chosen[f.name] for f in dataclasses.fields(settings_type)}
     )
+
+
+def about(commands: Mapping[str, Command], name: str) -> str:
+    """The line of a command in the list of commands."""
+    if isinstance(commands, Commands):
+        return commands.about[name]
+    return first_line(commands[name][0])
 
 
 def command_parser(settings_type: type, program: str) -> Any:
@@ -96,23 +132,61 @@ def command_parser(settings_type: type, program: str) -> Any:
 
 
 def plain(argv: Sequence[str], commands: Mapping[str, Command]) -> list[str]:
-    """The words as jsonargparse takes them: `gsm8k --dry-run` is `--source gsm8k --dry_run
-    true`.
+    """The words in the form that jsonargparse takes.
+
+    `gsm8k --dry-run --keep-by=gold` becomes `--source gsm8k --dry_run true --keep_by gold`, and
+    `--filter a:b c:d` becomes `--filter ["a:b", "c:d"]`.
     """
     command, *rest = argv or [""]
     if command not in commands:
         return list(argv)
     settings_type = commands[command][0]
+
     words = [command]
     for name in positional(settings_type):
         if rest and not rest[0].startswith("-"):
             words += [f"--{name}", rest.pop(0)]
-    switches = {f"--{f.name}" for f in dataclasses.fields(settings_type) if f.type == "bool"}
-    for place, word in enumerate(rest):
-        words.append(word.replace("-", "_").replace("__", "--", 1) if is_flag(word) else word)
-        if words[-1] in switches and rest[place + 1 : place + 2] not in (["true"], ["false"]):
+
+    kinds = {f"--{field.name}": kind_of(field) for field in dataclasses.fields(settings_type)}
+    while rest:
+        flag, *given = spelled(rest.pop(0))
+        words.append(flag)
+        kind = kinds.get(flag, "")
+        if given:
+            words += [as_list(given) if kind.startswith("tuple") else given[0]]
+        elif kind == "bool" and rest[:1] not in (["true"], ["false"]):
             words.append("true")
+        elif kind.startswith("tuple"):
+            values = list(itertools.takewhile(lambda word: not word.startswith("--"), rest))
+            del rest[: len(values)]
+            words.append(as_list(values))
     return words
+
+
+def kind_of(field: dataclasses.Field[Any]) -> str:
+    """The type of a setting as text, whether annotations are kept as text or not."""
+    return field.type if isinstance(field.type, str) else getattr(field.type, "__name__", "")
+
+
+def spelled(word: str) -> list[str]:
+    """A flag with underscores, and its value where `=` gives one. Other words stay as they are.
+
+    Example:
+        >>> spelled("--keep-by=gold-first"), spelled("--dry-run"), spelled("gsm8k")
+        (['--keep_by', 'gold-first'], ['--dry_run'], ['gsm8k'])
+    """
+    if not word.startswith("--"):
+        return [word]
+    name, equals, value = word[2:].partition("=")
+    flag = "--" + name.replace("-", "_")
+    return [flag, value] if equals else [flag]
+
+
+def as_list(values: Sequence[str]) -> str:
+    """Several values as JSON, in which jsonargparse takes them. JSON stays as it is."""
+    if len(values) == 1 and values[0].startswith("["):
+        return values[0]
+    return json.dumps(list(values))
 
 
 def check(settings: object, **wanted: tuple[bool, str]) -> None:
@@ -124,10 +198,6 @@ def check(settings: object, **wanted: tuple[bool, str]) -> None:
     for name, (holds, must) in wanted.items():
         if not holds:
             raise UserError(f"--{name} {getattr(settings, name)}: must be {must}")
-
-
-def is_flag(word: str) -> bool:
-    return word.startswith("--") and "=" not in word
 
 
 def positional(settings_type: type) -> tuple[str, ...]:
