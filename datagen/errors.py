@@ -18,13 +18,27 @@ class DatagenError(Exception):
     """The root of the family. The message is one line: what, where, what to do.
 
     Commands print the message and exit with `status`.
+
+    Example:
+        >>> import datagen
+        >>> issubclass(datagen.UserError, datagen.DatagenError)
+        True
     """
 
     status = 1
 
 
 class UserError(DatagenError):
-    """Bad input or a missing precondition. The command stops."""
+    """Bad input or a missing precondition. The command stops.
+
+    Example:
+        >>> import datagen
+        >>> try:
+        ...     datagen.connect("nobody")
+        ... except datagen.UserError as error:
+        ...     print(str(error).partition(":")[0])
+        unknown teacher 'nobody'
+    """
 
     status = 2
 
@@ -37,7 +51,13 @@ class EngineDied(UserError):
 
 
 class TeacherError(DatagenError):
-    """The teacher did not answer one request. Its row is rejected as failed; the run goes on."""
+    """The teacher did not answer one request. Its row is rejected as failed; the run goes on.
+
+    Example:
+        >>> import datagen
+        >>> issubclass(datagen.TeacherError, datagen.DatagenError)
+        True
+    """
 
 
 class ContextExceeded(TeacherError):

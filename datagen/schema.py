@@ -32,7 +32,12 @@ CONFIGS = (*(config for configs in FAMILIES.values() for config in configs), "re
 
 @dataclass(frozen=True)
 class Accepted:
-    """A row that belongs to the dataset config `config`."""
+    """A row that belongs to the dataset config `config`.
+
+    Example:
+        >>> Accepted({"id": "1"}, "rationales").config
+        'rationales'
+    """
 
     row: Row
     config: str
@@ -40,7 +45,12 @@ class Accepted:
 
 @dataclass(frozen=True)
 class Rejected:
-    """A row that was left out, and a short stable word that says why."""
+    """A row that was left out, and the reason: a short, stable word.
+
+    Example:
+        >>> Rejected({"id": "1"}, "truncated").reason
+        'truncated'
+    """
 
     row: Row
     reason: str

@@ -12,8 +12,21 @@ from datagen.answers.extract import check_type, normalise
 def equal(a: str, b: str, answer_type: str, *, tolerance: float = 0) -> bool:
     """Whether two answers agree.
 
-    Numbers by value, within the absolute `tolerance` (0 is exact); the other types after the
-    normalisation that `extract` does, so "(B)" equals "b". Raises ValueError for an unknown type.
+    Args:
+        a: an answer.
+        b: another answer.
+        answer_type: "number", "choice", "yesno" or "text".
+        tolerance: greatest absolute difference of two equal numbers. 0 is exact.
+
+    Returns:
+        True for equal numbers, and for other answers that `extract` would normalise to the same text.
+
+    Raises:
+        ValueError: the type is unknown.
+
+    Example:
+        >>> equal("0.5", "1/2", "number"), equal("(B)", "b", "choice")
+        (True, True)
     """
     check_type(answer_type)
     if answer_type != "number":

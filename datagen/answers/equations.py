@@ -32,18 +32,29 @@ PRECEDENCE = {"+": 1, "-": 1, "*": 2, "/": 2, "~": 3}  # "~" is the unary minus
 
 
 def equations(text: str) -> tuple[str, ...]:
-    """The equations of a text in order, normalised: "12 + 7 = 19", "12+7=$19" and "<<12+7=19>>" are
-    all "12+7=19".
+    """The equations of a text in order, normalised.
 
-    What is written both in the sentence and in its <<annotation>> counts once. "a = b = c" is
-    "a=b", "b=c". Only sides of numbers, + - * / and parentheses are read, and one of the two must
-    compute something. Linear time.
+    "12 + 7 = 19", "12+7=$19" and "<<12+7=19>>" are all "12+7=19". An equation that stands both in the
+    sentence and in its <<annotation>> counts once. "a = b = c" gives "a=b" and "b=c". Sides hold
+    numbers, + - * / and parentheses; one of the two must compute something. Takes linear time.
+
+    Example:
+        >>> equations("First 3+4=7, then 7*2=14.")
+        ('3+4=7', '7*2=14')
     """
     return tuple(f"{left}={right}" for left, right in pairs(text))
 
 
 def equation_validity(text: str) -> float | None:
-    """The share of the text's equations that hold within 0.1%, 0 to 1; None when it has none."""
+    """The share of the text's equations that hold within 0.1%, from 0 to 1.
+
+    Returns:
+        The share; None where the text has no equation.
+
+    Example:
+        >>> equation_validity("First 3+4=7, then 7*2=15.")
+        0.5
+    """
     checks = [holds(left, right) for left, right in pairs(text)]
     return sum(checks) / len(checks) if checks else None
 

@@ -39,12 +39,30 @@ Finder = Callable[[str, Sequence[str]], str | None]
 
 
 def extract(text: str, answer_type: str, *, options: Sequence[str] = ()) -> str | None:
-    """The canonical answer of a text, or None.
+    """The canonical answer of a text.
 
-    Canonical forms: number, see `datagen.answers.numbers`; choice, a capital letter; yesno, "yes"
-    or "no", or the matching one of the two `options` in lower case; text, lower case with quotes,
-    commas between words and the final stop gone. `options` are the texts of the choices, A first.
-    Raises ValueError for an unknown type.
+    Args:
+        text: what a model wrote.
+        answer_type: "number", "choice", "yesno" or "text".
+        options: the texts of the choices, A first; of a yes/no question in other words the two
+            words, the affirmative first.
+
+    Returns:
+        The answer, or None where the text states none. A number has the form of
+        `datagen.answers.numbers`. A choice is a capital letter. A yes/no answer is "yes" or "no", or
+        the matching option in lower case. A text is in lower case, without quotes, commas between
+        words and the final stop.
+
+    Raises:
+        ValueError: the type is unknown.
+
+    Example:
+        >>> extract("3 + 4 = 7. The answer is 1,200.", "number")
+        '1200'
+        >>> extract("So the answer is (B).", "choice")
+        'B'
+        >>> extract("I cannot say.", "number") is None
+        True
     """
     check_type(answer_type)
     if answer_type == "number" and (usual := usual_number(text)):

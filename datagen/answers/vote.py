@@ -12,7 +12,12 @@ from operator import itemgetter
 
 @dataclass(frozen=True)
 class Vote:
-    """What the chains of one question agree on."""
+    """What the chains of one question agree on.
+
+    Example:
+        >>> Vote(answer="7", counts=(("7", 2.0),), agreement=0.5, tied=False).agreement
+        0.5
+    """
 
     answer: str | None
     """The winner; of several, the first to appear. None when no chain had an answer."""
@@ -26,11 +31,25 @@ class Vote:
 
 
 def vote(answers: Sequence[str | None], *, weights: Sequence[float] | None = None) -> Vote:
-    """The majority among canonical answers; with `weights` (one per chain, at least 0) the answer
-    of most weight.
+    """The majority among canonical answers.
 
-    Weights are sequence probabilities; normalising them by length is the caller's choice. Raises
-    ValueError when the lengths differ.
+    Args:
+        answers: one for each chain; None for a chain without an answer.
+        weights: one for each chain, at least 0, such as its probability. Default: every chain counts
+            once. Whether probabilities are normalised by length is the caller's choice.
+
+    Returns:
+        The winner, all counts, and the winner's share of all chains.
+
+    Raises:
+        ValueError: there are more weights than answers, or fewer.
+
+    Source:
+        Self-consistency, arXiv 2203.11171, section 2.
+
+    Example:
+        >>> vote(["7", "7", "8", None]).agreement
+        0.5
     """
     sums = tally(answers) if weights is None else weigh(answers, weights)
     total = len(answers) if weights is None else math.fsum(weights)

@@ -35,12 +35,20 @@ class Hit:
 
 
 class Benchmarks:
-    """Questions to keep out. Two rules decide, on tokens of any script in lower case:
+    """Questions to keep out of training prompts.
 
-    - 8-gram: at least `covered` of a question's tokens stand within 8-grams that the text holds as well. One shared
-      8-gram would be too little: the fixed phrases of a benchmark ("options: ...") are nobody's question.
-    - rouge-l: LCS(text, question) / |question| is over `contained`.
-    A question of fewer than 8 tokens is met only by a text of the same tokens.
+    Two rules decide, on tokens of any script in lower case:
+
+    - 8-gram: 8-grams that the text shares cover at least `covered` of the question's tokens. One
+      shared 8-gram would be too little: fixed phrases ("options: ...") belong to no question.
+    - rouge-l: LCS(text, question) / |question| is above `contained`.
+
+    A question of fewer than 8 tokens matches only a text of the same tokens.
+
+    Example:
+        >>> known = Benchmarks([("sums", 0, "How many apples are left when Mia eats three of nine?")])
+        >>> str(known.hit("How many apples are left when Mia eats three of nine? Explain."))
+        'sums test row 0 (8-gram 1.00)'
     """
 
     def __init__(

@@ -36,8 +36,11 @@ class Duplicate:
 
 
 def exact_duplicates(texts: Sequence[str]) -> list[Duplicate]:
-    """Texts that equal an earlier one but for case, spaces, width of characters and a final
-    mark.
+    """Texts that equal an earlier one but for case, spaces, width of characters and a final mark.
+
+    Example:
+        >>> exact_duplicates(["Name a fruit.", "name a  fruit"])
+        [Duplicate(index=1, kept=0, similarity=1.0)]
     """
     first: dict[str, int] = {}
     placed = [
@@ -55,11 +58,24 @@ def normalised(text: str) -> str:
 def near_duplicates(
     texts: Sequence[str], threshold: float = 0.8, *, seed: int = 1
 ) -> list[Duplicate]:
-    """Texts whose sets of 3-token shingles have a Jaccard similarity of `threshold` or more with
-    one kept before.
+    """Texts whose 3-word sequences are nearly those of a text that was kept before.
 
-    Candidates come from a MinHash-LSH index (Broder 1997; datasketch) and are then compared
-    exactly: nothing below the threshold goes; a pair just above it may be missed.
+    Args:
+        texts: what is compared, in order.
+        threshold: least Jaccard similarity of two sets of 3-word sequences, 0 to 1.
+        seed: of the hash functions.
+
+    Returns:
+        The texts to leave out. A pair below the threshold is never among them, because candidates are
+        compared exactly. A pair just above it may be missed.
+
+    Source:
+        MinHash, Broder 1997; locality-sensitive hashing by datasketch.
+
+    Example:
+        >>> story = "write a short story about a lighthouse keeper at sea"
+        >>> [found.index for found in near_duplicates([story, story + " now"])]
+        [1]
     """
     from datasketch import MinHash, MinHashLSH
 

@@ -47,9 +47,17 @@ class Verdict:
 
 
 class Novelty:
-    """The pool of admitted texts.
+    """The pool of admitted texts. A text is novel when no ROUGE-L F1 with one of them is over the threshold.
 
-    A text is novel when no ROUGE-L F1 with one of them is over the threshold.
+    Source:
+        Self-Instruct, arXiv 2212.10560, section 2.2.
+
+    Example:
+        >>> pool = Novelty(0.7)
+        >>> pool.admit("Name three fruits that are red.", "a").novel
+        True
+        >>> pool.admit("Name three fruits that are very red.", "b").novel
+        False
     """
 
     def __init__(

@@ -22,7 +22,8 @@ class Reason(str):
     """A reason with what the filter met, such as the row that a duplicate repeats.
 
     Example:
-        >>> reason = Reason("contaminated", detail="gsm8k test row 3")
+        >>> import datagen
+        >>> reason = datagen.Reason("contaminated", detail="gsm8k test row 3")
         >>> reason, reason.detail
         ('contaminated', 'gsm8k test row 3')
     """

@@ -127,7 +127,12 @@ def list_versions(settings: VersionsSettings) -> list[Version]:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Two versions, and a line for every difference."""
+    """Two versions, and a line for every difference.
+
+    Example:
+        >>> Comparison(old="sums 1.0.0", new="sums 1.1.0", lines=()).lines
+        ()
+    """
 
     old: str
     new: str

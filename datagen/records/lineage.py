@@ -106,10 +106,9 @@ class Lineage:
     """All that a card says of a version, and all that is needed to make it again.
 
     Example:
-        >>> import json
-        >>> version = folder / "store" / "copy" / "1.0.0"
-        >>> lineage = Lineage.read(json.loads((version / "lineage.json").read_text()), "copy")
-        >>> lineage.teacher.name, lineage.method
+        >>> import datagen
+        >>> version = datagen.load_version("sums", store=folder / "store")
+        >>> version.lineage.teacher.name, version.lineage.method
         ('micro', 'rationales')
     """
 

@@ -37,7 +37,13 @@ class RunResult:
 
 
 class Incomplete(UserError):
-    """A run ended before it reached its target. What it found is kept in `result`."""
+    """A run ended before it reached its target. What it found is kept in `result`.
+
+    Example:
+        >>> import datagen
+        >>> issubclass(datagen.Incomplete, datagen.UserError)
+        True
+    """
 
     def __init__(self, message: str, result: RunResult):
         super().__init__(message)

@@ -39,7 +39,12 @@ def transcript(prompt: str | Messages) -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class Sampling:
-    """How a completion is drawn."""
+    """How a completion is drawn.
+
+    Example:
+        >>> Sampling(temperature=0, max_tokens=64).top_p
+        1.0
+    """
 
     temperature: float = 0.7
     """0 is greedy."""
@@ -59,7 +64,11 @@ class Sampling:
 class Request:
     """Samples `first` to `first + n - 1` of one prompt.
 
-    The teacher continues a prompt that is plain text, and answers one that is messages.
+    A text is continued; messages, as (role, content) pairs, are answered.
+
+    Example:
+        >>> Request((("user", "What is 3 plus 4?"),), n=4).first
+        0
     """
 
     prompt: str | Messages
@@ -70,7 +79,14 @@ class Request:
 
 @dataclass(frozen=True)
 class Completion:
-    """One sampled answer."""
+    """One sampled answer.
+
+    `finish_reason` is "stop" or "length" (cut off), or what the endpoint said.
+
+    Example:
+        >>> Completion("The answer is 7.", tokens=5).finish_reason
+        'stop'
+    """
 
     text: str
     finish_reason: str = "stop"

@@ -17,7 +17,14 @@ FIRST = 3
 
 @dataclass(frozen=True)
 class Forecast:
-    """The first prompts of a run, and its requests, tokens and cost."""
+    """The first prompts of a run, and its requests, tokens and cost.
+
+    Example:
+        >>> import datagen
+        >>> found = datagen.forecast("rationales", source="microworld", limit=2, samples=3)
+        >>> found.requests, found.answers, found.cost
+        (2.0, 6.0, 0.0)
+    """
 
     what: str
     """The run in one line."""
