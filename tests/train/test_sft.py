@@ -17,9 +17,9 @@ from typing import Any
 import pytest
 
 from train.cli import main
-from train.data import DataArguments, training_rows
-from train.parse import offline_if_local
-from train.student import card_of
+from train.data.versions import DataArguments, training_rows
+from train.process import offline_if_local
+from train.trainers.lineage import card_of
 
 END, ASSISTANT = "<|end|>", "<|assistant|>"
 

@@ -10,8 +10,8 @@ from torch.nn.functional import linear
 from torch.utils.checkpoint import checkpoint
 
 ELEMENTS = 2**24
-"""Logits that exist at once by default: 64 MiB in float32, and a small multiple with what is
-derived from them."""
+"""How many logits exist at once by default: 64 MiB in float32, and a small multiple of that with
+what is derived from them."""
 
 
 def chunked(
@@ -22,13 +22,23 @@ def chunked(
     bias: Tensor | None = None,
     rows: int | None = None,
 ) -> tuple[Tensor, ...]:
-    """`per_position(logits, *targets)`, computed on `rows` positions at a time and again in the
-    backward pass.
+    """Return `per_position(logits, *targets)`, computed on `rows` positions at a time.
 
-    Hidden states (N, H) and the head's weight (V, H) make logits (rows, V), in float32 at least;
-    each target is (N, ...), each result (N, ...). What `per_position` computes last without a
-    gradient is not computed again. The results are those of all positions at once; memory is that
-    of one chunk, for one more product with the head."""
+    The backward pass computes each chunk again, so memory is that of one chunk, for one more product
+    with the head. The results are those of all positions at once.
+
+    Args:
+        per_position: from logits (rows, V) and targets (rows, ...) to results (rows, ...). What it
+            computes last without a gradient is not computed again.
+        hidden: hidden states, (N, H).
+        weight: the head's weight, (V, H). Logits are in float32 at least.
+        targets: further tensors, (N, ...).
+        bias: the head's bias, (V,).
+        rows: positions of a chunk. Default: as many as have 2^24 logits.
+
+    Returns:
+        The results, each (N, ...).
+    """
 
     def block(hidden: Tensor, *targets: Tensor) -> tuple[Tensor, ...]:
         logits = linear(hidden, weight, bias)

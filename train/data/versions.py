@@ -1,4 +1,4 @@
-"""From a dataset version to what a trainer wants."""
+"""From a dataset version to the rows of a training."""
 
 from __future__ import annotations
 
@@ -16,36 +16,41 @@ if TYPE_CHECKING:
     from datagen.versions import Version
 
 COLUMNS = ("prompt", "completion")
-SOURCES = {
+COMMANDS = {
     "answer": "`datagen rationales` writes it",
     "teacher_topk": "`datagen topk` adds it",
     "teacher_topk_prompt": "`datagen topk --prompts` adds it",
 }
-"""Of columns that only some versions have: how they come about."""
+"""Columns that only some versions have, and which command makes them."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class DataArguments:
-    """What a student is trained on: exactly one version."""
+    """What a student is trained on."""
 
     dataset: str = ""
     """What to train on: NAME@VERSION, NAME for its newest version, or a version's folder. ORG/NAME
-    that the store has not comes from the Hub, at the commit of its tag."""
+    that the store does not have comes from the Hub, at the commit of its tag."""
     dataset_config: str = "rationales"
     """Which of the version's configs."""
     store: str | None = None
-    """Folder that holds the versions; default $EMERGENT_STORE, else ./datasets."""
+    """Folder that holds the versions. Default: $EMERGENT_STORE, else ./datasets."""
     limit: int | None = None
-    """Train on the first rows only, this many."""
+    """Train on this many rows only, the first ones."""
 
 
 def load_version(
     data: DataArguments, columns: Sequence[str] = (), *, optional: Sequence[str] = ()
 ) -> tuple[Version, Dataset]:
-    """The version that is named, its files checked against their hashes, and its rows: `prompt`,
-    `completion`, what `columns` names, and what of `optional` there is.
+    """Find the version, check the hashes of its files, and read its rows.
 
-    Raises UserError for an unknown version or config, changed files and missing columns.
+    Args:
+        data: which version, config and rows.
+        columns: columns that the rows must have beside `prompt` and `completion`.
+        optional: columns that are read if they are there.
+
+    Raises:
+        UserError: the version or the config is unknown, a file was changed, a column is missing.
     """
     from datagen.versions.locate import locate
 
@@ -56,24 +61,33 @@ def load_version(
 
 
 def training_rows(dataset: Dataset, data: DataArguments, columns: Sequence[str] = ()) -> Dataset:
-    """Prompt, completion and `columns` of the first `limit` rows. Raises UserError for missing
-    columns, and for no rows."""
+    """Prompt, completion and `columns` of the first `limit` rows.
+
+    Raises:
+        UserError: a column is missing, or there are no rows.
+    """
     where = f"{data.dataset}, config {data.dataset_config}"
     missing = [column for column in (*COLUMNS, *columns) if column not in dataset.column_names]
     if missing:
-        there, source = ", ".join(dataset.column_names), SOURCES.get(missing[-1])
-        found = f"{where}: no column {' or '.join(missing)}; the columns there are {there}"
-        raise UserError(found + (f" ({source})" if source else ""))
+        names = ", ".join(dataset.column_names)
+        command = COMMANDS.get(missing[-1])
+        found = f"{where}: no column {' or '.join(missing)}; the columns there are {names}"
+        raise UserError(found + (f" ({command})" if command else ""))
     if data.limit is not None and data.limit < 1:
         raise UserError(f"--limit {data.limit}: at least one row is needed")
     if not len(dataset):
         raise UserError(f"{where}: no rows to train on")
+
     kept = len(dataset) if data.limit is None else min(data.limit, len(dataset))
     return dataset.select_columns([*COLUMNS, *columns]).select(range(kept))
 
 
 def open_config(folder: Path, config: str) -> Dataset:
-    """The `train` split of one config of a version folder."""
+    """The `train` split of one config of a version's folder.
+
+    Raises:
+        UserError: the version has no such config.
+    """
     from datasets import get_dataset_config_names, load_dataset
     from datasets.utils.logging import disable_progress_bar
 
@@ -83,18 +97,39 @@ def open_config(folder: Path, config: str) -> Dataset:
     configs = get_dataset_config_names(str(folder))
     if config not in configs:
         version = open_version(folder)
-        raise UserError(
-            f"{version.name} {version.version} has no config {config!r}: there are {', '.join(configs)}"
-        )
+        there = ", ".join(configs)
+        name = f"{version.name} {version.version}"
+        raise UserError(f"{name} has no config {config!r}: there are {there}")
     return load_dataset(str(folder), config, split="train")
+
+
+def dataset_lineage(version: Version, config: str, rows: int) -> dict[str, Any]:
+    """What a student's lineage says of its data: version, config, rows; the commit on the Hub."""
+    return {
+        "name": version.name,
+        "version": version.version,
+        **({"commit": version.commit} if version.commit else {}),
+        "content_sha256": version.content_sha256,
+        "config": config,
+        "rows": rows,
+    }
 
 
 def cut_rows(
     dataset: Dataset, tokenizer: Any, *, max_length: int | None, workers: int | None
 ) -> tuple[int, int]:
-    """How many rows have more than `max_length` tokens, chat template included, and will be cut;
-    and how many of these have a prompt of that length, so that where the start is kept nothing of
-    the completion is."""
+    """Count the rows that are too long and will be cut.
+
+    Args:
+        dataset: prompt and completion, conversational.
+        tokenizer: with the chat template.
+        max_length: in tokens.
+        workers: processes that count.
+
+    Returns:
+        How many rows have more than `max_length` tokens; and how many of these have a prompt of
+        that length. Where the start of a row is kept, they keep nothing of their completion.
+    """
     if max_length is None:
         return 0, 0
 
@@ -114,6 +149,5 @@ def teaches_to_stop(dataset: Dataset, tokenizer: Any, ends: set[int]) -> bool:
     if isinstance(row["prompt"], str):  # plain text: the trainer adds the end itself
         return True
     prompt = token_ids(row["prompt"], tokenizer, add_generation_prompt=True)
-    return not ends.isdisjoint(
-        token_ids(row["prompt"] + row["completion"], tokenizer)[len(prompt) :]
-    )
+    whole = token_ids(row["prompt"] + row["completion"], tokenizer)
+    return not ends.isdisjoint(whole[len(prompt) :])
