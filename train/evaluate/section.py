@@ -1,14 +1,14 @@
-"""From answers to the report: one section per suite, each metric with its 95% interval.
+"""From answers to the report: one section for each suite, each metric with its 95% interval.
 
 The gap closed is (student - base) / (teacher - base) on greedy accuracy. The base is asked in both
-modes and counts with the better one, so that a student earns nothing by merely being asked in
-another way: this is the conservative reading."""
+modes and counts with the better one. So a student earns nothing by merely being asked in another
+way: this is the conservative reading.
+"""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict
 from itertools import combinations
 from typing import Any
 
@@ -16,6 +16,7 @@ import numpy as np
 
 from train.evaluate.ask import Answered
 from train.evaluate.bootstrap import Bootstrap, Floats
+from train.evaluate.estimate import rounded
 from train.evaluate.settings import Contender
 
 Answers = Mapping[Contender, Sequence[Answered]]
@@ -26,13 +27,18 @@ METRICS: dict[str, Callable[[Answered], float | bool | None]] = {
     "gold_logprob": lambda a: a.gold_logprob,
     "edit_distance": lambda a: a.edit_distance,
 }
-"""Name: its value for one answer. Log-probabilities in nats per token, edit distance 0 (same) to
-1."""
+"""The value of each metric for one answer, or None where it has none. Log-probabilities are in nats
+per token; the edit distance goes from 0 (the same) to 1."""
 
 
 def section(suite: str, answers: Answers, bootstrap: Bootstrap) -> dict[str, Any]:
-    """One suite's part of the report. Every contender's answers stand in the same order of
-    questions."""
+    """One suite's part of the report.
+
+    Args:
+        suite: its name.
+        answers: of each contender, in the same order of questions.
+        bootstrap: draws the resamples.
+    """
     correct = {
         contender: column(found, METRICS["greedy_accuracy"]) for contender, found in answers.items()
     }
@@ -42,9 +48,11 @@ def section(suite: str, answers: Answers, bootstrap: Bootstrap) -> dict[str, Any
         "suite": suite,
         "n": len(next(iter(answers.values()))),
         "base_mode": base.mode if base else None,
-        "teacher_minus_base": stated(bootstrap.difference(correct[teacher], correct[base]))
-        if teacher and base
-        else None,
+        "teacher_minus_base": (
+            rounded(bootstrap.difference(correct[teacher], correct[base]))
+            if teacher and base
+            else None
+        ),
         "models": [
             {
                 "name": contender.name,
@@ -62,36 +70,42 @@ def section(suite: str, answers: Answers, bootstrap: Bootstrap) -> dict[str, Any
 def column(
     answers: Sequence[Answered], metric: Callable[[Answered], float | bool | None]
 ) -> Floats:
-    """The metric's values, [questions that have one]."""
+    """The values of a metric, [questions that have one]."""
     return np.array(
         [value for value in map(metric, answers) if value is not None], dtype=np.float64
     )
 
 
 def best(correct: Mapping[Contender, Floats], role: str) -> Contender | None:
-    """The role's contender with the highest accuracy; the first of equals."""
+    """The contender of this role with the highest accuracy; of equal ones the first."""
     return max(
         (c for c in correct if c.role == role), key=lambda c: correct[c].mean(), default=None
     )
 
 
 def measures(answers: Sequence[Answered], bootstrap: Bootstrap) -> dict[str, Any]:
-    """Each metric with its interval, or null; why answers could not be scored; how many have none,
-    and how many failed."""
+    """Each metric with its interval, or null; why answers could not be scored; how many texts state
+    no answer, and how many questions could not be asked."""
     values = {name: column(answers, metric) for name, metric in METRICS.items()}
-    reasons = Counter(a.unscored for a in answers if a.unscored)
+    agreement = float(np.mean([a.agreement for a in answers])) if answers[0].samples else None
     return {
         **{
-            name: {**stated(bootstrap.mean(x_N)), "n": len(x_N)} if len(x_N) else None
+            name: {**rounded(bootstrap.mean(x_N)), "n": len(x_N)} if len(x_N) else None
             for name, x_N in values.items()
         },
-        "agreement": float(np.mean([a.agreement for a in answers])) if answers[0].samples else None,
-        "unscored": {"answers": reasons.total(), "reason": reasons.most_common(1)[0][0]}
-        if reasons
-        else None,
+        "agreement": agreement,
+        "unscored": unscored(answers),
         "unanswered": sum(a.answer is None for a in answers),
         "failed": sum(a.error is not None for a in answers),
     }
+
+
+def unscored(answers: Sequence[Answered]) -> dict[str, Any] | None:
+    """How many golds have no log-probability, and the most common reason; None where all have."""
+    reasons = Counter(a.unscored for a in answers if a.unscored)
+    if not reasons:
+        return None
+    return {"answers": reasons.total(), "reason": reasons.most_common(1)[0][0]}
 
 
 def gap(
@@ -101,25 +115,24 @@ def gap(
     teacher: Contender | None,
     bootstrap: Bootstrap,
 ) -> dict[str, float] | None:
+    """The gap that a student closed; None for other roles, or where it is not clear."""
     if contender.role != "student" or base is None or teacher is None:
         return None
     closed = bootstrap.gap_closed(
         student_N=correct[contender], base_N=correct[base], teacher_N=correct[teacher]
     )
-    return stated(closed) if closed else None
+    return rounded(closed) if closed else None
 
 
 def comparisons(correct: Mapping[Contender, Floats], bootstrap: Bootstrap) -> list[dict[str, Any]]:
-    """Every two students: the difference of their greedy accuracies, paired by question, and
-    whether its interval leaves 0 out."""
+    """Every two students: the difference of their greedy accuracies, paired by question.
+
+    It is clear where its interval leaves 0 out.
+    """
     students = [contender for contender in correct if contender.role == "student"]
     found = []
     for a, b in combinations(students, 2):
         difference = bootstrap.difference(correct[a], correct[b])
         clear = difference.low > 0 or difference.high < 0
-        found.append({"a": a.name, "b": b.name, "difference": stated(difference), "clear": clear})
+        found.append({"a": a.name, "b": b.name, "difference": rounded(difference), "clear": clear})
     return found
-
-
-def stated(estimate: Any) -> dict[str, float]:
-    return {name: round(value, 6) for name, value in asdict(estimate).items()}
