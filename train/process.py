@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from datagen.errors import UserError
+from datagen.errors import DatagenError
 from datagen.teacher.spec import TeacherSpec
 from train.flags import is_yes, peek, split_config
 
@@ -20,7 +20,7 @@ def guard(run: Callable[[], None]) -> int:
     """Run a command and return the exit status. Bad input becomes one line on standard error."""
     try:
         run()
-    except UserError as error:
+    except DatagenError as error:
         print(f"train: {error}", file=sys.stderr)
         return error.status
     except KeyboardInterrupt:

@@ -15,7 +15,7 @@ from tests.datagen.endpoint import Endpoint, Served
 from train.cli import as_lists, main
 from train.evaluate.ask import Answered
 from train.evaluate.bootstrap import Bootstrap
-from train.evaluate.report import section
+from train.evaluate.section import section
 from train.evaluate.settings import Contender, EvaluateSettings
 
 QUESTIONS = 30
