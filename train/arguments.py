@@ -18,7 +18,9 @@ Arguments = TypeVar("Arguments")
 
 def with_loss_flags(kind: type[Arguments]) -> type[Arguments]:
     """Add a field for every loss of the catalogue and for its options, before `@dataclass`."""
-    flags = {loss.flag: ("float | None", None, loss.help) for loss in catalogue.LOSSES}
+    flags: dict[str, tuple[str, Any, str]] = {
+        loss.flag: ("float | None", None, loss.help) for loss in catalogue.LOSSES
+    }
     for option in catalogue.options_of(catalogue.LOSSES):
         flags[option.flag] = (type(option.default).__name__, option.default, option.help)
     for name, (annotation, default, text) in flags.items():
@@ -42,8 +44,8 @@ class SftArguments:
     come exactly in proportion to the weights. In YAML, a map of NAME@VERSION:CONFIG to weights says
     the same."""
     mixture_rows: int | None = None
-    """Rows of an epoch of the mixture. Default: as many as --max_steps takes; without it, the fewest
-    that hold every version whole, where smaller versions repeat."""
+    """Rows of an epoch of the mixture. Default: as many as --max_steps takes; without it, the
+    fewest that hold every version whole, where smaller versions repeat."""
     long_share: float | None = None
     """Train on one rationale of each question: the longest for this share of the questions, the
     shortest for the others."""

@@ -45,7 +45,7 @@ class Command:
 def sft_config() -> type[Any]:
     from trl import SFTConfig
 
-    return SFTConfig  # type: ignore[no-any-return]
+    return SFTConfig
 
 
 class WordParser(argparse.ArgumentParser):
@@ -120,7 +120,9 @@ def split_config(argv: Sequence[str]) -> tuple[list[str], dict[str, Any]]:
     values = read_yaml(found.config) if found.config else {}
     variables = values.pop("env", None) or {}
     if not isinstance(variables, dict):
-        raise UserError(f"--config {found.config}: env needs a line `NAME: value` for each variable")
+        raise UserError(
+            f"--config {found.config}: env needs a line `NAME: value` for each variable"
+        )
     os.environ.update({name: str(value) for name, value in variables.items()})
     return rest, as_flags(values)
 
@@ -236,7 +238,8 @@ def check_folder(training: Any, model: str) -> None:
 
 
 def check_refused(training: Any) -> None:
-    """Raise UserError for flags of TRL that we do not honour, or that fail late with a traceback."""
+    """Raise UserError for flags of TRL that we do not honour, or that fail late with a
+    traceback."""
     import torch
 
     if training.hub_token:
@@ -248,7 +251,9 @@ def check_refused(training: Any) -> None:
             "--resume_from_checkpoint: a training goes on by itself from the last whole checkpoint "
             "of its --output_dir; weights to start from are --model"
         )
-    if training.optim_args and not re.fullmatch(r"\s*[^=,]+=[^=,]*(,[^=,]+=[^=,]*)*", training.optim_args):
+    if training.optim_args and not re.fullmatch(
+        r"\s*[^=,]+=[^=,]*(,[^=,]+=[^=,]*)*", training.optim_args
+    ):
         raise UserError(f"--optim_args {training.optim_args}: NAME=VALUE is needed, with commas")
     if getattr(training, "activation_offloading", False) and not torch.accelerator.is_available():
         raise UserError("--activation_offloading: it needs an accelerator, and there is none here")

@@ -2,9 +2,10 @@
 several devices.
 
 TRL's trainers do the training. The flags decide which one: `GKDTrainer` mixes the dataset's
-completions with the student's own (lambda). At lambda = 1 the stable `DistillationTrainer` takes its
-place, and `ServerDistillationTrainer` at any lambda where the teacher is behind a vLLM server. With
-`--cross_tokenizer` it is `GOLDTrainer`. Every flag of the chosen one's configuration is a flag here.
+completions with the student's own (lambda). At lambda = 1 the stable `DistillationTrainer` takes
+its place, and `ServerDistillationTrainer` at any lambda where the teacher is behind a vLLM server.
+With `--cross_tokenizer` it is `GOLDTrainer`. Every flag of the chosen one's configuration is a flag
+here.
 """
 
 from __future__ import annotations
@@ -35,7 +36,8 @@ OWN_DEFAULTS: dict[str, dict[str, Any]] = {
     "server": {"beta": 0.0, "loss_top_k": 20},
 }
 """A server gives the teacher's most probable tokens. They are enough for a forward KL; TRL's mixed
-divergence would know only the first of them. 20 is what `vllm serve` gives without being told more."""
+divergence would know only the first of them. 20 is what `vllm serve` gives without being told
+more."""
 NEW_TOKENS = "max_new_tokens"
 TRL_NEW_TOKENS = "max_completion_length"
 """TRL's name of `max_new_tokens` in all trainers but GKD's. Here it has one name in all."""

@@ -347,7 +347,11 @@ def test_the_parts_of_a_step_add_up_to_the_whole() -> None:
         (lambda row, count: losses.nll(x[row], MASK[row], count), None, tokens),
         (weighed, None, tokens),
         (both, (None, None), (tokens, OTHER.sum())),
-        (lambda row, n: losses.consistency(logits[row], more[row], MASK[row], count=n), None, tokens),
+        (
+            lambda row, n: losses.consistency(logits[row], more[row], MASK[row], count=n),
+            None,
+            tokens,
+        ),
         (right, None, questions),
         (lambda row, n: losses.preference(x[row], -x[row], THERE[row], count=n), None, queries),
     ]

@@ -12,8 +12,8 @@ import torch
 
 from tests.train.test_sft import flags, weights
 from train.cli import main
-from train.sft import build, parse_sft
 from train.data.spans import answer_span, token_span
+from train.sft import build, parse_sft
 
 
 @pytest.mark.parametrize(

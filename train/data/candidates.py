@@ -27,7 +27,8 @@ def scored_candidates(read: Read, groups: Groups) -> Attached | None:
 
 
 def candidates_of(rows: Dataset, *, most: int) -> tuple[Dataset, Groups]:
-    """Members that show a row's query after one of its candidates, and which of them are each row's.
+    """Members that show a row's query after one of its candidates, and which of them are each
+    row's.
 
     Rows keep the ids of their candidates; the texts are those of demonstrations that some row
     shows. A row counts if the teacher scored its candidates (`--strategy teacher`) and the texts of

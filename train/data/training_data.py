@@ -1,5 +1,5 @@
-"""What `train sft` learns from: one dataset version or a mixture of several, as groups of rows, with
-its lineage."""
+"""What `train sft` learns from: one dataset version or a mixture of several, as groups of rows,
+with its lineage."""
 
 from __future__ import annotations
 
@@ -83,9 +83,7 @@ def sources_of(data: DataArguments, mixture: Mixture) -> list[Source]:
     return read_mixture(mixture.sources, config=data.dataset_config)
 
 
-def order_of(
-    parts: Sequence[GroupedSource], mixture: Mixture, seed: int
-) -> list[tuple[int, int]]:
+def order_of(parts: Sequence[GroupedSource], mixture: Mixture, seed: int) -> list[tuple[int, int]]:
     """(source, group) of every group of an epoch."""
     if not mixture.sources:
         return [(0, index) for index in range(len(parts[0].groups))]

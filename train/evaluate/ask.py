@@ -14,7 +14,8 @@ from train.evaluate.metrics import edit_distance, gold_logprob
 from train.evaluate.settings import EvaluateSettings
 
 DIRECT_TOKENS = 64
-"""Longest direct answer: room for a long name or number. A model that reasons nevertheless is cut."""
+"""Longest direct answer: room for a long name or number. A model that reasons nevertheless is
+cut."""
 
 NEXT_QUESTION = "\n\nQ:"
 """A base model in plain text goes on with a question of its own: its text is cut there."""

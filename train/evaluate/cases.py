@@ -21,8 +21,8 @@ from train.evaluate.settings import Contender, EvaluateSettings
 
 IN_CONTEXT, EPISODES = "in-context", "episodes:"
 QUERIES = 40
-"""Queries of a rule family where the settings set no limit. An accuracy of 0.5 over one draw then has
-an interval of about 0.15 on either side."""
+"""Queries of a rule family where the settings set no limit. An accuracy of 0.5 over one draw then
+has an interval of about 0.15 on either side."""
 TOKENS = 64
 """Longest answer: labels of rules have a few tokens, and a model that goes on is cut."""
 

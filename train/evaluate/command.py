@@ -28,8 +28,8 @@ from train.evaluate.tables import print_report
 Asked = Mapping[str, Sequence[Question | Case]]
 """What is asked, in order, by suite."""
 Found = dict[str, dict[Contender, list[Any]]]
-"""The answers in that order, by suite and contender: `Answered`, or `CaseAnswer` where the suite has
-cases."""
+"""The answers in that order, by suite and contender: `Answered`, or `CaseAnswer` where the suite
+has cases."""
 REPORT = "report.json"
 ANSWERS = "answers.jsonl"
 ACCURACY_FIGURE = "report.png"

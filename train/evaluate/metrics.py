@@ -48,7 +48,8 @@ def before_answer(text: str, mode: str) -> str:
 async def gold_logprob(
     teacher: Teacher, prompt: str | Messages, *, text: str, gold: str, mode: str
 ) -> float | None:
-    """Mean log-probability of the gold answer's tokens, after the model's own text up to its answer.
+    """Mean log-probability of the gold answer's tokens, after the model's own text up to its
+    answer.
 
     The gold's tokens are those that the continuation has beyond the text alone.
 

@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 LOG_WIDTH = 110
-"""Columns where the output is no terminal: the widest table fits, and most editors show it whole."""
+"""Columns where the output is no terminal: the widest table fits, and most editors show it
+whole."""
 
 
 def print_report(report: Mapping[str, Any]) -> None:

@@ -1,9 +1,9 @@
 """The losses: tensors in, scalar out, one for each method, with formula, shapes and source.
 
-Everywhere, `log_probs` of shape (..., T) holds log p(y_t | x, y_<t) of the tokens that were written;
-`logits` of shape (..., T, V) are those that predict these tokens (already shifted); and a mask of
-shape (..., T) is true where a position counts. Values at other positions have no influence, as long
-as they are finite.
+Everywhere, `log_probs` of shape (..., T) holds log p(y_t | x, y_<t) of the tokens that were
+written; `logits` of shape (..., T, V) are those that predict these tokens (already shifted); and a
+mask of shape (..., T) is true where a position counts. Values at other positions have no influence,
+as long as they are finite.
 
 The names are imported when they are first used, so that importing this package loads no torch.
 """

@@ -50,7 +50,8 @@ class Batch:
         return mask & (self.role == role)[:, None]
 
     def by_group(self, values: Tensor) -> Tensor:
-        """One value a row (N,) as (groups, rows of the largest group); 0 where a group has fewer."""
+        """One value a row (N,) as (groups, rows of the largest group); 0 where a group has
+        fewer."""
         import torch
 
         group = self.inputs["group"]

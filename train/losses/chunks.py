@@ -24,8 +24,8 @@ def chunked(
 ) -> tuple[Tensor, ...]:
     """Return `per_position(logits, *targets)`, computed on `rows` positions at a time.
 
-    The backward pass computes each chunk again, so memory is that of one chunk, for one more product
-    with the head. The results are those of all positions at once.
+    The backward pass computes each chunk again, so memory is that of one chunk, for one more
+    product with the head. The results are those of all positions at once.
 
     Args:
         per_position: from logits (rows, V) and targets (rows, ...) to results (rows, ...). What it

@@ -55,9 +55,7 @@ def value(batch: Batch, outcome: Outcome, options: Any, count: Tensor | None) ->
     assert outcome.answer_logits is not None
     pairs = batch.inputs["pairs"].clamp(min=0)
     first, second = (outcome.answer_logits[pairs[..., side]] for side in (0, 1))
-    return consistency(
-        first, second, paired(batch), temperature=options.temperature, count=count
-    )
+    return consistency(first, second, paired(batch), temperature=options.temperature, count=count)
 
 
 LOSS = Loss(

@@ -1,11 +1,11 @@
-r"""The loss of `train sft` on a batch of groups: the plain cross-entropy, and what the chosen losses
-make of it.
+r"""The loss of `train sft` on a batch of groups: the plain cross-entropy, and what the chosen
+losses make of it.
 
     (1-w) * { (1-l) * [ (1-a) * L_rationale + a * L_answer ] + l * L_label } + w * L_counterfactual
       + b * L_LM + d * L_demonstrations + c * consistency + i * contrast + p * preference
 
-A part whose weight is not given is not there. Without `a` the bracket is the mean over all tokens of
-the completions.
+A part whose weight is not given is not there. Without `a` the bracket is the mean over all tokens
+of the completions.
 """
 
 from __future__ import annotations

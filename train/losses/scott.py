@@ -22,7 +22,8 @@ def counterfactual(factual: Tensor, counterfactual: Tensor, weight: float = 0.5)
 
     Args:
         factual: loss of the right rationales and their answers, a scalar.
-        counterfactual: cross-entropy of the answer tokens of the wrong rationales, a scalar (`nll`).
+        counterfactual: cross-entropy of the answer tokens of the wrong rationales, a scalar
+            (`nll`).
         weight: w, the share of the counterfactual rows.
 
     Source:

@@ -65,7 +65,8 @@ def in_context(
         sft_weight: weight of the cross-entropy in both parts.
         kd_weight: weight of the divergence in both parts.
         lm_weight: weight of L_LM.
-        counts: the numbers of target and text tokens of the whole step. Default: those of the masks.
+        counts: the numbers of target and text tokens of the whole step. Default: those of the
+            masks.
 
     Source:
         In-context learning distillation: Huang et al. 2022, arXiv 2212.10670.

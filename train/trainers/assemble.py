@@ -28,7 +28,12 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("train.sft")
 Trainer = TypeVar("Trainer", bound=StudentTrainer)
-ROW_BY_ROW = {"packing": False, "padding_free": False, "loss_type": "nll", "label_smoothing_factor": 0}
+ROW_BY_ROW = {
+    "packing": False,
+    "padding_free": False,
+    "loss_type": "nll",
+    "label_smoothing_factor": 0,
+}
 """Settings under which every row is a row of the batch and the loss a sum over its tokens."""
 
 

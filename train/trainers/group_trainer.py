@@ -70,7 +70,9 @@ class GroupTrainer(StudentTrainer):
 
     def log_parts(self, logged: Mapping[str, tuple[Tensor, Tensor]]) -> None:
         """Log every part's mean over the batches of all devices."""
-        sums = torch.stack([torch.stack([value, count.to(value)]) for value, count in logged.values()])
+        sums = torch.stack(
+            [torch.stack([value, count.to(value)]) for value, count in logged.values()]
+        )
         reduced = self.accelerator.reduce(sums).tolist()
         for name, (value, count) in zip(logged, reduced, strict=True):
             if count:

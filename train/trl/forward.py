@@ -27,10 +27,11 @@ SCALES = (
     "logits_scaling",
 )
 """Names, in the configurations of some architectures, of what they do to the logits behind the
-head. We multiply hidden states with the head ourselves, so such a model would be trained wrongly."""
+head. We multiply hidden states with the head ourselves, so such a model would be trained
+wrongly."""
 PerToken = Callable[..., tuple[Tensor, Tensor, Tensor, Tensor]]
-"""(logits (n, V), tokens (n,), ids (n, K), logprobs (n, K), tail (n,)) -> divergence, log-probability,
-entropy, and whether the token is the most likely one, each (n,)."""
+"""(logits (n, V), tokens (n,), ids (n, K), logprobs (n, K), tail (n,)) -> divergence,
+log-probability, entropy, and whether the token is the most likely one, each (n,)."""
 
 
 def unwrapped(model: Any) -> Any:

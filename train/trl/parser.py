@@ -1,4 +1,5 @@
-"""TRL's parser of flags and YAML files, with one spelling, errors as exceptions, and our defaults."""
+"""TRL's parser of flags and YAML files, with one spelling, errors as exceptions, and our
+defaults."""
 
 from __future__ import annotations
 
@@ -102,9 +103,7 @@ class FlagParser(TrlParser):
             for field in dataclasses.fields(kind):
                 optional = field.default is None or re.search("None|Optional", str(field.type))
                 if field.name in values and values[field.name] is None and not optional:
-                    raise UserError(
-                        f"--config: {field.name} is null: leave it out for its default"
-                    )
+                    raise UserError(f"--config: {field.name} is null: leave it out for its default")
 
     def error(self, message: str) -> NoReturn:
         raise UserError(f"{message} ({self.command} --help lists the flags)")

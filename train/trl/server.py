@@ -1,5 +1,5 @@
-"""The teacher behind vLLM's own server (`vllm serve MODEL`), asked over HTTP for the probabilities of
-given tokens.
+"""The teacher behind vLLM's own server (`vllm serve MODEL`), asked over HTTP for the probabilities
+of given tokens.
 
 Beside `/v1/models` one endpoint is used: `/v1/completions`, with token ids as the prompt and
 `prompt_logprobs`, which vLLM alone gives. TRL's client asks the same, but it can be made only where

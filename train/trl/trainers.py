@@ -105,9 +105,7 @@ class AdaptedSftTrainer(SFTTrainer):
         """Count a step's batches before the first of them is computed, as the trainer does."""
         return self._get_num_items_in_batch(batches, device)
 
-    def _prepare_dataset(
-        self, dataset: Any, processing_class: Any, args: Any, *rest: Any
-    ) -> Any:
+    def _prepare_dataset(self, dataset: Any, processing_class: Any, args: Any, *rest: Any) -> Any:
         def prepare(rows: Dataset) -> Dataset:
             return super(AdaptedSftTrainer, self)._prepare_dataset(
                 rows, processing_class, args, *rest
@@ -120,10 +118,11 @@ class AdaptedSftTrainer(SFTTrainer):
         self._signature_columns: list[str] = self.batch_columns(self._signature_columns)
 
     def _get_num_items_in_batch(self, batch_samples: list[Any], device: Any) -> Any:
-        found = [self.counts_of(batch) for batch in batch_samples]
+        counted = [self.counts_of(batch) for batch in batch_samples]
+        found = [counts.to(device) for counts in counted if counts is not None]
         self.step_counts = None
-        if found and found[0] is not None:
-            counts = torch.stack([count.to(device) for count in found]).sum(0)
+        if found:
+            counts = torch.stack(found).sum(0)
             if self.args.average_tokens_across_devices and self.args.world_size > 1:
                 counts = self.accelerator.gather(counts[None]).sum(0)
             self.step_counts = counts

@@ -121,7 +121,9 @@ def seen_by(contender: Contender, model: Path, settings: EvaluateSettings) -> li
         await teacher.open()
         teacher.model.network.register_forward_pre_hook(look, with_kwargs=True)
         cases = read_cases("episodes:parity", settings)
-        await answer_cases(teacher, cases, contender=contender, settings=settings, advance=lambda by: None)
+        await answer_cases(
+            teacher, cases, contender=contender, settings=settings, advance=lambda by: None
+        )
         await teacher.close()
 
     asyncio.run(evaluate())
