@@ -23,8 +23,9 @@ def with_loss_flags(kind: type[Arguments]) -> type[Arguments]:
     }
     for option in catalogue.options_of(catalogue.LOSSES):
         flags[option.flag] = (type(option.default).__name__, option.default, option.help)
-    for name, (annotation, default, text) in flags.items():
-        kind.__annotations__[name] = annotation
+    own = kind.__dict__.get("__annotations__", {})
+    kind.__annotations__ = own | {name: annotation for name, (annotation, _, _) in flags.items()}
+    for name, (_, default, text) in flags.items():
         setattr(kind, name, dataclasses.field(default=default, metadata={"help": text}))
     return kind
 

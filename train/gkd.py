@@ -107,8 +107,8 @@ def help_of_all() -> str:
     parsers = {mode: parser_of(command_of(mode)) for mode in WHEN}
     return merged_help(
         parsers,
-        "Distil a live teacher. Which flags there are depends on the mode; a flag without a note is "
-        "one of all modes.",
+        "Distil a live teacher. Which flags there are depends on the mode. A flag without a note "
+        "belongs to all modes.",
         lambda modes: f"(Only with: {'; '.join(WHEN[mode] for mode in modes)}.)",
     )
 

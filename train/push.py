@@ -240,7 +240,8 @@ def commit(api: HfApi, name: str, files: dict[str, Path], *, message: str) -> st
     there = {entry.path: entry for entry in tree if isinstance(entry, RepoFile)}
     if (foreign := sorted(there.keys() - NEUTRAL)) and "lineage.json" not in there:
         raise UserError(
-            f"{name} on the Hub holds files that are no student ({foreign[0]}, ...): choose another name"
+            f"{name} on the Hub holds files that are no student ({foreign[0]}, ...): choose "
+            "another name"
         )
     stale = [
         path

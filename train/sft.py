@@ -104,7 +104,7 @@ def rows_seen(training: SFTConfig) -> int | None:
 def recorded_settings(sft: SftArguments) -> dict[str, Any]:
     """The settings that the lineage states: those that are not at their default."""
     differing = {
-        name: value for name, value in vars(sft).items() if value != getattr(SftArguments, name)
+        name: value for name, value in vars(sft).items() if value != getattr(type(sft), name)
     }
     differing.pop("mixture", None)  # it stands under `dataset`, by names and hashes
     return differing

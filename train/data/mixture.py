@@ -1,7 +1,7 @@
 """Several dataset versions in fixed proportions (hybrid distillation), and long and short
 rationales in a ratio.
 
-Proportions are exact, not drawn: what is random is which rows of a source come, and in which order.
+Proportions are exact, not sampled. Only which rows of a source come, and in which order, is random.
 """
 
 from __future__ import annotations
@@ -26,11 +26,15 @@ class Source:
 
 
 def read_mixture(mixture: Sequence[str], *, config: str) -> list[Source]:
-    """`NAME@VERSION:CONFIG=WEIGHT` for each source; weights need not add up to 1; without `:CONFIG`
-    it is `config`.
+    """Read the sources of `--mixture`.
 
-    Raises UserError for what does not read so, weights that are not above 0, and a source named
-    twice."""
+    Args:
+        mixture: `NAME@VERSION:CONFIG=WEIGHT` for each source. Weights need not add up to 1.
+        config: the config of a source without `:CONFIG`.
+
+    Raises:
+        UserError: a source has another form, a weight is not above 0, or a source is named twice.
+    """
     found = [read_source(text, config) for text in mixture]
     total = sum(source.weight for source in found)
     names = [(source.dataset, source.config) for source in found]
@@ -40,6 +44,7 @@ def read_mixture(mixture: Sequence[str], *, config: str) -> list[Source]:
 
 
 def read_source(text: str, config: str) -> Source:
+    """One source, its weight as it is written."""
     name, _, weight = text.rpartition("=")
     dataset, colon, own = name.rpartition(":")
     dataset, own = (dataset, own) if colon else (own, config)
@@ -55,8 +60,19 @@ def read_source(text: str, config: str) -> Source:
 
 
 def allot(weights: Sequence[Fraction], total: int) -> list[int]:
-    """`total` in proportion to the weights, which add up to 1, by largest remainders: each within 1
-    of its share."""
+    """Divide `total` in proportion to the weights, by largest remainders.
+
+    Args:
+        weights: they add up to 1.
+        total: the number to divide.
+
+    Returns:
+        Whole numbers, each within 1 of its share.
+
+    Example:
+        >>> allot([Fraction(2, 3), Fraction(1, 3)], 10)
+        [7, 3]
+    """
     exact = [weight * total for weight in weights]
     counts = [int(share) for share in exact]
     by_remainder = sorted(range(len(exact)), key=lambda i: (counts[i] - exact[i], i))
@@ -66,13 +82,18 @@ def allot(weights: Sequence[Fraction], total: int) -> list[int]:
 
 
 def whole(weights: Sequence[Fraction], sizes: Sequence[int]) -> int:
-    """The fewest rows that hold every source whole in these proportions; smaller sources repeat."""
+    """The fewest rows that hold every source whole in these proportions.
+
+    The rows of smaller sources repeat.
+    """
     return max(-(-size // weight) for size, weight in zip(sizes, weights, strict=True))
 
 
 def draws(size: int, count: int, *, stream: str) -> list[int]:
-    """`count` indices below `size`: one random order after another, so that none comes n+1 times
-    before all came n."""
+    """`count` indices below `size`, one random order after another.
+
+    So no index comes a second time before all came once, and so on.
+    """
     found: list[int] = []
     for number in range(-(-count // size)):
         order = list(range(size))
@@ -84,10 +105,19 @@ def draws(size: int, count: int, *, stream: str) -> list[int]:
 def mixed(
     weights: Sequence[Fraction], sizes: Sequence[int], *, total: int | None, seed: int
 ) -> list[tuple[int, int]]:
-    """(source, index) of `total` rows, by default of the fewest that hold every source whole.
+    """The rows of an epoch.
 
-    The sources are spread evenly: at every point each has had its share, within one row for every
-    source."""
+    The sources are spread evenly: at every point each source has had its share, within one row.
+
+    Args:
+        weights: of the sources; they add up to 1.
+        sizes: how many rows each source has.
+        total: rows of the epoch. Default: the fewest that hold every source whole.
+        seed: of the order of each source's rows.
+
+    Returns:
+        (source, index) of each row.
+    """
     counts = allot(weights, total if total is not None else whole(weights, sizes))
     places = [
         (((number + 0.5) / count, source), (source, index))
@@ -100,11 +130,22 @@ def mixed(
 def by_length(
     questions: Sequence[str], lengths: Sequence[int], *, share: float, seed: int
 ) -> list[int]:
-    """One rationale of each question, by index: the longest for `share` of the questions, exactly
-    and at random, the shortest for the others (a mix of long and short reasoning: arXiv 2502.12143,
-    section 3).
+    """Choose one rationale of each question: the longest for `share` of the questions.
 
-    Of equal lengths the first counts as the longer.
+    These questions are chosen at random, and their number is exact. The others keep their shortest
+    rationale. Of equal lengths the first counts as the longer.
+
+    Args:
+        questions: the question of each row.
+        lengths: the length of each row's rationale.
+        share: of the questions, from 0 to 1.
+        seed: of the choice.
+
+    Returns:
+        The chosen rows, in order.
+
+    Source:
+        A mix of long and short reasoning: arXiv 2502.12143, section 3.
     """
     rows: dict[str, list[int]] = {}
     for row, question in enumerate(questions):

@@ -1,14 +1,14 @@
 """A column of stored probabilities: read, and checked against what the student reads.
 
-`teacher_topk` of a row, for the tokens of its completion, the end of turn among them:
+`teacher_topk` of a row is about the tokens of its completion, with the end of turn:
 
     tokens     list<int32>            the completion's tokens under the teacher's tokenizer
-    ids        list<list<int32>>      of each, the K most probable tokens in its place
+    ids        list<list<int32>>      for each, the K most probable tokens in its place
     logprobs   list<list<float16>>    their log-probabilities under the full softmax, in nats
-    tail       list<float32>          the probability of all others together
+    tail       list<float32>          the probability of all other tokens together
     tokenizer  string                 fingerprint of the tokenizer
 
-`teacher_topk_prompt` is the same of the prompt's tokens from the second on.
+`teacher_topk_prompt` is about the prompt's tokens, from the second on.
 """
 
 from __future__ import annotations
@@ -30,18 +30,25 @@ if TYPE_CHECKING:
 ROW = "row"
 FIELDS = ("tokens", "ids", "logprobs", "tail", "tokenizer")
 SLACK = 1e-3
-"""By which 16 bits may pass what a probability can be."""
+"""By how much a number in 16 bits may exceed the range of a probability: float16 has 11 bits, which
+is a relative error of 5e-4."""
 
 
 class Stored:
-    """A column of stored probabilities, read a row at a time. Raises UserError where it is of
-    another form.
+    """A column of stored probabilities, read a row at a time.
 
-    `k`: how many each token has; default what the first has.
+    Args:
+        dataset: the rows.
+        column: its name.
+        k: how many probabilities each token has. Default: as many as the first token.
+
+    Raises:
+        UserError: the column has another form.
     """
 
     def __init__(self, dataset: Dataset, column: str = TOPK, *, k: int | None = None):
-        self.column, self.part = column, "prompt" if column == PROMPT_TOPK else "completion"
+        self.column = column
+        self.part = "prompt" if column == PROMPT_TOPK else "completion"
         fields = dataset.features[column]
         missing = [field for field in FIELDS if not isinstance(fields, dict) or field not in fields]
         if missing:
@@ -57,7 +64,7 @@ class Stored:
         return self.rows[row][self.column].combine_chunks().field(name).flatten()
 
     def tensors(self, row: int) -> tuple[Tensor, Tensor, Tensor]:
-        """Ids (n, K), log-probabilities (n, K) and tail (n,) of the n tokens of a row's part."""
+        """Ids (n, K), log-probabilities (n, K) and tail (n,) of the n tokens of a row."""
         tail = self.numbers(self.field(row, "tail")).float()
         ids, logprobs = (
             self.numbers(self.field(row, name).flatten()) for name in ("ids", "logprobs")
@@ -67,11 +74,15 @@ class Stored:
 
     @staticmethod
     def numbers(values: Any) -> Tensor:
+        """An Arrow array as a tensor."""
         return torch.from_numpy(values.to_numpy(zero_copy_only=False).copy())
 
     def check_tokenizer(self, tokenizer: Any, dataset: Dataset) -> None:
-        """Every row has probabilities, of the student's tokenizer. Raises UserError naming the
-        first token that is another."""
+        """Check that every row has probabilities, of the student's tokenizer.
+
+        Raises:
+            UserError: it names the first row or the first token that differs.
+        """
         own = tokenizer_fingerprint(tokenizer)
         batches = (batch[self.column].combine_chunks() for batch in self.rows.iter(1000))
         names = [name for batch in batches for name in batch.field("tokenizer").to_pylist()]
@@ -83,14 +94,15 @@ class Stored:
             )
             raise UserError(f"{self.column} of row {names.index(None)}: nothing is stored{why}")
         if others := sorted(set(names) - {own}):
+            where = self.first_difference(tokenizer, dataset)
             raise UserError(
-                f"{self.column} was stored with another tokenizer ({', '.join(others)}) than the student's ({own})"
-                f"{self.first_difference(tokenizer, dataset)}; take a student of the teacher's family, or `train gkd "
+                f"{self.column} was stored with another tokenizer ({', '.join(others)}) than the "
+                f"student's ({own}){where}; take a student of the teacher's family, or `train gkd "
                 "--cross_tokenizer`"
             )
 
     def first_difference(self, tokenizer: Any, dataset: Dataset) -> str:
-        """Where the two read the first rows otherwise; nothing where they do not."""
+        """Where the student's tokenizer reads the first rows otherwise; empty where it does not."""
         for row in range(min(len(dataset), 100)):
             prompt, completion = row_tokens(dataset[row], tokenizer)
             ours = completion if self.part == "completion" else prompt[1:]
@@ -99,12 +111,20 @@ class Stored:
             ):
                 if stored != own:
                     text = tokenizer.decode([own])
-                    return f": token {place} of row {row}'s {self.part} is {own} ({text!r}) to it and was {stored}"
+                    return (
+                        f": token {place} of row {row}'s {self.part} is {own} ({text!r}) to it and "
+                        f"was {stored}"
+                    )
         return ""
 
     def check_rows(self, prepared: Dataset, tokenizer: Any) -> None:
-        """Each row's stored tokens begin the tokens that the student learns, as far as these are
-        kept, and every one has its K. Raises UserError."""
+        """Check that each row's stored tokens are those that the student learns.
+
+        Truncation may have cut the learned tokens; the stored ones must begin with them.
+
+        Raises:
+            UserError: a row is of another text, or a token has not its K probabilities.
+        """
         for row, ids, labels in zip(
             prepared[ROW], prepared["input_ids"], prepared["labels"], strict=True
         ):
@@ -116,17 +136,19 @@ class Stored:
                 if pair[0] != pair[1]:
                     then, now = (tokenizer.decode([token]) for token in pair)
                     raise UserError(
-                        f"{self.column} of row {row} is of another text: token {place} of the {self.part} was {then!r} "
-                        f"when it was stored and is {now!r} under the student's chat template"
+                        f"{self.column} of row {row} is of another text: token {place} of the "
+                        f"{self.part} was {then!r} when it was stored and is {now!r} under the "
+                        "student's chat template"
                     )
 
     def learned(self, ids: Sequence[int], labels: Sequence[int]) -> list[int]:
-        """Those tokens of a row that the column is about."""
+        """The tokens of a row that the column is about."""
         if self.part == "completion":
             return [label for label in labels if label != -100]
         return list(ids[1 : next(place for place, label in enumerate(labels) if label != -100)])
 
     def check_form(self, row: int, vocabulary: int) -> None:
+        """Check lengths and ranges of one row. Raises UserError."""
         import pyarrow.compute as pc
 
         tokens, tail, *lists = (
@@ -136,11 +158,13 @@ class Stored:
         widths = {k for each in lists for k in pc.list_value_length(each).to_pylist()} <= {self.k}
         if not (lengths and widths):
             raise UserError(
-                f"{self.column} of row {row}: every token needs {self.k} ids and log-probabilities, and a tail"
+                f"{self.column} of row {row}: every token needs {self.k} ids and log-probabilities"
+                ", and a tail"
             )
         if not (in_range(lists[1].flatten(), -math.inf, SLACK) and in_range(tail, 0, 1 + SLACK)):
             raise UserError(
-                f"{self.column} of row {row}: a log-probability or a tail is no number, or out of range"
+                f"{self.column} of row {row}: a log-probability or a tail is no number, or out of "
+                "range"
             )
         if (largest := pc.max(lists[0].flatten()).as_py() or 0) >= vocabulary:
             raise UserError(f"{self.column} of row {row}: the tokenizer has no token {largest}")

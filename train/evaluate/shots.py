@@ -22,8 +22,8 @@ from train.evaluate.settings import Contender
 Right: TypeAlias = NDArray[np.float64]
 Answers: TypeAlias = Mapping[Contender, Sequence[CaseAnswer]]
 SLOPE = (
-    "least-squares slope of accuracy over log2(k + 1); mean over demonstration seeds, bootstrap over "
-    "queries"
+    "least-squares slope of accuracy over log2(k + 1); mean over demonstration seeds, bootstrap "
+    "over queries"
 )
 """How the report says what a slope is."""
 

@@ -92,8 +92,8 @@ def teacher_path(name: str | None) -> str:
     spec = TeacherSpec.of_model(name)
     if not spec.capabilities.local:
         raise UserError(
-            f"--teacher_model_name_or_path {name}: an endpoint is no model that can be opened here; "
-            "give micro, a folder or a name on the Hub"
+            f"--teacher_model_name_or_path {name}: an endpoint is no model that can be opened "
+            "here; give micro, a folder or a name on the Hub"
         )
     return spec.path
 

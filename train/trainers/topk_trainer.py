@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from datasets import Dataset
     from trl import SFTConfig
 
-    from train.kd import KdArguments
+    from train.arguments import KdArguments
 
 
 class TopkTrainer(StudentTrainer):

@@ -33,7 +33,8 @@ class FlagParser(TrlParser):
         renamed: Mapping[str, str] | None = None,
         defaults: Mapping[str, Any] | None = None,
     ):
-        super().__init__(list(kinds), prog=command)
+        usage = f"{command} [--config FILE.yaml] [--FLAG VALUE ...]"
+        super().__init__(list(kinds), prog=command, usage=usage)
         self.command = command
         self.renamed = dict(renamed or {})
         self.add_argument("--config", help="YAML file with a line `flag: value` for each flag.")
