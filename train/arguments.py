@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import inspect
 import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -23,7 +24,7 @@ def with_loss_flags(kind: type[Arguments]) -> type[Arguments]:
     }
     for option in catalogue.options_of(catalogue.LOSSES):
         flags[option.flag] = (type(option.default).__name__, option.default, option.help)
-    own = kind.__dict__.get("__annotations__", {})
+    own = inspect.get_annotations(kind)
     kind.__annotations__ = own | {name: annotation for name, (annotation, _, _) in flags.items()}
     for name, (_, default, text) in flags.items():
         setattr(kind, name, dataclasses.field(default=default, metadata={"help": text}))

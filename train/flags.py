@@ -90,6 +90,7 @@ def as_flags(values: Mapping[str, Any]) -> dict[str, Any]:
 
 def as_word(value: Any) -> Any:
     """Numbers and paths as texts; all else as it is."""
+    # YAML reads `2` as an int where a float is wanted, and `1e-5` as a text
     if type(value) in (int, float) or isinstance(value, os.PathLike):
         return str(value)
     return value
@@ -161,6 +162,7 @@ def parser_of(command: Command) -> FlagParser:
 
     from train.trl.parser import FlagParser
 
+    # TRL's defaults are for GPUs: bf16 and checkpointing would only slow a CPU down
     accelerator = torch.accelerator.is_available()
     device = {
         "use_cpu": not accelerator,
@@ -227,6 +229,7 @@ def check_numbers(training: Any) -> None:
 
 def check_folder(training: Any, model: str) -> None:
     """Raise UserError for an output folder that cannot be written to, or that is the base's own."""
+    # said before hours of training, not after them
     folder = Path(training.output_dir)
     there = next(found for found in (folder, *folder.absolute().parents) if found.exists())
     if not there.is_dir() or not os.access(there, os.W_OK):

@@ -173,12 +173,13 @@ def build(
     from train.trainers.teacher import arguments_of_teacher
 
     tokenizer = open_tokenizer(training, model)
-    tokenizer.padding_side = "left"
+    tokenizer.padding_side = "left"  # the student writes on from the end of its prompt
     with training.main_process_first():
         loaded = load_one(data)
     lmbda = own_share(training, gkd)
     check_lengths(loaded.rows, tokenizer, training, model, whole=mode == "server" and lmbda < 1)
 
+    # before the teacher's arguments are taken out of TRL's settings
     lineage = lineage_of(training, model, base=base_of(model), dataset=loaded.dataset)
     teacher, teacher_lineage = arguments_of_teacher(mode, training, model, tokenizer)
     if mode == "server":
@@ -232,6 +233,7 @@ def check_lengths(
     from datagen.teacher.tokens import row_tokens
     from train.trainers.teacher import config_of
 
+    # TRL fails on such rows in the middle of a training, or runs over the model's positions
     context = getattr(config_of(training, model), "max_position_embeddings", None) or sys.maxsize
     new = new_tokens(training)
     limit = getattr(training, "max_length", None) or sys.maxsize

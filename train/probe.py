@@ -46,7 +46,8 @@ from datagen.teacher.journal import JournaledTeacher
 if TYPE_CHECKING:
     import pyarrow as pa
 
-LOGPROB, CORRECT = "student_logprob", "student_correct"
+LOGPROB = "student_logprob"
+CORRECT = "student_correct"
 PIECE = 256
 """Rows that are asked at once, and the rows of one row group of the file. A kill loses at most the
 answers that were not in the journal; more rows would only need more memory."""
@@ -161,6 +162,7 @@ async def write(
 
     rows = ds.dataset([str(source) for source in sources], format="parquet")
     schema = with_probe(rows.schema)
+    # a version that was probed before has the columns: those of the earlier student go
     columns = [name for name in rows.schema.names if name not in (LOGPROB, CORRECT)]
     partial = out / f"{config}.partial"
     answers: list[tuple[float | None, bool | None]] = []
@@ -174,6 +176,7 @@ async def write(
             answers += found
             writer.write_batch(added(batch, found, schema))
             progress.advance(by=len(found))
+    # a file under its own name is whole
     os.replace(partial, out / f"{config}.parquet")
     return statistics(answers)
 
@@ -197,7 +200,7 @@ async def ask(row: Row, student: Teacher, max_tokens: int) -> tuple[float | None
         logprob = sum(scores) / len(scores) if scores else None
         [answer] = await student.complete(greedy)
         correct = is_right(row, answer.text)
-    except Unavailable:
+    except Unavailable:  # an outage says nothing of the row
         raise
     except TeacherError:
         pass
@@ -222,6 +225,7 @@ def type_of(answer: str) -> str:
     """The type of a canonical answer, from its form, because versions do not say it."""
     if parse(answer) is not None:
         return "number"
+    # letters of choices are upper case in every suite, and canonical texts are lower case
     if re.fullmatch(r"[A-Z]", answer):
         return "choice"
     return "yesno" if answer in ("yes", "no") else "text"

@@ -40,6 +40,7 @@ def offline_if_local(argv: Sequence[str]) -> None:
     """
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
     words, values = split_config(argv)
+    # the parser of all flags would import torch, and with it read the environment
     words = [re.sub("^--model(?=$|=)", "--model_name_or_path", word) for word in words]
     flags = peek(words, values, NAMES, switch="push_to_hub")
     if is_yes(flags["push_to_hub"]):

@@ -235,6 +235,7 @@ def commit(api: HfApi, name: str, files: dict[str, Path], *, message: str) -> st
     from huggingface_hub import CommitOperationAdd, CommitOperationDelete
     from huggingface_hub.hf_api import RepoFile
 
+    # the head is the parent of the commit: if somebody pushes in between, the Hub refuses
     head = str(api.repo_info(name).sha)
     tree = api.list_repo_tree(name, recursive=True, revision=head)
     there = {entry.path: entry for entry in tree if isinstance(entry, RepoFile)}
@@ -243,6 +244,7 @@ def commit(api: HfApi, name: str, files: dict[str, Path], *, message: str) -> st
             f"{name} on the Hub holds files that are no student ({foreign[0]}, ...): choose "
             "another name"
         )
+    # weights of an earlier student, in shards that this one does not have
     stale = [
         path
         for path in there

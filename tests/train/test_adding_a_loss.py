@@ -31,8 +31,10 @@ if TYPE_CHECKING:
 
 
 def unlikelihood(log_probs: Tensor, mask: Tensor, count: Tensor | None = None) -> Tensor:
-    """Return the mean of -log(1 - p) over tokens that the student should avoid (Welleck et al. 2019,
-    arXiv 1908.04319, section 5)."""
+    """Return the mean of -log(1 - p) over tokens that the student should avoid.
+
+    Source: Welleck et al. 2019, arXiv 1908.04319, section 5.
+    """
     return masked_mean(-(1 - log_probs.exp()).clamp(min=1e-6).log(), mask, count)
 
 

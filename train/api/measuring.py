@@ -55,6 +55,7 @@ def evaluate_models(
     """
     from train.evaluate.command import evaluate
 
+    # kept by the report: the folder goes when nobody can ask for its files any more
     scratch = None if out else tempfile.TemporaryDirectory(prefix="report-")
     folder = Path(out or scratch.name)  # type: ignore[union-attr]
     named = {"base": base and spec_of(base), "teacher": teacher and spec_of(teacher)}

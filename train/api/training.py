@@ -129,6 +129,7 @@ def fitted(trainer: StudentMixin) -> Student:
     """Train to the end, and return the student."""
     from train.trainers.fit import fit
 
+    # a finished student is read from its folder: this trainer has not trained it
     folder = Path(trainer.args.output_dir)
     trained = fit(trainer)
     return Student(folder, trainer.lineage) if trained else open_student(folder)

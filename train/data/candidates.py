@@ -37,6 +37,7 @@ def candidates_of(rows: Dataset, *, most: int) -> tuple[Dataset, Groups]:
     """
     from datasets import Dataset
 
+    # a row keeps only ids and scores of its candidates, lest a version hold every text many times
     texts = texts_of(rows)
     made: list[dict[str, Any]] = []
     scores: list[float] = []
@@ -63,6 +64,7 @@ def texts_of(rows: Dataset) -> dict[str, tuple[str, str]]:
     for demonstrations in rows["demonstrations"]:
         for each in demonstrations:
             pair = (each["input"], each["output"])
+            # flipped or symbolic labels give one id several outputs, and only one was scored
             texts[each["id"]] = pair if texts.get(each["id"], pair) == pair else ("", "")
     return {id: pair for id, pair in texts.items() if any(pair)}
 
@@ -79,7 +81,8 @@ def one_shot(row: Mapping[str, Any], demonstration: tuple[str, str]) -> dict[str
 
     If the row has a description of the task, it stays in front.
     """
-    format, prompt = Format(row["format"]), row["prompt"][-1]["content"]
+    format = Format(row["format"])
+    prompt = row["prompt"][-1]["content"]
     episode = format.text(pairs_of(row), row["query"])
     description = prompt.removesuffix(episode) if prompt.endswith(episode) else ""
     text = description + format.text([demonstration], row["query"])

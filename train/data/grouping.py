@@ -99,6 +99,7 @@ class Plan:
     @property
     def attach(self) -> list[Attach]:
         """Each once, although two losses may ask for the same."""
+        # in order: the numbers of the members follow from it
         return list(dict.fromkeys(plan.attach for plan in self.rows if plan.attach))
 
     @property
@@ -134,6 +135,7 @@ def read_source(data: DataArguments, source: Source, plan: Plan, *, seed: int) -
     if plan.learned > 1 and read.has_rationales:
         groups = rows_of_question(questions_of(read.rows), size=plan.learned, seed=seed)
 
+    # the learned rows come first, so that a group's first member is one of them
     parts = [members_of(read.rows, LEARNED, outputs=outputs_of(read, plan))]
     for attach in plan.attach:
         attached = attach(read, groups)
@@ -171,6 +173,7 @@ def rows_of_question(questions: Sequence[str], *, size: int, seed: int) -> Group
 
     groups: Groups = []
     for question, of in rows.items():
+        # a stream for each question: what happens to one leaves the pairs of the others as they are
         Random(f"{seed}:together:{question}").shuffle(of)
         bounds = [*range(0, len(of), size), len(of)]
         groups += [of[start:end] for start, end in pairwise(bounds)]

@@ -48,6 +48,7 @@ def read_source(text: str, config: str) -> Source:
     name, _, weight = text.rpartition("=")
     dataset, colon, own = name.rpartition(":")
     dataset, own = (dataset, own) if colon else (own, config)
+    # fractions, because shares as floats would not add up to 1
     try:
         share = Fraction(weight)
     except (ValueError, ZeroDivisionError):
@@ -75,6 +76,7 @@ def allot(weights: Sequence[Fraction], total: int) -> list[int]:
     """
     exact = [weight * total for weight in weights]
     counts = [int(share) for share in exact]
+    # the largest remainders first; of equal ones the earlier source
     by_remainder = sorted(range(len(exact)), key=lambda i: (counts[i] - exact[i], i))
     for place in by_remainder[: total - sum(counts)]:
         counts[place] += 1
@@ -97,6 +99,7 @@ def draws(size: int, count: int, *, stream: str) -> list[int]:
     found: list[int] = []
     for number in range(-(-count // size)):
         order = list(range(size))
+        # a stream of its own for each pass, so that a longer epoch begins as a shorter one does
         Random(f"{stream}:{number}").shuffle(order)
         found += order
     return found[:count]
@@ -119,6 +122,8 @@ def mixed(
         (source, index) of each row.
     """
     counts = allot(weights, total if total is not None else whole(weights, sizes))
+    # row `number` of a source with `count` rows belongs at (number + 1/2) / count of the epoch:
+    # sorted by that, every source is spread evenly
     places = [
         (((number + 0.5) / count, source), (source, index))
         for source, (size, count) in enumerate(zip(sizes, counts, strict=True))
@@ -151,6 +156,7 @@ def by_length(
     for row, question in enumerate(questions):
         rows.setdefault(question, []).append(row)
     order = list(rows)
+    # shuffled and cut, not drawn question by question: the number of long ones is exact
     Random(f"{seed}:long").shuffle(order)
     long = set(order[: round(share * len(order))])
     ranked = {

@@ -34,6 +34,7 @@ def members_of(
     from datasets import List, Value
 
     answer = ["answer"] if "answer" in rows.column_names else []
+    # all members have the same columns, or `concatenate_datasets` would not join them
     kept = rows.select_columns(["prompt", "completion", *answer])
     if not answer:
         kept = kept.add_column("answer", [None] * len(rows), feature=Value("string"))
@@ -65,9 +66,11 @@ def output_spans(rows: Dataset) -> list[Spans]:
     """
     found: list[Spans] = []
     for row in rows.select_columns(["prompt", "demonstrations", "query", "format"]):
-        format, text = Format(row["format"]), row["prompt"][-1]["content"]
+        format = Format(row["format"])
+        text = row["prompt"][-1]["content"]
         pairs = pairs_of(row)
         episode = format.text(pairs, row["query"])
+        # a description of the task may stand in front of the episode
         ahead = len(text) - len(episode)
         spans = format.outputs(pairs) if text.endswith(episode) else []
         found.append([[ahead + start, ahead + end] for start, end in spans])

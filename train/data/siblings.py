@@ -51,6 +51,7 @@ def sibling_places(
     of_question: dict[str, list[int]] = {}
     for place, question in enumerate(questions_of(others)):
         of_question.setdefault(question, []).append(place)
+    # the words of the streams are part of what a seed means: other words would be other batches
     for question, places in of_question.items():
         Random(f"{seed}:beside:{question}").shuffle(places)
 
@@ -59,6 +60,7 @@ def sibling_places(
     for group in groups:
         places = of_question.get(names[group[0]], [])
         found.append(places[:count])
+        # the next group of the question begins behind these, so that all rows get their turn
         places[:] = [*places[count:], *places[:count]]
     return found
 

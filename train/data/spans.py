@@ -48,6 +48,7 @@ def with_answer_spans(
         num_proc=args.dataset_num_proc,
     )
 
+    # a loss on answers that no row has would train by nothing, and say so nowhere
     found = sum(start < end for start, end in kept[SPAN])
     if not found:
         raise UserError(f"{needed_by}: no row's completion holds its `answer` within --max_length")
@@ -67,7 +68,9 @@ def token_span(
         First and last + 1 of the tokens; two equal numbers where there are none.
     """
     text = tokenizer.apply_chat_template(row["prompt"] + row["completion"], tokenize=False)
+    # some templates strip the content
     content = row["completion"][-1]["content"].strip()
+    # the last place: templates repeat no completion behind itself, but a prompt may hold its text
     begin = text.rfind(content)
     found = answer_span(content, row["answer"])
     if found is None or begin < 0:
@@ -87,6 +90,7 @@ def kept_tokens(
     keep_end: bool,
 ) -> list[list[int]]:
     """The tokens that hold characters of each span, by their places in what truncation keeps."""
+    # the template has written the special tokens already
     encoded = tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)
     offsets = encoded["offset_mapping"]
     limit = len(offsets) if max_length is None else max_length
@@ -117,6 +121,7 @@ def with_output_tokens(dataset: Dataset, tokenizer: Any, args: SFTConfig) -> Dat
 
 def start_of_last_turn(prompt: list[dict[str, str]], text: str, tokenizer: Any) -> int:
     """The first character of the prompt's last turn in the rendered text; -1 where it is not."""
+    # an earlier turn may hold the same text, so the search begins behind it
     head = ""
     if len(prompt) > 1:
         head = tokenizer.apply_chat_template(prompt[:-1], tokenize=False)

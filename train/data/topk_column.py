@@ -55,6 +55,7 @@ class Stored:
             raise UserError(
                 f"the column {column} has no {', '.join(missing)}: it is not what `train kd` reads"
             )
+        # memory-mapped: the probabilities of a large version are far larger than its texts
         self.rows = dataset.select_columns([column]).with_format("arrow")
         ids = (self.field(row, "ids") for row in range(len(self.rows)))
         self.k = k or next((len(first[0]) for first in ids if len(first)), 0)
@@ -65,6 +66,7 @@ class Stored:
 
     def tensors(self, row: int) -> tuple[Tensor, Tensor, Tensor]:
         """Ids (n, K), log-probabilities (n, K) and tail (n,) of the n tokens of a row."""
+        # stored in 16 bits, computed in 32: the loss subtracts numbers of nearly equal size
         tail = self.numbers(self.field(row, "tail")).float()
         ids, logprobs = (
             self.numbers(self.field(row, name).flatten()) for name in ("ids", "logprobs")
@@ -130,6 +132,7 @@ class Stored:
         ):
             self.check_form(row, len(tokenizer))
             learned = self.learned(ids, labels)
+            # not strict: truncation may have cut the learned tokens
             for place, pair in enumerate(
                 zip(self.field(row, "tokens").to_pylist(), learned, strict=False)
             ):

@@ -66,6 +66,7 @@ def read_training_data(
     check_needs(parts, plan)
 
     order = order_of(parts, mixture, seed)
+    # the members of all sources stand one after another, so the numbers of each are shifted
     first = [sum(len(part.members) for part in parts[:place]) for place in range(len(parts))]
     groups = [
         [first[place] + number for number in parts[place].groups[index]] for place, index in order
@@ -116,6 +117,7 @@ def describe(part: GroupedSource, drawn: Sequence[int]) -> dict[str, Any]:
 
 def combined(parts: Sequence[dict[str, Any]]) -> dict[str, Any]:
     """A mixture as one dataset: the names of all, one hash, and under `parts` what each is."""
+    # one hash for the whole, so that a resumed training notices when any part has changed
     hashes = "".join(part["content_sha256"] for part in parts)
     names = {
         key: " + ".join(dict.fromkeys(part[key] for part in parts))

@@ -93,6 +93,7 @@ def open_config(folder: Path, config: str) -> Dataset:
 
     from datagen.versions.local import open_version
 
+    # one file is read, and the bar would stand between the lines of the log
     disable_progress_bar()
     configs = get_dataset_config_names(str(folder))
     if config not in configs:
@@ -146,6 +147,7 @@ def cut_rows(
 def teaches_to_stop(dataset: Dataset, tokenizer: Any, ends: set[int]) -> bool:
     """Whether the first row's completion holds a token that ends generation."""
     row = dataset[0]
+    # one row is enough: the template ends all rows alike
     if isinstance(row["prompt"], str):  # plain text: the trainer adds the end itself
         return True
     prompt = token_ids(row["prompt"], tokenizer, add_generation_prompt=True)

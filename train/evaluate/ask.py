@@ -111,6 +111,7 @@ async def ask_one(
     except TeacherError as failure:
         error = str(failure)
 
+    # scored only after the text: the gold stands where the model's own answer stood
     logprob = None
     unscored = error
     if not error:
@@ -125,6 +126,7 @@ async def ask_one(
 def samplings(mode: str, settings: EvaluateSettings) -> tuple[Sampling, Sampling]:
     """How the greedy answer and the samples of the majority are drawn."""
     tokens = settings.max_tokens if mode == "rationale" else min(DIRECT_TOKENS, settings.max_tokens)
+    # a chat model ends its turn by itself
     stop = (NEXT_QUESTION,) if settings.prompt_style == "plain" else ()
     greedy = Sampling(temperature=0, max_tokens=tokens, seed=settings.seed, stop=stop)
     return greedy, replace(greedy, temperature=settings.temperature)

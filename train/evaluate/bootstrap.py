@@ -61,6 +61,7 @@ class Bootstrap:
         draws_RN = self.draws(len(base_N))
         gained_R = (student_N - base_N)[draws_RN].mean(1)
         gap_R = (teacher_N - base_N)[draws_RN].mean(1)
+        # a resample in which teacher and base are equal has no ratio
         kept = gap_R != 0
         whole = (student_N.mean() - base_N.mean()) / (teacher_N.mean() - base_N.mean())
         return estimate(whole, gained_R[kept] / gap_R[kept])

@@ -19,7 +19,8 @@ from datagen.suites.table import SHOTS
 from datagen.teacher import Messages, Request, Sampling, Teacher, TeacherError
 from train.evaluate.settings import Contender, EvaluateSettings
 
-IN_CONTEXT, EPISODES = "in-context", "episodes:"
+IN_CONTEXT = "in-context"
+EPISODES = "episodes:"
 QUERIES = 40
 """Queries of a rule family where the settings set no limit. An accuracy of 0.5 over one draw then
 has an interval of about 0.15 on either side."""

@@ -120,6 +120,7 @@ async def ask_all(
     """
     found: Found = {suite: {} for suite in asked}
     identities = []
+    # one model at a time: two may not fit into the memory of one machine
     for spec in dict.fromkeys(contender.spec for contender in models):
         teacher = connect(
             spec,

@@ -33,6 +33,7 @@ def new_figure(width: float, height: float) -> Figure:
 
 def save(figure: Figure, path: Path) -> None:
     """Write a figure. The same report gives the same bytes."""
+    # the name of the software holds a version, by which the bytes would differ
     figure.savefig(path, dpi=150, metadata={"Software": None})
 
 
@@ -65,7 +66,8 @@ def accuracy_panel(axes: Axes, suite: Mapping[str, Any]) -> None:
 
 def add_model(axes: Axes, place: int, model: Mapping[str, Any], *, base_mode: str | None) -> None:
     """One model: a point with its interval and its number; base and teacher also as a line."""
-    found, colour = model["greedy_accuracy"], COLOURS[model["role"]]
+    found = model["greedy_accuracy"]
+    colour = COLOURS[model["role"]]
     value = found["value"]
     ends = [[value - found["low"]], [found["high"] - value]]
     axes.errorbar(value, place, xerr=ends, fmt="o", color=colour, capsize=3, markersize=6)

@@ -62,6 +62,7 @@ async def gold_logprob(
     """
     before = before_answer(text, mode)
     gap = "" if not before or before.endswith(("{", "(", "[", "$", '"', "'", "*")) else " "
+    # both in one request: the engine computes their common prefix once
     whole, start = await teacher.score_many([(prompt, before + gap + gold), (prompt, before)])
     tail = whole[len(start) :]
     return sum(tail) / len(tail) if tail else None

@@ -42,6 +42,7 @@ def section(suite: str, answers: Answers, bootstrap: Bootstrap) -> dict[str, Any
     correct = {
         contender: column(found, METRICS["greedy_accuracy"]) for contender, found in answers.items()
     }
+    # the better mode of the base counts, so that a change of mode closes no gap
     base = best(correct, "base")
     teacher = best(correct, "teacher")
     return {

@@ -56,6 +56,7 @@ def curves_section(
     """Curves over k by family and over all families together; every two models' slopes compared."""
     shots = sorted({case.k for case in cases})
     shape = (-1, len({case.draw for case in cases}), len(shots))
+    # the cases are ordered by query, draw and k (`read_cases`), so a reshape is enough
     family_N = np.array([case.family for case in cases]).reshape(shape)[:, 0, 0]
     right_NSK = {contender: flat.reshape(shape) for contender, flat in right.items()}
     groups = {"all": family_N == family_N} | {

@@ -90,7 +90,8 @@ def unclear(pair: Mapping[str, Any]) -> str:
 
 def curve_table(section: Mapping[str, Any]) -> Table:
     """A line for each family and model: accuracy at each k, and the slope over log2(k + 1)."""
-    queries, seeds = section["n"], section["demonstration_seeds"]
+    queries = section["n"]
+    seeds = section["demonstration_seeds"]
     title = f"{section['suite']}: {queries} queries, {seeds} demonstration seeds"
     table = new_table(f"{title}; mean/worst seed at each k")
     table.add_column("family")

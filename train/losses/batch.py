@@ -54,6 +54,7 @@ class Batch:
         fewer."""
         import torch
 
+        # groups differ in size: each row gets its place inside of its group
         group = self.inputs["group"]
         sizes = group.bincount()
         starts = sizes.cumsum(0) - sizes

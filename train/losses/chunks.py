@@ -41,10 +41,12 @@ def chunked(
     """
 
     def block(hidden: Tensor, *targets: Tensor) -> tuple[Tensor, ...]:
+        # bfloat16 has 8 bits: a softmax over a large vocabulary needs more
         logits = linear(hidden, weight, bias)
         return per_position(logits if logits.dtype == torch.float64 else logits.float(), *targets)
 
     size = rows or max(1, ELEMENTS // weight.shape[0])
+    # one chunk fits: computing it a second time would save nothing
     if len(hidden) <= size:
         return block(hidden, *targets)
     parts = zip(*(x.split(size) for x in (hidden, *targets)), strict=True)

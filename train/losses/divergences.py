@@ -111,5 +111,6 @@ def divergence(
     Source:
         Hinton et al. 2015, arXiv 1503.02531, section 2.
     """
+    # tempered logits are normalised anew, so logits and log-probabilities give the same
     tempered = [(x / temperature).log_softmax(-1).clamp(min=IMPOSSIBLE) for x in (teacher, student)]
     return temperature**2 * DIVERGENCES[kind](*tempered)

@@ -46,6 +46,7 @@ def contrast(
     wrong = ~correct & mask
     scaled = scores / temperature
 
+    # the lowest finite number, not -inf: a question without wrong ones would get a gradient of nan
     lowest = torch.finfo(scores.dtype).min
     negatives = scaled.masked_fill(~wrong, lowest).logsumexp(-1, keepdim=True)
     losses = torch.logaddexp(scaled, negatives) - scaled

@@ -53,6 +53,7 @@ def value(batch: Batch, outcome: Outcome, options: Any, count: Tensor | None) ->
     """The consistency of a batch. Its `pairs` (P, L, 2) are indices into the answers' logits, and
     -1 where an answer has ended."""
     assert outcome.answer_logits is not None
+    # -1 is no index; what stands there is masked
     pairs = batch.inputs["pairs"].clamp(min=0)
     first, second = (outcome.answer_logits[pairs[..., side]] for side in (0, 1))
     return consistency(first, second, paired(batch), temperature=options.temperature, count=count)

@@ -33,6 +33,7 @@ class Part:
 
 def parts_of(chosen: Chosen) -> list[Part]:
     """The plain cross-entropy, then the chosen losses in the order of the catalogue."""
+    # a loss that takes tokens for itself (the answer) leaves the others to the plain cross-entropy
     plain = next((loss.plain for loss in chosen.losses if loss.plain), None)
     name, mask = plain or ("nll", lambda batch: batch.of(batch.completion, LEARNED))
     further = [
@@ -63,9 +64,11 @@ def total(
     loss = outcome.log_probs.new_zeros(())
     logged = {}
     for place, part in enumerate(parts):
+        # divided by the whole step, so that the parts of accumulated batches and devices add up
         own = part.term.count(batch)
         whole = own if counts is None else counts[place]
         value = part.term.value(batch, outcome, options, whole)
         loss = part.add(loss, value, part.weight)
+        # the log shows means over what was counted here, whatever the step's count is
         logged[part.name] = (value.detach() * whole.clamp(min=1), own)
     return loss, logged

@@ -36,6 +36,8 @@ def bucket(logits: Tensor, ids: Tensor) -> Tensor:
     """
     import torch
 
+    # the tail from the other logits, not as 1 - sum: a difference of nearly equal numbers would be
+    # all rounding where the K tokens have almost all of the mass
     normaliser = logits.logsumexp(-1, keepdim=True)
     others = logits.scatter(-1, ids, torch.finfo(logits.dtype).min).logsumexp(-1, keepdim=True)
     tail = (others - normaliser).clamp(min=math.log(LEAST_TAIL))

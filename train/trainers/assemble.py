@@ -93,6 +93,7 @@ def assemble(
             "--eval_strategy: a version has no evaluation split; measure the student with "
             "`train evaluate`"
         )
+    # before the rows: a wrong name is said at once, not after minutes of reading
     tokenizer = open_tokenizer(training, model)
     with training.main_process_first():
         loaded = load()
@@ -143,6 +144,7 @@ def open_tokenizer(training: SFTConfig, model: ModelConfig) -> Any:
     name = str(model.model_name_or_path)
     opening = {"revision": model.model_revision, "trust_remote_code": training.trust_remote_code}
     try:
+        # the tokenizer of a folder without a model would open, and the error would come much later
         AutoConfig.from_pretrained(name, **opening)
         tokenizer = AutoTokenizer.from_pretrained(name, **opening)
     except (OSError, ValueError) as error:

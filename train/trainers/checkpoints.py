@@ -35,8 +35,10 @@ def claim(folder: Path, lineage: dict[str, Any]) -> None:
                 f"{folder} holds {held} and no {LINEAGE} of a student: take another --output_dir"
             )
         return
+    # through JSON, so that tuples and enums compare as they were written
     now = json.loads(json.dumps(lineage))
     differs = differences(deciding(before), deciding(now))
+    # a folder with a lineage alone is of a command that was stopped before its first checkpoint
     if differs and (first_file(folder, WEIGHTS) or whole_checkpoints(folder)):
         raise UserError(
             f"{folder} holds another training ({'; '.join(differs)}): take another --output_dir"
@@ -86,6 +88,7 @@ def last_checkpoint(folder: Path) -> str | None:
 
 def whole_checkpoints(folder: Path) -> list[Path]:
     """Checkpoints that were written to their end, oldest first."""
+    # transformers writes this file last
     whole = [c for c in folder.glob("checkpoint-*") if (c / "trainer_state.json").is_file()]
     return sorted(whole, key=lambda c: int(c.name.rpartition("-")[2]))
 

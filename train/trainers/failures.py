@@ -52,6 +52,7 @@ def disk_full(folder: Path) -> Iterator[None]:
     except Exception as error:
         if not says_no_room(error):
             raise
+        # what is half written would only take the room that the next attempt needs
         whole = whole_checkpoints(folder)
         for checkpoint in folder.glob("checkpoint-*"):
             if checkpoint not in whole:
@@ -101,6 +102,7 @@ def rows_without_loss(model: Any, inputs: Mapping[str, Any]) -> list[list[int]]:
     found = []
     with torch.no_grad():
         for ids, mask in zip(inputs["input_ids"], inputs["attention_mask"], strict=True):
+            # alone and without padding, so that no other row can be the cause
             row = ids[mask.bool()]
             logp = model(input_ids=row[None].to(model.device)).logits[0].log_softmax(-1)
             if not logp[range(len(row) - 1), row[1:].to(logp.device)].isfinite().all():

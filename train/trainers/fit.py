@@ -22,8 +22,11 @@ def fit(trainer: StudentMixin) -> bool:
     claim(folder, trainer.lineage)
     if finished(folder):
         return False
+    # a damaged checkpoint ends the command here: transformers goes on in silence without a file
+    # of the optimizer that is missing
     checkpoint = last_checkpoint(folder)
     with disk_full(folder), refusals():
+        # first the lineage: from now on the folder says whose it is, also after a kill
         trainer.describe()
         trainer.train(resume_from_checkpoint=checkpoint)  # type: ignore[attr-defined]
         trainer.save_student()

@@ -43,6 +43,7 @@ class GroupCollator(Collator):
         tokens = zip(rows["input_ids"], rows["labels"], strict=True)
         batch = super().torch_call([{"input_ids": ids, "labels": labels} for ids, labels in tokens])
 
+        # rows of one group stand together, in the order of its members
         sizes = torch.tensor([len(example[MEMBERS]) for example in examples])
         batch["group"] = torch.arange(len(sizes)).repeat_interleave(sizes)
         batch["role"] = torch.tensor(rows["role"])
@@ -64,6 +65,7 @@ class GroupCollator(Collator):
         for mask, outputs in zip(batch["outputs_mask"], rows.get("outputs", []), strict=False):
             mask[[token for output in outputs for token in output]] = True
 
+        # TRL's head computes log-probabilities only where there is a label
         learned = batch["prompt_mask"] | batch["outputs_mask"]
         batch["labels"] = batch["labels"].where(~learned, batch["input_ids"])
 
@@ -87,6 +89,7 @@ def answer_pairs(inputs: dict[str, Tensor]) -> Tensor:
         rows = learned.nonzero().flatten().tolist()
         if len(rows) == 2:
             tokens = [inputs["input_ids"][row, 1:][mask[row]] for row in rows]
+            # "1,200" and "1200" are the same answer, but their positions do not correspond
             if len(tokens[0]) and tokens[0].equal(tokens[1]):
                 found.append(torch.stack([numbers[row][mask[row]] for row in rows], dim=-1))
     return pad_sequence(found or [numbers.new_zeros(0, 2)], batch_first=True, padding_value=-1)

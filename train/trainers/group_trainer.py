@@ -41,6 +41,7 @@ class GroupTrainer(StudentTrainer):
         self.groups = groups
         self.parts = parts_of(chosen)
         super().__init__(*args, **kwargs)
+        # after TRL's constructor, which calls `prepare_rows`
         self.data_collator = GroupCollator(
             pad_token_id=self.tokenizer.pad_token_id,
             pad_to_multiple_of=self.args.pad_to_multiple_of,
@@ -54,6 +55,7 @@ class GroupTrainer(StudentTrainer):
         self, model: Any, inputs: Any, return_outputs: bool = False, num_items_in_batch: Any = None
     ) -> Any:
         batch = Batch({name: inputs[name] for name in ("labels", *OWN)})
+        # the model's forward would refuse them
         for name in OWN:
             del inputs[name]
         if self.chosen.compares_logits:
@@ -87,6 +89,7 @@ class GroupTrainer(StudentTrainer):
         """Tokenise the members once; the rows of the training set are the groups that are left."""
         from datasets import Dataset
 
+        # TRL leaves out rows that truncation has emptied: the number says which are left
         rows = rows.add_column(MEMBER, list(range(len(rows))))
         if flag := self.chosen.with_tokens("answer"):
             rows = with_answer_spans(rows, tokenizer, args, needed_by=f"--{flag}")

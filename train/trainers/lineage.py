@@ -70,6 +70,7 @@ def settings_of(training: SFTConfig, model: ModelConfig) -> dict[str, Any]:
         for name, value in deciding.items()
         if name in STATED or value != defaults.get(name, value)
     }
+    # the template decides the weights, and its path says nothing to other machines
     if path := settings.get("chat_template_path"):
         settings["chat_template_path"] = content_name(path)
 
@@ -125,6 +126,7 @@ def model_lineage(name: str, revision: str | None) -> dict[str, Any]:
     """
     from datagen.teacher.fingerprint import fingerprint
 
+    # a folder may change, so its files are hashed; a place on the Hub is pinned by its revision
     folder = Path(name)
     if folder.is_dir():
         return {"name": folder.resolve().name, "fingerprint": fingerprint(folder)}

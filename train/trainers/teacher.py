@@ -181,6 +181,7 @@ def fit_vocabulary(teacher: Any, size: int) -> None:
     before = teacher.get_output_embeddings().weight.shape[0]
     if size == before:
         return
+    # without the mean of all embeddings: the bias below decides alone
     teacher.resize_token_embeddings(size, mean_resizing=False)
     teacher.config.get_text_config().vocab_size = size
     if size > before:

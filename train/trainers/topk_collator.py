@@ -36,6 +36,7 @@ class TopkCollator(Collator):
         batch = dict(super().torch_call(examples))
         shape = batch["labels"].shape
         k = self.stored.k
+        # where nothing is stored, ids must still differ from each other (`losses.bucket`)
         batch["topk_ids"] = torch.arange(k).expand(*shape, k).clone()
         batch["topk_logprobs"] = torch.zeros(*shape, k)
         batch["topk_tail"] = torch.full(shape, NOT_STORED)
@@ -52,6 +53,7 @@ class TopkCollator(Collator):
 
 def put(batch: dict[str, Tensor], b: int, tensors: Sequence[Tensor], start: int, end: int) -> None:
     """Write what is stored into row b, from place `start` on and at most up to `end`."""
+    # truncation may have cut the row, and padding follows it
     end = min(start + len(tensors[0]), end)
     for name, values in zip(TENSORS, tensors, strict=True):
         batch[name][b, start:end] = values[: end - start]

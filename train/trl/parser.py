@@ -38,6 +38,7 @@ class FlagParser(TrlParser):
         self.command = command
         self.renamed = dict(renamed or {})
         self.add_argument("--config", help="YAML file with a line `flag: value` for each flag.")
+        # one spelling in the help; `train.flags.underscored` lets people write both
         actions = self.by_name()
         for action in self._actions:
             spell_with_underscores(action)
@@ -70,6 +71,7 @@ class FlagParser(TrlParser):
         Raises:
             UserError: a flag is unknown, or a value does not fit.
         """
+        # as defaults, so that the words of the command line win
         named = {self.renamed.get(name, name): value for name, value in values.items()}
         self.refuse_nulls(named)
         try:
