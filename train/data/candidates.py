@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from datagen.prompts.episodes import Format
 from datagen.schema import assistant, user
-from train.data.grouping import Attached, Groups, Read
+from train.data.grouping import Attached, Groups, SourceRows
 from train.data.roles import CANDIDATE
 from train.data.rows import members_of, pairs_of
 
@@ -18,7 +18,7 @@ LEAST_CANDIDATES = 3
 """Standardised scores of two candidates are always +1 and -1: there is nothing to compare."""
 
 
-def scored_candidates(read: Read, groups: Groups) -> Attached | None:
+def scored_candidates(read: SourceRows, groups: Groups) -> Attached | None:
     """For each group, its query after each of its candidates, with the teacher's score."""
     if "candidates" not in read.columns:
         return None

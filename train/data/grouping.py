@@ -42,7 +42,7 @@ class Need:
 
 
 @dataclass(frozen=True)
-class Read:
+class SourceRows:
     """The rows of one version, before they are grouped."""
 
     version: Version
@@ -65,7 +65,7 @@ class Attached:
     places: Groups
 
 
-Attach = Callable[[Read, Groups], Attached | None]
+Attach = Callable[[SourceRows, Groups], Attached | None]
 """From the rows and their groups to further members; None where the version has nothing of it."""
 
 
@@ -128,7 +128,7 @@ def read_source(data: DataArguments, source: Source, plan: Plan, *, seed: int) -
 
     data = replace(data, dataset=source.dataset, dataset_config=source.config)
     version, rows = load_version(data, optional=OPTIONAL)
-    read = Read(version, rows, rows.column_names, plan.options, seed)
+    read = SourceRows(version, rows, rows.column_names, plan.options, seed)
     read = with_lengths(read, plan.long_share)
 
     groups = [[row] for row in range(len(read.rows))]
@@ -146,7 +146,7 @@ def read_source(data: DataArguments, source: Source, plan: Plan, *, seed: int) -
     return GroupedSource(source, version, concatenate_datasets(parts), groups, read.columns)
 
 
-def with_lengths(read: Read, long_share: float | None) -> Read:
+def with_lengths(read: SourceRows, long_share: float | None) -> SourceRows:
     """One rationale a question, the longest or the shortest (`--long_share`)."""
     if long_share is None or not read.has_rationales:
         return read
@@ -155,7 +155,7 @@ def with_lengths(read: Read, long_share: float | None) -> Read:
     return replace(read, rows=read.rows.select(kept))
 
 
-def outputs_of(read: Read, plan: Plan) -> list[Spans] | None:
+def outputs_of(read: SourceRows, plan: Plan) -> list[Spans] | None:
     """Where the outputs of demonstrations stand in each prompt, if a loss asks for it."""
     if plan.mark_outputs and "demonstrations" in read.columns:
         return output_spans(read.rows)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from random import Random
 from typing import TYPE_CHECKING, Any
 
-from train.data.grouping import Attached, Groups, Read
+from train.data.grouping import Attached, Groups, SourceRows
 from train.data.roles import LABEL, WRONG
 from train.data.rows import members_of, questions_of
 from train.data.versions import open_config
@@ -18,7 +18,7 @@ WRONG_REASONS = ("wrong", "minority")
 """Reasons of rejected rows whose answer is known to be wrong, or lost the vote."""
 
 
-def direct_answers(read: Read, groups: Groups) -> Attached | None:
+def direct_answers(read: SourceRows, groups: Groups) -> Attached | None:
     """One row of the config `answers` for each group."""
     if not read.has_rationales:
         return None
@@ -26,7 +26,7 @@ def direct_answers(read: Read, groups: Groups) -> Attached | None:
     return attached(read, groups, answers, role=LABEL, count=1)
 
 
-def wrong_rationales(read: Read, groups: Groups) -> Attached | None:
+def wrong_rationales(read: SourceRows, groups: Groups) -> Attached | None:
     """At most `negatives` rejected rationales for each group."""
     if not read.has_rationales:
         return None
@@ -34,7 +34,9 @@ def wrong_rationales(read: Read, groups: Groups) -> Attached | None:
     return attached(read, groups, wrong, role=WRONG, count=read.options.negatives)
 
 
-def attached(read: Read, groups: Groups, others: Dataset, *, role: int, count: int) -> Attached:
+def attached(
+    read: SourceRows, groups: Groups, others: Dataset, *, role: int, count: int
+) -> Attached:
     """The other rows as members, at most `count` of the same question for each group."""
     places = sibling_places(groups, read.rows, others, count=count, seed=read.seed)
     return Attached(members_of(others, role), places)
