@@ -10,6 +10,7 @@ import importlib
 from typing import Any
 
 PLACES = {
+    "datagen.api.run": ("Run",),
     "train.api.measuring": ("evaluate_models", "probe_student", "push_student"),
     "train.api.report": ("Report",),
     "train.api.student": ("Student", "open_student"),

@@ -73,7 +73,13 @@ def write_run(folder: Path) -> None:
         "method": "rationales",
         "code_version": "0.1.0",
         "teacher": {"name": "micro", "identity": "micro@0", "license": None},
-        "source": {"suite": "microworld", "split": "train", "questions": ROWS, "sha256": "0" * 64},
+        "source": {
+            "suite": "microworld",
+            "hub": None,
+            "split": "train",
+            "questions": ROWS,
+            "sha256": "0" * 64,
+        },
         "settings": settings,
     }
     stats: dict[str, Any] = {

@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from datagen.errors import UserError
+from datagen.records.student import StudentLineage
 from datagen.teacher import TeacherSpec
-from train.trainers.checkpoints import finished, read_lineage
+from train.trainers.checkpoints import LINEAGE, finished, read_lineage
 
 
 @dataclass(frozen=True)
@@ -27,8 +28,8 @@ class Student:
 
     path: Path
     """The folder with weights, tokenizer, card and lineage."""
-    lineage: dict[str, Any] = field(repr=False)
-    """What the student is made from, as `lineage.json` holds it."""
+    lineage: StudentLineage = field(repr=False)
+    """What the student is made from: base, data, settings, teacher."""
 
     @property
     def spec(self) -> str:
@@ -38,23 +39,22 @@ class Student:
     @property
     def steps(self) -> int:
         """How many optimizer steps it was trained."""
-        return int(self.lineage["result"]["steps"])
+        return self.lineage.steps or 0
 
     @property
     def base(self) -> str:
         """The name of the model that training started from."""
-        return str(self.lineage["base"]["name"])
+        return str(self.lineage.base["name"])
 
     @property
     def dataset(self) -> str:
         """The data, as NAME@VERSION; of a mixture the names and the versions of all."""
-        data = self.lineage["dataset"]
-        return f"{data['name']}@{data['version']}"
+        return f"{self.lineage.dataset['name']}@{self.lineage.dataset['version']}"
 
     @property
     def settings(self) -> dict[str, Any]:
         """The settings that decided the weights."""
-        return dict(self.lineage["settings"])
+        return dict(self.lineage.settings)
 
     @property
     def card(self) -> str:
@@ -79,7 +79,7 @@ def open_student(path: str | Path) -> Student:
     folder = Path(path)
     if not finished(folder):
         raise UserError(f"{folder} holds no finished student of `train`")
-    return Student(folder, read_lineage(folder))
+    return Student(folder, StudentLineage.read(read_lineage(folder), f"{folder / LINEAGE}"))
 
 
 def spec_of(model: Any) -> str:

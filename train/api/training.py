@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from datagen.records.student import StudentLineage
 from train.api.student import Student, open_student, path_of
 
 if TYPE_CHECKING:
@@ -72,7 +73,7 @@ def fit_kd(model: Model, *, data: Data, output_dir: str | Path, **flags: Any) ->
         >>> import train
         >>> student = train.fit_kd(base, data=probabilities, output_dir=folder / "kd", max_steps=1)
         {'train_runtime': ...
-        >>> student.lineage["method"]
+        >>> student.lineage.method
         'kd'
     """
     from train import kd
@@ -129,7 +130,9 @@ def fitted(trainer: StudentMixin) -> Student:
     """Train to the end, and return the student."""
     from train.trainers.fit import fit
 
-    # a finished student is read from its folder: this trainer has not trained it
     folder = Path(trainer.args.output_dir)
     trained = fit(trainer)
-    return Student(folder, trainer.lineage) if trained else open_student(folder)
+    if not trained:  # it lay there, finished
+        return open_student(folder)
+    # on several devices only the first process writes the folder, so it is not read here
+    return Student(folder, StudentLineage.read(trainer.lineage, str(folder)))
