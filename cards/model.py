@@ -23,7 +23,8 @@ LOSSES = {
     "lm_weight": "language modelling of the prompts",
     "demonstration_weight": "outputs of the demonstrations in the prompt, each given those before it",
 }
-"""Settings that make the loss, and what each weighs."""
+"""Settings that make the loss, and what each weighs. A newer student's lineage carries the sentences
+of its losses under `losses`; for older students they stand here."""
 MEASURES = ("greedy_accuracy", "majority_accuracy", "gap_closed")
 """Of a model in a report, each with its interval."""
 
@@ -38,6 +39,7 @@ def model_card(lineage: Mapping[str, Any]) -> str:
     """
     method, settings = lineage.get("method", "sft"), lineage["settings"]
     base, dataset = public_name(lineage["base"]["name"]), lineage["dataset"]
+    sentences = LOSSES | lineage.get("losses", {})
     header = {
         "library_name": "transformers",
         "base_model": base,
@@ -54,10 +56,10 @@ def model_card(lineage: Mapping[str, Any]) -> str:
         teacher=public_name(lineage["teacher"]["name"]) if lineage.get("teacher") else None,
         losses={
             name: (text, settings[name])
-            for name, text in LOSSES.items()
+            for name, text in sentences.items()
             if settings.get(name) is not None
         },
-        settings={name: value for name, value in settings.items() if name not in LOSSES},
+        settings={name: value for name, value in settings.items() if name not in sentences},
         retention=lineage.get("retention") or [],
         interval=interval,
     )

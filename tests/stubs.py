@@ -25,10 +25,12 @@ def stub(package: ModuleType) -> str:
     """The text of a package's `__init__.pyi`."""
     names = [name for name in package.__all__ if name != "__version__"]
     functions = [name for name in names if hasattr(getattr(package, name), "__settings__")]
+    parts = [signature(getattr(package, name)) for name in functions]
+    used = [name for name in ("Mapping", "Sequence") if any(f"{name}[" in part for part in parts)]
     lines = [
         f'"""Types of the public API of {package.__name__}. Made by `python -m tests.stubs`."""',
         "",
-        "from collections.abc import Sequence",
+        f"from collections.abc import {', '.join(used)}",
         "from pathlib import Path",
         "from typing import Any, Literal",
         "",
@@ -36,8 +38,8 @@ def stub(package: ModuleType) -> str:
     for module, found in package.PLACES.items():
         lines += [f"from {module} import {name} as {name}" for name in found if name in names]
     kept = [line for line in lines if line.rpartition(" ")[2] not in functions]
-    parts = [signature(getattr(package, name)) for name in functions]
-    return "\n".join([*kept, "", "__version__: str", "__all__: list[str]", "", *parts])
+    version = ["__version__: str"] if "__version__" in package.__all__ else []
+    return "\n".join([*kept, "", *version, "__all__: list[str]", "", *parts])
 
 
 def signature(function: Any) -> str:
@@ -75,7 +77,8 @@ def accepted(annotation: Any) -> str:
     text = re.sub(r"\bPath \| None", "str | Path | None", text)
     text = text.replace("str | str |", "str |")
     text = re.sub(r"tuple\[(\w+), \.\.\.\]", r"Sequence[\1]", text)
-    return re.sub(r"\b(Source|RowFilter)\b", "Any", text)
+    text = re.sub(r"\b(Source|RowFilter)\b", "Any", text)
+    return re.sub(r"\bModel\b", "str | Path | Student", text)
 
 
 def shown(default: Any) -> str:
@@ -91,10 +94,11 @@ def documented(function: Any, settings: type[Any]) -> str:
     doc = inspect.cleandoc(function.__doc__)
     own = re.search(r"\nArgs:\n((?:    .*\n)+)", doc)
     lines = own[1].rstrip("\n").split("\n") if own else []
+    told = {line.strip().partition(":")[0] for line in lines}
     lines += [
         line
         for name in parameters
-        if about.get(name)
+        if about.get(name) and name not in told
         for line in textwrap.wrap(
             f"{name}: {' '.join(about[name].split())}",
             WIDTH - 8,

@@ -49,7 +49,7 @@ def settings_of(words):
         return parse("datagen", "", datagen.commands(), [command, *rest])[1]
     if program == "train":
         assert command == "evaluate"
-        listed = [command, *train.listed(rest, EvaluateSettings)]
+        listed = [command, *train.as_lists(rest, EvaluateSettings)]
         return parse("train", "", {command: (EvaluateSettings, print)}, listed)[1]
     assert words[1] == "launch"
     assert words[2] == "--config_file"

@@ -1,18 +1,21 @@
-"""The `train` command. `sft`, `kd` and `gkd` take TRL's flags beside their own, so they have TRL's
-parser; `evaluate` and `push` are parsed as in `datagen`."""
+"""The `train` command.
+
+`sft`, `kd` and `gkd` take TRL's flags beside their own, so they have TRL's parser. `evaluate`,
+`probe` and `push` are parsed as in `datagen`.
+"""
 
 from __future__ import annotations
 
 import dataclasses
 import json
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
-from datagen.errors import UserError
 from datagen.flags import run_command
+from train.process import guard
 
-ABOUT = "Train students on published dataset versions, and measure what came across."
+ABOUT = "Train students on published dataset versions, and measure what they learned."
 USAGE = f"""usage: train COMMAND [--config FILE.yaml] [--FLAG VALUE ...]
 
 {ABOUT}
@@ -20,10 +23,10 @@ USAGE = f"""usage: train COMMAND [--config FILE.yaml] [--FLAG VALUE ...]
 commands:
   sft       fine-tune a student on dataset versions, with losses on what the rows hold
   kd        distil the teacher's probabilities that a dataset version stores
-  gkd       distil from a teacher in memory or on a vLLM server, on the student's own completions too
-  evaluate  accuracy of base, students and teacher with intervals, and the gap closed
-  probe     what a student makes of every row of a version: its likelihood, and whether it is right
-  push      put a student on the Hub, with its card, lineage and figures
+  gkd       distil from a teacher in memory or on a vLLM server, also on the student's own
+  completions evaluate  accuracy of base, students and teacher with intervals, and the gap closed
+  probe     how likely a student finds every row of a version, and whether it answers it right push
+  put a student on the Hub, with its card, lineage and figures
 
 train COMMAND --help lists its flags."""
 
@@ -31,35 +34,16 @@ COMMANDS = ("sft", "kd", "gkd", "evaluate", "probe", "push")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run `train COMMAND ...`. Returns the exit status: 0, 2 for bad input (one line on standard
-    error), 130 when interrupted."""
+    """Run `train COMMAND ...`.
+
+    Returns:
+        The exit status: 0, 2 for bad input (one line on standard error), 130 when interrupted.
+    """
     command, *rest = (sys.argv[1:] if argv is None else argv) or [""]
-    if command == "sft":
-        from train import sft
-
-        return guard(lambda: sft.main(rest))
-    if command == "kd":
-        from train import kd
-
-        return guard(lambda: kd.main(rest))
-    if command == "gkd":
-        from train import gkd
-
-        return guard(lambda: gkd.main(rest))
-    if command == "evaluate":
-        from train.evaluate.command import run
-        from train.evaluate.settings import EvaluateSettings
-
-        words = [command, *listed(rest, EvaluateSettings)]
-        return run_command("train", ABOUT, {command: (EvaluateSettings, run)}, words)
-    if command == "probe":
-        from train.probe import ProbeSettings, probe
-
-        return run_command("train", ABOUT, {command: (ProbeSettings, probe)}, [command, *rest])
-    if command == "push":
-        from train.push import PushSettings, push
-
-        return run_command("train", ABOUT, {command: (PushSettings, push)}, [command, *rest])
+    if command in ("sft", "kd", "gkd"):
+        return run_training(command, rest)
+    if command in COMMANDS:
+        return run_other(command, rest)
     if command in ("-h", "--help"):
         print(USAGE)
         return 0
@@ -70,23 +54,33 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 2
 
 
-def guard(run: Callable[[], None]) -> int:
-    """Run; bad input becomes one line on standard error and status 2."""
-    try:
-        run()
-    except UserError as error:
-        print(f"train: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print(
-            "\ntrain: stopped. The same command goes on from the last checkpoint, if there is one.",
-            file=sys.stderr,
-        )
-        return 130
-    return 0
+def run_training(command: str, words: Sequence[str]) -> int:
+    """Run `train sft`, `kd` or `gkd`."""
+    from train import gkd, kd, sft
+
+    commands = {"sft": sft.main, "kd": kd.main, "gkd": gkd.main}
+    return guard(lambda: commands[command](words))
 
 
-def listed(words: Sequence[str], settings: type[Any]) -> list[str]:
+def run_other(command: str, words: Sequence[str]) -> int:
+    """Run a command whose flags are a dataclass of its own."""
+    if command == "evaluate":
+        from train.evaluate.command import run
+        from train.evaluate.settings import EvaluateSettings
+
+        words = as_lists(words, EvaluateSettings)
+        return run_command("train", ABOUT, {command: (EvaluateSettings, run)}, [command, *words])
+    if command == "probe":
+        from train.probe import ProbeSettings, run_and_print
+
+        commands = {command: (ProbeSettings, run_and_print)}
+        return run_command("train", ABOUT, commands, [command, *words])
+    from train.push import PushSettings, push_and_print
+
+    return run_command("train", ABOUT, {command: (PushSettings, push_and_print)}, [command, *words])
+
+
+def as_lists(words: Sequence[str], settings: type[Any]) -> list[str]:
     """`--suite a b` as `--suite ["a", "b"]`, the form in which jsonargparse takes a list."""
     flags = {f"--{f.name}" for f in dataclasses.fields(settings) if str(f.type).startswith("tuple")}
     found: list[str] = []

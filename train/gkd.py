@@ -1,34 +1,26 @@
 """On-policy distillation from a live teacher: `train gkd`, or `accelerate launch -m train.gkd` on
 several devices.
 
-TRL's trainers do it all. Which one follows from what is asked: `GKDTrainer` mixes the dataset's
-completions with the student's own (λ); at λ = 1 the stable `DistillationTrainer` takes its place,
-and `ServerDistillationTrainer` at any λ where the teacher is on a vLLM server (`gkd_server`); with
-`--cross_tokenizer` it is `GOLDTrainer`. Every flag of the chosen one's configuration is a flag
-here."""
+TRL's trainers do the training. The flags decide which one: `GKDTrainer` mixes the dataset's
+completions with the student's own (lambda). At lambda = 1 the stable `DistillationTrainer` takes
+its place, and `ServerDistillationTrainer` at any lambda where the teacher is behind a vLLM server.
+With `--cross_tokenizer` it is `GOLDTrainer`. Every flag of the chosen one's configuration is a flag
+here.
+"""
 
 from __future__ import annotations
 
 import logging
 import math
 import sys
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from datagen.errors import UserError
-from datagen.teacher.spec import TeacherSpec
-from train.cli import guard
-from train.data import DataArguments, load_version
-from train.gkd_teacher import (
-    check_same_tokens,
-    fit_vocabulary,
-    open_teacher,
-    open_teacher_tokenizer,
-    teacher_path,
-)
-from train.parse import Words, as_flags, offline_if_local, parse, read_yaml
-from train.sft import init_kwargs, open_tokenizer, run
+from train.arguments import GkdArguments, OnPolicyArguments
+from train.data.versions import DataArguments
+from train.flags import HELP, Command, as_flags, is_yes, parse, parser_of, peek, split_config
+from train.process import guard, offline_if_local
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -37,180 +29,185 @@ if TYPE_CHECKING:
 log = logging.getLogger("train.gkd")
 
 DEFAULTS = {"beta": 0.5, "temperature": 1.0, "learning_rate": 2e-5}
-"""One value for all of TRL's trainers, whose own defaults differ: so that λ alone differs where λ
-alone is changed."""
+"""One value for all of TRL's trainers, whose own defaults differ: so that only lambda differs where
+only lambda is changed."""
 OWN_DEFAULTS: dict[str, dict[str, Any]] = {
     "gold": {"use_uld_loss": True},
     "server": {"beta": 0.0, "loss_top_k": 20},
 }
-"""A server gives the teacher's most probable tokens: enough for a forward KL; TRL's mixed
-divergence knows the first of them alone. 20 is what `vllm serve` gives without being told more."""
+"""A server gives the teacher's most probable tokens. They are enough for a forward KL; TRL's mixed
+divergence would know only the first of them. 20 is what `vllm serve` gives without being told
+more."""
 NEW_TOKENS = "max_new_tokens"
-"""TRL's name of it is `max_completion_length` in all but GKD; here it is this in all."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class GkdArguments:
-    """How the teacher's tokens relate to the student's."""
-
-    cross_tokenizer: bool = False
-    """The teacher has another tokenizer: align its tokens with the student's by their text (TRL's
-    GOLD)."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class OnPolicyArguments(GkdArguments):
-    """Where λ is no setting of the trainer."""
-
-    lmbda: float = 1.0
-    """Share of the steps whose completions are the student's own."""
+TRL_NEW_TOKENS = "max_completion_length"
+"""TRL's name of `max_new_tokens` in all trainers but GKD's. Here it has one name in all."""
+LENGTH = 128
+"""The default of `max_new_tokens`: TRL's of GKD, for all."""
+WHEN = {
+    "gkd": "lambda below 1",
+    "on-policy": "lambda = 1",
+    "server": "--teacher_model_server_url",
+    "gold": "--cross_tokenizer",
+}
+"""When each of TRL's trainers is used, as the help says it."""
 
 
 def main(argv: Sequence[str]) -> None:
-    """Parse the flags and train. Raises UserError for bad input."""
+    """Parse the flags, train, and print where the student lies. Raises UserError for bad input."""
     offline_if_local(argv)
-    run(build(*parse_gkd(argv)))
+    from train.trainers.fit import train_and_print
+
+    train_and_print(build(*parse_gkd(argv)))
 
 
-def parse_gkd(argv: Sequence[str]) -> tuple[str, DataArguments, Any, ModelConfig, GkdArguments]:
-    """The kind of trainer and its settings. Raises UserError."""
-    kind = kind_of(argv)
-    from train.gkd_trainers import CONFIGS
+def parse_gkd(
+    argv: Sequence[str], values: Mapping[str, Any] | None = None
+) -> tuple[str, DataArguments, Any, ModelConfig, GkdArguments]:
+    """The mode, which names a trainer of TRL, and its settings.
 
-    own = OnPolicyArguments if kind in ("on-policy", "server") else GkdArguments
-    renamed = {} if kind == "gkd" else {NEW_TOKENS: "max_completion_length"}
-    defaults: dict[str, Any] = DEFAULTS | (
-        {"max_new_tokens": 128} if kind == "gkd" else {"max_completion_length": 128}
+    Args:
+        argv: the words of the command line. `--help` prints the flags of all modes and exits.
+        values: flags by name; `argv` wins.
+
+    Raises:
+        UserError: a flag is unknown, or a value does not fit.
+    """
+    if set(argv) & set(HELP):
+        print(help_of_all(), end="")
+        sys.exit(0)
+    mode = mode_of(argv, values)
+    data, training, model, gkd = parse(command_of(mode), argv, values)
+    check(mode, training, own_share(training, gkd))
+    return mode, data, training, model, gkd
+
+
+def command_of(mode: str) -> Command:
+    """The flags of a mode."""
+
+    def config() -> type[Any]:
+        from train.trainers.gkd_trainers import MODES
+
+        return MODES[mode].config
+
+    own = OnPolicyArguments if mode in ("on-policy", "server") else GkdArguments
+    length = NEW_TOKENS if mode == "gkd" else TRL_NEW_TOKENS
+    return Command(
+        "train gkd",
+        own,
+        config,
+        renamed={} if mode == "gkd" else {NEW_TOKENS: TRL_NEW_TOKENS},
+        defaults=DEFAULTS | {length: LENGTH} | OWN_DEFAULTS.get(mode, {}),
     )
-    defaults |= OWN_DEFAULTS.get(kind, {})
-    found = parse(argv, "train gkd", own, config=CONFIGS[kind], renamed=renamed, defaults=defaults)
-    check(kind, found[1], own_share(found[1], found[3]))
-    return kind, *found
 
 
-def check(kind: str, training: Any, lmbda: float) -> None:
-    """Raises UserError for values out of range."""
+def help_of_all() -> str:
+    """The flags of all modes, each once, with the modes that take it where not all do."""
+    from train.trl.parser import merged_help
+
+    parsers = {mode: parser_of(command_of(mode)) for mode in WHEN}
+    return merged_help(
+        parsers,
+        "Distil a live teacher. Which flags there are depends on the mode. A flag without a note "
+        "belongs to all modes.",
+        lambda modes: f"(Only with: {'; '.join(WHEN[mode] for mode in modes)}.)",
+    )
+
+
+def mode_of(argv: Sequence[str], values: Mapping[str, Any] | None = None) -> str:
+    """Which trainer the flags ask for. Raises UserError for a lambda that is no number."""
+    words, written = split_config(argv)
+    told = {**as_flags(values or {}), **written}
+    flags = peek(words, told, ("lmbda", "teacher_model_server_url"), switch="cross_tokenizer")
+    if is_yes(flags["cross_tokenizer"]):
+        return "gold"
+    if flags["teacher_model_server_url"]:
+        return "server"
+    try:
+        return "on-policy" if float(flags["lmbda"] or 0.5) == 1 else "gkd"
+    except ValueError:
+        raise UserError(f"--lmbda {flags['lmbda']}: a number from 0 to 1 is needed") from None
+
+
+def check(mode: str, training: Any, lmbda: float) -> None:
+    """Raise UserError for values out of range."""
     if not 0 <= lmbda <= 1:
         raise UserError(f"--lmbda {lmbda}: a number from 0 to 1 is needed")
-    if not 0 < training.temperature < math.inf:
-        raise UserError(f"--temperature {training.temperature}: a number above 0 is needed")
-    if kind == "server" and training.temperature != 1:
+    temperature = training.temperature
+    if not 0 < temperature < math.inf:
+        raise UserError(f"--temperature {temperature}: a number above 0 is needed")
+    if mode == "server" and temperature != 1:
         raise UserError(
-            f"--temperature {training.temperature}: a vLLM server tells probabilities at temperature 1"
+            f"--temperature {temperature}: a vLLM server tells probabilities at temperature 1"
         )
     if new_tokens(training) < 1:
         raise UserError(f"--{NEW_TOKENS} {new_tokens(training)}: at least 1 is needed")
 
 
 def own_share(training: Any, gkd: GkdArguments) -> float:
-    """λ, ours or the trainer's."""
-    return gkd.lmbda if isinstance(gkd, OnPolicyArguments) else training.lmbda
+    """lambda, ours or the trainer's."""
+    lmbda: float = gkd.lmbda if isinstance(gkd, OnPolicyArguments) else training.lmbda
+    return lmbda
 
 
 def new_tokens(training: Any) -> int:
-    """Most tokens of a completion that the student writes."""
-    return (
-        getattr(training, NEW_TOKENS)
-        if hasattr(training, NEW_TOKENS)
-        else training.max_completion_length
-    )
-
-
-def kind_of(argv: Sequence[str]) -> str:
-    """Which trainer the flags ask for. Raises UserError for a λ that is no number."""
-    flags = Words(add_help=False, allow_abbrev=False)
-    for name in ("config", "lmbda", "teacher_model_server_url"):
-        flags.add_argument(f"--{name}")
-    flags.add_argument("--cross_tokenizer", nargs="?", const="true")
-    words, _ = flags.parse_known_args(argv)
-    written = as_flags(read_yaml(words.config)) if words.config else {}
-    told = {
-        name: written.get(name) if value is None else value for name, value in vars(words).items()
-    }
-    if str(told["cross_tokenizer"]).lower() in ("true", "1", "yes"):
-        return "gold"
-    if told["teacher_model_server_url"]:
-        return "server"
-    try:
-        return "on-policy" if float(told["lmbda"] or 0.5) == 1 else "gkd"
-    except ValueError:
-        raise UserError(f"--lmbda {told['lmbda']}: a number from 0 to 1 is needed") from None
+    """How many tokens the student may write for a completion."""
+    name = NEW_TOKENS if hasattr(training, NEW_TOKENS) else TRL_NEW_TOKENS
+    tokens: int = getattr(training, name)
+    return tokens
 
 
 def build(
-    kind: str, data: DataArguments, training: Any, model: ModelConfig, gkd: GkdArguments
+    mode: str, data: DataArguments, training: Any, model: ModelConfig, gkd: GkdArguments
 ) -> Any:
-    """The trainer of these settings. Raises UserError for bad input."""
+    """The trainer of these settings.
+
+    Raises:
+        UserError: the settings, the base, the teacher or the data cannot be used.
+    """
     from trl import get_peft_config, get_quantization_config
 
-    from train.failures import refusals
-    from train.gkd_trainers import STUDENTS
-    from train.student import base_of, dataset_lineage, lineage_of
+    from train.trainers.assemble import Origin, init_kwargs, load_one, open_tokenizer
+    from train.trainers.failures import refusals
+    from train.trainers.gkd_trainers import MODES
+    from train.trainers.lineage import base_of, lineage_of
+    from train.trainers.teacher import arguments_of_teacher
 
     tokenizer = open_tokenizer(training, model)
-    tokenizer.padding_side = "left"
+    tokenizer.padding_side = "left"  # the student writes on from the end of its prompt
     with training.main_process_first():
-        version, rows = load_version(data)
-    check_lengths(
-        rows, tokenizer, training, model, whole=kind == "server" and own_share(training, gkd) < 1
-    )
-    dataset = dataset_lineage(version, data.dataset_config, len(rows))
-    made_of = lineage_of(training, model, base=base_of(model), dataset=dataset)
-    teacher, lineage = teacher_of(kind, training, model, tokenizer)
-    teacher |= {"lmbda": own_share(training, gkd)} if kind == "server" else {}
-    made_of |= {"method": "gkd", "teacher": lineage}
-    made_of["settings"] |= {"trainer": STUDENTS[kind].__mro__[2].__name__} | vars(gkd)
+        loaded = load_one(data)
+    lmbda = own_share(training, gkd)
+    check_lengths(loaded.rows, tokenizer, training, model, whole=mode == "server" and lmbda < 1)
+
+    # before the teacher's arguments are taken out of TRL's settings
+    lineage = lineage_of(training, model, base=base_of(model), dataset=loaded.dataset)
+    teacher, teacher_lineage = arguments_of_teacher(mode, training, model, tokenizer)
+    if mode == "server":
+        teacher["lmbda"] = lmbda
+    origin = Origin("gkd", {"trainer": MODES[mode].trainer.__name__} | vars(gkd))
+    lineage = origin.add_to(lineage | {"teacher": teacher_lineage})
+
     training.model_init_kwargs = init_kwargs(training, model)
     if quantization := get_quantization_config(model):
         training.model_init_kwargs["quantization_config"] = quantization
     with refusals(ValueError, TypeError, OSError):
-        return STUDENTS[kind](
+        return MODES[mode].student(
             model=model.model_name_or_path,
             args=training,
-            train_dataset=rows_for(kind, rows),
+            train_dataset=rows_for(mode, loaded.rows),
             processing_class=tokenizer,
             peft_config=get_peft_config(model),
-            lineage=made_of,
+            lineage=lineage,
             **teacher,
         )
 
 
-def teacher_of(
-    kind: str, training: Any, model: ModelConfig, tokenizer: Any
-) -> tuple[dict[str, Any], dict[str, Any]]:
-    """What the trainer is given of the teacher, and what lineage says of it. Raises UserError."""
-    from cards.render import public_name
-    from train.gkd_server import TeacherServer
-    from train.student import model_lineage
-
-    name, server = training.teacher_model_name_or_path, {}
-    if kind == "server":
-        server = {"teacher": TeacherServer(training.teacher_model_server_url)}
-        if not name:
-            log.warning(
-                "the tokenizer of a server's teacher is not checked: --teacher_model_name_or_path names one"
-            )
-            return server, {"name": public_name(f"vllm:{server['teacher'].model}")}
-    path = teacher_path(name)
-    told = model_lineage(path, getattr(training, "teacher_model_revision", None))
-    told |= {"name": name} if TeacherSpec.of_model(name).is_embedded else {}
-    if kind == "gold":
-        training.teacher_tokenizer_name_or_path = path
-    else:
-        check_same_tokens(tokenizer, open_teacher_tokenizer(path, training))
-    if server:
-        return server, told
-    teacher = open_teacher(path, training)
-    if kind != "gold":
-        fit_vocabulary(teacher, config_of(training, model).vocab_size)
-    training.teacher_model_init_kwargs = None  # they are used up; TRL refuses them beside a model
-    return {"teacher_model": teacher}, told
-
-
-def rows_for(kind: str, rows: Dataset) -> Dataset:
-    """The columns that the trainer reads."""
-    if kind in ("on-policy", "server"):
-        return rows.select_columns(["prompt", *(["completion"] if kind == "server" else [])])
+def rows_for(mode: str, rows: Dataset) -> Dataset:
+    """The columns that the mode's trainer reads."""
+    if mode == "on-policy":
+        return rows.select_columns(["prompt"])
+    if mode == "server":
+        return rows.select_columns(["prompt", "completion"])
     return rows.map(
         lambda row: {"messages": row["prompt"] + row["completion"]},
         remove_columns=rows.column_names,
@@ -220,36 +217,41 @@ def rows_for(kind: str, rows: Dataset) -> Dataset:
 def check_lengths(
     rows: Dataset, tokenizer: Any, training: Any, model: ModelConfig, *, whole: bool
 ) -> None:
-    """Raises UserError for a prompt that leaves no room for what the student writes, a completion
-    that leaves none for its prompt, and, where nothing is cut (`whole`), a row longer than the
-    student's context."""
-    from datagen.teacher.tokens import row_tokens
+    """Check that every row fits.
 
+    Args:
+        rows: prompt and completion.
+        tokenizer: the student's.
+        training: with the lengths.
+        model: the base.
+        whole: the mode cuts no rows, so a row must fit as it is.
+
+    Raises:
+        UserError: a prompt leaves no room for what the student writes, a completion leaves none for
+            its prompt, or a whole row is longer than the context.
+    """
+    from datagen.teacher.tokens import row_tokens
+    from train.trainers.teacher import config_of
+
+    # TRL fails on such rows in the middle of a training, or runs over the model's positions
     context = getattr(config_of(training, model), "max_position_embeddings", None) or sys.maxsize
     new = new_tokens(training)
     limit = getattr(training, "max_length", None) or sys.maxsize
     for number, row in enumerate(rows):
-        prompt, completion = row_tokens(row, tokenizer)
-        if len(prompt) + new > context:
+        prompt, completion = (len(tokens) for tokens in row_tokens(row, tokenizer))
+        if prompt + new > context:
             raise UserError(
-                f"row {number}: its prompt has {len(prompt)} tokens, and with --{NEW_TOKENS} {new} exceeds the "
-                f"student's context of {context}"
+                f"row {number}: its prompt has {prompt} tokens, and with --{NEW_TOKENS} {new} "
+                f"exceeds the student's context of {context}"
             )
-        if len(completion) >= limit:
+        if completion >= limit:
             raise UserError(
                 f"row {number}: its completion fills --max_length {limit}, and leaves no prompt"
             )
-        if whole and len(prompt) + len(completion) > context:
+        if whole and prompt + completion > context:
             raise UserError(
-                f"row {number} has {len(prompt) + len(completion)} tokens: more than the context, {context}"
+                f"row {number} has {prompt + completion} tokens: more than the context, {context}"
             )
-
-
-def config_of(training: Any, model: ModelConfig) -> Any:
-    from transformers import AutoConfig
-
-    opening = {"revision": model.model_revision, "trust_remote_code": training.trust_remote_code}
-    return AutoConfig.from_pretrained(model.model_name_or_path, **opening).get_text_config()
 
 
 if __name__ == "__main__":

@@ -1,16 +1,20 @@
-"""`train probe`: what a student makes of the rows of a dataset version, so that the next round of
-generation can aim at what it finds hard (the feedback of Lion: Jiang et al. 2023, arXiv
+"""`train probe`: how likely a student finds the rows of a dataset version, and whether it answers
+them right.
+
+Rows with a low likelihood or a wrong answer show what the student finds hard. The next round of
+generation can make more questions like these (the feedback of Lion: Jiang et al. 2023, arXiv
 2305.12870).
 
-A run folder comes of it, with the same rows and two columns more; `datagen publish` makes the next
-version of it."""
+The result is a run folder with the same rows and two more columns. `datagen publish` makes the next
+version of it.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import os
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
@@ -25,6 +29,7 @@ from datagen.prompts.episodes import Format
 from datagen.records.serialise import to_json
 from datagen.run.derived import derived, read_source
 from datagen.run.folder import commit, read_stats, write_json
+from datagen.running import run_coroutine
 from datagen.schema import Row
 from datagen.teacher import (
     Request,
@@ -41,15 +46,17 @@ from datagen.teacher.journal import JournaledTeacher
 if TYPE_CHECKING:
     import pyarrow as pa
 
-LOGPROB, CORRECT = "student_logprob", "student_correct"
+LOGPROB = "student_logprob"
+CORRECT = "student_correct"
 PIECE = 256
-"""Rows that are asked at once, and a row group of the file."""
+"""Rows that are asked at once, and the rows of one row group of the file. A kill loses at most the
+answers that were not in the journal; more rows would only need more memory."""
 
 
 @dataclass(frozen=True)
 class ProbeSettings:
-    """Ask a student the prompts of a version: how likely it finds each row's completion, and
-    whether it is right."""
+    """Ask a student the prompts of a version: how likely it finds each completion, and whether its
+    own answer is right."""
 
     positional: ClassVar[tuple[str, ...]] = ("student", "source")
 
@@ -58,58 +65,79 @@ class ProbeSettings:
     source: str
     """A version: NAME@1.0.0, NAME for its newest, or its folder; or a finished run's folder."""
     out: Path | None = None
-    """The folder of the new run, by default runs/SOURCE-probe. The same command again resumes
-    it."""
+    """The folder of the new run. Default: runs/SOURCE-probe. The same command again resumes it."""
     max_tokens: int = 512
     """Longest answer, in tokens."""
     engine: Literal["local", "ray"] = "local"
     """Where the student answers: in this process, or on the workers of a Ray cluster."""
     workers: int | None = None
-    """Number of students with ray. By default as many as the cluster's GPUs hold, or one a
-    machine."""
+    """Number of copies of the student with ray. By default as many as the cluster's GPUs hold, or
+    one on each machine."""
     family: str | None = None
-    """Whose rows, where the version holds several families: rationales, instructions or
+    """Which rows, where the version holds several families: rationales, instructions or
     demonstrations."""
     store: Path | None = None
     """Folder that holds the versions; default $EMERGENT_STORE, else ./datasets."""
 
 
-def probe(settings: ProbeSettings) -> None:
-    """Run, and print what came of it. Raises UserError."""
+@dataclass(frozen=True)
+class Probed:
+    """A finished probe."""
+
+    out: Path
+    """The run folder."""
+    statistics: Mapping[str, Mapping[str, Any]]
+    """By config: rows, unasked, mean_logprob, correct."""
+
+    @property
+    def summary(self) -> str:
+        """What a person wants to know at the end: a line for each config."""
+        lines = [line_of(config, found) for config, found in self.statistics.items()]
+        return "\n".join([*lines, f"written to {self.out}; next: datagen publish {self.out} NAME"])
+
+
+def run_and_print(settings: ProbeSettings) -> None:
+    """Probe, and print the statistics. Raises UserError."""
+    print(probe(settings).summary)
+
+
+def probe(settings: ProbeSettings) -> Probed:
+    """Ask the student every row, and write the run.
+
+    Raises:
+        UserError: a setting, the student or the version cannot be used.
+    """
     if settings.max_tokens < 1:
         raise UserError(f"--max_tokens {settings.max_tokens}: at least 1 is needed")
     check_workers(settings.workers)
     source = read_source(settings.source, store=settings.store, family=settings.family)
     out = settings.out or Path("runs") / f"{source.name}-probe"
+
     spec = TeacherSpec.of_folder(settings.student) or TeacherSpec.parse(settings.student)
     student = connect(spec, engine=settings.engine, workers=settings.workers)
-    told = {
-        "probed_student": public_name(asyncio.run(student.identify())),
+    recorded = {
+        "probed_student": public_name(run_coroutine(student.identify())),
         "probe_max_tokens": settings.max_tokens,
     }
-    with derived(source, out, told) as unfinished:
+    with derived(source, out, recorded) as unfinished:
         if unfinished:
-            found = asyncio.run(ask_all(source.files, out, student, settings.max_tokens))
-            write_json(
-                out / "stats.json",
-                {
-                    **to_json(source.stats),
-                    "finished": True,
-                    "probe": found,
-                    "code_commit": commit(),
-                },
-            )
-    print(summary(read_stats(out)["probe"], out))
+            found = run_coroutine(ask_all(source.files, out, student, settings.max_tokens))
+            more = {"finished": True, "probe": found, "code_commit": commit()}
+            write_json(out / "stats.json", to_json(source.stats) | more)
+    return Probed(out, read_stats(out)["probe"])
 
 
 async def ask_all(
     files: Mapping[str, Sequence[Path]], out: Path, student: Teacher, max_tokens: int
 ) -> dict[str, dict[str, Any]]:
-    """Write `out/CONFIG.parquet` for the rows in the files of each config; return what statistics
-    say of it.
+    """Write `out/CONFIG.parquet` for the rows in the files of each config.
 
     Every answer is in the journal before the next piece is asked, so a kill loses no more than a
-    piece's."""
+    piece's answers.
+
+    Returns:
+        The statistics of each config.
+    """
     journal = JournaledTeacher(student, out / "journal.sqlite")
     try:
         await journal.open()
@@ -124,33 +152,41 @@ async def ask_all(
 async def write(
     config: str, sources: Sequence[Path], out: Path, student: Teacher, max_tokens: int
 ) -> dict[str, Any]:
-    """One config: its rows as they are, with what the student makes of each."""
+    """Write one config: its rows as they are, and the two columns of the probe.
+
+    Returns:
+        Its statistics.
+    """
     import pyarrow.dataset as ds
     import pyarrow.parquet as pq
 
     rows = ds.dataset([str(source) for source in sources], format="parquet")
     schema = with_probe(rows.schema)
+    # a version that was probed before has the columns: those of the earlier student go
     columns = [name for name in rows.schema.names if name not in (LOGPROB, CORRECT)]
-    partial, logprobs, right = out / f"{config}.partial", list[float | None](), list[bool | None]()
+    partial = out / f"{config}.partial"
+    answers: list[tuple[float | None, bool | None]] = []
     with (
         pq.ParquetWriter(partial, schema, compression="zstd") as writer,
         meter(config, rows.count_rows()) as progress,
     ):
         for batch in rows.to_batches(columns=columns, batch_size=PIECE, use_threads=False):
-            found = await asyncio.gather(
-                *(ask(row, student, max_tokens) for row in batch.to_pylist())
-            )
-            logprobs += [logprob for logprob, _ in found]
-            right += [correct for _, correct in found]
+            asked = (ask(row, student, max_tokens) for row in batch.to_pylist())
+            found = await asyncio.gather(*asked)
+            answers += found
             writer.write_batch(added(batch, found, schema))
             progress.advance(by=len(found))
+    # a file under its own name is whole
     os.replace(partial, out / f"{config}.parquet")
-    return statistics(logprobs, right)
+    return statistics(answers)
 
 
 async def ask(row: Row, student: Teacher, max_tokens: int) -> tuple[float | None, bool | None]:
-    """Mean log-probability of the completion's tokens, in nats, and whether the greedy answer is
-    right; None for what the student cannot be asked, such as a row beyond its context.
+    """Ask one row.
+
+    Returns:
+        The mean log-probability of the completion's tokens, in nats, and whether the greedy answer
+        is right. None for what the student cannot be asked, such as a row beyond its context.
 
     Raises:
         Unavailable: There was no answer. The same command asks again.
@@ -164,7 +200,7 @@ async def ask(row: Row, student: Teacher, max_tokens: int) -> tuple[float | None
         logprob = sum(scores) / len(scores) if scores else None
         [answer] = await student.complete(greedy)
         correct = is_right(row, answer.text)
-    except Unavailable:
+    except Unavailable:  # an outage says nothing of the row
         raise
     except TeacherError:
         pass
@@ -172,8 +208,10 @@ async def ask(row: Row, student: Teacher, max_tokens: int) -> tuple[float | None
 
 
 def is_right(row: Row, text: str) -> bool:
-    """Whether a text answers as the row does: by its `answer`, an episode's `target`, else the
-    completion itself."""
+    """Whether a text answers as the row does.
+
+    The row's `answer` decides, else the `target` of an episode, else the completion itself.
+    """
     if row.get("answer"):
         kind = type_of(row["answer"])
         found = extract(text, kind)
@@ -184,16 +222,17 @@ def is_right(row: Row, text: str) -> bool:
 
 
 def type_of(answer: str) -> str:
-    """The type of a canonical answer, from its form: versions do not say it."""
+    """The type of a canonical answer, from its form, because versions do not say it."""
     if parse(answer) is not None:
         return "number"
+    # letters of choices are upper case in every suite, and canonical texts are lower case
     if re.fullmatch(r"[A-Z]", answer):
         return "choice"
     return "yesno" if answer in ("yes", "no") else "text"
 
 
 def with_probe(schema: pa.Schema) -> pa.Schema:
-    """A config's columns, with the probe's."""
+    """The columns of a config, and those of the probe."""
     import pyarrow as pa
 
     columns = [column for column in schema if column.name not in (LOGPROB, CORRECT)]
@@ -214,22 +253,22 @@ def added(
     return pa.RecordBatch.from_arrays(columns, schema=schema)
 
 
-def statistics(logprobs: Iterable[float | None], right: Sequence[bool | None]) -> dict[str, Any]:
-    """Rows, those that could not be asked, and the means over the others."""
-    known, told = [x for x in logprobs if x is not None], [x for x in right if x is not None]
+def statistics(answers: Sequence[tuple[float | None, bool | None]]) -> dict[str, Any]:
+    """How many rows there are, how many could not be asked, and the means over the others."""
+    logprobs = [logprob for logprob, _ in answers if logprob is not None]
+    right = [correct for _, correct in answers if correct is not None]
     return {
-        "rows": len(right),
-        "unasked": len(right) - len(told),
-        "mean_logprob": round(sum(known) / len(known), 4) if known else None,
-        "correct": round(sum(told) / len(told), 4) if told else None,
+        "rows": len(answers),
+        "unasked": len(answers) - len(right),
+        "mean_logprob": round(sum(logprobs) / len(logprobs), 4) if logprobs else None,
+        "correct": round(sum(right) / len(right), 4) if right else None,
     }
 
 
-def summary(found: Mapping[str, Mapping[str, Any]], out: Path) -> str:
-    """What a person wants to know at the end, a line each."""
-    lines = [
-        f"{config}: {of['rows']:,} rows; right {of['correct']}, mean log-probability {of['mean_logprob']} nats a token"
-        + (f"; {of['unasked']:,} could not be asked" if of["unasked"] else "")
-        for config, of in found.items()
-    ]
-    return "\n".join([*lines, f"written to {out}; next: datagen publish {out} NAME"])
+def line_of(config: str, found: Mapping[str, Any]) -> str:
+    """The statistics of one config, for a person."""
+    line = (
+        f"{config}: {found['rows']:,} rows; right {found['correct']}, mean log-probability "
+        f"{found['mean_logprob']} nats a token"
+    )
+    return line + (f"; {found['unasked']:,} could not be asked" if found["unasked"] else "")

@@ -1,9 +1,10 @@
 """`train push`: a student on the Hub, with its card, its lineage and what was measured of it, in
 one commit.
 
-Any failure is met by looking again: what the repository holds is compared with the files by their
-hashes, so a command that was cut off is finished by giving it again, and one that has nothing to
-add commits nothing."""
+After a failure the command looks again: it compares the files in the repository with its own by
+their hashes. So the same command finishes one that was cut off, and it commits nothing where there
+is nothing to add.
+"""
 
 from __future__ import annotations
 
@@ -29,10 +30,12 @@ if TYPE_CHECKING:
     from huggingface_hub.hf_api import RepoFile
 
 KINDS = {".safetensors", ".json", ".jinja", ".model", ".txt"}
-"""Suffixes of what a student consists of. Optimizer states and `training_args.bin`, which names
-places on this machine, stay here."""
+"""Suffixes of the files of a student. Optimizer states stay here, and `training_args.bin`, which
+names places on this machine."""
 OWN = {"README.md", "LICENSE", "lineage.json"}
+"""Files that are pushed whatever their suffix."""
 LEFT = {"trainer_state.json"}
+"""Files with such a suffix that stay here."""
 
 
 @dataclass(frozen=True)
@@ -46,27 +49,54 @@ class PushSettings:
     name: str
     """ORG/NAME of the model on the Hub."""
     report: Path | None = None
-    """report.json of a `train evaluate` that measured this student: its figures go into card and
+    """report.json of a `train evaluate` that measured this student. Its figures go into card and
     lineage."""
     public: bool = False
-    """For everybody to see; by default the repository is a private one."""
+    """Make the repository public. By default it is private."""
 
 
-def push(settings: PushSettings) -> None:
-    """Put a student on the Hub, and print where it lies. Raises UserError."""
-    name, lineage = checked(settings.name), read_student(settings.student)
+@dataclass(frozen=True)
+class Pushed:
+    """A student on the Hub."""
+
+    name: str
+    """ORG/NAME."""
+    commit: str
+    """The head of the repository, which holds this student."""
+    files: int
+    new: bool
+    """Whether something was committed."""
+
+    @property
+    def summary(self) -> str:
+        """The closing lines that the command prints."""
+        first = f"{self.name} holds this student already, at commit {self.commit}"
+        if self.new:
+            first = f"pushed {self.name}: {self.files} files, commit {self.commit}"
+        call = f'from_pretrained("{self.name}", revision="{self.commit}")'
+        return f"{first}\nopen it with transformers.AutoModelForCausalLM.{call}"
+
+
+def push_and_print(settings: PushSettings) -> None:
+    """Push, and print where the student lies. Raises UserError."""
+    print(push(settings).summary)
+
+
+def push(settings: PushSettings) -> Pushed:
+    """Put a student on the Hub.
+
+    Raises:
+        UserError: the folder holds no finished student, the report measured another, or the Hub
+            refuses.
+    """
+    name = checked(settings.name)
+    lineage = read_student(settings.student)
     if settings.report is not None:
         lineage["retention"] = retention(settings.report, settings.student)
     with tempfile.TemporaryDirectory(prefix="train-") as scratch:
         files = files_of(settings.student, lineage, Path(scratch))
         commit, new = put(name, files, lineage, public=settings.public)
-    if new:
-        print(f"pushed {name}: {len(files)} files, commit {commit}")
-    else:
-        print(f"{name} holds this student already, at commit {commit}")
-    print(
-        f'open it with transformers.AutoModelForCausalLM.from_pretrained("{name}", revision="{commit}")'
-    )
+    return Pushed(name, commit, len(files), new)
 
 
 def read_student(folder: Path) -> dict[str, Any]:
@@ -84,17 +114,20 @@ def read_student(folder: Path) -> dict[str, Any]:
 
 
 def retention(report: Path, student: Path) -> list[dict[str, Any]]:
-    """What a report says of the student in this folder: of each suite its measures, and those of
-    base and teacher.
+    """What a report says of the student in this folder, of base and of teacher, for each suite.
 
-    The student is found by the fingerprint of its files. Raises UserError where the report measured
-    other weights."""
+    The student is found by the fingerprint of its files.
+
+    Raises:
+        UserError: the report measured other weights.
+    """
     from datagen.teacher.fingerprint import fingerprint
 
-    said, mark = read_json(report, ("models", "suites")), f"@{fingerprint(student)}"
+    found = read_json(report, ("models", "suites"))
+    mark = f"@{fingerprint(student)}"
     names = {
         (m["name"], m["mode"])
-        for m in said["models"]
+        for m in found["models"]
         if m["role"] == "student" and m["identity"].endswith(mark)
     }
     if not names:
@@ -107,24 +140,24 @@ def retention(report: Path, student: Path) -> list[dict[str, Any]]:
             "n": suite["n"],
             "models": [measured(model) for model in chosen(suite, names)],
         }
-        for suite in said["suites"]
+        for suite in found["suites"]
     ]
 
 
 def chosen(suite: Mapping[str, Any], names: set[tuple[str, str]]) -> list[dict[str, Any]]:
-    """The student, in each mode that it was asked in, and whom it is compared with."""
+    """The student in each of its modes, and the models that it is compared with."""
     return [m for m in suite["models"] if m["role"] != "student" or (m["name"], m["mode"]) in names]
 
 
 def measured(model: Mapping[str, Any]) -> dict[str, Any]:
+    """The figures of a model that a card shows."""
     return {
         key: model.get(key) for key in ("role", "mode", *MEASURES) if model.get(key) is not None
     }
 
 
 def files_of(student: Path, lineage: dict[str, Any], scratch: Path) -> dict[str, Path]:
-    """What is uploaded, by its name: the student's files, with card and lineage as they are to
-    be."""
+    """What is uploaded, by its name: the student's files, with card and lineage made anew."""
     from cards.model import model_card
 
     kept = [file for file in sorted(student.iterdir()) if file.suffix in KINDS or file.name in OWN]
@@ -144,7 +177,7 @@ def files_of(student: Path, lineage: dict[str, Any], scratch: Path) -> dict[str,
 
 
 def adapter(file: Path, base: str) -> str:
-    """An adapter's configuration, without its base's place on this machine."""
+    """The configuration of an adapter, without the place of its base on this machine."""
     config = read_json(file)
     if Path(str(config.get("base_model_name_or_path"))).is_dir():
         config["base_model_name_or_path"] = base
@@ -158,8 +191,14 @@ def adapter(file: Path, base: str) -> str:
 def put(
     name: str, files: dict[str, Path], lineage: Mapping[str, Any], *, public: bool
 ) -> tuple[str, bool]:
-    """Make the repository hold these files. Returns its head, and whether a commit was made. Raises
-    UserError."""
+    """Make the repository hold these files.
+
+    Returns:
+        Its head, and whether a commit was made.
+
+    Raises:
+        UserError: the Hub refuses.
+    """
     api = connect(name, write=True)
     before = retried(lambda: look_or_create(api, name, public=public), name)
     data = lineage["dataset"]
@@ -171,9 +210,10 @@ def put(
 
 
 def look_or_create(api: HfApi, name: str, *, public: bool) -> str:
-    """The repository's head; the repository is made where there is none.
+    """The repository's head. The repository is created where there is none.
 
-    Raises UserError where it is public and should not be, or private and should not be.
+    Raises:
+        UserError: it is public and should be private, or the other way round.
     """
     if not api.repo_exists(name):
         create(api, name, private=not public, kind="model")
@@ -190,17 +230,21 @@ def look_or_create(api: HfApi, name: str, *, public: bool) -> str:
 
 
 def commit(api: HfApi, name: str, files: dict[str, Path], *, message: str) -> str:
-    """One commit with what differs from the head; the head itself where nothing does."""
+    """Commit what differs from the head. Returns the new head, or the old one if nothing
+    differs."""
     from huggingface_hub import CommitOperationAdd, CommitOperationDelete
     from huggingface_hub.hf_api import RepoFile
 
+    # the head is the parent of the commit: if somebody pushes in between, the Hub refuses
     head = str(api.repo_info(name).sha)
     tree = api.list_repo_tree(name, recursive=True, revision=head)
     there = {entry.path: entry for entry in tree if isinstance(entry, RepoFile)}
     if (foreign := sorted(there.keys() - NEUTRAL)) and "lineage.json" not in there:
         raise UserError(
-            f"{name} on the Hub holds files that are no student ({foreign[0]}, ...): choose another name"
+            f"{name} on the Hub holds files that are no student ({foreign[0]}, ...): choose "
+            "another name"
         )
+    # weights of an earlier student, in shards that this one does not have
     stale = [
         path
         for path in there
@@ -219,8 +263,10 @@ def commit(api: HfApi, name: str, files: dict[str, Path], *, message: str) -> st
 
 
 def same(entry: RepoFile, file: Path) -> bool:
-    """Whether the repository's file has these bytes: by SHA-256 where it is a large one, else by
-    git's hash."""
+    """Whether the repository's file has these bytes.
+
+    The Hub gives the SHA-256 of a large file, and git's hash of a small one.
+    """
     if entry.size != file.stat().st_size:
         return False
     if entry.lfs is not None:

@@ -42,7 +42,7 @@ def train(part: str, wanted: Sequence[str]) -> None:
 def train_one(arm: Arm, seed: int, folder: Path) -> None:
     """One student, anew where it was cut off. The number of steps is what the tokens of a step make
     of the budget."""
-    from train.sft import run
+    from train.trainers.fit import train_and_print
 
     shutil.rmtree(folder, ignore_errors=True)
     start = STUDENTS / arm.start / str(seed) if arm.start else WEIGHTS / "student"
@@ -60,7 +60,7 @@ def train_one(arm: Arm, seed: int, folder: Path) -> None:
     per_step = tokens_per_step(build(arm, [*words, "--max_steps", "100"]))
     steps = arm.steps or round(arm.tokens / per_step)
     trainer = build(arm, [*words, "--max_steps", str(steps)])
-    run(trainer)
+    train_and_print(trainer)
     seconds = round(trainer.state.log_history[-1]["train_runtime"])
     seen = {"steps": steps, "tokens": round(steps * per_step), "seconds": seconds}
     (folder / "seen.json").write_text(json.dumps(seen) + "\n")

@@ -311,7 +311,7 @@ def words(values: dict[str, Any]) -> list[str]:
 def bare_sft(_: Any, config: Any, model: Any, told: argparse.Namespace) -> Any:
     from trl import SFTTrainer
 
-    from train.sft import init_kwargs
+    from train.trainers.assemble import init_kwargs
 
     config.model_init_kwargs = init_kwargs(config, model)
     return SFTTrainer(model.model_name_or_path, args=config, train_dataset=dataset(told))
@@ -322,13 +322,13 @@ def bare_gkd(kind: str, _: Any, config: Any, model: Any, told: argparse.Namespac
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     from train.gkd import rows_for
-    from train.gkd_trainers import STUDENTS
-    from train.sft import init_kwargs
+    from train.trainers.gkd_trainers import MODES
+    from train.trainers.assemble import init_kwargs
 
     config.model_init_kwargs, config.teacher_model_init_kwargs = init_kwargs(config, model), None
     teacher = AutoModelForCausalLM.from_pretrained(told.folder / told.teacher, dtype=torch.bfloat16)
     tokenizer = AutoTokenizer.from_pretrained(model.model_name_or_path, padding_side="left")
-    [_, _, trl] = STUDENTS[kind].__mro__[:3]
+    trl = MODES[kind].trainer
     return trl(
         model=model.model_name_or_path,
         args=config,

@@ -152,7 +152,7 @@ def held_out(version: str) -> Any:
 def teacher_of(args: argparse.Namespace) -> Any:
     from transformers import AutoModelForCausalLM
 
-    from train.gkd_teacher import teacher_path
+    from train.trainers.teacher import teacher_path
 
     return AutoModelForCausalLM.from_pretrained(
         teacher_path(args.teacher), dtype=torch.float32

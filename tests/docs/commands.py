@@ -150,6 +150,6 @@ def parse_train(words: Sequence[str]) -> dict[str, Any]:
         parts = [part for part in trainers[command](rest) if not isinstance(part, str)]
         return {name: value for part in parts for name, value in vars(part).items()}
     own = {"evaluate": EvaluateSettings, "probe": ProbeSettings, "push": PushSettings}[command]
-    listed = [command, *cli.listed(rest, own)]
+    listed = [command, *cli.as_lists(rest, own)]
     settings: dict[str, Any] = vars(parse("train", "", {command: (own, print)}, listed)[1])
     return settings

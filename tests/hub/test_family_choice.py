@@ -11,7 +11,7 @@ from datagen.versions import resolve
 from tests.cards.runs import run_of
 from tests.train.conftest import ROWS, write_run
 from train.cli import main as train
-from train.data import DataArguments, load_version
+from train.data.versions import DataArguments, load_version
 
 
 @pytest.fixture

@@ -15,9 +15,9 @@ from tests.hub.conftest import datagen
 from tests.hub.server import TOKEN
 from tests.train.conftest import ROWS, write_run
 from train.cli import main
-from train.data import DataArguments, load_version
-from train.parse import data_on_hub
-from train.student import card_of
+from train.data.versions import DataArguments, load_version
+from train.process import data_on_hub
+from train.trainers.lineage import card_of
 
 
 @pytest.fixture

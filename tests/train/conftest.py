@@ -73,7 +73,13 @@ def write_run(folder: Path) -> None:
         "method": "rationales",
         "code_version": "0.1.0",
         "teacher": {"name": "micro", "identity": "micro@0", "license": None},
-        "source": {"suite": "microworld", "split": "train", "questions": ROWS, "sha256": "0" * 64},
+        "source": {
+            "suite": "microworld",
+            "hub": None,
+            "split": "train",
+            "questions": ROWS,
+            "sha256": "0" * 64,
+        },
         "settings": settings,
     }
     stats: dict[str, Any] = {
@@ -190,15 +196,28 @@ def episodes(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ]
     rows = [
         {
-            "id": f"e{n}", "method": "demonstrations", "parents": [f"q{n}"], "task": "t", "family": "t",
-            "kind": "meta-ict", "strategy": "teacher", "format": "arrow", "k": 1,
+            "id": f"e{n}",
+            "method": "demonstrations",
+            "parents": [f"q{n}"],
+            "task": "t",
+            "family": "t",
+            "kind": "meta-ict",
+            "strategy": "teacher",
+            "format": "arrow",
+            "k": 1,
             "prompt": user(f"{shown[n % 5]['input']} -> {shown[n % 5]['output']}\n{'ab' * n} ->"),
-            "completion": assistant("y" * (1 + n)), "demonstrations": [shown[n % 5]], "query": "ab" * n,
-            "target": "y" * (1 + n), "prediction": "y", "correct": True, "generated": False, "finish_reason": "stop",
+            "completion": assistant("y" * (1 + n)),
+            "demonstrations": [shown[n % 5]],
+            "query": "ab" * n,
+            "target": "y" * (1 + n),
+            "prediction": "y",
+            "correct": True,
+            "generated": False,
+            "finish_reason": "stop",
             "candidates": [{"id": f"d{i}", "score": math.sin(n + i)} for i in (0, 1, 2, 3, 4, 99)],
         }
         for n in range(6)
-    ]  # fmt: skip
+    ]
     for config, found in (("demonstrations", rows), ("rejected", [])):
         schema = arrow_schema(config, family="demonstrations")
         pq.write_table(pa.Table.from_pylist(found, schema=schema), run / f"{config}.parquet")

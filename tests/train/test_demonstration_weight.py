@@ -62,7 +62,7 @@ def test_the_loss_is_that_of_the_completion_and_of_the_outputs_shown(
                 outputs.append(value)
     expected = -sum(completions) / len(completions) - weight * sum(outputs) / len(outputs)
     samples = [dict(batch)]
-    items = trainer._get_num_items_in_batch(samples, torch.device("cpu"))
+    items = trainer.count_step(samples, torch.device("cpu"))
     loss = trainer.compute_loss(trainer.model, samples[0], num_items_in_batch=items)
     assert loss.item() == pytest.approx(expected, rel=2e-4)
 

@@ -50,7 +50,8 @@ class Server:
         body = await request.json()
         self.bodies.append(body)
         if body["prompt_logprobs"] > self.most:
-            message = f"Requested prompt logprobs of {body['prompt_logprobs']}, greater than max allowed: {self.most}"
+            asked = body["prompt_logprobs"]
+            message = f"Requested prompt logprobs of {asked}, greater than max allowed: {self.most}"
             return web.json_response({"error": {"message": message}}, status=400)
         choices = [
             {"prompt_logprobs": self.places(ids, body["prompt_logprobs"])} for ids in body["prompt"]

@@ -192,7 +192,7 @@ def preference(groups: list[list[Row]], temperature: float) -> float:
 
 
 def expected(groups: list[list[Row]], settings: dict[str, float]) -> float:
-    """The whole loss, from the formula in the docstring of `train.objectives`."""
+    """The whole loss, from the formula in the docstring of `train.losses.objective`."""
     rows = [row for group in groups for row in group]
     learned = [row for row in rows if row.role == 0]
     loss = mean_loss([x for row in learned for x in row.completion])
@@ -258,7 +258,7 @@ def test_the_loss_is_the_formula_and_every_part_has_a_gradient(
     )
     for batch in list(trainer.get_train_dataloader())[:2]:
         samples = [dict(batch)]
-        items = trainer._get_num_items_in_batch(samples, torch.device("cpu"))
+        items = trainer.count_step(samples, torch.device("cpu"))
         trainer.model.zero_grad()
         loss = trainer.compute_loss(trainer.model, samples[0], num_items_in_batch=items)
         loss.backward()
@@ -280,7 +280,7 @@ def test_the_gradient_is_that_of_the_weight_alone(
             base, episodes, tmp_path, dataset="episodes@1.0.0", dataset_config="demonstrations"
         )
     trainer = build(*parse_sft([*words, f"--{name}_weight", "1"]))
-    trainer.terms = [term for term in trainer.terms if term.name == name]
+    trainer.parts = [part for part in trainer.parts if part.name == name]
     batch = next(iter(trainer.get_train_dataloader()))
 
     def loss() -> Any:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 import torch
 from torch import Tensor
 
 from train import losses
-from train.losses.divergence import DIVERGENCES
+from train.losses.divergences import DIVERGENCES
 
 B, T, V = 3, 5, 7
 KINDS = sorted(DIVERGENCES)
@@ -61,6 +62,20 @@ def mean_nll(values: Tensor, places: list[tuple[int, int]]) -> float:
     return -mean([values[place].item() for place in places])
 
 
+def mean_divergence(student: Tensor, teacher: Tensor, kind: str, temperature: float) -> Tensor:
+    """What `train kd` makes of full distributions: the divergence part of `mixed`, alone."""
+    values = losses.divergence(teacher, student, kind, temperature=temperature)
+    return losses.mixed(torch.zeros_like(values), values, MASK, sft_weight=0, kd_weight=1)
+
+
+def mean_topk_divergence(
+    student: Tensor, ids: Tensor, stored: tuple[Tensor, Tensor], kind: str, temperature: float
+) -> Tensor:
+    """The same of what a dataset stores."""
+    values = losses.topk_divergence(student, ids, *stored, kind=kind, temperature=temperature)
+    return losses.mixed(torch.zeros_like(values), values, MASK, sft_weight=0, kd_weight=1)
+
+
 def test_tokens_have_the_logarithm_of_their_softmax() -> None:
     logits = normal(B, T, V)
     found = losses.token_log_probs(logits, TOKENS)
@@ -73,34 +88,32 @@ def test_tokens_have_the_logarithm_of_their_softmax() -> None:
 @pytest.mark.parametrize("alpha", [0.0, 0.3, 1.0])
 def test_rationale_and_answer_are_normalised_apart(alpha: float) -> None:
     log_probs = normal(B, T)
-    found = losses.rationale_answer(log_probs, rationale=MASK, answer=OTHER, alpha=alpha)
+    parts = [losses.nll(log_probs, mask) for mask in (MASK, OTHER)]
+    found = losses.rationale_answer(*parts, alpha)
     expected = (1 - alpha) * mean_nll(log_probs, PLACES) + alpha * mean_nll(log_probs, OTHERS)
     assert found.item() == pytest.approx(expected, rel=1e-12)
 
 
 def test_an_alpha_outside_of_0_to_1_is_refused() -> None:
     with pytest.raises(ValueError, match=r"alpha is 1\.5"):
-        losses.rationale_answer(normal(B, T), rationale=MASK, answer=OTHER, alpha=1.5)
+        losses.rationale_answer(torch.tensor(1.0), torch.tensor(1.0), 1.5)
 
 
 def test_two_tasks_and_counterfactuals() -> None:
     first, second = normal(B, T), normal(B, T, seed=1)
     a, b = mean_nll(first, PLACES), mean_nll(second, OTHERS)
-    two = losses.distilling_step_by_step(
-        first, label_mask=MASK, rationale=second, rationale_mask=OTHER, alpha=0.2
-    )
+    parts = losses.nll(first, MASK), losses.nll(second, OTHER)
+    two = losses.distilling_step_by_step(rationale=parts[1], label=parts[0], alpha=0.2)
     assert two.item() == pytest.approx(0.2 * a + 0.8 * b, rel=1e-12)
-    scott = losses.counterfactual(
-        first, factual_mask=MASK, counterfactual=second, answer_mask=OTHER
-    )
-    assert scott.item() == pytest.approx((a + b) / 2, rel=1e-12)
+    scott = losses.counterfactual(factual=parts[0], counterfactual=parts[1], weight=0.3)
+    assert scott.item() == pytest.approx(0.7 * a + 0.3 * b, rel=1e-12)
 
 
 @pytest.mark.parametrize("temperature", TEMPERATURES)
 @pytest.mark.parametrize("kind", KINDS)
-def test_response_kd(kind: str, temperature: float) -> None:
+def test_the_divergence_of_full_distributions(kind: str, temperature: float) -> None:
     student, teacher = normal(B, T, V), normal(B, T, V, seed=1)
-    found = losses.response_kd(student, teacher, MASK, kind=kind, temperature=temperature)
+    found = mean_divergence(student, teacher, kind, temperature)
     at = [[softmax(x[place].tolist(), temperature) for x in (teacher, student)] for place in PLACES]
     expected = temperature**2 * mean([BY_HAND[kind](*both) for both in at])
     assert found.item() == pytest.approx(expected, rel=1e-10)
@@ -145,7 +158,7 @@ def test_stored_tokens_and_one_bucket_for_the_rest(kind: str, temperature: float
     """In a loop: both sides joined to K+1 outcomes, tempered, compared."""
     student, teacher = normal(B, T, V), normal(B, T, V, seed=1)
     logprobs, tail = topk_of(teacher, IDS)
-    found = losses.topk_kd(student, IDS, logprobs, tail, MASK, kind=kind, temperature=temperature)
+    found = mean_topk_divergence(student, IDS, (logprobs, tail), kind, temperature)
     at = []
     for place in PLACES:
         both = []
@@ -165,8 +178,8 @@ def test_all_tokens_stored_are_the_full_distribution(kind: str, temperature: flo
     teacher, ids = normal(B, T, V, seed=1), normal(B, T, V, seed=2).argsort(-1)
     logprobs, tail = topk_of(teacher, ids)
     found, full = normal(B, T, V).requires_grad_(), normal(B, T, V).requires_grad_()
-    a = losses.topk_kd(found, ids, logprobs, tail, MASK, kind=kind, temperature=temperature)
-    b = losses.response_kd(full, teacher, MASK, kind=kind, temperature=temperature)
+    a = mean_topk_divergence(found, ids, (logprobs, tail), kind, temperature)
+    b = mean_divergence(full, teacher, kind, temperature)
     a.backward()
     b.backward()
     assert a.item() == pytest.approx(b.item(), rel=1e-9)
@@ -285,14 +298,13 @@ def test_in_context_distillation_adds_the_language_model_loss(temperature: float
         return 0.6 * hard + 0.4 * temperature**2 * soft
 
     found = losses.in_context(
-        student,
-        teacher,
-        TOKENS,
+        losses.token_log_probs(student, TOKENS),
+        losses.divergence(teacher, student, temperature=temperature),
         target=MASK,
         text=OTHER,
-        alpha=0.4,
-        beta=0.25,
-        temperature=temperature,
+        sft_weight=0.6,
+        kd_weight=0.4,
+        lm_weight=0.25,
     )
     assert found.item() == pytest.approx(part(PLACES) + 0.25 * part(OTHERS), rel=1e-10)
 
@@ -312,3 +324,38 @@ def test_a_batch_of_padding_alone_is_0() -> None:
     found.backward()
     assert found.item() == 0
     assert (x.grad == 0).all()
+
+
+def test_the_parts_of_a_step_add_up_to_the_whole() -> None:
+    """Every loss of a batch, with the counts of the step: row by row it sums to the step's loss."""
+    x, logits, more = normal(B, T), normal(B, T, V), normal(B, T, V, seed=1)
+    tokens, questions, queries = MASK.sum(), torch.tensor(2), torch.tensor(3)
+
+    def weighed(row: slice, count: Any) -> Tensor:
+        values = losses.divergence(more[row], logits[row])
+        return losses.mixed(x[row], values, MASK[row], sft_weight=0.3, kd_weight=0.7, count=count)
+
+    def both(row: slice, counts: Any) -> Tensor:
+        values = losses.divergence(more[row], logits[row])
+        masks = {"target": MASK[row], "text": OTHER[row]}
+        return losses.in_context(x[row], values, **masks, lm_weight=0.5, counts=counts)
+
+    def right(row: slice, count: Any) -> Tensor:
+        return losses.contrast(x[row], correct=CORRECT[row], mask=THERE[row], count=count)
+
+    ways: list[tuple[Callable[[slice, Any], Tensor], Any, Any]] = [
+        (lambda row, count: losses.nll(x[row], MASK[row], count), None, tokens),
+        (weighed, None, tokens),
+        (both, (None, None), (tokens, OTHER.sum())),
+        (
+            lambda row, n: losses.consistency(logits[row], more[row], MASK[row], count=n),
+            None,
+            tokens,
+        ),
+        (right, None, questions),
+        (lambda row, n: losses.preference(x[row], -x[row], THERE[row], count=n), None, queries),
+    ]
+    for loss, alone, count in ways:
+        whole = loss(slice(None), alone).item()
+        parts = [loss(slice(row, row + 1), count).item() for row in range(B)]
+        assert sum(parts) == pytest.approx(whole, rel=1e-12)

@@ -23,6 +23,8 @@ from tests.train.test_losses import (
     B,
     T,
     V,
+    mean_divergence,
+    mean_topk_divergence,
     normal,
     topk_of,
 )
@@ -43,21 +45,17 @@ def cases() -> dict[str, Case]:
     found: dict[str, Case] = {
         "nll": (lambda a: losses.nll(a, MASK), (x,), MASK),
         "rationale_answer": (
-            lambda a: losses.rationale_answer(a, rationale=MASK, answer=OTHER),
+            lambda a: losses.rationale_answer(losses.nll(a, MASK), losses.nll(a, OTHER)),
             (x,),
             MASK | OTHER,
         ),
         "step_by_step": (
-            lambda a, b: losses.distilling_step_by_step(
-                a, label_mask=MASK, rationale=b, rationale_mask=MASK
-            ),
+            lambda a, b: losses.distilling_step_by_step(losses.nll(b, MASK), losses.nll(a, MASK)),
             (x, y),
             MASK,
         ),
         "counterfactual": (
-            lambda a, b: losses.counterfactual(
-                a, factual_mask=MASK, counterfactual=b, answer_mask=MASK
-            ),
+            lambda a, b: losses.counterfactual(losses.nll(a, MASK), losses.nll(b, MASK)),
             (x, y),
             MASK,
         ),
@@ -67,21 +65,23 @@ def cases() -> dict[str, Case]:
         "contrast": (lambda a: losses.contrast(a, correct=CORRECT, mask=THERE), (x,), THERE),
         "preference": (lambda a, b: losses.preference(a, b, THERE), (x, y), THERE),
         "in_context": (
-            lambda a, b: losses.in_context(a, b, TOKENS, target=MASK, text=OTHER),
+            lambda a, b: losses.in_context(
+                losses.token_log_probs(a, TOKENS), losses.divergence(b, a), target=MASK, text=OTHER
+            ),
             (logits, more),
             MASK | OTHER,
         ),
     }
     for kind in KINDS:
         for temperature in TEMPERATURES:
-            how: Any = {"kind": kind, "temperature": temperature}
-            found[f"response_kd-{kind}-{temperature}"] = (
-                lambda a, b, how=how: losses.response_kd(a, b, MASK, **how),
+            how: Any = (kind, temperature)
+            found[f"divergence-{kind}-{temperature}"] = (
+                lambda a, b, how=how: mean_divergence(a, b, *how),
                 (logits, more),
                 MASK,
             )
-            found[f"topk_kd-{kind}-{temperature}"] = (
-                lambda a, how=how: losses.topk_kd(a, IDS, *stored, MASK, **how),
+            found[f"topk_divergence-{kind}-{temperature}"] = (
+                lambda a, how=how: mean_topk_divergence(a, IDS, stored, *how),
                 (logits,),
                 MASK,
             )

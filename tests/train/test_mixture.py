@@ -14,7 +14,7 @@ import pytest
 from datagen.errors import UserError
 from tests.train.test_sft import flags, same, weights
 from train.cli import main
-from train.mixture import allot, by_length, draws, mixed, read_mixture, whole
+from train.data.mixture import allot, by_length, draws, mixed, read_mixture, whole
 from train.sft import build, parse_sft
 
 

@@ -17,9 +17,9 @@ from typing import Any
 import pytest
 
 from train.cli import main
-from train.data import DataArguments, training_rows
-from train.parse import offline_if_local
-from train.student import card_of
+from train.data.versions import DataArguments, training_rows
+from train.process import offline_if_local
+from train.trainers.lineage import card_of
 
 END, ASSISTANT = "<|end|>", "<|assistant|>"
 
@@ -366,8 +366,8 @@ def test_a_key_that_is_no_flag_is_named(
     said = capsys.readouterr().err
     assert "train: --config: seed is null: leave it out for its default" in said
     assert (
-        "train: no flag --learning_rat with these settings, which SFTConfig serves (train sft --help lists"
-        in said
+        "train: no flag --learning_rat with these settings, which SFTConfig serves "
+        "(train sft --help lists" in said
     )
 
 
@@ -589,7 +589,10 @@ def test_a_changed_file_of_the_version_is_found_out(
 
 
 def test_help_imports_no_torch() -> None:
-    code = "import sys, train.cli; train.cli.main(['--help']); print('torch' in sys.modules, 'trl' in sys.modules)"
+    code = (
+        "import sys, train.cli; train.cli.main(['--help']);"
+        "print('torch' in sys.modules, 'trl' in sys.modules)"
+    )
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert found.stdout.splitlines()[-1] == "False False"
 

@@ -48,10 +48,8 @@ def test_no_room_for_a_checkpoint_leaves_the_earlier_one_whole(
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     assert status == 2
     [line] = errors(capsys)
-    assert (
-        f"no room left to write in {out}: checkpoint-5 is whole, and the same command goes on from it"
-        in line
-    )
+    whole = "checkpoint-5 is whole, and the same command goes on from it"
+    assert f"no room left to write in {out}: {whole}" in line
     assert not (out / "checkpoint-10").exists()
     assert {file.name: file.read_bytes() for file in (out / "checkpoint-5").iterdir()} == kept
     assert main(["sft", *flags(base, store, out)]) == 0

@@ -12,8 +12,8 @@ import torch
 
 from tests.train.test_sft import flags, weights
 from train.cli import main
+from train.data.spans import answer_span, token_span
 from train.sft import build, parse_sft
-from train.spans import answer_span, token_span
 
 
 @pytest.mark.parametrize(
@@ -91,7 +91,7 @@ def test_the_loss_is_the_formula_over_the_batch(base: Path, store: Path, tmp_pat
     trainer.model.eval()
     for batch in list(trainer.get_train_dataloader())[:3]:
         samples = [dict(batch)]
-        items = trainer._get_num_items_in_batch(samples, torch.device("cpu"))
+        items = trainer.count_step(samples, torch.device("cpu"))
         with torch.no_grad():
             inputs = {name: batch[name] for name in ("input_ids", "attention_mask")}
             log_probs = trainer.model(**inputs).logits.log_softmax(-1)

@@ -14,10 +14,11 @@ from train.evaluate.metrics import edit_distance, gold_logprob
 from train.evaluate.settings import EvaluateSettings
 
 DIRECT_TOKENS = 64
-"""Longest direct answer: a model that reasons nevertheless is cut off."""
+"""Longest direct answer: room for a long name or number. A model that reasons nevertheless is
+cut."""
 
 NEXT_QUESTION = "\n\nQ:"
-"""A base model in plain text goes on with a question of its own: it is cut there."""
+"""A base model in plain text goes on with a question of its own: its text is cut there."""
 
 Advance = Callable[[int], None]
 
@@ -43,7 +44,7 @@ class Answered:
     gold_logprob: float | None
     """Nats per token; None where it cannot be scored."""
     error: str | None = None
-    """What the engine said when the question could not be asked; it counts as not answered."""
+    """Why the question could not be asked. It then counts as not answered."""
     unscored: str | None = None
     """Why there is no `gold_logprob`."""
 
@@ -57,11 +58,22 @@ async def ask(
     settings: EvaluateSettings,
     advance: Advance = lambda answers: None,
 ) -> list[Answered]:
-    """Each question's greedy answer, its majority of `settings.samples`, and its gold's
-    log-probability, in the questions' order.
+    """Ask every question: a greedy answer, samples for a majority, and the gold's log-probability.
 
-    `advance` is told of every answer that arrived. Raises UserError where not one question could be
-    asked."""
+    Args:
+        teacher: the model.
+        questions: with gold answers.
+        suite: says how answers are read.
+        mode: rationale or direct.
+        settings: samples, lengths, prompt style.
+        advance: is called with the number of answers that arrived.
+
+    Returns:
+        The answers, in the order of the questions.
+
+    Raises:
+        UserError: not one question could be asked.
+    """
     tasks = [
         ask_one(teacher, question, suite=suite, mode=mode, settings=settings, advance=advance)
         for question in questions
@@ -83,35 +95,45 @@ async def ask_one(
     settings: EvaluateSettings,
     advance: Advance,
 ) -> Answered:
+    """Ask one question."""
     prompt = prompt_of(question, suite=suite, mode=mode, style=settings.prompt_style)
-    tokens = settings.max_tokens if mode == "rationale" else min(DIRECT_TOKENS, settings.max_tokens)
-    stop = (NEXT_QUESTION,) if settings.prompt_style == "plain" else ()
-    greedy = Sampling(temperature=0, max_tokens=tokens, seed=settings.seed, stop=stop)
-    sampled = replace(greedy, temperature=settings.temperature)
-    text, texts, error = "", [], None
+    greedy, sampled = samplings(mode, settings)
+    text = ""
+    texts: list[str] = []
+    error = None
     try:
         text = (await teacher.complete(Request(prompt, sampling=greedy)))[0].text
         advance(1)
         if settings.samples:
-            texts = [
-                c.text
-                for c in await teacher.complete(
-                    Request(prompt, n=settings.samples, sampling=sampled)
-                )
-            ]
+            request = Request(prompt, n=settings.samples, sampling=sampled)
+            texts = [completion.text for completion in await teacher.complete(request)]
             advance(settings.samples)
     except TeacherError as failure:
         error = str(failure)
-    logprob, unscored = None, error
+
+    # scored only after the text: the gold stands where the model's own answer stood
+    logprob = None
+    unscored = error
     if not error:
-        gold, ends = (question.gold_rationale, "bare") if suite.bare else (question.gold, mode)
+        gold = question.gold_rationale if suite.bare else question.gold
+        ends = "bare" if suite.bare else mode
         logprob, unscored = await try_score(teacher, prompt, text=text, gold=gold or "", mode=ends)
     return judge(
         question, suite, text=text, texts=texts, error=error, logprob=logprob, unscored=unscored
     )
 
 
+def samplings(mode: str, settings: EvaluateSettings) -> tuple[Sampling, Sampling]:
+    """How the greedy answer and the samples of the majority are drawn."""
+    tokens = settings.max_tokens if mode == "rationale" else min(DIRECT_TOKENS, settings.max_tokens)
+    # a chat model ends its turn by itself
+    stop = (NEXT_QUESTION,) if settings.prompt_style == "plain" else ()
+    greedy = Sampling(temperature=0, max_tokens=tokens, seed=settings.seed, stop=stop)
+    return greedy, replace(greedy, temperature=settings.temperature)
+
+
 def prompt_of(question: Question, *, suite: Suite, mode: str, style: str) -> str | Messages:
+    """What a model is asked: plain text, or a conversation of one turn."""
     text = (rationale_prompt if mode == "rationale" else direct_prompt)(question, suite)
     return f"Q: {text}\nA:" if style == "plain" else (("user", text),)
 
@@ -137,7 +159,7 @@ def judge(
     logprob: float | None,
     unscored: str | None,
 ) -> Answered:
-    """Extract, vote and compare with the gold."""
+    """Read the answers from the texts, vote, and compare with the gold."""
 
     def answer_of(completion: str) -> str | None:
         return extract(completion, question.answer_type, options=question.options)
@@ -147,7 +169,8 @@ def judge(
             answer, gold, question.answer_type, tolerance=suite.tolerance
         )
 
-    gold, answer = question.gold or "", answer_of(text)
+    gold = question.gold or ""
+    answer = answer_of(text)
     samples = tuple(map(answer_of, texts))
     majority = vote(samples)
     return Answered(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, replace
@@ -13,64 +12,85 @@ from datagen import __version__
 from datagen.errors import UserError
 from datagen.progress import meter
 from datagen.run.folder import make_folder
+from datagen.running import run_coroutine
 from datagen.suites import SUITES, Question, load
 from datagen.teacher import Teacher, connect
 from datagen.teacher.journal import JournaledTeacher
 from train.evaluate.ask import ask
 from train.evaluate.bootstrap import LEVEL, Bootstrap
-from train.evaluate.cases import Case, has_cases, read_cases, tell
-from train.evaluate.report import section
+from train.evaluate.cases import Case, answer_cases, has_cases, read_cases
+from train.evaluate.figures import draw_accuracy, draw_curves
+from train.evaluate.section import section
 from train.evaluate.settings import Contender, EvaluateSettings, contenders
 from train.evaluate.shots import shots_section
-from train.evaluate.show import draw, print_report
-from train.evaluate.show_shots import draw_shots
+from train.evaluate.tables import print_report
 
 Asked = Mapping[str, Sequence[Question | Case]]
-"""Suite: what is asked, in order."""
+"""What is asked, in order, by suite."""
 Found = dict[str, dict[Contender, list[Any]]]
-"""Suite: contender: its answers (`Answered`, or `Told` where the suite has cases), in that
-order."""
+"""The answers in that order, by suite and contender: `Answered`, or `CaseAnswer` where the suite
+has cases."""
+REPORT = "report.json"
+ANSWERS = "answers.jsonl"
+ACCURACY_FIGURE = "report.png"
+CURVES_FIGURE = "in_context.png"
+UNSTATED = (
+    *("out", "data_root", "concurrency", "engine", "workers"),
+    *("students", "base", "teacher", "suite"),
+)
+"""Settings that change no number, or that stand elsewhere in the report."""
 
 
 def run(settings: EvaluateSettings) -> None:
-    """The command: measure, and print the tables. Raises UserError."""
+    """Measure, and print the tables. Raises UserError."""
     print_report(evaluate(settings))
-    print(f"written to {settings.out}: report.json, answers.jsonl and the figures")
+    print(f"written to {settings.out}: {REPORT}, {ANSWERS} and the figures")
 
 
 def evaluate(settings: EvaluateSettings) -> dict[str, Any]:
-    """Measure, and write report.json, answers.jsonl and the figures. Returns the report. Raises
-    UserError."""
+    """Measure, and write report.json, answers.jsonl and the figures into `out`.
+
+    Returns:
+        The report, as report.json has it.
+
+    Raises:
+        UserError: a model, a suite or a setting cannot be used.
+    """
     models = contenders(settings)
     asked: Asked = {
         suite: read_cases(suite, settings) if has_cases(suite) else read_questions(suite, settings)
         for suite in settings.suite
     }
     make_folder(settings.out)
-    found, identities = asyncio.run(ask_all(models, asked, settings))
+    found, identities = run_coroutine(ask_all(models, asked, settings))
+
+    report = report_of(asked, found, identities, settings)
+    write(report, asked, found, settings.out)
+    return report
+
+
+def report_of(
+    asked: Asked, found: Found, identities: list[dict[str, str]], settings: EvaluateSettings
+) -> dict[str, Any]:
+    """The figures of all suites."""
     bootstrap = Bootstrap(settings.resamples, settings.seed)
-    report = {
+    questions = {suite: answers for suite, answers in found.items() if not has_cases(suite)}
+    cases = {suite: answers for suite, answers in found.items() if has_cases(suite)}
+    return {
         "format": 1,
         "code_version": __version__,
-        "settings": told(settings),
+        "settings": recorded_settings(settings),
         "interval": {
             "level": LEVEL,
             "method": "percentile bootstrap over questions, paired between models",
         },
         "models": identities,
-        "suites": [
-            section(suite, answers, bootstrap)
-            for suite, answers in found.items()
-            if not has_cases(suite)
-        ],
+        "suites": [section(suite, answers, bootstrap) for suite, answers in questions.items()],
         "in_context": [
             shots_section(suite, asked[suite], answers, bootstrap)  # type: ignore[arg-type]
-            for suite, answers in found.items()
-            if has_cases(suite)
+            for suite, answers in cases.items()
         ],
     }
-    write(report, asked, found, settings.out)
-    return report
 
 
 def read_questions(suite: str, settings: EvaluateSettings) -> list[Question]:
@@ -91,10 +111,16 @@ def read_questions(suite: str, settings: EvaluateSettings) -> list[Question]:
 async def ask_all(
     models: Sequence[Contender], asked: Asked, settings: EvaluateSettings
 ) -> tuple[Found, list[dict[str, str]]]:
-    """Every contender's answers per suite, and what each model is. One model is open at a time,
-    once for all its modes."""
+    """Ask every contender every suite.
+
+    One model is open at a time, once for all its modes.
+
+    Returns:
+        The answers; and what each model is.
+    """
     found: Found = {suite: {} for suite in asked}
     identities = []
+    # one model at a time: two may not fit into the memory of one machine
     for spec in dict.fromkeys(contender.spec for contender in models):
         teacher = connect(
             spec,
@@ -119,14 +145,14 @@ async def ask_all(
 
 
 def without_modes(models: Iterable[Contender]) -> list[Contender]:
-    """Each model once: a prompt that stands as it is has no mode."""
+    """Each model once: a prompt that is asked as it is has no mode."""
     return list(dict.fromkeys(replace(contender, mode="direct") for contender in models))
 
 
 def in_order(
     answers: Mapping[Contender, list[Any]], models: Sequence[Contender]
 ) -> dict[Contender, list[Any]]:
-    """By the order in which the models were given."""
+    """The answers in the order in which the models were given."""
     names = [contender.name for contender in models]
     return dict(sorted(answers.items(), key=lambda item: names.index(item[0].name)))
 
@@ -138,38 +164,47 @@ async def ask_suite(
     asked: Sequence[Any],
     settings: EvaluateSettings,
 ) -> list[Any]:
-    each = 1 if has_cases(suite) else 1 + settings.samples
-    with meter(f"{contender.name} ({contender.mode}), {suite}", len(asked) * each) as bar:
-        if has_cases(suite):
-            return await tell(
+    """One contender's answers to one suite, with a progress bar."""
+    label = f"{contender.name} ({contender.mode}), {suite}"
+    if has_cases(suite):
+        with meter(label, len(asked)) as bar:
+            return await answer_cases(
                 teacher, asked, contender=contender, settings=settings, advance=bar.advance
             )
-        suited = SUITES[suite]
+    with meter(label, len(asked) * (1 + settings.samples)) as bar:
         return await ask(
-            teacher, asked, suite=suited, mode=contender.mode, settings=settings, advance=bar.advance
-        )  # fmt: skip
+            teacher,
+            asked,
+            suite=SUITES[suite],
+            mode=contender.mode,
+            settings=settings,
+            advance=bar.advance,
+        )
 
 
-def told(settings: EvaluateSettings) -> dict[str, Any]:
+def recorded_settings(settings: EvaluateSettings) -> dict[str, Any]:
     """The settings that decide the numbers."""
-    unstated = {"out", "data_root", "concurrency", "engine", "workers"}
-    unstated |= {"students", "base", "teacher", "suite"}
-    return {name: value for name, value in asdict(settings).items() if name not in unstated}
+    return {name: value for name, value in asdict(settings).items() if name not in UNSTATED}
 
 
 def write(report: Mapping[str, Any], asked: Asked, found: Found, folder: Path) -> None:
-    (folder / "report.json").write_text(
-        json.dumps(report, indent=2, ensure_ascii=False) + "\n", encoding="utf-8"
-    )
-    with (folder / "answers.jsonl").open("w", encoding="utf-8") as file:
+    """Write the report, every answer, and the figures."""
+    text = json.dumps(report, indent=2, ensure_ascii=False) + "\n"
+    (folder / REPORT).write_text(text, encoding="utf-8")
+    write_answers(asked, found, folder / ANSWERS)
+    if report["suites"]:
+        draw_accuracy(report, folder / ACCURACY_FIGURE)
+    curves = [part for part in report["in_context"] if "slope" in part]
+    if curves:
+        draw_curves(curves, folder / CURVES_FIGURE)
+
+
+def write_answers(asked: Asked, found: Found, path: Path) -> None:
+    """Write a line of JSON for each answer."""
+    with path.open("w", encoding="utf-8") as file:
         for suite, answers in found.items():
             for contender, answered in answers.items():
                 who = {"suite": suite, "model": contender.name, "mode": contender.mode}
                 for question, answer in zip(asked[suite], answered, strict=True):
                     case = asdict(question) if isinstance(question, Case) else {}
                     file.write(json.dumps({**who, **case, **asdict(answer)}) + "\n")
-    if report["suites"]:
-        draw(report, folder / "report.png")
-    curves = [part for part in report["in_context"] if "slope" in part]
-    if curves:
-        draw_shots(curves, folder / "in_context.png")

@@ -1,7 +1,8 @@
-"""What stands beside exact match: metrics that move before the answer is right.
+"""Metrics that move before the answer is right.
 
 An exact match over L tokens behaves like p^L and hides steady progress (Schaeffer et al., arXiv
-2304.15004); the log-probability of the gold answer and the edit distance to it do not."""
+2304.15004). The log-probability of the gold answer and the edit distance to it do not.
+"""
 
 from __future__ import annotations
 
@@ -13,22 +14,26 @@ from datagen.answers.extract import TRIGGER
 from datagen.teacher import Messages, Teacher
 
 OPENING = re.compile(r"[ \t:]{0,4}([(\[$\"'*]{0,3})")
+"""What may stand between a trigger and its answer: a few blanks, and marks such as `**(`."""
 LEAD = "The answer is"
 
 
 def edit_distance(answer: str | None, gold: str) -> float:
-    """Levenshtein distance over the longer length: 0 for the same string, 1 for nothing in common,
-    and for no answer."""
+    """Return the Levenshtein distance, divided by the longer length.
+
+    0 is the same string; 1 is nothing in common, and also no answer.
+    """
     return Levenshtein.normalized_distance(answer or "", gold)
 
 
 def before_answer(text: str, mode: str) -> str:
-    """The text up to where its last answer trigger calls for the answer, so that the gold can be
-    put there instead.
+    """The text up to its answer, so that the gold answer can be put there instead.
 
-    An opening bracket, quote or sign that the model wrote there is kept. Without a trigger "The
-    answer is" is appended to the reasoning; in direct mode it stands alone, since such a text is
-    itself the answer. In bare mode nothing stands before the answer."""
+    The answer stands after the last trigger, such as "The answer is". An opening bracket, quote or
+    sign that the model wrote there is kept. Without a trigger, "The answer is" is appended to the
+    reasoning. In direct mode it stands alone, since such a text is itself the answer. In bare mode
+    nothing stands before the answer.
+    """
     if mode == "bare":
         return ""
     last = max(TRIGGER.finditer(text), key=lambda match: match.end(), default=None)
@@ -43,14 +48,21 @@ def before_answer(text: str, mode: str) -> str:
 async def gold_logprob(
     teacher: Teacher, prompt: str | Messages, *, text: str, gold: str, mode: str
 ) -> float | None:
-    """Mean log-probability (nats) of the gold answer's tokens after the model's own text up to its
+    """Mean log-probability of the gold answer's tokens, after the model's own text up to its
     answer.
 
-    The gold's tokens are those that the continuation has beyond the text alone. None where the gold
-    adds none (a tokenizer that merges across the seam). Raises UserError where the engine cannot
-    score, TeacherError where the text does not fit its context."""
+    The gold's tokens are those that the continuation has beyond the text alone.
+
+    Returns:
+        Nats per token; None where the gold adds no token (a tokenizer that merges across the seam).
+
+    Raises:
+        UserError: the engine cannot score.
+        TeacherError: the text does not fit the context.
+    """
     before = before_answer(text, mode)
     gap = "" if not before or before.endswith(("{", "(", "[", "$", '"', "'", "*")) else " "
+    # both in one request: the engine computes their common prefix once
     whole, start = await teacher.score_many([(prompt, before + gap + gold), (prompt, before)])
     tail = whole[len(start) :]
     return sum(tail) / len(tail) if tail else None

@@ -1,4 +1,4 @@
-"""What is measured, on what, and how often."""
+"""The settings of `train evaluate`: which models, which suites, how often."""
 
 from __future__ import annotations
 
@@ -16,34 +16,35 @@ MODES = ("rationale", "direct")
 
 @dataclass(frozen=True, kw_only=True)
 class EvaluateSettings:
-    """One evaluation."""
+    """Ask base, students and teacher the same questions, and report accuracy and the gap closed."""
 
     out: Path
     """Folder for report.json, answers.jsonl and the figures, report.png and in_context.png."""
     students: tuple[str, ...] = ()
-    """NAME=SPEC or NAME=SPEC:MODE each, such as rationales=hf:students/a or
-    answers=hf:students/b:direct; MODE is rationale by default."""
+    """NAME=SPEC or NAME=SPEC:MODE for each student, such as rationales=hf:students/a or
+    answers=hf:students/b:direct. MODE is rationale by default."""
     base: str | None = None
-    """What the students were trained from, hf:NAME_OR_PATH; it is asked in both modes."""
+    """What the students were trained from, hf:NAME_OR_PATH. It is asked in both modes."""
     teacher: str | None = None
     """micro, hf:NAME_OR_PATH or openai:MODEL, with or without :MODE."""
     suite: tuple[str, ...] = ("microworld",)
-    """Suites to measure on, by name; in-context (accuracy by number of demonstrations;
-    in-context/category,shift: of these rule families alone); episodes:NAME@VERSION, the rows of a
+    """Suites to measure on, by name. in-context measures accuracy by the number of demonstrations
+    (in-context/category,shift: only these rule families). episodes:NAME@VERSION asks the rows of a
     demonstrations version."""
     split: str = "test"
     """The suites' split."""
     limit: int | None = None
-    """Questions per suite, all by default; of in-context, queries per rule family, 40 by
-    default."""
+    """Questions of each suite; by default all. For in-context, queries of each rule family; by
+    default 40."""
     demonstration_seeds: int = 5
-    """Draws of the demonstrations of in-context, of which mean and worst are told."""
+    """How often the demonstrations of in-context are drawn; the report has the mean and the worst
+    draw."""
     data_root: Path | None = None
-    """Folder with the suites' published files; without it they come from the Hub."""
+    """Folder with the suites' published files. Without it they come from the Hub."""
     samples: int = 8
-    """Chains per question for the majority answer; 0 leaves the majority out."""
+    """Samples of each question for the majority answer; 0 leaves the majority out."""
     temperature: float = 0.7
-    """Of those chains."""
+    """Temperature of these samples."""
     max_tokens: int = 256
     """Longest answer, in tokens."""
     prompt_style: str = "chat"
@@ -51,14 +52,14 @@ class EvaluateSettings:
     concurrency: int = 64
     """Requests in flight at an endpoint."""
     resamples: int = 2000
-    """Bootstrap resamples of the questions for the 95% intervals; at least 1,000."""
+    """Bootstrap resamples of the questions for the 95% intervals, at least 1,000."""
     engine: Literal["local", "ray"] = "local"
     """Where the models answer: in this process, or on the workers of a Ray cluster."""
     workers: int | None = None
     """Workers of each model with ray. By default as many as the cluster's GPUs hold, or one a
     machine."""
     seed: int = 0
-    """Of the made suites' questions, the sampling and the bootstrap."""
+    """Seed of generated questions, of the sampling and of the bootstrap."""
 
     def __post_init__(self) -> None:
         least = {
@@ -94,8 +95,11 @@ class Contender:
 
 
 def contenders(settings: EvaluateSettings) -> list[Contender]:
-    """Base (both modes), students and teacher, in this order. Raises UserError for a student that
-    has no name or no model."""
+    """Base (in both modes), students and teacher, in this order.
+
+    Raises:
+        UserError: a student has no name or no model, or there is nobody to ask.
+    """
     found = [Contender("base", "base", settings.base, mode) for mode in MODES if settings.base]
     for student in settings.students:
         name, equals, spec = student.partition("=")

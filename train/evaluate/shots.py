@@ -15,13 +15,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from train.evaluate.bootstrap import Bootstrap, Floats
-from train.evaluate.cases import EPISODES, Case, Told
-from train.evaluate.report import stated
+from train.evaluate.cases import EPISODES, Case, CaseAnswer
+from train.evaluate.estimate import rounded
 from train.evaluate.settings import Contender
 
 Right: TypeAlias = NDArray[np.float64]
-Answers: TypeAlias = Mapping[Contender, Sequence[Told]]
-SLOPE = "least-squares slope of accuracy over log2(k + 1); mean over demonstration seeds, bootstrap over queries"
+Answers: TypeAlias = Mapping[Contender, Sequence[CaseAnswer]]
+SLOPE = (
+    "least-squares slope of accuracy over log2(k + 1); mean over demonstration seeds, bootstrap "
+    "over queries"
+)
+"""How the report says what a slope is."""
 
 
 def shots_section(
@@ -29,8 +33,8 @@ def shots_section(
 ) -> dict[str, Any]:
     """One suite's part of the report. `answers` stand in the order of `cases`."""
     right = {
-        contender: np.array([t.correct for t in told], dtype=np.float64)
-        for contender, told in answers.items()
+        contender: np.array([answer.correct for answer in found], dtype=np.float64)
+        for contender, found in answers.items()
     }
     part = episodes_section if suite.startswith(EPISODES) else curves_section
     return {
@@ -39,8 +43,8 @@ def shots_section(
         "shots": sorted({case.k for case in cases}),
         "demonstration_seeds": len({case.draw for case in cases}),
         "failed": {
-            contender.name: sum(t.error is not None for t in told)
-            for contender, told in answers.items()
+            contender.name: sum(answer.error is not None for answer in found)
+            for contender, found in answers.items()
         },
         **part(cases, right, bootstrap),
     }
@@ -49,41 +53,50 @@ def shots_section(
 def curves_section(
     cases: Sequence[Case], right: Mapping[Contender, Right], bootstrap: Bootstrap
 ) -> dict[str, Any]:
-    """Curves over k by family and over all families together, and every two models' slopes
-    compared."""
+    """Curves over k by family and over all families together; every two models' slopes compared."""
     shots = sorted({case.k for case in cases})
     shape = (-1, len({case.draw for case in cases}), len(shots))
+    # the cases are ordered by query, draw and k (`read_cases`), so a reshape is enough
     family_N = np.array([case.family for case in cases]).reshape(shape)[:, 0, 0]
     right_NSK = {contender: flat.reshape(shape) for contender, flat in right.items()}
     groups = {"all": family_N == family_N} | {
         family: family_N == family for family in dict.fromkeys(family_N.tolist())
     }
-    return {
-        "slope": SLOPE,
-        "models": [
-            {
-                "name": contender.name,
-                "role": contender.role,
-                "families": {name: curve(found[group], shots, bootstrap) for name, group in groups.items()},
-            }
-            for contender, found in right_NSK.items()
-        ],
-        "comparisons": [
-            {"a": a.name, "b": b.name, "family": name, **compared(slopes(right_NSK[a][group], shots),
-             slopes(right_NSK[b][group], shots), bootstrap)}
-            for name, group in groups.items()
-            for a, b in pairs(right_NSK)
-        ],
-    }  # fmt: skip
+
+    models = [
+        {
+            "name": contender.name,
+            "role": contender.role,
+            "families": {
+                name: curve(found[group], shots, bootstrap) for name, group in groups.items()
+            },
+        }
+        for contender, found in right_NSK.items()
+    ]
+    comparisons = []
+    for family, group in groups.items():
+        slopes_N = {
+            contender: slopes(found[group], shots) for contender, found in right_NSK.items()
+        }
+        comparisons += [
+            {"a": a.name, "b": b.name, "family": family}
+            | compared(slopes_N[a], slopes_N[b], bootstrap)
+            for a, b in compared_pairs(right_NSK)
+        ]
+    return {"slope": SLOPE, "models": models, "comparisons": comparisons}
 
 
 def curve(right_NSK: Right, shots: Sequence[int], bootstrap: Bootstrap) -> dict[str, Any]:
-    """Accuracy at each k: the mean over draws with its interval over queries, and the worst draw;
-    and the slope."""
-    mean_NK, seeds_SK = right_NSK.mean(1), right_NSK.mean(0)
+    """Accuracy at each k, and the slope.
+
+    Accuracy is the mean over draws of the demonstrations, with its interval over queries, and the
+    accuracy of the worst draw.
+    """
+    mean_NK = right_NSK.mean(1)
+    seeds_SK = right_NSK.mean(0)
     by_k = {
         str(k): {
-            **stated(bootstrap.mean(mean_NK[:, place])),
+            **rounded(bootstrap.mean(mean_NK[:, place])),
             "worst": round(float(seeds_SK[:, place].min()), 6),
         }
         for place, k in enumerate(shots)
@@ -91,20 +104,22 @@ def curve(right_NSK: Right, shots: Sequence[int], bootstrap: Bootstrap) -> dict[
     return {
         "n": len(right_NSK),
         "accuracy": by_k,
-        "slope": stated(bootstrap.mean(slopes(right_NSK, shots))),
+        "slope": rounded(bootstrap.mean(slopes(right_NSK, shots))),
     }
 
 
 def slopes(right_NSK: Right, shots: Sequence[int]) -> Floats:
-    """Each query's slope, [N]. A slope is linear in the accuracies, so their mean is the slope of
-    the mean curve."""
+    """Each query's slope, [N].
+
+    A slope is linear in the accuracies, so the mean of the slopes is the slope of the mean curve.
+    """
     x_K = np.log2(np.array(shots) + 1.0)
     centred_K = x_K - x_K.mean()
     return np.asarray(right_NSK.mean(1) @ centred_K / max((centred_K**2).sum(), 1e-12))
 
 
-def pairs(models: Mapping[Contender, Any]) -> list[tuple[Contender, Contender]]:
-    """Each student beside the base, beside the teacher, and beside the other students."""
+def compared_pairs(models: Mapping[Contender, Any]) -> list[tuple[Contender, Contender]]:
+    """Each student with the base, with the teacher, and with every other student."""
     students = [c for c in models if c.role == "student"]
     others = [c for c in models if c.role != "student"]
     return [
@@ -116,34 +131,39 @@ def pairs(models: Mapping[Contender, Any]) -> list[tuple[Contender, Contender]]:
 def compared(a_N: Floats, b_N: Floats, bootstrap: Bootstrap) -> dict[str, Any]:
     """a - b, paired by query, and whether its interval leaves 0 out."""
     difference = bootstrap.difference(a_N, b_N)
-    return {"difference": stated(difference), "clear": difference.low > 0 or difference.high < 0}
+    return {"difference": rounded(difference), "clear": difference.low > 0 or difference.high < 0}
 
 
 def episodes_section(
     cases: Sequence[Case], right: Mapping[Contender, Right], bootstrap: Bootstrap
 ) -> dict[str, Any]:
-    """Accuracy in all, by task and by k, and every two models compared, paired by row."""
-    groups = {"task": places_by(cases, "family"), "k": places_by(cases, "k")}
+    """Accuracy in all, by task and by k; every two models compared, paired by row."""
+    tasks = places_by(cases, "family")
+    by_k = places_by(cases, "k")
+    models = [
+        {
+            "name": contender.name,
+            "role": contender.role,
+            "accuracy": rounded(bootstrap.mean(right_N)),
+            "by_task": accuracies(right_N, tasks, bootstrap),
+            "by_k": accuracies(right_N, by_k, bootstrap),
+        }
+        for contender, right_N in right.items()
+    ]
+    comparisons = [
+        {"a": a.name, "b": b.name, **compared(right[a], right[b], bootstrap)}
+        for a, b in compared_pairs(right)
+    ]
+    return {"models": models, "comparisons": comparisons}
+
+
+def accuracies(
+    right_N: Right, groups: Mapping[str, list[int]], bootstrap: Bootstrap
+) -> dict[str, Any]:
+    """The accuracy of each group of rows, with its interval and its size."""
     return {
-        "models": [
-            {
-                "name": contender.name,
-                "role": contender.role,
-                "accuracy": stated(bootstrap.mean(right_N)),
-                **{
-                    f"by_{group}": {
-                        name: {**stated(bootstrap.mean(right_N[places])), "n": len(places)}
-                        for name, places in found.items()
-                    }
-                    for group, found in groups.items()
-                },
-            }
-            for contender, right_N in right.items()
-        ],
-        "comparisons": [
-            {"a": a.name, "b": b.name, **compared(right[a], right[b], bootstrap)}
-            for a, b in pairs(right)
-        ],
+        name: {**rounded(bootstrap.mean(right_N[places])), "n": len(places)}
+        for name, places in groups.items()
     }
 
 

@@ -1,52 +1,50 @@
-"""The losses: tensors in, scalar out, one per method, each with its formula, shapes and source.
+"""The losses: tensors in, scalar out, one for each method, with formula, shapes and source.
 
-Everywhere: `log_probs` of shape (..., T) holds log p(y_t | x, y_<t) of the tokens that were
-written, `logits` of shape (..., T, V) are those that predict these tokens (already shifted), and a
-mask of shape (..., T) is true where a position counts. What stands at other positions has no
-influence, as long as it is finite."""
+Everywhere, `log_probs` of shape (..., T) holds log p(y_t | x, y_<t) of the tokens that were
+written; `logits` of shape (..., T, V) are those that predict these tokens (already shifted); and a
+mask of shape (..., T) is true where a position counts. Values at other positions have no influence,
+as long as they are finite.
 
-from train.losses.chunked import chunked
-from train.losses.divergence import DIVERGENCES, divergence, jsd, response_kd
-from train.losses.groups import consistency, contrast, preference
-from train.losses.likelihood import (
-    counterfactual,
-    distilling_step_by_step,
-    masked_mean,
-    mean_log_likelihood,
-    nll,
-    rationale_answer,
-    token_log_probs,
-)
-from train.losses.mixed import in_context, mixed
-from train.losses.stored import (
-    bucket,
-    sampled_forward_kl,
-    sampled_reverse_kl,
-    topk_divergence,
-    topk_kd,
-)
+The names are imported when they are first used, so that importing this package loads no torch.
+"""
 
-__all__ = [
-    "DIVERGENCES",
-    "bucket",
-    "chunked",
-    "consistency",
-    "contrast",
-    "counterfactual",
-    "distilling_step_by_step",
-    "divergence",
-    "in_context",
-    "jsd",
-    "masked_mean",
-    "mean_log_likelihood",
-    "mixed",
-    "nll",
-    "preference",
-    "rationale_answer",
-    "response_kd",
-    "sampled_forward_kl",
-    "sampled_reverse_kl",
-    "token_log_probs",
-    "topk_divergence",
-    "topk_kd",
-]
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+PLACES = {
+    "train.losses.answer_span": ("rationale_answer",),
+    "train.losses.candidate_preference": ("preference",),
+    "train.losses.chunks": ("chunked",),
+    "train.losses.divergences": ("DIVERGENCES", "divergence", "jsd"),
+    "train.losses.info_nce": ("contrast",),
+    "train.losses.likelihood": ("masked_mean", "mean_log_likelihood", "nll", "token_log_probs"),
+    "train.losses.mcc_kd": ("consistency",),
+    "train.losses.scott": ("counterfactual",),
+    "train.losses.soft_targets": ("in_context", "mixed"),
+    "train.losses.stored_topk": (
+        "bucket",
+        "sampled_forward_kl",
+        "sampled_reverse_kl",
+        "topk_divergence",
+    ),
+    "train.losses.two_tasks": ("distilling_step_by_step",),
+}
+"""Where the public names stand."""
+
+MODULES = {name: module for module, names in PLACES.items() for name in names}
+
+__all__ = sorted(MODULES)
+
+
+def __getattr__(name: str) -> Any:
+    if name not in MODULES:
+        raise AttributeError(f"module 'train.losses' has no attribute {name!r}")
+    value = getattr(importlib.import_module(MODULES[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *MODULES})

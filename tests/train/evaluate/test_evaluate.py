@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 
 from tests.datagen.endpoint import Endpoint, Served
-from train.cli import listed, main
+from train.cli import as_lists, main
 from train.evaluate.ask import Answered
 from train.evaluate.bootstrap import Bootstrap
-from train.evaluate.report import section
+from train.evaluate.section import section
 from train.evaluate.settings import Contender, EvaluateSettings
 
 QUESTIONS = 30
@@ -277,5 +277,5 @@ def test_bad_input_is_one_line(
 
 
 def test_lists_are_words_up_to_the_next_flag() -> None:
-    words = listed(["--suite", "a", "b", "--limit", "3", "--students"], EvaluateSettings)
+    words = as_lists(["--suite", "a", "b", "--limit", "3", "--students"], EvaluateSettings)
     assert words == ["--suite", '["a", "b"]', "--limit", "3", "--students", "[]"]

@@ -19,7 +19,7 @@ from tests.datagen.demonstrations.reading import Reading, parse, write_tasks
 from tests.datagen.endpoint import Endpoint, Served
 from train.cli import main
 from train.evaluate.bootstrap import Bootstrap
-from train.evaluate.cases import Case, Told
+from train.evaluate.cases import Case, CaseAnswer
 from train.evaluate.settings import Contender
 from train.evaluate.shots import shots_section, slopes
 
@@ -111,8 +111,8 @@ def test_curves_are_what_the_demonstrations_allow(
     assert "demonstration seeds" in capsys.readouterr().out
 
 
-def told(correct: bool) -> Told:
-    return Told("", None, correct)
+def told(correct: bool) -> CaseAnswer:
+    return CaseAnswer("", None, correct)
 
 
 def test_slopes_are_compared_query_by_query() -> None:

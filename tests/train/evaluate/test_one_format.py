@@ -14,7 +14,7 @@ from datagen.teacher.local.hf import HfTeacher
 from tests.datagen.demonstrations.reading import Reading, write_tasks
 from tests.datagen.endpoint import Served
 from tests.tiny import save_tiny_model
-from train.evaluate.cases import read_cases, tell
+from train.evaluate.cases import answer_cases, read_cases
 from train.evaluate.settings import Contender, EvaluateSettings
 from train.sft import build, parse_sft
 
@@ -121,7 +121,9 @@ def seen_by(contender: Contender, model: Path, settings: EvaluateSettings) -> li
         await teacher.open()
         teacher.model.network.register_forward_pre_hook(look, with_kwargs=True)
         cases = read_cases("episodes:parity", settings)
-        await tell(teacher, cases, contender=contender, settings=settings, advance=lambda by: None)
+        await answer_cases(
+            teacher, cases, contender=contender, settings=settings, advance=lambda by: None
+        )
         await teacher.close()
 
     asyncio.run(evaluate())

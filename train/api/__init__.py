@@ -1,0 +1,1 @@
+"""The commands of `train` as functions, and what they return."""

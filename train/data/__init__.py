@@ -1,0 +1,1 @@
+"""From dataset versions to what a trainer reads."""

@@ -1,0 +1,1 @@
+"""The trainers of students: TRL's, with our losses, lineage and checks."""

@@ -1,0 +1,108 @@
+"""The trainer of `train sft` with losses that look at more than the completion: it draws groups of
+rows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor
+
+from train.data.grouping import Groups, kept_groups
+from train.data.roles import LEARNED
+from train.data.spans import with_answer_spans, with_output_tokens
+from train.losses.batch import Batch, Outcome
+from train.losses.objective import parts_of, total
+from train.losses.record import Chosen
+from train.trainers.group_collator import MEMBERS, OWN, GroupCollator
+from train.trainers.student import StudentTrainer
+from train.trl.forward import add_answer_logits
+from train.trl.trainers import Prepare
+
+if TYPE_CHECKING:
+    from datasets import Dataset
+    from trl import SFTConfig
+
+MEMBER = "member"
+"""The column of a row's number, by which it is known after TRL has left rows out."""
+
+
+class GroupTrainer(StudentTrainer):
+    """Trains by the loss of `train.losses.objective`, each part a mean over the whole step.
+
+    A row of the training set is a group; a batch holds the members of its groups.
+    """
+
+    members: Dataset
+
+    def __init__(self, *args: Any, chosen: Chosen, groups: Groups, **kwargs: Any):
+        self.chosen = chosen
+        self.groups = groups
+        self.parts = parts_of(chosen)
+        super().__init__(*args, **kwargs)
+        # after TRL's constructor, which calls `prepare_rows`
+        self.data_collator = GroupCollator(
+            pad_token_id=self.tokenizer.pad_token_id,
+            pad_to_multiple_of=self.args.pad_to_multiple_of,
+            members=self.members,
+            learn_prompts=chosen.with_tokens("prompt") is not None,
+        )
+        if chosen.compares_logits:
+            add_answer_logits(self.model, needed_by=f"--{chosen.compares_logits}")
+
+    def compute_loss(
+        self, model: Any, inputs: Any, return_outputs: bool = False, num_items_in_batch: Any = None
+    ) -> Any:
+        batch = Batch({name: inputs[name] for name in ("labels", *OWN)})
+        # the model's forward would refuse them
+        for name in OWN:
+            del inputs[name]
+        if self.chosen.compares_logits:
+            inputs["answers"] = batch.of(batch.answer, LEARNED)
+        counts = self.step_counts if num_items_in_batch is not None else None
+
+        def loss_of(outputs: Any) -> Tensor:
+            outcome = Outcome(outputs.log_probs, getattr(outputs, "answer_logits", None))
+            loss, logged = total(self.parts, batch, outcome, self.chosen.options, counts)
+            self.log_parts(logged)
+            return loss
+
+        return self.loss_from(loss_of, model, inputs, return_outputs)
+
+    def log_parts(self, logged: Mapping[str, tuple[Tensor, Tensor]]) -> None:
+        """Log every part's mean over the batches of all devices."""
+        sums = torch.stack(
+            [torch.stack([value, count.to(value)]) for value, count in logged.values()]
+        )
+        reduced = self.accelerator.reduce(sums).tolist()
+        for name, (value, count) in zip(logged, reduced, strict=True):
+            if count:
+                self.log_mean(name, value / count)
+
+    def counts_of(self, batch: Mapping[str, Any]) -> Tensor:
+        return torch.stack([part.term.count(Batch(batch)) for part in self.parts])
+
+    def prepare_rows(
+        self, rows: Dataset, tokenizer: Any, args: SFTConfig, prepare: Prepare
+    ) -> Dataset:
+        """Tokenise the members once; the rows of the training set are the groups that are left."""
+        from datasets import Dataset
+
+        # TRL leaves out rows that truncation has emptied: the number says which are left
+        rows = rows.add_column(MEMBER, list(range(len(rows))))
+        if flag := self.chosen.with_tokens("answer"):
+            rows = with_answer_spans(rows, tokenizer, args, needed_by=f"--{flag}")
+        else:
+            rows = rows.remove_columns("answer")
+        if self.chosen.with_tokens("outputs"):
+            rows = with_output_tokens(rows, tokenizer, args)
+        else:
+            rows = rows.remove_columns("outputs")
+
+        self.members = prepare(rows)
+        groups = kept_groups(self.groups, self.members[MEMBER], self.members["role"])
+        return Dataset.from_dict({MEMBERS: groups})
+
+    def batch_columns(self, columns: Sequence[str]) -> list[str]:
+        return [MEMBERS]

@@ -1,0 +1,83 @@
+"""The student's trainer: one of TRL's, with the student's card and lineage in the place of its
+generic card."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+from datagen.run.folder import write_json
+from train.trainers.checkpoints import LINEAGE
+from train.trainers.failures import no_number, refusals
+from train.trainers.lineage import card_of
+from train.trl.trainers import AdaptedSftTrainer, AdaptedTrainer
+
+
+class StudentMixin(AdaptedTrainer):
+    """What every trainer of TRL has here.
+
+    `lineage` says what the student is made from. It becomes `lineage.json` and the card, which
+    checkpoints and uploads carry too.
+    """
+
+    model: Any
+    is_world_process_zero: Any
+    save_model: Any
+    push_to_hub: Any
+
+    def __init__(self, *args: Any, lineage: dict[str, Any], **kwargs: Any):
+        self.lineage = lineage
+        super().__init__(*args, **kwargs)
+
+    def training_step(self, *args: Any, **kwargs: Any) -> Any:
+        """Take a step.
+
+        Raises:
+            UserError: the loss is no number. Every weight would be lost, and the log would not say
+                so.
+        """
+        loss = super().training_step(*args, **kwargs)  # type: ignore[misc]
+        if not math.isfinite(loss.item()):
+            raise no_number(self, loss.item(), args[1])
+        return loss
+
+    def create_optimizer(self, *args: Any, **kwargs: Any) -> Any:
+        """Make the optimizer. Raises UserError for settings that it refuses."""
+        with refusals(ValueError, TypeError):
+            return super().create_optimizer(*args, **kwargs)  # type: ignore[misc]
+
+    def create_scheduler(self, *args: Any, **kwargs: Any) -> Any:
+        """Make the schedule. Raises UserError for settings that it refuses."""
+        with refusals(ValueError, TypeError):
+            return super().create_scheduler(*args, **kwargs)  # type: ignore[misc]
+
+    def describe(self, folder: str | None = None) -> None:
+        """Write lineage and card as they stand now, into the student's folder or a checkpoint."""
+        if self.is_world_process_zero():
+            place = Path(folder or self.args.output_dir)
+            place.mkdir(parents=True, exist_ok=True)
+            write_json(place / LINEAGE, self.lineage)  # whole at any moment: others read it
+            (place / "README.md").write_text(card_of(self.lineage), encoding="utf-8")
+
+    def save_student(self) -> None:
+        """Save the finished student, and push it where `--push_to_hub` says so.
+
+        The lineage states no loss: those in the log are means since the last log or resume, not of
+        the weights.
+        """
+        self.save_model()
+        self.lineage["result"] = {"steps": self.state.global_step}
+        self.describe()
+        if self.args.push_to_hub:
+            self.push_to_hub()
+
+    def end_tokens(self) -> set[int]:
+        """Token ids at which the student stops generating."""
+        ends = self.model.generation_config.eos_token_id
+        ends = ends if isinstance(ends, list) else [ends]
+        return {end for end in [*ends, self.tokenizer.eos_token_id] if end is not None}
+
+
+class StudentTrainer(StudentMixin, AdaptedSftTrainer):
+    """TRL's `SFTTrainer`, with the mean over the completion's tokens as its loss."""

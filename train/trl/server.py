@@ -1,0 +1,110 @@
+"""The teacher behind vLLM's own server (`vllm serve MODEL`), asked over HTTP for the probabilities
+of given tokens.
+
+Beside `/v1/models` one endpoint is used: `/v1/completions`, with token ids as the prompt and
+`prompt_logprobs`, which vLLM alone gives. TRL's client asks the same, but it can be made only where
+vLLM is installed.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from random import Random
+from typing import Any
+
+import openai
+from trl import DistillationTrainer
+from trl.experimental.server_distillation import ServerDistillationTrainer
+from trl.generation.vllm_client import VLLMClient
+
+from datagen.errors import UserError
+from datagen.teacher.tokens import row_tokens
+
+RETRIES = 5
+"""How often a request is sent again that failed on its way, or with a status that may pass. The
+client waits longer each time, so five tries bridge a short interruption."""
+SHOWN = 300
+"""Characters of the server's own message that an error shows: enough for its first sentences."""
+
+
+class TeacherServer(VLLMClient):
+    """TRL's client with another transport. `get_sequence_logprobs` is TRL's."""
+
+    def __init__(self, url: str):
+        """Connect to a server.
+
+        Raises:
+            UserError: no vLLM server answers.
+        """
+        self.base_url = url.strip().rstrip("/").removesuffix("/v1")
+        key = os.environ.get("VLLM_API_KEY") or "none"
+        self.client = openai.OpenAI(
+            base_url=f"{self.base_url}/v1", api_key=key, max_retries=RETRIES
+        )
+        with refusals_of(self.base_url):
+            models = self.client.with_options(max_retries=0).models.list().data
+        if not models:
+            raise UserError(f"--teacher_model_server_url {url}: it serves no model")
+        self.model = models[0].id
+
+    def _post(self, url: str, **kwargs: Any) -> dict[str, Any]:
+        path = url.removeprefix(f"{self.base_url}/v1")
+        with refusals_of(self.base_url):
+            found: Any = self.client.post(path, body=kwargs["json"], cast_to=object)
+        if not all(choice.get("prompt_logprobs") for choice in found["choices"]):
+            raise UserError(
+                f"{self.base_url} gives no prompt_logprobs: the server of `vllm serve` does"
+            )
+        return dict(found)
+
+
+@contextmanager
+def refusals_of(url: str) -> Iterator[None]:
+    """Raise a UserError of one line where the server refuses, or where there is none."""
+    try:
+        yield
+    except openai.APIConnectionError:
+        raise UserError(
+            f"no server at {url}: `vllm serve TEACHER` starts one, and prints its address"
+        ) from None
+    except openai.APIStatusError as error:
+        why = " ".join(str(error.message).split())[:SHOWN]
+        hint = ""
+        if "logprobs" in why:
+            hint = "; start it with `vllm serve --max-logprobs -1`, or lower --loss_top_k"
+        raise UserError(f"the teacher's server at {url} refuses: {why}{hint}") from None
+
+
+class ServerTrainer(ServerDistillationTrainer):
+    """TRL's trainer with a server's teacher, for any share of the student's own completions.
+
+    The server gives its most probable tokens alone. With probability `lmbda` the completions of a
+    step are the student's own, else those of the dataset. TRL's trainer has lmbda = 1 alone.
+
+    Source:
+        GKD: Agarwal et al., arXiv 2306.13649, algorithm 1.
+    """
+
+    def __init__(self, *args: Any, teacher: TeacherServer, lmbda: float, **kwargs: Any):
+        self.lmbda = lmbda
+        self.given: list[list[int]] | None = None
+        # the constructor of ServerDistillationTrainer is left out: it opens TRL's own client
+        DistillationTrainer.__init__(self, *args, teacher_model=None, **kwargs)
+        self.teacher_client = teacher
+        self.loss_top_k = self.args.loss_top_k
+        self.loss_add_tail = self.args.loss_add_tail
+        self.reverse_kl_top_1_mode = self.args.reverse_kl_top_1_mode
+
+    def _generate_and_score_completions(self, inputs: list[dict[str, Any]]) -> dict[str, Any]:
+        # the step's number decides, so that a resumed training draws the same
+        own = Random(f"{self.args.seed}:lmbda:{self.state.global_step}").random() < self.lmbda
+        self.given = None if own else [row_tokens(row, self._tokenizer)[1] for row in inputs]
+        return super()._generate_and_score_completions(inputs)
+
+    def _generate_single_turn(self, *args: Any, **kwargs: Any) -> Any:
+        return super()._generate_single_turn(*args, **kwargs) if self.given is None else self.given
+
+    def _set_signature_columns_if_needed(self) -> None:
+        self._signature_columns: list[str] = ["prompt", "completion"]
