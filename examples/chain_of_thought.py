@@ -61,7 +61,10 @@ students = {
 # %% Ask base, students and teacher the same held-out questions.
 report = train.evaluate_models(
     base=f"hf:{base}",
-    students={"rationales": students["rationales"], "answers": f"hf:{students['answers'].path}:direct"},
+    students={
+        "rationales": students["rationales"],
+        "answers": f"hf:{students['answers'].path}:direct",
+    },
     teacher="micro",
     suites=["microworld"],
     limit=min(questions, 100),

@@ -17,7 +17,12 @@ queries = int(os.environ.get("QUERIES", "20"))
 
 # %% Build episodes: demonstrations of a rule, a query, and its answer.
 run = datagen.generate_demonstrations(
-    "micro", kind="meta-ict", strategy="knn", shots="1,2,4", queries=queries, out=folder / "episodes"
+    "micro",
+    kind="meta-ict",
+    strategy="knn",
+    shots="1,2,4",
+    queries=queries,
+    out=folder / "episodes",
 )
 print(run)
 row = next(run.rows("demonstrations"))

@@ -23,10 +23,10 @@ USAGE = f"""usage: train COMMAND [--config FILE.yaml] [--FLAG VALUE ...]
 commands:
   sft       fine-tune a student on dataset versions, with losses on what the rows hold
   kd        distil the teacher's probabilities that a dataset version stores
-  gkd       distil from a teacher in memory or on a vLLM server, also on the student's own
-  completions evaluate  accuracy of base, students and teacher with intervals, and the gap closed
-  probe     how likely a student finds every row of a version, and whether it answers it right push
-  put a student on the Hub, with its card, lineage and figures
+  gkd       distil from a live teacher, also on the student's own completions
+  evaluate  accuracy of base, students and teacher with intervals, and the gap closed
+  probe     how likely a student finds every row of a version, and whether it is right
+  push      put a student on the Hub, with its card, lineage and figures
 
 train COMMAND --help lists its flags."""
 

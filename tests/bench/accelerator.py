@@ -322,8 +322,8 @@ def bare_gkd(kind: str, _: Any, config: Any, model: Any, told: argparse.Namespac
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     from train.gkd import rows_for
-    from train.trainers.gkd_trainers import MODES
     from train.trainers.assemble import init_kwargs
+    from train.trainers.gkd_trainers import MODES
 
     config.model_init_kwargs, config.teacher_model_init_kwargs = init_kwargs(config, model), None
     teacher = AutoModelForCausalLM.from_pretrained(told.folder / told.teacher, dtype=torch.bfloat16)

@@ -93,7 +93,7 @@ def test_a_run_of_format_3_goes_on_under_the_same_command(made):
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Toy:
     first: int
-    more: dict[str, int] = rest()
+    more: dict[str, int] = rest()  # noqa: RUF009 - a field, not a value
     last: str | None = optional()
 
 
