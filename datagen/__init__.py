@@ -54,7 +54,7 @@ PLACES = {
     "datagen.schema": ("Accepted", "Rejected"),
     "datagen.teacher": ("Completion", "Request", "Sampling"),
     "datagen.teacher.client": ("TeacherClient",),
-    "datagen.teacher.forecast": ("Forecast",),
+    "datagen.teacher.cost.forecast": ("Forecast",),
 }
 """Where the public names stand. They are imported when they are first used."""
 

@@ -35,7 +35,7 @@ from datagen.teacher import Completion as Completion
 from datagen.teacher import Request as Request
 from datagen.teacher import Sampling as Sampling
 from datagen.teacher.client import TeacherClient as TeacherClient
-from datagen.teacher.forecast import Forecast as Forecast
+from datagen.teacher.cost.forecast import Forecast as Forecast
 
 __version__: str
 __all__: list[str]

@@ -13,7 +13,7 @@ from datagen.flags import Command, Commands, run_command
 
 if TYPE_CHECKING:
     from datagen.run.job import RunResult
-    from datagen.teacher.forecast import Forecast
+    from datagen.teacher.cost.forecast import Forecast
 
 COLLECT_AFTER = 50_000
 """Objects made, and still there, before the youngest are searched for cycles. Python's own 700 is for

@@ -1,9 +1,10 @@
 r"""The answer of a chain, as one canonical string, or None when it has none.
 
-The last trigger that is followed by an answer decides ("The answer is 18.", "#### 18", "Answer: 18", a line "A: 18",
-`\boxed{18}`). Without one: numbers take the last number of the text, choices the last letter in brackets, yes/no the
-last free-standing word, free text the whole text if it is a single line. Everything here takes time linear in the
-text, because a model wrote it.
+The last trigger that is followed by an answer decides: "The answer is 18.", "#### 18",
+"Answer: 18", a line "A: 18", `\boxed{18}`. Without a trigger a number is the last number of the
+text, a choice the last letter in brackets, yes/no the last free-standing word, and a text the whole
+text if it is a single line. Everything here takes time linear in the text, because a model wrote
+it.
 """
 
 from __future__ import annotations
@@ -12,13 +13,14 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 
 from datagen.answers import latex, numbers
+from datagen.answers.choices import choice_after, choice_anywhere
+from datagen.answers.lines import MAX_SEGMENT, QUOTES, first_line, first_sentence, normalise_text
+from datagen.answers.yesno import yesno_after, yesno_anywhere
 
 ANSWER_TYPES = ("number", "choice", "yesno", "text")
 
-MAX_TRIGGERS = (
-    8  # from the end; a chain that repeats itself more often than this has said the same at its end
-)
-MAX_SEGMENT = 2000  # characters after a trigger that are looked at
+MAX_TRIGGERS = 8
+"""Counted from the end. A chain that repeats itself more often says the same at its end."""
 TRIGGER = re.compile(
     r"\banswer[ \t\"')]{0,4}(?:(?:to|for)[ ][^.:=\n]{0,80}[ ])?"
     r"(?:(?:is|was|would be|will be|should be|must be|equals)\b[ \t]?(?:therefore |thus |then "
@@ -32,8 +34,6 @@ TRIGGER = re.compile(
 MARKS = ("answer", "####", "a:", "a :", "a\t:", "\\boxed", "\\fbox")
 """Every trigger holds one of these, in lower case, and at most BEFORE characters before it."""
 BEFORE = 16
-SENTENCE_END = re.compile(r"[.!?](?=\s|$)")
-QUOTES = "\"'`\u201c\u201d\u2018\u2019"
 
 Finder = Callable[[str, Sequence[str]], str | None]
 
@@ -135,16 +135,6 @@ def usual_number(text: str) -> str | None:
     return found[1].replace(",", "") if found else None
 
 
-def first_line(text: str) -> str:
-    """The first line that is not blank."""
-    return next((line.strip() for line in text.split("\n") if line.strip()), "")
-
-
-def first_sentence(line: str) -> str:
-    end = SENTENCE_END.search(line)
-    return line[: end.start()] if end else line
-
-
 # Numbers
 
 ARITHMETIC = re.compile(r"\d[ \t]?[-+*/\u00d7][ \t]?\(?\d")
@@ -184,125 +174,15 @@ def number_anywhere(text: str, options: Sequence[str]) -> str | None:
 
 # Choices
 
-BRACKETED = re.compile(r"\(\s?([A-Za-z])\s?\)|(?<![\w(])([A-Z])\)|\[([A-Z])\]")
 # A bare letter. "A" and "I" are also words: they count only where no word follows, or one that
 # follows no article.
-BARE = re.compile(
-    r"\W{0,4}(?i:(?:option|choice|letter)\s)?\W{0,2}"
-    r"(?:([B-HJ-Z])(?![\w'’])|([AI])(?=\W{0,3}$|\s?[.,;:)\]]|\s(?:because|since|as|which|for|and|or)\b)|([a-z])\W{0,3}$)",
-)
-
-
-def choice_after(segment: str, options: Sequence[str]) -> str | None:
-    line = first_line(latex.plain(segment))
-    bare = BARE.match(line)
-    for match in (bare, BRACKETED.search(line)):
-        letter = match and allowed(group_of(match), options)
-        if letter:
-            return letter
-    return option_in(line, options)
 
 
 # "Option B", "correct choice is (C)", "answer D" at the end of a line; "B is correct"; a line that
 # is a letter.
-NAMED = re.compile(
-    r"\b(?i:option|choice|answer|ans)\b[ :.-]{0,3}(?i:is )?\(?([A-Z])\)?(?=\W{0,3}$)|"
-    r"^\W{0,3}([A-Z])\)? is (?:the )?(?:correct|right|answer)\b|^[ \t(]{0,3}([A-Z])[ \t).]{0,3}$",
-    re.MULTILINE,
-)
-MAX_WORDS = 12  # of a reply that names its option by the text alone
-
-
-def choice_anywhere(text: str, options: Sequence[str]) -> str | None:
-    whole = text.strip()
-    if "\n" not in whole and len(whole) <= MAX_SEGMENT:  # an answer and nothing else
-        bare = BARE.fullmatch(whole.rstrip(". "))
-        letter = bare and allowed(group_of(bare), options)
-        if letter:
-            return letter
-    for pattern in (NAMED, BRACKETED):
-        letters = [
-            letter
-            for match in pattern.finditer(text)
-            if (letter := allowed(group_of(match), options))
-        ]
-        if letters:
-            return letters[-1]
-    short = "\n" not in whole and len(whole) <= MAX_SEGMENT and len(whole.split()) <= MAX_WORDS
-    return option_in(whole, options) if short else None
-
-
-def group_of(match: re.Match[str]) -> str:
-    """The one group that took part."""
-    return next(filter(None, match.groups()))
-
-
-def allowed(letter: str, options: Sequence[str]) -> str | None:
-    """The letter as a capital, where there is such an option."""
-    place = ord(letter.upper()) - ord("A")
-    return letter.upper() if not options or place < len(options) else None
-
-
-def option_in(line: str, options: Sequence[str]) -> str | None:
-    """The letter of the option whose text stands first in the line, the longest of those that start
-    there.
-    """
-    wanted, best = f" {words(line)} ", None
-    for place, option in enumerate(options):
-        start = wanted.find(f" {words(option)} ") if words(option) else -1
-        if start >= 0 and (best is None or (start, -len(option)) < best[:2]):
-            best = (start, -len(option), place)
-    return None if best is None else chr(ord("A") + best[2])
-
-
-def words(text: str) -> str:
-    return " ".join(normalise_text(text).strip("().,;:!?").split())
 
 
 # Yes and no
-
-SYNONYMS = {("yes", "no"): ("yes", "no"), ("true", "false"): ("yes", "no")}
-
-
-def yesno_after(segment: str, options: Sequence[str]) -> str | None:
-    match = re.search(
-        rf"\b(not\s)?({'|'.join(yesno_words(options))})\b", first_line(segment), re.IGNORECASE
-    )
-    return match and yesno(match, options)
-
-
-def yesno_anywhere(text: str, options: Sequence[str]) -> str | None:
-    """The first word, as direct answers have it; else the last one that ends a clause: "no" is a
-    determiner too.
-    """
-    pattern = rf"\b(not\s)?({'|'.join(yesno_words(options))})\b"
-    first = re.match(rf"\W{{0,4}}{pattern}", text, re.IGNORECASE)
-    found = (
-        [first]
-        if first
-        else list(re.finditer(rf"{pattern}(?=[.,;!)\"']|\s{{0,4}}$)", text, re.IGNORECASE))
-    )
-    return yesno(found[-1], options) if found else None
-
-
-def yesno_pair(options: Sequence[str]) -> tuple[str, str]:
-    """The two answers in lower case, the affirmative first."""
-    return (
-        (options[0].strip().lower(), options[1].strip().lower())
-        if len(options) == 2
-        else ("yes", "no")
-    )
-
-
-def yesno_words(options: Sequence[str]) -> tuple[str, ...]:
-    pair = yesno_pair(options)
-    return tuple(re.escape(word) for word in dict.fromkeys(pair + SYNONYMS.get(pair, ())))
-
-
-def yesno(match: re.Match[str], options: Sequence[str]) -> str:
-    pair = yesno_pair(options)
-    affirmative = match[2].lower() in (pair[0], "yes")
-    return pair[affirmative == bool(match[1])]
 
 
 # Free text
@@ -332,16 +212,6 @@ def normalise(answer: str, answer_type: str) -> str:
     if answer_type == "choice":
         return answer.strip().strip("()[]. ").upper()
     return normalise_text(answer)
-
-
-def normalise_text(text: str) -> str:
-    """Lower case; no quotes around, no final stop, no commas between words; brackets alone are
-    spaced, as "] ] >".
-    """
-    text = text.strip().rstrip(".").strip().strip(QUOTES).strip().rstrip(".").strip()
-    if text and not any(character.isalnum() for character in text):
-        return " ".join(character for character in text if not character.isspace())
-    return " ".join(text.lower().replace(", ", " ").split())
 
 
 FINDERS: dict[str, tuple[Finder, Finder]] = {

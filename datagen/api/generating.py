@@ -28,7 +28,7 @@ from datagen.instructions.self_instruct.command import (
 from datagen.instructions.self_instruct.settings import SelfInstructSettings
 from datagen.rationales.command import forecast_rationales, run_rationales
 from datagen.rationales.settings import RationaleSettings
-from datagen.teacher.forecast import Forecast
+from datagen.teacher.cost.forecast import Forecast
 from datagen.topk.command import TopkSettings, run_topk
 
 Source = str | Path | Any

@@ -29,8 +29,8 @@ from datagen.prompts.episodes import Format
 from datagen.run.job import Job, RunResult, counted, run_job
 from datagen.teacher import Request, Sampling, Teacher
 from datagen.teacher.base import transcript
-from datagen.teacher.budget import spending
-from datagen.teacher.forecast import Forecast, forecast_of
+from datagen.teacher.cost.budget import spending
+from datagen.teacher.cost.forecast import Forecast, forecast_of
 from datagen.teacher.settings import UNRECORDED
 
 NOT_IN_CONFIG = UNRECORDED | {"data_root", "source", "split", "tasks", "held_out"}

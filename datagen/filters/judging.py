@@ -17,7 +17,7 @@ from datagen.run.job import Job, RunResult, default_out, run_job, source_record
 from datagen.schema import Accepted, Outcome, Rejected, Row
 from datagen.sources.rows import fields, read_rows
 from datagen.teacher import Request, Sampling, Teacher
-from datagen.teacher.forecast import Forecast, forecast_of
+from datagen.teacher.cost.forecast import Forecast, forecast_of
 
 METHOD = "judge"
 

@@ -9,15 +9,15 @@ each other stand in random order, so that right rationales differ.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from random import Random
 
 from datagen.microworld.prompts import ANSWER
 from datagen.microworld.splits import check_split, split_of
+from datagen.microworld.story import Amount, Story, Unfit
 from datagen.microworld.words import ITEMS, NAMES
 
 STEPS = (2, 3, 4, 5, 6)
-LARGEST = 900
 
 
 @dataclass(frozen=True)
@@ -51,76 +51,18 @@ def draw(rng: Random, split: str, *, steps: int) -> Problem:
     while True:
         try:
             problem = _tell(rng, steps)
-        except _Unfit:
+        except Unfit:
             continue
         if split_of(problem.signature) == split:
             return problem
-
-
-class _Unfit(Exception):
-    """The numbers do not work out (too large, not divisible): draw again."""
-
-
-@dataclass
-class _Amount:
-    """What one person owns: its present value, and the event and the line that made it."""
-
-    name: str
-    value: int
-    event: int
-    line: int | None
-
-
-@dataclass
-class _Story:
-    rng: Random
-    item: str
-    events: list[tuple[str, set[int]]] = field(default_factory=list)
-    """Sentences of the question, each with the sentences that must stand before it."""
-    lines: list[tuple[str, set[int]]] = field(default_factory=list)
-    """Steps of the rationale, likewise."""
-    equations: list[str] = field(default_factory=list)
-
-    def tell(self, *sentences: str, after: set[int] | None = None) -> int:
-        self.events.append((self.rng.choice(sentences), after or set()))
-        return len(self.events) - 1
-
-    def step(
-        self, left: int, op: str, right: int, sentence: str, after: set[int | None]
-    ) -> tuple[int, int]:
-        """Add a step; `sentence` has `{}` where the equation goes.
-
-        Returns its value and its number.
-        """
-        value = _compute(left, op, right)
-        self.equations.append(
-            "{}{}{}".format(
-                *((min(left, right), op, max(left, right)) if op in "+*" else (left, op, right))
-            )
-        )
-        if op in "+*" and self.rng.random() < 0.3:
-            left, right = right, left
-        self.lines.append(
-            (sentence.format(f"{left} {op} {right} = {value}"), {a for a in after if a is not None})
-        )
-        return value, len(self.lines) - 1
-
-
-def _compute(left: int, op: str, right: int) -> int:
-    if op == "/" and left % right:
-        raise _Unfit
-    value = {"+": left + right, "-": left - right, "*": left * right, "/": left // right}[op]
-    if not 2 <= value <= LARGEST:
-        raise _Unfit
-    return value
 
 
 def _tell(rng: Random, steps: int) -> Problem:
     """Plan how the steps are spent, tell the story, ask the question."""
     ask, people, shares = _plan(rng, steps)
     names = rng.sample(NAMES, people + 2)
-    story = _Story(rng, rng.choice(ITEMS))
-    owned: list[_Amount] = []
+    story = Story(rng, rng.choice(ITEMS))
+    owned: list[Amount] = []
     for name, share in zip(names[:people], shares, strict=True):
         chained = ask.startswith("last") and owned
         base = (
@@ -164,7 +106,7 @@ def _plan(rng: Random, steps: int) -> tuple[str, int, list[int]]:
             return ask + tail, people, shares
 
 
-def _own(story: _Story, name: str, steps: int, base: _Amount | None) -> _Amount:
+def _own(story: Story, name: str, steps: int, base: Amount | None) -> Amount:
     if base:
         amount, steps = _compared(story, name, base), steps - 1
     elif steps and story.rng.random() < 0.45:
@@ -174,13 +116,13 @@ def _own(story: _Story, name: str, steps: int, base: _Amount | None) -> _Amount:
         event = story.tell(
             f"{name} has {value} {story.item}.", f"At first {name} has {value} {story.item}."
         )
-        amount = _Amount(name, value, event, None)
+        amount = Amount(name, value, event, None)
     for _ in range(steps):
         _change(story, amount)
     return amount
 
 
-def _compared(story: _Story, name: str, base: _Amount) -> _Amount:
+def _compared(story: Story, name: str, base: Amount) -> Amount:
     rng, item = story.rng, story.item
     kind = rng.choice(("more", "fewer", "times"))
     if kind == "times":
@@ -191,10 +133,10 @@ def _compared(story: _Story, name: str, base: _Amount) -> _Amount:
         text, op = f"{by} {kind} {item} than {base.name}", "+" if kind == "more" else "-"
     event = story.tell(f"{name} has {text}.", f"{name} owns {text}.", after={base.event})
     value, line = story.step(base.value, op, by, f"{name} has {{}} {item}.", {base.line})
-    return _Amount(name, value, event, line)
+    return Amount(name, value, event, line)
 
 
-def _packed(story: _Story, name: str) -> _Amount:
+def _packed(story: Story, name: str) -> Amount:
     boxes, each, item = story.rng.randint(3, 12), story.rng.randint(3, 25), story.item
     kind = story.rng.choice(("boxes", "bags", "jars"))
     event = story.tell(
@@ -202,10 +144,10 @@ def _packed(story: _Story, name: str) -> _Amount:
         f"{name} owns {boxes} {kind} of {each} {item} each.",
     )
     value, line = story.step(boxes, "*", each, f"{name} has {{}} {item}.", set())
-    return _Amount(name, value, event, line)
+    return Amount(name, value, event, line)
 
 
-def _change(story: _Story, amount: _Amount) -> None:
+def _change(story: Story, amount: Amount) -> None:
     rng, name, item = story.rng, amount.name, story.item
     kind = rng.choice(("gain", "gain", "loss", "loss", "half", "times"))
     if kind == "half":
@@ -233,7 +175,7 @@ def _change(story: _Story, amount: _Amount) -> None:
     )
 
 
-def _multiply(story: _Story, amount: _Amount) -> None:
+def _multiply(story: Story, amount: Amount) -> None:
     by, name, item = story.rng.randint(2, 4), amount.name, story.item
     text = f"{name} wins a game and now has {by} times as many {item} as before."
     amount.event = story.tell(text, after={amount.event})
@@ -242,7 +184,7 @@ def _multiply(story: _Story, amount: _Amount) -> None:
     )
 
 
-def _distract(story: _Story, other: str, name: str) -> None:
+def _distract(story: Story, other: str, name: str) -> None:
     number, rng = story.rng.randint(3, 99), story.rng
     item = rng.choice([i for i in ITEMS if i != story.item])
     story.tell(
@@ -254,7 +196,7 @@ def _distract(story: _Story, other: str, name: str) -> None:
     )
 
 
-def _ask(story: _Story, ask: str, owned: list[_Amount]) -> tuple[str, int]:
+def _ask(story: Story, ask: str, owned: list[Amount]) -> tuple[str, int]:
     """The question, and the answer after its own steps."""
     kind, _, tail = ask.partition("+")
     if kind == "difference":
@@ -269,7 +211,7 @@ def _ask(story: _Story, ask: str, owned: list[_Amount]) -> tuple[str, int]:
     return f"How many {story.item} {verb} {who} have{together}?", value
 
 
-def _difference(story: _Story, owned: list[_Amount]) -> tuple[str, int]:
+def _difference(story: Story, owned: list[Amount]) -> tuple[str, int]:
     more, less = sorted(owned, key=lambda amount: -amount.value)
     value, _ = story.step(
         more.value,
@@ -281,7 +223,7 @@ def _difference(story: _Story, owned: list[_Amount]) -> tuple[str, int]:
     return f"How many more {story.item} does {more.name} have than {less.name}?", value
 
 
-def _total(story: _Story, owned: list[_Amount]) -> tuple[str, int, int | None]:
+def _total(story: Story, owned: list[Amount]) -> tuple[str, int, int | None]:
     first, *rest = story.rng.sample(owned, len(owned))
     who, value, line = first.name, first.value, first.line
     for amount in rest:
@@ -292,7 +234,7 @@ def _total(story: _Story, owned: list[_Amount]) -> tuple[str, int, int | None]:
     return " and ".join(amount.name for amount in owned), value, line
 
 
-def _price(story: _Story, who: str, value: int, line: int | None) -> tuple[str, int]:
+def _price(story: Story, who: str, value: int, line: int | None) -> tuple[str, int]:
     price = story.rng.randint(2, 6)
     verb, get = ("sell", "do") if " and " in who else ("sells", "does")
     value, _ = story.step(
@@ -305,10 +247,10 @@ def _price(story: _Story, who: str, value: int, line: int | None) -> tuple[str, 
     )
 
 
-def _share(story: _Story, who: str, value: int, line: int | None) -> tuple[str, int]:
+def _share(story: Story, who: str, value: int, line: int | None) -> tuple[str, int]:
     fits = [number for number in range(2, 10) if value % number == 0 and value > number]
     if not fits:
-        raise _Unfit
+        raise Unfit
     number = story.rng.choice(fits)
     verb = "share" if " and " in who else "shares"
     value, _ = story.step(value, "/", number, f"Each friend gets {{}} {story.item}.", {line})
@@ -316,7 +258,7 @@ def _share(story: _Story, who: str, value: int, line: int | None) -> tuple[str, 
     return f"{told} How many {story.item} does each friend get?", value
 
 
-_tails: dict[str, Callable[[_Story, str, int, int | None], tuple[str, int]]] = {
+_tails: dict[str, Callable[[Story, str, int, int | None], tuple[str, int]]] = {
     "price": _price,
     "share": _share,
 }

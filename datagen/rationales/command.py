@@ -18,8 +18,8 @@ from datagen.run.open_run import OpenRun
 from datagen.suites import SUITES, Question, Suite, load, questions_from_file
 from datagen.suites.load import find
 from datagen.teacher import Request, Teacher
-from datagen.teacher.budget import spending
-from datagen.teacher.forecast import Bound, Forecast, forecast_of
+from datagen.teacher.cost.budget import spending
+from datagen.teacher.cost.forecast import Bound, Forecast, forecast_of
 from datagen.teacher.settings import UNRECORDED
 from datagen.teacher.topk import check_topk
 from datagen.topk.storing import extend

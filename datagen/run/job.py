@@ -20,7 +20,7 @@ from datagen.records.serialise import from_json
 from datagen.run.open_run import OpenRun
 from datagen.running import run_coroutine
 from datagen.teacher import Teacher
-from datagen.teacher.budget import Account, spending
+from datagen.teacher.cost.budget import Account, spending
 from datagen.teacher.license import find_license
 
 Stats = dict[str, Any]

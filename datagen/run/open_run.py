@@ -26,7 +26,7 @@ from datagen.run.folder import commit, keep_config, lock, make_folder, read_stat
 from datagen.run.rows import Rows
 from datagen.schema import FAMILIES, Accepted, Outcome, Rejected, Row
 from datagen.teacher.base import Teacher, TeacherError
-from datagen.teacher.budget import Account
+from datagen.teacher.cost.budget import Account
 from datagen.teacher.journal import JournaledTeacher
 
 Item = TypeVar("Item")

@@ -20,7 +20,7 @@ from datagen.database import connect_database
 from datagen.errors import UserError
 from datagen.json_bytes import dumps, loads
 from datagen.teacher.base import Completion, Messages, Pair, Request, Teacher
-from datagen.teacher.budget import Account
+from datagen.teacher.cost.budget import Account
 
 Answer = TypeVar("Answer")
 

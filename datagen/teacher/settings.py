@@ -11,10 +11,10 @@ from typing import Literal
 from datagen.errors import UserError
 from datagen.flags import check
 from datagen.teacher import Teacher, TeacherSpec, connect
-from datagen.teacher.budget import Account, read_limit
+from datagen.teacher.cost.budget import Account, read_limit
+from datagen.teacher.cost.prices import price_of
 from datagen.teacher.endpoint.throttle import Patience
 from datagen.teacher.license import check_license
-from datagen.teacher.prices import price_of
 
 BATCH_UNDER_WAY = 10_000
 """Items under way with --batch. What they ask for at the same time goes into one file, and few
@@ -55,7 +55,7 @@ class TeacherSettings:
     again continues the run."""
     prices: Path | None = None
     """YAML file with the prices of models; the first pattern that fits counts. See
-    datagen/teacher/prices.yaml."""
+    datagen/teacher/cost/prices.yaml."""
     budget: str = ""
     """What the run may cost in all, such as 5usd or 2000000tokens. The run ends before a request
     that could cost more than is left; the same command with a higher budget continues it."""
@@ -130,7 +130,7 @@ class TeacherSettings:
             if not price:
                 raise UserError(
                     f"--budget {self.budget}: the price of {self.teacher} is not known. Name it in "
-                    "a --prices FILE (see datagen/teacher/prices.yaml for the format), or give the "
+                    "a --prices FILE (see datagen/teacher/cost/prices.yaml for the format), or give the "
                     "budget in tokens"
                 )
             if limit.unit != price.currency:

@@ -19,7 +19,7 @@ from datagen.run.job import Job, RunResult, default_out, run_job, source_record
 from datagen.sources.instructions import Prompt, prompts_of
 from datagen.sources.tasks import instructions_from
 from datagen.teacher import Request, Sampling
-from datagen.teacher.forecast import Forecast, forecast_of
+from datagen.teacher.cost.forecast import Forecast, forecast_of
 
 
 def run_evol_instruct(settings: EvolSettings) -> RunResult:

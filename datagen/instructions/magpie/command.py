@@ -13,7 +13,7 @@ from datagen.instructions.magpie.generate import METHOD, Magpie, synthesise, use
 from datagen.instructions.magpie.settings import MagpieSettings
 from datagen.run.job import Incomplete, Job, RunResult, run_job
 from datagen.teacher import Request, Sampling
-from datagen.teacher.forecast import Forecast, forecast_of
+from datagen.teacher.cost.forecast import Forecast, forecast_of
 
 PROMPTS = {
     "instruction": "{the teacher's chat template, up to where a user's words begin}",

@@ -12,7 +12,7 @@ from datagen.prompts.templates import Templates, recorded_prompts
 from datagen.run.job import Job, RunResult, default_out, run_job, source_record
 from datagen.sources.instructions import Prompt, prompts_of
 from datagen.sources.tasks import instructions_from
-from datagen.teacher.forecast import Forecast, forecast_of
+from datagen.teacher.cost.forecast import Forecast, forecast_of
 
 
 def run_respond(settings: RespondSettings) -> RunResult:

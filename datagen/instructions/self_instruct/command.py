@@ -24,8 +24,8 @@ from datagen.run.job import Incomplete, Job, RunResult, counted, run_job
 from datagen.run.open_run import OpenRun
 from datagen.sources.tasks import Task, read_tasks
 from datagen.teacher import Request, Sampling, Teacher
-from datagen.teacher.budget import spending
-from datagen.teacher.forecast import Forecast, forecast_of
+from datagen.teacher.cost.budget import spending
+from datagen.teacher.cost.forecast import Forecast, forecast_of
 
 if TYPE_CHECKING:
     from datagen.filters.novelty import Novelty

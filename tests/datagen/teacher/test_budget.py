@@ -7,8 +7,8 @@ import pytest
 
 from datagen.cli import main
 from datagen.errors import UserError
-from datagen.teacher.budget import Limit, read_limit
-from datagen.teacher.prices import price_of
+from datagen.teacher.cost.budget import Limit, read_limit
+from datagen.teacher.cost.prices import price_of
 from tests.datagen.endpoint import Endpoint, Served
 
 QUESTIONS = 40

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from datagen.teacher.base import Request, transcript
-from datagen.teacher.budget import BYTES_A_TOKEN, amount, estimated_tokens
+from datagen.teacher.cost.budget import BYTES_A_TOKEN, amount, estimated_tokens
 from datagen.teacher.settings import TeacherSettings
 
 Bound = Literal["", "at most ", "at least "]

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 from datagen.errors import UserError
 from datagen.teacher.base import Completion, Messages, Pair, Request, Teacher
-from datagen.teacher.prices import Price
+from datagen.teacher.cost.prices import Price
 
 BYTES_A_TOKEN = 4
 """An estimate for the tokenizers of large models: about four English letters, or a little more than
