@@ -14,7 +14,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from datagen.errors import UserError
 from datagen.suites import SUITES
 from tests.docs.markdown import ROOT
 
@@ -29,11 +28,6 @@ OUTPUTS = ("out", "output_dir", "name")
 TRAINERS = ("sft", "kd", "gkd")
 FEW_STEPS = ("--max_steps", "2")
 """What is added to a training: a page may train longer than a test has time for."""
-
-
-PLANNED_FLAGS = ("--filter", "--teacher_license")
-"""Flags that pages already use. A command with one of them is left out until the parser
-reads it."""
 
 
 @dataclass
@@ -98,12 +92,7 @@ class Commands:
     def _either(self, run: Any, parse: Any, words: list[str]) -> int:
         if words[-1] in {"--help", "--version"}:
             return leave(run, words)
-        try:
-            settings = parse(words)
-        except UserError:
-            if set(words) & set(PLANNED_FLAGS):
-                return 0
-            raise
+        settings = parse(words)
         if any(self._elsewhere(word) for word in words):
             self._note(settings)
             return 0

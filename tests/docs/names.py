@@ -6,13 +6,6 @@ import ast
 import importlib
 
 PROJECT = ("datagen", "train", "cards")
-PLANNED = {
-    "datagen.connect",
-    *(f"train.{name}" for name in ("fit_sft", "fit_kd", "fit_gkd")),
-    *(f"train.{name}" for name in ("evaluate_models", "probe_student")),
-}
-"""Names of the Python API that pages already use. A block that needs one of them is left out until
-the name exists."""
 
 
 def missing(code: str) -> set[str]:

@@ -18,7 +18,7 @@ import yaml
 from datagen.errors import UserError
 from tests.docs.commands import ELSEWHERE, parse_datagen
 from tests.docs.markdown import PAGES, ROOT, Block, blocks
-from tests.docs.names import PLANNED, missing
+from tests.docs.names import missing
 from tests.docs.shell import Shell
 
 LANGUAGES = {"bash", "python", "pycon", "text", "yaml", "json"}
@@ -82,9 +82,9 @@ def run_python(code: str, folder: Path, names: dict[str, Any]) -> None:
     """Run Python code; only compile it where it names a model or an endpoint that is elsewhere."""
     compiled = compile(code, "<page>", "exec")
     absent = missing(code)
-    assert absent <= PLANNED, f"no such names: {', '.join(sorted(absent - PLANNED))}"
+    assert not absent, f"no such names: {', '.join(sorted(absent))}"
     strings = re.findall(r'"([^"\n]*)"', code)
-    if absent or any(ELSEWHERE.search(string) for string in strings):
+    if any(ELSEWHERE.search(string) for string in strings):
         return
     with contextlib.chdir(folder):
         exec(compiled, names)
@@ -94,21 +94,12 @@ def run_session(text: str, folder: Path, names: dict[str, Any]) -> None:
     """Run a `>>>` session and compare what it prints."""
     example = doctest.DocTestParser().get_doctest(text, names, "page", None, 0)
     absent = missing("\n".join(part.source for part in example.examples))
-    assert absent <= PLANNED, f"no such names: {', '.join(sorted(absent - PLANNED))}"
-    if absent:
-        return
+    assert not absent, f"no such names: {', '.join(sorted(absent))}"
     report: list[str] = []
     runner = doctest.DocTestRunner(optionflags=doctest.ELLIPSIS)
     with contextlib.chdir(folder):
         runner.run(example, out=report.append, clear_globs=False)
     assert not runner.failures, "".join(report)
-
-
-@pytest.mark.parametrize("name", sorted(PLANNED))
-def test_planned_name_exists(name: str) -> None:
-    """A planned name shows as skipped. When it exists, its blocks are run."""
-    if missing(f"import {name.split('.')[0]}\n{name}"):
-        pytest.skip(f"{name} does not exist yet")
 
 
 @pytest.mark.parametrize(
