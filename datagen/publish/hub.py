@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING, Any
 from datagen.errors import UserError
 from datagen.publish.folder import SHARD_MB, fill
 from datagen.publish.local import plan
-from datagen.versions.connection import connect, retried
-from datagen.versions.hub import State, checked, look, version_at, versions_at
+from datagen.versions.connection import connect, retry
+from datagen.versions.hub import RepoState, check_hub_name, read_state, version_at, versions_at
 from datagen.versions.number import FIRST, Number, parse, show
 from datagen.versions.version import Version
 
@@ -49,12 +49,12 @@ def publish(
     `wanted` asks for a number; it is refused where it exists. `private` is for a repository that
     does not exist yet. Raises UserError.
     """
-    name = checked(lineage["name"])
+    name = check_hub_name(lineage["name"])
     api = connect(name, write=True)
-    before = retried(lambda: look_or_create(api, name, private=private), name)
+    before = retry(lambda: look_or_create(api, name, private=private), name)
 
     def next_version() -> Version:
-        state = finish(api, name, look(api, name))
+        state = finish(api, name, read_state(api, name))
         existing = versions_at(api, name, state)
         found = plan(lineage, existing, wanted)
         if isinstance(found, Version):
@@ -69,7 +69,7 @@ def publish(
         tag(api, name, number, commit)
         return version_at(api, name, number, commit)
 
-    version = retried(next_version, name)
+    version = retry(next_version, name)
     return version, parse(version.version) not in before.tags
 
 
@@ -79,26 +79,26 @@ def planned(lineage: dict[str, Any], *, wanted: str | None = None) -> Version | 
     """
     from huggingface_hub.errors import RepositoryNotFoundError
 
-    name = checked(lineage["name"])
+    name = check_hub_name(lineage["name"])
     api = connect(name, write=True)
 
     def existing() -> list[Version]:
         try:
-            return versions_at(api, name, look(api, name))
+            return versions_at(api, name, read_state(api, name))
         except RepositoryNotFoundError:
             return []
 
-    return plan(lineage, retried(existing, name), wanted)
+    return plan(lineage, retry(existing, name), wanted)
 
 
-def look_or_create(api: HfApi, name: str, *, private: bool) -> State:
+def look_or_create(api: HfApi, name: str, *, private: bool) -> RepoState:
     """The repository, made where there is none.
 
     Raises UserError where it is public and should be private.
     """
     if not api.repo_exists(name, repo_type="dataset"):
         create(api, name, private=private)
-    state = look(api, name)
+    state = read_state(api, name)
     if private and not api.repo_info(name, repo_type="dataset").private:
         raise UserError(
             f"{name} on the Hub is public: make it private on its page, or leave out --private"
@@ -120,17 +120,17 @@ def create(api: HfApi, name: str, *, private: bool, kind: str = "dataset") -> No
             raise
 
 
-def finish(api: HfApi, name: str, state: State) -> State:
+def finish(api: HfApi, name: str, state: RepoState) -> RepoState:
     """Tag what a publisher committed and did not come to tag."""
     found = unfinished(api, name, state)
     if found is None:
         return state
     number, commit = found
     tag(api, name, number, commit)
-    return State(state.head, state.tags | {number: commit})
+    return RepoState(state.head, state.tags | {number: commit})
 
 
-def unfinished(api: HfApi, name: str, state: State) -> tuple[Number, str] | None:
+def unfinished(api: HfApi, name: str, state: RepoState) -> tuple[Number, str] | None:
     """The newest commit of a publisher, where its version is newer than every tag.
 
     An older version without a tag is left as it is: somebody took its tag away.
@@ -166,7 +166,7 @@ def tag(api: HfApi, name: str, number: Number, commit: str) -> None:
     except HfHubHTTPError as error:
         if error.response.status_code != 409:
             raise
-        if look(api, name).tags.get(number) != commit:
+        if read_state(api, name).tags.get(number) != commit:
             raise UserError(
                 f"{name} has a tag v{show(number)} at another commit; a tag is never moved"
             ) from None
@@ -177,7 +177,7 @@ def commit_folder(
     name: str,
     folder: Path,
     kept: dict[str, Any],
-    state: State,
+    state: RepoState,
     existing: list[Version],
     *,
     message: str,

@@ -19,7 +19,7 @@ from typing import Any
 from datagen.errors import UserError
 from datagen.publish.folder import SHARD_MB, beside, bring, card, fill, stamped
 from datagen.publish.numbering import following
-from datagen.versions.local import check_name, complete, open_version, versions_of
+from datagen.versions.local import check_files, check_name, open_version, versions_of
 from datagen.versions.number import FIRST, parse, show
 from datagen.versions.version import Version
 
@@ -121,7 +121,7 @@ def write(
     partial = folder / f".{number}.{os.getpid()}.partial"
     fill(partial, run, lineage, shard_mb=shard_mb)
     if kept:
-        bring(kept, complete(existing[-1]).path, partial)
+        bring(kept, check_files(existing[-1]).path, partial)
     return into_place(partial, folder / number)
 
 

@@ -43,4 +43,4 @@ def same(there: Version, found: Version) -> Version:
             f"{there.path} is another {found.name} {found.version} than the Hub's: pull into "
             "another --store"
         )
-    return local_versions.complete(there)
+    return local_versions.check_files(there)
