@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from datagen.errors import UserError
-from datagen.publish.folder import SHARD_MB, fill
+from datagen.publish.folder import SHARD_MB, write_folder
 from datagen.publish.local import plan
 from datagen.versions.connection import connect, retry
 from datagen.versions.hub import RepoState, check_hub_name, read_state, version_at, versions_at
@@ -51,10 +51,10 @@ def publish(
     """
     name = check_hub_name(lineage["name"])
     api = connect(name, write=True)
-    before = retry(lambda: look_or_create(api, name, private=private), name)
+    before = retry(lambda: read_or_create(api, name, private=private), name)
 
     def next_version() -> Version:
-        state = finish(api, name, read_state(api, name))
+        state = complete_tagging(api, name, read_state(api, name))
         existing = versions_at(api, name, state)
         found = plan(lineage, existing, wanted)
         if isinstance(found, Version):
@@ -62,7 +62,7 @@ def publish(
         number, kept = parse(found["version"]) or FIRST, dict(found["files"])
         with tempfile.TemporaryDirectory(prefix="datagen-") as scratch:
             folder = Path(scratch) / show(number)
-            fill(folder, run, found, shard_mb=shard_mb)
+            write_folder(folder, run, found, shard_mb=shard_mb)
             commit = commit_folder(
                 api, name, folder, kept, state, existing, message=f"Publish {show(number)}"
             )
@@ -91,7 +91,7 @@ def planned(lineage: dict[str, Any], *, wanted: str | None = None) -> Version | 
     return plan(lineage, retry(existing, name), wanted)
 
 
-def look_or_create(api: HfApi, name: str, *, private: bool) -> RepoState:
+def read_or_create(api: HfApi, name: str, *, private: bool) -> RepoState:
     """The repository, made where there is none.
 
     Raises UserError where it is public and should be private.
@@ -120,9 +120,9 @@ def create(api: HfApi, name: str, *, private: bool, kind: str = "dataset") -> No
             raise
 
 
-def finish(api: HfApi, name: str, state: RepoState) -> RepoState:
+def complete_tagging(api: HfApi, name: str, state: RepoState) -> RepoState:
     """Tag what a publisher committed and did not come to tag."""
-    found = unfinished(api, name, state)
+    found = find_untagged(api, name, state)
     if found is None:
         return state
     number, commit = found
@@ -130,7 +130,7 @@ def finish(api: HfApi, name: str, state: RepoState) -> RepoState:
     return RepoState(state.head, state.tags | {number: commit})
 
 
-def unfinished(api: HfApi, name: str, state: RepoState) -> tuple[Number, str] | None:
+def find_untagged(api: HfApi, name: str, state: RepoState) -> tuple[Number, str] | None:
     """The newest commit of a publisher, where its version is newer than every tag.
 
     An older version without a tag is left as it is: somebody took its tag away.
@@ -142,13 +142,13 @@ def unfinished(api: HfApi, name: str, state: RepoState) -> tuple[Number, str] | 
             newer = all(number > other for other in state.tags)
             return (
                 (number, commit.commit_id)
-                if newer and made_here(api, name, number, commit.commit_id)
+                if newer and is_version(api, name, number, commit.commit_id)
                 else None
             )
     return None
 
 
-def made_here(api: HfApi, name: str, number: Number, commit: str) -> bool:
+def is_version(api: HfApi, name: str, number: Number, commit: str) -> bool:
     """Whether a commit with a publisher's title holds that version indeed."""
     try:
         version_at(api, name, number, commit)
@@ -201,7 +201,7 @@ def commit_folder(
             "another name"
         )
     for path, expected in kept.items():
-        if path not in there or not as_published(there[path], expected):
+        if path not in there or not is_unchanged(there[path], expected):
             raise UserError(
                 f"{name} on the Hub: {path} was changed since {existing[-1].version}: restore "
                 "it on main"
@@ -220,7 +220,7 @@ def commit_folder(
     ).oid
 
 
-def as_published(entry: RepoFile, expected: dict[str, Any]) -> bool:
+def is_unchanged(entry: RepoFile, expected: dict[str, Any]) -> bool:
     """Whether a file of the branch has the size and, where the Hub tells it, the hash that a
     lineage names.
     """
