@@ -98,6 +98,7 @@ def configuration(family: str) -> dict:
             "sha256": "cd" * 32,
         }
     return {
+        "format": 4,
         "method": METHODS[family],
         "code_version": "0.1.0",
         "teacher": {
