@@ -91,10 +91,12 @@ def configuration(family: str) -> dict:
     source = {"suite": "sums", "hub": None, "split": "train", "questions": 987, "sha256": "ab" * 32}
     if family == "demonstrations":
         source = {
-            "name": "mine",
+            "suite": "mine",
+            "hub": None,
+            "split": None,
             "tasks": ["sums"],
             "held_out": [],
-            "queries": 876,
+            "questions": 876,
             "sha256": "cd" * 32,
         }
     return {
