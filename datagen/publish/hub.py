@@ -34,7 +34,8 @@ if TYPE_CHECKING:
 MESSAGE = re.compile(r"Publish (\d+\.\d+\.\d+)")
 """Title of the commit that makes a version."""
 NEUTRAL = {".gitattributes", "README.md", "LICENSE"}
-"""Files that a repository may hold before its first version: the Hub's own page makes these."""
+"""Files that a repository may hold before its first version. One that was created on the Hub's page
+can have them."""
 
 
 def publish(

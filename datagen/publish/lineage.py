@@ -8,7 +8,7 @@ from typing import Any
 
 from cards.render import public_name
 from datagen.errors import UserError
-from datagen.publish.terms import warnings
+from datagen.publish.terms import license_warnings
 from datagen.records.config import RunConfig
 from datagen.records.serialise import to_json
 from datagen.records.stats import RunStats
@@ -52,7 +52,7 @@ def run_record(run: Path, config: RunConfig, stats: RunStats) -> dict[str, Any]:
     Raises:
         UserError: the Parquet files do not have the rows that stats.json counts.
     """
-    # here, because these need packages that take long to import
+    # imported late: the command line imports this module even for `--help`
     from datagen.publish.histograms import histograms
     from datagen.publish.row_statistics import row_statistics
     from datagen.publish.samples import samples
@@ -68,7 +68,7 @@ def run_record(run: Path, config: RunConfig, stats: RunStats) -> dict[str, Any]:
     return {
         "method": config.method,
         "teacher": public_record(to_json(config.teacher)),
-        "terms": "; ".join(warnings(to_json(config.teacher))) or None,
+        "terms": "; ".join(license_warnings(to_json(config.teacher))) or None,
         "source": to_json(config.source),
         "settings": config.settings,
         "prompts": dict(config.prompts or {}),
