@@ -37,7 +37,7 @@ class RunResult:
 
 
 class Incomplete(UserError):
-    """A run ended before it reached its target. What it found is kept in `result`.
+    """A run that ended before it reached its target. `result` holds what it made.
 
     Example:
         >>> import datagen
