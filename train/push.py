@@ -20,8 +20,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from cards.model import MEASURES
 from datagen.errors import UserError
 from datagen.publish.hub import NEUTRAL, create
-from datagen.versions.connection import connect, retried
-from datagen.versions.hub import checked
+from datagen.versions.connection import connect, retry
+from datagen.versions.hub import check_hub_name
 from datagen.versions.lineage import read_json
 from datagen.versions.parquet import file_sha256
 
@@ -89,7 +89,7 @@ def push(settings: PushSettings) -> Pushed:
         UserError: the folder holds no finished student, the report measured another, or the Hub
             refuses.
     """
-    name = checked(settings.name)
+    name = check_hub_name(settings.name)
     lineage = read_student(settings.student)
     if settings.report is not None:
         lineage["retention"] = retention(settings.report, settings.student)
@@ -200,12 +200,12 @@ def put(
         UserError: the Hub refuses.
     """
     api = connect(name, write=True)
-    before = retried(lambda: look_or_create(api, name, public=public), name)
+    before = retry(lambda: look_or_create(api, name, public=public), name)
     data = lineage["dataset"]
     message = (
         f"Push a student of {data.get('name', 'a mixture')} {data.get('version', '')}".rstrip()
     )
-    head = retried(lambda: commit(api, name, files, message=message), name)
+    head = retry(lambda: commit(api, name, files, message=message), name)
     return head, head != before
 
 

@@ -1,4 +1,4 @@
-"""`datagen publish`, `versions`, `diff`, `pull` and `verify`: they print what was done."""
+"""The commands `publish`, `versions`, `diff`, `pull` and `verify`: they print what was done."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from datagen.versions.version import Version
 
 
 def publish(settings: PublishSettings) -> None:
-    """Publish a run; say where the version lies and how it is opened."""
+    """Publish a run, and print how the version is opened."""
     if settings.dry_run:
         number, warnings = planned_version(settings)
         warn(warnings)
@@ -50,7 +50,7 @@ def warn(warnings: Sequence[str]) -> None:
 
 
 def versions(settings: VersionsSettings) -> None:
-    """Print a line for every version; the newest is marked."""
+    """Print one line for every version of a name, oldest first."""
     found = list_versions(settings)
     for version in found:
         teachers = dict.fromkeys(run["teacher"]["name"] for run in version.lineage["runs"].values())
@@ -69,12 +69,13 @@ def diff(settings: DiffSettings) -> None:
     """Print what changed from one version to another."""
     found = compare_versions(settings)
     print(f"{found.old} -> {found.new}")
+    # a dataset of others may hold characters that control the terminal
     lines = "\n".join(map(visible, found.lines))
     print(lines or "the same rows, teacher and settings")
 
 
 def pull(settings: PullSettings) -> None:
-    """Bring a version of the Hub into the local store."""
+    """Copy a version from the Hub into the local store, and print how it is opened."""
     done = pull_version(settings)
     version = done.version
     what = "pulled" if done.new else "already there:"
@@ -83,7 +84,7 @@ def pull(settings: PullSettings) -> None:
 
 
 def verify(settings: VerifySettings) -> None:
-    """Say that a version is as it was published."""
+    """Print that a version is as it was published. A changed file raises UserError."""
     version = verify_version(settings)
     files = len(version.lineage["files"])
     published = f"{version.name} {version.version} is as published"
@@ -91,8 +92,14 @@ def verify(settings: VerifySettings) -> None:
 
 
 def opening(version: Version, family: str | None = None) -> str:
-    """What `load_dataset` is given, to see rows of a family, by default of the first."""
+    """Return the arguments of `load_dataset` that open rows of a version.
+
+    Args:
+        version: a published version.
+        family: whose rows. Default: those of the first family.
+    """
     family = family or next(iter(version.lineage["runs"]))
+    # `load_dataset` fails on a config without rows
     config = next(
         name
         for name, config in version.configs.items()
@@ -104,6 +111,7 @@ def opening(version: Version, family: str | None = None) -> str:
 
 
 def counts(version: Version) -> str:
+    """Return the rows of each config, such as `7,473 rationales, 120 rejected`."""
     return ", ".join(f"{config['rows']:,} {name}" for name, config in version.configs.items())
 
 

@@ -21,7 +21,7 @@ from datagen.publish.settings import (
     VerifySettings,
     VersionsSettings,
 )
-from datagen.publish.terms import warnings
+from datagen.publish.terms import license_warnings
 from datagen.versions import hub as hub_versions
 from datagen.versions import local as local_versions
 from datagen.versions.locate import opened
@@ -30,32 +30,40 @@ from datagen.versions.version import Version
 
 @dataclass(frozen=True)
 class Publication:
-    """A version, and whether this call made it."""
+    """A version that was published or pulled, and whether this call made it."""
 
     version: Version
     new: bool
-    """False where a version held this content already."""
+    """False if a version held this content already."""
     family: str
     """The family of the run that was published."""
     warnings: tuple[str, ...] = ()
-    """What the teacher's terms ask of those who train on its outputs."""
+    """What the teacher's terms demand of those who train on its outputs."""
 
 
 def publish_run(settings: PublishSettings) -> Publication:
-    """Make the next version of a name from a run. Raises UserError."""
+    """Make the next version of a name from a run, and return it.
+
+    Raises:
+        UserError: the run is not finished, a setting is wrong, or the store or Hub refuses.
+    """
     lineage = lineage_of(settings)
     version, new = put(lineage, settings)
     return Publication(version, new, family_in(lineage), terms_of(lineage))
 
 
 def planned_version(settings: PublishSettings) -> tuple[str, tuple[str, ...]]:
-    """The number that a version would get, in words, and the warnings. Writes nothing."""
+    """Return the number that a version would get, in words, and the warnings. Write nothing."""
     lineage = lineage_of(settings)
     return planned(lineage, settings), terms_of(lineage)
 
 
 def lineage_of(settings: PublishSettings) -> dict[str, Any]:
-    """The lineage of the run, as all that a version of its name holds. Raises UserError."""
+    """Return the lineage of the run, as the only run of a version.
+
+    Raises:
+        UserError: the run is not finished, or a setting is wrong.
+    """
     check(settings)
     return lineages.build(
         settings.run,
@@ -67,17 +75,22 @@ def lineage_of(settings: PublishSettings) -> dict[str, Any]:
 
 
 def family_in(lineage: dict[str, Any]) -> str:
-    """The family of the one run of a lineage."""
+    """Return the family of the only run of a lineage."""
     (family,) = lineage["runs"]
     return str(family)
 
 
 def terms_of(lineage: dict[str, Any]) -> tuple[str, ...]:
-    """What the teacher's terms ask."""
-    return tuple(warnings(lineage["runs"][family_in(lineage)]["teacher"]))
+    """Return the warnings about the terms of a run's teacher."""
+    return tuple(license_warnings(lineage["runs"][family_in(lineage)]["teacher"]))
 
 
 def check(settings: PublishSettings) -> None:
+    """Check the settings before any file is read.
+
+    Raises:
+        UserError: a setting is wrong, or two settings exclude each other.
+    """
     local_versions.check_name(settings.name)
     if settings.hub and settings.store is not None:
         raise UserError("--store is for local versions: leave it out with --hub")
@@ -88,7 +101,9 @@ def check(settings: PublishSettings) -> None:
 
 
 def put(lineage: dict[str, Any], settings: PublishSettings) -> tuple[Version, bool]:
-    wanted, shard_mb = settings.version, settings.shard_mb
+    """Publish on the Hub or in the store. Return the version, and whether it is new."""
+    wanted = settings.version
+    shard_mb = settings.shard_mb
     if settings.hub:
         return hub.publish(
             settings.run, lineage, wanted=wanted, private=settings.private, shard_mb=shard_mb
@@ -98,21 +113,23 @@ def put(lineage: dict[str, Any], settings: PublishSettings) -> tuple[Version, bo
 
 
 def planned(lineage: dict[str, Any], settings: PublishSettings) -> str:
-    """The number in words, for `--dry-run`."""
+    """Return the number in words, for `--dry-run`."""
     if settings.hub:
         found = hub.planned(lineage, wanted=settings.version)
     else:
         existing = local_versions.versions_of(settings.name, store=settings.store)
         found = local.plan(lineage, existing, settings.version)
-    return (
-        f"{found.version}, which holds this content already"
-        if isinstance(found, Version)
-        else found["version"]
-    )
+    if isinstance(found, Version):
+        return f"{found.version}, which holds this content already"
+    return str(found["version"])
 
 
 def list_versions(settings: VersionsSettings) -> list[Version]:
-    """All versions of a name, oldest first. Raises UserError for an unknown name."""
+    """Return all versions of a name, oldest first.
+
+    Raises:
+        UserError: there is no such name, or a version was given.
+    """
     name, at, _ = settings.name.partition("@")
     if at:
         raise UserError(f"give a name without a version: datagen versions {name}")
@@ -120,14 +137,14 @@ def list_versions(settings: VersionsSettings) -> list[Version]:
 
     if settings.hub:
         return hub_versions.versions_of(name) or [hub_versions.resolve(name)]
-    # where there is none, `resolve` says which names there are
+    # for an unknown name, `resolve` raises an error that lists the known names
     found = local_versions.versions_of(name, store=settings.store)
     return found or [local_versions.resolve(name, store=settings.store)]
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """Two versions, and a line for every difference.
+    """Two versions, and one line for every difference between them.
 
     Example:
         >>> Comparison(old="sums 1.0.0", new="sums 1.1.0", lines=()).lines
@@ -140,7 +157,11 @@ class Comparison:
 
 
 def compare_versions(settings: DiffSettings) -> Comparison:
-    """What changed from one version to another. Raises UserError."""
+    """Return what changed from one version to another.
+
+    Raises:
+        UserError: a version does not exist or cannot be read.
+    """
     with (
         opened(settings.old, on_hub=settings.hub, store=settings.store) as old,
         opened(settings.new, on_hub=settings.hub, store=settings.store) as new,
@@ -153,14 +174,22 @@ def compare_versions(settings: DiffSettings) -> Comparison:
 
 
 def pull_version(settings: PullSettings) -> Publication:
-    """Bring a version of the Hub into the local store. Raises UserError."""
+    """Copy a version from the Hub into the local store.
+
+    Raises:
+        UserError: there is no such version, or the store has another one under its number.
+    """
     store = settings.store or local_versions.default_store()
     version, new = pulling.pull(settings.reference, store=store)
     return Publication(version, new, next(iter(version.lineage["runs"])))
 
 
 def verify_version(settings: VerifySettings) -> Version:
-    """Recompute every hash of a version. Raises UserError naming the first file that differs."""
+    """Recompute every hash of a version, and return the version.
+
+    Raises:
+        UserError: a file differs. The message names the first one.
+    """
     with opened(settings.reference, on_hub=settings.hub, store=settings.store) as version:
         local_versions.verify(version)
         return version

@@ -1,4 +1,4 @@
-"""What changed between two versions: columns, rows by id, counts by reason, teacher, sampling."""
+"""Comparing two versions: columns, rows by id, counts by reason, teacher and settings."""
 
 from __future__ import annotations
 
@@ -11,61 +11,83 @@ from typing import Any, TypeAlias
 from datagen.versions.parquet import rows
 from datagen.versions.version import Version
 
-ABOUT = ("method", "teacher", "settings", "source", "license", "language")
+FACTS = ("method", "teacher", "settings", "source", "license", "language")
 """Parts of a run's lineage that are compared entry by entry."""
-Digests: TypeAlias = dict[tuple[str, int], bytes]
+WIDTH = 80
+"""Characters of a value in a line; longer values are cut. A prompt can take pages."""
+
+RowHashes: TypeAlias = dict[tuple[str, int], bytes]
+"""A hash of each row, by its id and by how many rows of that id there are up to it."""
 
 
 def differences(old: Version, new: Version) -> Iterator[str]:
-    """A line for every difference; none where the versions hold the same. Both need their files."""
-    before, after = old.lineage["runs"], new.lineage["runs"]
+    """Yield one line for every difference between two versions, with their files in place."""
+    before = old.lineage["runs"]
+    after = new.lineage["runs"]
     families = sorted(before.keys() | after.keys())
     for family in families:
-        ahead = f"{family}: " if len(families) > 1 else ""
-        if family not in before or family not in after:
-            yield f"{family}: {came(after[family]) if family in after else 'the run is gone'}"
-            continue
-        yield from (ahead + line for line in of_rows(family, old, new))
-        yield from (ahead + line for line in of_facts(before[family], after[family]))
+        if family not in before:
+            yield f"{family}: {new_run(after[family])}"
+        elif family not in after:
+            yield f"{family}: the run is gone"
+        else:
+            # a version of one run needs no family's name before each line
+            start = f"{family}: " if len(families) > 1 else ""
+            yield from (start + line for line in config_differences(family, old, new))
+            yield from (start + line for line in fact_differences(before[family], after[family]))
 
 
-def came(run: dict[str, Any]) -> str:
+def new_run(run: dict[str, Any]) -> str:
+    """Return the words for a run that only the new version has."""
     counts = ", ".join(f"{config['rows']:,} {name}" for name, config in run["configs"].items())
     return f"a new run, {run['method']} by {run['teacher']['name']}: {counts}"
 
 
-def of_rows(family: str, old: Version, new: Version) -> Iterator[str]:
-    """What changed in the configs of a family."""
-    before, after = (version.lineage["runs"][family]["configs"] for version in (old, new))
+def config_differences(family: str, old: Version, new: Version) -> Iterator[str]:
+    """Yield what changed in the columns and rows of a family's configs."""
+    before = old.lineage["runs"][family]["configs"]
+    after = new.lineage["runs"][family]["configs"]
     for config in sorted(before.keys() | after.keys()):
-        yield from columns(config, before.get(config), after.get(config))
-        if line := changed_rows(config, digests(old, config, family), digests(new, config, family)):
+        yield from column_differences(config, before.get(config), after.get(config))
+        line = row_difference(
+            config, row_hashes(old, config, family), row_hashes(new, config, family)
+        )
+        if line:
             yield line
 
 
-def of_facts(before: dict[str, Any], after: dict[str, Any]) -> Iterator[str]:
-    """What changed in the counts, and in how a run was made."""
-    for key, was, now in entries(reasons(before), reasons(after)):
+def fact_differences(before: dict[str, Any], after: dict[str, Any]) -> Iterator[str]:
+    """Yield what changed in a run's counts, method, teacher and settings."""
+    for key, was, now in changed_entries(counts_by_reason(before), counts_by_reason(after)):
         yield f"{key}: {was or 0:,} -> {now or 0:,}"
-    about = [flat({key: run.get(key) for key in ABOUT}) for run in (before, after)]
-    for key, was, now in entries(*about):
-        yield f"{key}: {brief(was)} -> {brief(now)}"
+
+    old = flatten({key: before.get(key) for key in FACTS})
+    new = flatten({key: after.get(key) for key in FACTS})
+    for key, was, now in changed_entries(old, new):
+        yield f"{key}: {shorten(was)} -> {shorten(now)}"
 
 
-def columns(
+def column_differences(
     config: str, before: dict[str, Any] | None, after: dict[str, Any] | None
 ) -> Iterator[str]:
-    """Columns that came, went or changed their type."""
+    """Yield the columns that were added, removed or changed their type.
+
+    Args:
+        config: the name of the config.
+        before: the config in the old version, or None.
+        after: the config in the new version, or None.
+    """
     if before is None or after is None:
         yield f"{config}: {'a new config' if after else 'the config is gone'}"
         return
-    for name, was, now in entries(before["columns"], after["columns"]):
+    for name, was, now in changed_entries(before["columns"], after["columns"]):
         yield f"{config}: column {name}: {was or 'none'} -> {now or 'none'}"
 
 
-def changed_rows(config: str, before: Digests, after: Digests) -> str | None:
-    """How many rows are there in one version only, or in both with other content under one id."""
-    added, removed = len(after.keys() - before.keys()), len(before.keys() - after.keys())
+def row_difference(config: str, before: RowHashes, after: RowHashes) -> str | None:
+    """Return how many rows were added, removed or changed, or None if no row was."""
+    added = len(after.keys() - before.keys())
+    removed = len(before.keys() - after.keys())
     changed = sum(before[key] != after[key] for key in before.keys() & after.keys())
     if not (added or removed or changed):
         return None
@@ -73,49 +95,54 @@ def changed_rows(config: str, before: Digests, after: Digests) -> str | None:
     return f"{config}: {len(before):,} -> {len(after):,} rows: {counts}"
 
 
-def digests(version: Version, config: str, family: str) -> Digests:
-    """A hash of every row, by its id; a second row of the same id is its number 2.
+def row_hashes(version: Version, config: str, family: str) -> RowHashes:
+    """Return a hash of every row of a config, or nothing if the family lacks the config."""
+    if config not in version.lineage["runs"][family]["configs"]:
+        return {}
 
-    None without that config.
-    """
     seen: Counter[str] = Counter()
-    found = {}
-    there = config in version.lineage["runs"][family]["configs"]
-    for file in version.files_of(config, family) if there else ():
+    found: RowHashes = {}
+    for file in version.files_of(config, family):
         for row in rows(file):
+            # several rows of one question share its id
             seen[row["id"]] += 1
             text = json.dumps(row, sort_keys=True).encode("utf-8", "surrogatepass")
+            # half of the hash, because millions of them are held in memory
             found[row["id"], seen[row["id"]]] = hashlib.sha256(text).digest()[:16]
     return found
 
 
-def reasons(run: dict[str, Any]) -> dict[str, int]:
-    counts = run["counts"]
-    return {
-        f"{what} {name}": n
-        for what in ("accepted", "rejected")
-        for name, n in counts.get(what, {}).items()
-    }
+def counts_by_reason(run: dict[str, Any]) -> dict[str, int]:
+    """Return the counts of a run as {"accepted rationales": 12, "rejected wrong": 3}."""
+    found: dict[str, int] = {}
+    for side in ("accepted", "rejected"):
+        counts = run["counts"].get(side, {})
+        found |= {f"{side} {name}": number for name, number in counts.items()}
+    return found
 
 
-def entries(before: dict[str, Any], after: dict[str, Any]) -> Iterator[tuple[str, Any, Any]]:
-    """The entries that differ, in the order of their names."""
+def changed_entries(
+    before: dict[str, Any], after: dict[str, Any]
+) -> Iterator[tuple[str, Any, Any]]:
+    """Yield key, old value and new value of the entries that differ, sorted by key."""
     for key in sorted(before.keys() | after.keys()):
         if before.get(key) != after.get(key):
             yield key, before.get(key), after.get(key)
 
 
-def flat(value: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    """{"teacher": {"name": "x"}} as {"teacher.name": "x"}."""
+def flatten(value: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Return {"teacher": {"name": "x"}} as {"teacher.name": "x"}."""
     found: dict[str, Any] = {}
     for key, inner in value.items():
-        found |= (
-            flat(inner, f"{prefix}{key}.") if isinstance(inner, dict) else {f"{prefix}{key}": inner}
-        )
+        if isinstance(inner, dict):
+            found |= flatten(inner, f"{prefix}{key}.")
+        else:
+            found[f"{prefix}{key}"] = inner
     return found
 
 
-def brief(value: Any) -> str:
+def shorten(value: Any) -> str:
+    """Return a value as text on one line of at most `WIDTH` characters."""
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
     text = " ".join(text.split())
-    return text if len(text) <= 80 else text[:77] + "..."
+    return text if len(text) <= WIDTH else text[: WIDTH - 3] + "..."

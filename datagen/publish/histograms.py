@@ -1,4 +1,4 @@
-"""How a run's values are spread, as counts that its card draws."""
+"""Histograms of a run's rows, as counts that its card draws."""
 
 from __future__ import annotations
 
@@ -13,21 +13,32 @@ if TYPE_CHECKING:
 
 
 def histograms(accepted: Path, rejected: Path) -> dict[str, Any]:
-    """Bins of accepted and rejected rows, from the Parquet files of a run.
+    """Return the histograms of accepted and rejected rows.
 
-    length: characters of the completion, where there is one. similarity: ROUGE-L F1 with the
-    instruction most similar to it, 0 to 1, where it was measured. A label is the lower edge of its
-    bin.
+    Args:
+        accepted: the Parquet file of accepted rows.
+        rejected: the Parquet file of rejected rows.
+
+    Returns:
+        `length`: characters of the completion, for rows that have one.
+        `similarity`: ROUGE-L F1 with the most similar instruction, 0 to 1, if it was measured.
+        The label of a bin is its lower edge.
     """
     length = Sides(lengths(accepted), lengths(rejected))
     similarity = Sides(
         values(accepted, "nearest_similarity"), values(rejected, "nearest_similarity")
     )
-    found = {"length": counts(length_bins(length))} if length.accepted or length.rejected else {}
-    return found | ({"similarity": counts(share_bins(similarity))} if similarity.accepted else {})
+
+    found: dict[str, Any] = {}
+    if length.accepted or length.rejected:
+        found["length"] = counts(length_bins(length))
+    if similarity.accepted:
+        found["similarity"] = counts(share_bins(similarity))
+    return found
 
 
 def counts(bins: list[Bin]) -> dict[str, list[Any]]:
+    """Return bins as three lists of equal length, as the lineage records them."""
     return {
         "labels": [b.label for b in bins],
         "accepted": [b.accepted for b in bins],
@@ -36,10 +47,11 @@ def counts(bins: list[Bin]) -> dict[str, list[Any]]:
 
 
 def lengths(file: Path) -> Counter[float]:
-    """How many rows have a completion of each number of characters."""
+    """Return how many rows have a completion of each length in characters."""
     import pyarrow.parquet as pq
 
     found: Counter[float] = Counter()
+    # without reading ahead: else Arrow keeps all that it has read until the last row
     with pq.ParquetFile(file, pre_buffer=False) as parquet:
         for batch in parquet.iter_batches(columns=["completion"]):
             found.update(length for length in lengths_of(batch.column(0)) if length)
@@ -47,7 +59,7 @@ def lengths(file: Path) -> Counter[float]:
 
 
 def lengths_of(turns: pa.ListArray) -> list[int]:
-    """Characters of all turns of each row, [rows]."""
+    """Return the characters of all turns of each row, [rows]."""
     import numpy as np
     import pyarrow.compute as pc
 
@@ -57,8 +69,9 @@ def lengths_of(turns: pa.ListArray) -> list[int]:
 
 
 def values(file: Path, column: str) -> Counter[float]:
-    """How many rows have each value of a column, to three decimals; nothing where there is no such
-    column.
+    """Return how many rows have each value of a column, rounded to three decimals.
+
+    The result is empty if the file has no such column.
     """
     import pyarrow.parquet as pq
 

@@ -1,12 +1,15 @@
-"""Versions on the Hub: a commit, and a tag vX.Y.Z at it.
+"""Publishing on the Hub: one commit for each version, and a tag vX.Y.Z at it.
 
-A publisher looks at the repository, commits the files of the next version at once on top of the
-head that it saw (the Hub refuses it where another was faster), and tags that commit. What the
-newest version holds of other families stays in the tree. Killed between commit and tag, it leaves a
-commit "Publish X.Y.Z" without a tag; whoever publishes next, the same command again or another's,
-first tags that. So one version is finished before the next begins. Any failure is met by looking
-again: the repository is the only memory, and what had come through is found there. A tag is made
-once and never moved.
+A publisher reads the state of the repository and commits all files of the next version at once, on
+top of the head that it read. The Hub refuses the commit if another publisher was faster. Then the
+publisher tags the commit. Files of other families stay in the tree.
+
+A publisher that is killed between commit and tag leaves a commit "Publish X.Y.Z" without a tag. The
+next publisher tags it first, whichever run it publishes. So one version is complete before the next
+begins.
+
+After any failure the publisher reads the repository again, because a request whose answer was lost
+may have succeeded. The repository is the only memory. A tag is made once and never moved.
 """
 
 from __future__ import annotations
@@ -17,10 +20,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from datagen.errors import UserError
-from datagen.publish.folder import SHARD_MB, fill
+from datagen.publish.folder import SHARD_MB, write_folder
 from datagen.publish.local import plan
-from datagen.versions.connection import connect, retried
-from datagen.versions.hub import State, checked, look, version_at, versions_at
+from datagen.versions.connection import connect, retry
+from datagen.versions.hub import RepoState, check_hub_name, read_state, version_at, versions_at
 from datagen.versions.number import FIRST, Number, parse, show
 from datagen.versions.version import Version
 
@@ -31,7 +34,8 @@ if TYPE_CHECKING:
 MESSAGE = re.compile(r"Publish (\d+\.\d+\.\d+)")
 """Title of the commit that makes a version."""
 NEUTRAL = {".gitattributes", "README.md", "LICENSE"}
-"""Files that a repository may hold before its first version."""
+"""Files that a repository may hold before its first version. One that was created on the Hub's page
+can have them."""
 
 
 def publish(
@@ -42,63 +46,85 @@ def publish(
     private: bool = False,
     shard_mb: int = SHARD_MB,
 ) -> tuple[Version, bool]:
-    """Put a run's lineage and rows on the Hub.
+    """Put the lineage and the rows of a run on the Hub.
 
-    Returns the version, and whether this call made or finished it.
+    Args:
+        run: the run folder.
+        lineage: the lineage of that run alone.
+        wanted: the number of the new version. Default: the next one.
+        private: make the repository private, if it does not exist yet.
+        shard_mb: megabytes (10^6 bytes) above which a Parquet file is split.
 
-    `wanted` asks for a number; it is refused where it exists. `private` is for a repository that
-    does not exist yet. Raises UserError.
+    Returns:
+        The version, and whether this call made or completed it.
+
+    Raises:
+        UserError: the number exists or is too low, or the Hub refuses.
     """
-    name = checked(lineage["name"])
+    name = check_hub_name(lineage["name"])
     api = connect(name, write=True)
-    before = retried(lambda: look_or_create(api, name, private=private), name)
+    before = retry(lambda: read_or_create(api, name, private=private), name)
 
+    # all of it is tried again after a failure, so each attempt sees what the last one achieved
     def next_version() -> Version:
-        state = finish(api, name, look(api, name))
+        state = complete_tagging(api, name, read_state(api, name))
         existing = versions_at(api, name, state)
         found = plan(lineage, existing, wanted)
         if isinstance(found, Version):
             return found
-        number, kept = parse(found["version"]) or FIRST, dict(found["files"])
+
+        number = parse(found["version"]) or FIRST
+        # copied, because `write_folder` adds the new files to the lineage
+        kept = dict(found["files"])
         with tempfile.TemporaryDirectory(prefix="datagen-") as scratch:
             folder = Path(scratch) / show(number)
-            fill(folder, run, found, shard_mb=shard_mb)
+            write_folder(folder, run, found, shard_mb=shard_mb)
             commit = commit_folder(
                 api, name, folder, kept, state, existing, message=f"Publish {show(number)}"
             )
         tag(api, name, number, commit)
         return version_at(api, name, number, commit)
 
-    version = retried(next_version, name)
+    version = retry(next_version, name)
     return version, parse(version.version) not in before.tags
 
 
 def planned(lineage: dict[str, Any], *, wanted: str | None = None) -> Version | dict[str, Any]:
-    """The version that holds a run's content already, or the lineage that it would get; nothing is
-    written.
+    """Return the version that holds a run already, or the lineage of the version to make.
+
+    Nothing is written.
+
+    Args:
+        lineage: the lineage of the run alone.
+        wanted: the number of the new version. Default: the next one.
+
+    Raises:
+        UserError: the number exists or is too low, or the Hub cannot be read.
     """
     from huggingface_hub.errors import RepositoryNotFoundError
 
-    name = checked(lineage["name"])
+    name = check_hub_name(lineage["name"])
     api = connect(name, write=True)
 
     def existing() -> list[Version]:
+        # the first publication makes the repository
         try:
-            return versions_at(api, name, look(api, name))
+            return versions_at(api, name, read_state(api, name))
         except RepositoryNotFoundError:
             return []
 
-    return plan(lineage, retried(existing, name), wanted)
+    return plan(lineage, retry(existing, name), wanted)
 
 
-def look_or_create(api: HfApi, name: str, *, private: bool) -> State:
-    """The repository, made where there is none.
+def read_or_create(api: HfApi, name: str, *, private: bool) -> RepoState:
+    """Return the state of the repository, and create it if it does not exist.
 
-    Raises UserError where it is public and should be private.
+    Raises:
+        UserError: the user asked for a private repository, and it is public.
     """
     if not api.repo_exists(name, repo_type="dataset"):
         create(api, name, private=private)
-    state = look(api, name)
+    state = read_state(api, name)
     if private and not api.repo_info(name, repo_type="dataset").private:
         raise UserError(
             f"{name} on the Hub is public: make it private on its page, or leave out --private"
@@ -107,12 +133,17 @@ def look_or_create(api: HfApi, name: str, *, private: bool) -> State:
 
 
 def create(api: HfApi, name: str, *, private: bool, kind: str = "dataset") -> None:
-    """Make a repository, where nobody did meanwhile.
+    """Create a repository. It is no error if it exists by now.
 
-    (`exist_ok` needs the Hub's answer to a conflict in one form.)
+    Args:
+        api: the client.
+        name: ORG/NAME.
+        private: whether the repository is private.
+        kind: "dataset" or "model".
     """
     from huggingface_hub.errors import HfHubHTTPError
 
+    # not `exist_ok`: the client then expects one form of the Hub's answer to a conflict
     try:
         api.create_repo(name, repo_type=kind, private=private)
     except HfHubHTTPError as error:
@@ -120,36 +151,34 @@ def create(api: HfApi, name: str, *, private: bool, kind: str = "dataset") -> No
             raise
 
 
-def finish(api: HfApi, name: str, state: State) -> State:
-    """Tag what a publisher committed and did not come to tag."""
-    found = unfinished(api, name, state)
+def complete_tagging(api: HfApi, name: str, state: RepoState) -> RepoState:
+    """Tag the commit that a killed publisher left without a tag, and return the new state."""
+    found = find_untagged(api, name, state)
     if found is None:
         return state
     number, commit = found
     tag(api, name, number, commit)
-    return State(state.head, state.tags | {number: commit})
+    return RepoState(state.head, state.tags | {number: commit})
 
 
-def unfinished(api: HfApi, name: str, state: State) -> tuple[Number, str] | None:
-    """The newest commit of a publisher, where its version is newer than every tag.
-
-    An older version without a tag is left as it is: somebody took its tag away.
-    """
+def find_untagged(api: HfApi, name: str, state: RepoState) -> tuple[Number, str] | None:
+    """Return number and commit of the newest version if its tag is missing, or else None."""
     for commit in api.list_repo_commits(name, repo_type="dataset", revision=state.head):
         title = MESSAGE.fullmatch(commit.title)
         number = parse(title[1]) if title else None
-        if number is not None:
-            newer = all(number > other for other in state.tags)
-            return (
-                (number, commit.commit_id)
-                if newer and made_here(api, name, number, commit.commit_id)
-                else None
-            )
+        if number is None:
+            continue
+
+        # if an older version has no tag, somebody removed the tag on purpose
+        newest = all(number > other for other in state.tags)
+        if newest and holds_version(api, name, number, commit.commit_id):
+            return number, commit.commit_id
+        return None
     return None
 
 
-def made_here(api: HfApi, name: str, number: Number, commit: str) -> bool:
-    """Whether a commit with a publisher's title holds that version indeed."""
+def holds_version(api: HfApi, name: str, number: Number, commit: str) -> bool:
+    """Return whether a commit holds that version. Anybody can write a commit with such a title."""
     try:
         version_at(api, name, number, commit)
     except UserError:
@@ -158,7 +187,11 @@ def made_here(api: HfApi, name: str, number: Number, commit: str) -> bool:
 
 
 def tag(api: HfApi, name: str, number: Number, commit: str) -> None:
-    """Tag a commit. Raises UserError where the tag is at another one."""
+    """Tag a commit with a version number.
+
+    Raises:
+        UserError: the tag exists at another commit.
+    """
     from huggingface_hub.errors import HfHubHTTPError
 
     try:
@@ -166,7 +199,8 @@ def tag(api: HfApi, name: str, number: Number, commit: str) -> None:
     except HfHubHTTPError as error:
         if error.response.status_code != 409:
             raise
-        if look(api, name).tags.get(number) != commit:
+        # the tag is there already: an answer was lost, or another publisher made it
+        if read_state(api, name).tags.get(number) != commit:
             raise UserError(
                 f"{name} has a tag v{show(number)} at another commit; a tag is never moved"
             ) from None
@@ -177,36 +211,37 @@ def commit_folder(
     name: str,
     folder: Path,
     kept: dict[str, Any],
-    state: State,
+    state: RepoState,
     existing: list[Version],
     *,
     message: str,
 ) -> str:
-    """Commit the files of a version in place of its predecessor's, of which those in `kept` (by
-    hash and size) stay as they are. Returns the commit's hash.
+    """Commit the files of a version in place of those of the version before.
+
+    Args:
+        api: the client.
+        name: the repository.
+        folder: the new files.
+        kept: files of the version before that stay, with hash and size.
+        state: the repository as it was read. The commit is refused if its head has moved.
+        existing: all versions of the repository, oldest first.
+        message: the title of the commit.
+
+    Returns:
+        The hash of the commit.
+
+    Raises:
+        UserError: the repository holds other files, or a file that stays was changed.
     """
     from huggingface_hub import CommitOperationAdd, CommitOperationDelete
-    from huggingface_hub.hf_api import RepoFile
 
-    new = {
-        file.relative_to(folder).as_posix(): file
-        for file in sorted(folder.rglob("*"))
-        if file.is_file()
-    }
-    tree = api.list_repo_tree(name, recursive=True, revision=state.head, repo_type="dataset")
-    there = {entry.path: entry for entry in tree if isinstance(entry, RepoFile)}
-    if not existing and (foreign := sorted(there.keys() - NEUTRAL)):
-        raise UserError(
-            f"{name} on the Hub holds files that are no version ({foreign[0]}, ...): choose "
-            "another name"
-        )
-    for path, expected in kept.items():
-        if path not in there or not as_published(there[path], expected):
-            raise UserError(
-                f"{name} on the Hub: {path} was changed since {existing[-1].version}: restore "
-                "it on main"
-            )
-    old = {path for version in existing for path in version.lineage["files"]} & there.keys()
+    files = sorted(file for file in folder.rglob("*") if file.is_file())
+    new = {file.relative_to(folder).as_posix(): file for file in files}
+    tree = read_tree(api, name, state.head)
+    check_tree(name, tree, kept, existing)
+
+    # only files of versions are deleted, never what a person added to the branch
+    old = {path for version in existing for path in version.lineage["files"]} & tree.keys()
     gone = sorted(old - new.keys() - kept.keys())
     operations: list[Any] = [CommitOperationDelete(path, is_folder=False) for path in gone]
     operations += [CommitOperationAdd(path, file) for path, file in new.items()]
@@ -220,10 +255,37 @@ def commit_folder(
     ).oid
 
 
-def as_published(entry: RepoFile, expected: dict[str, Any]) -> bool:
-    """Whether a file of the branch has the size and, where the Hub tells it, the hash that a
-    lineage names.
+def read_tree(api: HfApi, name: str, commit: str) -> dict[str, RepoFile]:
+    """Return the files of a commit by path."""
+    from huggingface_hub.hf_api import RepoFile
+
+    tree = api.list_repo_tree(name, recursive=True, revision=commit, repo_type="dataset")
+    return {entry.path: entry for entry in tree if isinstance(entry, RepoFile)}
+
+
+def check_tree(
+    name: str, tree: dict[str, RepoFile], kept: dict[str, Any], existing: list[Version]
+) -> None:
+    """Check that a version can be committed on top of these files.
+
+    Raises:
+        UserError: the repository holds other files, or a file that stays was changed.
     """
-    return entry.size == expected["bytes"] and (
-        entry.lfs is None or entry.lfs.sha256 == expected["sha256"]
-    )
+    if not existing and (foreign := sorted(tree.keys() - NEUTRAL)):
+        raise UserError(
+            f"{name} on the Hub holds files that are no version ({foreign[0]}, ...): choose "
+            "another name"
+        )
+    for path, expected in kept.items():
+        if path not in tree or not is_unchanged(tree[path], expected):
+            raise UserError(
+                f"{name} on the Hub: {path} was changed since {existing[-1].version}: restore "
+                "it on main"
+            )
+
+
+def is_unchanged(entry: RepoFile, expected: dict[str, Any]) -> bool:
+    """Return whether a file of the branch has the size and the hash that a lineage states."""
+    # the Hub states a SHA-256 only for files in its large-file storage
+    same_hash = entry.lfs is None or entry.lfs.sha256 == expected["sha256"]
+    return entry.size == expected["bytes"] and same_hash

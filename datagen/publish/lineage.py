@@ -1,16 +1,14 @@
-"""What a version is made from: everything its card says, and all that is needed to make it
-again.
-"""
+"""Building the lineage of a run: all that its card states, and all that is needed to repeat it."""
 
 from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from cards.render import public_name
 from datagen.errors import UserError
-from datagen.publish.terms import warnings
+from datagen.publish.terms import license_warnings
 from datagen.records.config import RunConfig
 from datagen.records.serialise import to_json
 from datagen.records.stats import RunStats
@@ -19,53 +17,58 @@ from datagen.schema import CONFIGS
 from datagen.versions.lineage import FORMAT, content_of, content_sha256, family_of
 from datagen.versions.parquet import describe
 
-if TYPE_CHECKING:
-    pass
-
 QUALITY = ("samples", "agreement", "accuracy", "rounds", "operations")
 USAGE = ("answers", "prompt_tokens", "completion_tokens", "cached_tokens", "cost", "currency")
-"""What stats.json says of these goes into the lineage, and so into the card."""
+"""Keys of stats.json that the lineage repeats under `quality` and `usage`, for the card."""
 
 
 def build(
     run: Path, *, name: str, license: str | None, language: str | None, hub: bool = False
 ) -> dict[str, Any]:
-    """The lineage of a finished run as all that a version of `name` holds; what lies beside it,
-    number, date and predecessor are put in by the store. `hub`: it is to be on the Hub. Raises
-    UserError.
+    """Return the lineage of a finished run, as the only run of a version.
+
+    The store and the Hub add the runs of other families, the number, the date and the predecessor.
+
+    Args:
+        run: the run folder.
+        name: the name of the dataset.
+        license: the licence identifier of the dataset.
+        language: the language code for the card.
+        hub: whether the version will be on the Hub.
+
+    Raises:
+        UserError: the run is not finished or damaged, or an argument is not of its form.
     """
     check_words(license, language)
     config, stats = read_run(run)
-    about = described(run, config, stats) | {"license": license, "language": language}
-    return holding({"format": FORMAT, "name": name, "hub": hub}, {family_of(stats.accepted): about})
+    record = run_record(run, config, stats) | {"license": license, "language": language}
+    lineage = {"format": FORMAT, "name": name, "hub": hub}
+    return with_runs(lineage, {family_of(stats.accepted): record})
 
 
-def described(run: Path, config: RunConfig, stats: RunStats) -> dict[str, Any]:
-    """What the lineage says of one run: what it was asked, what came of it, and what is measured of
-    its rows.
+def run_record(run: Path, config: RunConfig, stats: RunStats) -> dict[str, Any]:
+    """Return what the lineage states about one run: configuration, counts and row statistics.
+
+    Raises:
+        UserError: the Parquet files do not have the rows that stats.json counts.
     """
+    # imported late: the command line imports this module even for `--help`
     from datagen.publish.histograms import histograms
-    from datagen.publish.measured import measured
+    from datagen.publish.row_statistics import row_statistics
     from datagen.publish.samples import samples
 
     files = {c: run / f"{c}.parquet" for c in CONFIGS if stats.accepted.get(c) or c == "rejected"}
     configs = {c: describe(file) for c, file in files.items()}
-    for c, rows in stats.accepted.items():
-        if c not in configs or configs[c]["rows"] != rows:
-            raise UserError(
-                f"{run} is damaged: stats.json counts {rows} rows of {c}, its Parquet file does not"
-            )
-    kept, seed = (
-        {c: file for c, file in files.items() if c != "rejected"},
-        config.settings.get("seed", 0),
-    )
+    check_counts(run, stats, configs)
+
+    accepted = {c: file for c, file in files.items() if c != "rejected"}
+    rows = {c: configs[c]["rows"] for c in accepted}
+    seed = config.settings.get("seed", 0)
+    rejected = configs["rejected"] | {"features": features(files["rejected"])}
     return {
         "method": config.method,
-        "teacher": {
-            k: public_name(v) if isinstance(v, str) else v
-            for k, v in to_json(config.teacher).items()
-        },
-        "terms": "; ".join(warnings(to_json(config.teacher))) or None,
+        "teacher": public_record(to_json(config.teacher)),
+        "terms": "; ".join(license_warnings(to_json(config.teacher))) or None,
         "source": to_json(config.source),
         "settings": config.settings,
         "prompts": dict(config.prompts or {}),
@@ -74,20 +77,47 @@ def described(run: Path, config: RunConfig, stats: RunStats) -> dict[str, Any]:
         "quality": {key: stats[key] for key in QUALITY if key in stats.measured},
         "histograms": histograms(next(iter(files.values())), files["rejected"]),
         "usage": usage_of(stats),
-        **measured(kept, {c: configs[c]["rows"] for c in kept}, seed=seed),
+        **row_statistics(accepted, rows, seed=seed),
         "samples": samples(run, configs, seed=seed),
-        "configs": configs
-        | {"rejected": configs["rejected"] | {"features": features(files["rejected"])}},
+        "configs": configs | {"rejected": rejected},
         "content_sha256": content_sha256(config.method, configs),
     }
 
 
-def holding(lineage: dict[str, Any], runs: dict[str, dict[str, Any]]) -> dict[str, Any]:
-    """The lineage with these runs, by family."""
+def check_counts(run: Path, stats: RunStats, configs: dict[str, Any]) -> None:
+    """Check that the Parquet files have as many rows as stats.json counts.
+
+    Raises:
+        UserError: a count differs, or a file is missing.
+    """
+    for config, rows in stats.accepted.items():
+        if config not in configs or configs[config]["rows"] != rows:
+            raise UserError(
+                f"{run} is damaged: stats.json counts {rows} rows of {config}, "
+                "its Parquet file does not"
+            )
+
+
+def public_record(teacher: dict[str, Any]) -> dict[str, Any]:
+    """Return what a lineage states about the teacher, without paths of this machine."""
+    return {
+        key: public_name(value) if isinstance(value, str) else value
+        for key, value in teacher.items()
+    }
+
+
+def with_runs(lineage: dict[str, Any], runs: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    """Return the lineage with these runs, by family, and the content hash of all of them."""
     return lineage | {"runs": runs, "content_sha256": content_of(runs)}
 
 
 def check_words(license: str | None, language: str | None) -> None:
+    """Check the licence and the language that the user gave for the card.
+
+    Raises:
+        UserError: one of them is not of its form.
+    """
+    # both go into the YAML header of the card, where any other character could break it
     if license is not None and not re.fullmatch(r"[A-Za-z0-9][\w.+-]{0,79}", license, re.ASCII):
         raise UserError(
             f"--license {license!r}: give an identifier such as apache-2.0, without spaces"
@@ -97,7 +127,7 @@ def check_words(license: str | None, language: str | None) -> None:
 
 
 def features(file: Path) -> list[dict[str, Any]]:
-    """The columns of a Parquet file as a card tells them to `datasets`."""
+    """Return the columns of a Parquet file in the form that `datasets` reads from a card."""
     import pyarrow.parquet as pq
     from datasets import Features
 
@@ -105,6 +135,6 @@ def features(file: Path) -> list[dict[str, Any]]:
 
 
 def usage_of(stats: RunStats) -> dict[str, Any]:
-    """What a run took, without what is not known."""
+    """Return the answers, tokens and cost of a run. Unknown values are left out."""
     values = {key: getattr(stats, key) for key in USAGE}
     return {key: value for key, value in values.items() if value is not None}

@@ -1,9 +1,9 @@
-"""Versions in a folder: STORE/NAME/1.0.0, opened by plain `datasets.load_dataset`.
+"""Publishing into a local store: STORE/NAME/1.0.0, a folder that `datasets.load_dataset` opens.
 
-A version is written beside its place and renamed into it, so it is there whole or not at all.
-Publishers of one name take turns by a file lock, which ends with the process that holds it; should
-a file system have no such lock, the rename still fails where another was faster. Nothing is ever
-changed or moved afterwards.
+A version is written to a hidden folder next to its place and then renamed. So it is there whole, or
+not at all. A file lock lets one process publish a name at a time; the lock ends with the process.
+Some file systems have no such lock. There the rename fails if another publisher was faster.
+A version is never changed or moved afterwards.
 """
 
 from __future__ import annotations
@@ -17,14 +17,22 @@ from pathlib import Path
 from typing import Any
 
 from datagen.errors import UserError
-from datagen.publish.folder import SHARD_MB, beside, bring, card, fill, stamped
-from datagen.publish.numbering import following
-from datagen.versions.local import check_name, complete, open_version, versions_of
+from datagen.publish.folder import (
+    SHARD_MB,
+    add_other_families,
+    card,
+    link_files,
+    with_number,
+    write_folder,
+)
+from datagen.publish.numbering import next_number
+from datagen.versions.local import check_files, check_name, open_version, versions_of
 from datagen.versions.number import FIRST, parse, show
 from datagen.versions.version import Version
 
 UNCOMPARED = ("usage", "code", "languages")
-"""Parts of a run's lineage that may differ in the same version."""
+"""Parts of a run's lineage that may differ in the same version: what the run cost, which commit
+made it, and what another release of the language detector finds."""
 
 
 def publish(
@@ -35,16 +43,27 @@ def publish(
     wanted: str | None = None,
     shard_mb: int = SHARD_MB,
 ) -> tuple[Version, bool]:
-    """Put a run's lineage and rows into the store. Returns the version, and whether it is new.
+    """Put the lineage and the rows of a run into the store.
 
-    `wanted` asks for a number; it is refused where it exists. Raises UserError.
+    Args:
+        run: the run folder.
+        lineage: the lineage of that run alone.
+        store: the folder of the store.
+        wanted: the number of the new version. Default: the next one.
+        shard_mb: megabytes (10^6 bytes) above which a Parquet file is split.
+
+    Returns:
+        The version, and whether it is new.
+
+    Raises:
+        UserError: the number exists or is too low, or the store cannot be written.
     """
     check_name(lineage["name"])
     folder = store / lineage["name"]
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with turn(folder):
-            sweep(folder)
+        with publishing_lock(folder):
+            remove_leftovers(folder)
             existing = versions_of(lineage["name"], store=store)
             found = plan(lineage, existing, wanted)
             if isinstance(found, Version):
@@ -57,27 +76,43 @@ def publish(
 def plan(
     lineage: dict[str, Any], existing: list[Version], wanted: str | None
 ) -> Version | dict[str, Any]:
-    """The version that holds a run already, beside what the newest holds of other families, or the
-    lineage of the version that is to be made. Raises UserError.
+    """Return the version that holds a run already, or the lineage of the version to make.
+
+    The version to make also holds the runs of other families of the newest version.
+
+    Args:
+        lineage: the lineage of the run alone.
+        existing: all versions of the name, oldest first.
+        wanted: the number of the new version. Default: the next one.
+
+    Raises:
+        UserError: the number exists or is too low, or the runs do not fit together.
     """
     if wanted is not None:
         check_free(wanted, lineage["name"], existing)
     newest = existing[-1] if existing else None
-    lineage = beside(lineage, newest)
+    lineage = add_other_families(lineage, newest)
+
     same = next((version for version in existing if holds(version, lineage)), None)
     if same is not None:
         return same
-    least = following(newest.lineage, lineage) if newest else FIRST
+
+    least = next_number(newest.lineage, lineage) if newest else FIRST
     number = (parse(wanted) if wanted is not None else None) or least
     if newest and number < least:
         raise UserError(
             f"--version {wanted}: what changed since {newest.version} asks for {show(least)} "
             "or later"
         )
-    return stamped(lineage, number, newest)
+    return with_number(lineage, number, newest)
 
 
 def check_free(wanted: str, name: str, existing: list[Version]) -> None:
+    """Check that a new version may have this number.
+
+    Raises:
+        UserError: it is no version number, or a version has it.
+    """
     number = parse(wanted)
     if number is None:
         raise UserError(f"--version {wanted}: not of the form 1.0.0")
@@ -87,47 +122,66 @@ def check_free(wanted: str, name: str, existing: list[Version]) -> None:
 
 
 def holds(version: Version, lineage: dict[str, Any]) -> bool:
-    """Whether a version already has this content and this card: the card is rendered as that
-    version's and compared.
+    """Return whether a version has the content and the card of a lineage.
 
-    What it cost, which commit made it and what another detector sees in it is not compared: the
-    same rows made again are the same version.
+    The card is rendered with the version's own number and date, and then compared. The parts in
+    `UNCOMPARED` do not count: the same rows, made again, are the same version.
     """
-    there = version.lineage
-    if (
-        version.content_sha256 != lineage["content_sha256"]
-        or there["runs"].keys() != lineage["runs"].keys()
-    ):
+    old = version.lineage
+    if version.content_sha256 != lineage["content_sha256"]:
         return False
-    same = {key: there[key] for key in ("version", "created", "previous", "hub") if key in there}
-    runs = {
-        family: run
-        | {key: there["runs"][family][key] for key in UNCOMPARED if key in there["runs"][family]}
-        for family, run in lineage["runs"].items()
-    }
-    return (version.path / "README.md").read_text(encoding="utf-8") == card(
-        lineage | same | {"runs": runs}
-    )
+    if old["runs"].keys() != lineage["runs"].keys():
+        return False
+
+    facts = {key: old[key] for key in ("version", "created", "previous", "hub") if key in old}
+    runs: dict[str, Any] = {}
+    for family, run in lineage["runs"].items():
+        before = old["runs"][family]
+        runs[family] = run | {key: before[key] for key in UNCOMPARED if key in before}
+
+    text = (version.path / "README.md").read_text(encoding="utf-8")
+    return text == card(lineage | facts | {"runs": runs})
 
 
 def write(
     run: Path, lineage: dict[str, Any], existing: list[Version], *, folder: Path, shard_mb: int
 ) -> Version:
-    """Write a version beside its place and rename it.
+    """Write a version to a hidden folder, rename it, and return it.
 
-    Raises UserError where something is in its place.
+    Args:
+        run: the run folder.
+        lineage: the lineage of the version, with its number.
+        existing: all versions of the name, oldest first.
+        folder: the folder of the name.
+        shard_mb: megabytes (10^6 bytes) above which a Parquet file is split.
+
+    Raises:
+        UserError: another version or file is in the place.
     """
-    number, kept = lineage["version"], list(lineage["files"])
-    partial = folder / f".{number}.{os.getpid()}.partial"
-    fill(partial, run, lineage, shard_mb=shard_mb)
+    number = lineage["version"]
+    # noted before `write_folder` adds the new files to the lineage
+    kept = list(lineage["files"])
+
+    partial = partial_folder(folder, number)
+    write_folder(partial, run, lineage, shard_mb=shard_mb)
     if kept:
-        bring(kept, complete(existing[-1]).path, partial)
-    return into_place(partial, folder / number)
+        link_files(kept, check_files(existing[-1]).path, partial)
+    return move_into_place(partial, folder / number)
 
 
-def into_place(partial: Path, place: Path) -> Version:
-    """Make a finished folder the version at `place`. Raises UserError where something is there."""
-    settle(partial)
+def partial_folder(folder: Path, number: str) -> Path:
+    """Return the hidden folder in which this process writes a version."""
+    # with the process id: where a file system has no lock, two publishers may write at once
+    return folder / f".{number}.{os.getpid()}.partial"
+
+
+def move_into_place(partial: Path, place: Path) -> Version:
+    """Rename a complete folder to the folder of its version, and return the version.
+
+    Raises:
+        UserError: another version or file is in the place.
+    """
+    make_durable(partial)
     try:
         partial.rename(place)
     except OSError:
@@ -135,12 +189,13 @@ def into_place(partial: Path, place: Path) -> Version:
         raise UserError(
             f"{place} is taken: look at what is there, and give the command again"
         ) from None
+    # without this, a power cut could undo the rename
     sync(place.parent)
     return open_version(place)
 
 
-def settle(folder: Path) -> None:
-    """Bring every file and folder to disk, and make the files read-only."""
+def make_durable(folder: Path) -> None:
+    """Write every file and folder to disk, and make the files read-only."""
     for path in [*folder.rglob("*"), folder]:
         sync(path)
         if path.is_file():
@@ -148,6 +203,7 @@ def settle(folder: Path) -> None:
 
 
 def sync(path: Path) -> None:
+    """Wait until a file or folder is on disk."""
     handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)
@@ -156,14 +212,15 @@ def sync(path: Path) -> None:
 
 
 @contextlib.contextmanager
-def turn(folder: Path) -> Iterator[None]:
-    """Wait until no other process publishes into the folder. A killed one holds nothing."""
+def publishing_lock(folder: Path) -> Iterator[None]:
+    """Hold the lock of a name. First wait until no other process publishes it."""
+    # the system frees the lock of a killed process, so it is never left behind
     with (folder / ".lock").open("w") as handle:
         fcntl.flock(handle, fcntl.LOCK_EX)
         yield
 
 
-def sweep(folder: Path) -> None:
-    """Remove what killed publishers left behind; with the lock held, nobody is at work in it."""
+def remove_leftovers(folder: Path) -> None:
+    """Remove the hidden folders of killed publishers. The caller holds the lock."""
     for partial in folder.glob(".*.partial"):
         shutil.rmtree(partial, ignore_errors=True)

@@ -1,4 +1,4 @@
-"""Which number a version gets."""
+"""Choosing the number of a new version."""
 
 from __future__ import annotations
 
@@ -7,19 +7,27 @@ from typing import Any
 from datagen.versions.number import FIRST, Number, parse
 
 
-def following(newest: dict[str, Any], lineage: dict[str, Any]) -> Number:
-    """The number after `newest` for content that differs from it: a changed schema or method of
-    what it holds is a new major version, changed rows and a further family a minor one, and
-    anything else (the card) a patch. Both are lineages, the second with all families of the first.
+def next_number(newest: dict[str, Any], lineage: dict[str, Any]) -> Number:
+    """Return the number of a version that differs from the newest one.
+
+    A changed method or changed columns make a major version: they can break a user's code. Changed
+    rows or a further family make a minor version. Any other change, such as a new card, makes a
+    patch.
+
+    Args:
+        newest: the lineage of the newest version.
+        lineage: the lineage of the new version. It has all families of the newest.
     """
     major, minor, patch = parse(newest["version"]) or FIRST
-    if any(form(run) != form(lineage["runs"][family]) for family, run in newest["runs"].items()):
+
+    old_runs = newest["runs"].items()
+    if any(schema_of(run) != schema_of(lineage["runs"][family]) for family, run in old_runs):
         return (major + 1, 0, 0)
     if newest["content_sha256"] != lineage["content_sha256"]:
         return (major, minor + 1, 0)
     return (major, minor, patch + 1)
 
 
-def form(run: dict[str, Any]) -> tuple[str, dict[str, Any]]:
-    """What somebody who uses a run's rows relies on: its method, and the columns of its configs."""
+def schema_of(run: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+    """Return what the users of a run's rows rely on: its method and the columns of its configs."""
     return run["method"], {name: config["columns"] for name, config in run["configs"].items()}

@@ -1,8 +1,7 @@
-"""A version of the Hub on this machine: in the store, in the client's cache, or in passing."""
+"""Copying a version from the Hub into the local store."""
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 from datagen.errors import UserError
@@ -13,34 +12,47 @@ from datagen.versions.version import Version
 
 
 def pull(reference: str, *, store: Path) -> tuple[Version, bool]:
-    """Put a version of the Hub into the store, its hashes checked.
+    """Put a version of the Hub into the store, and check its hashes.
 
-    Returns it, and whether it was not there before.
+    Args:
+        reference: ORG/NAME@1.0.0, or ORG/NAME for the newest version.
+        store: the folder of the store.
 
-    Raises UserError, also where the store has that version with other content.
+    Returns:
+        The version, and whether the store did not have it before.
+
+    Raises:
+        UserError: there is no such version, a hash is wrong, or the store has that version with
+            other content.
     """
     found = hub_versions.resolve(reference)
     folder = store / found.name
     place = folder / found.version
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with local.turn(folder):
-            local.sweep(folder)
+        with local.publishing_lock(folder):
+            local.remove_leftovers(folder)
             if place.is_dir():
-                return same(local_versions.open_version(place), found), False
-            partial = folder / f".{found.version}.{os.getpid()}.partial"
+                return check_same(local_versions.open_version(place), found), False
+
+            # checked before the rename, so a damaged download never becomes a version
+            partial = local.partial_folder(folder, found.version)
             hub_versions.download(found, partial)
             local_versions.verify(local_versions.open_version(partial))
-            return local.into_place(partial, place), True
+            return local.move_into_place(partial, place), True
     except OSError as error:
         raise UserError(f"cannot write to {folder}: {error.strerror or error}") from None
 
 
-def same(there: Version, found: Version) -> Version:
-    """What the store has, if it is the Hub's. Raises UserError where it is not."""
-    if there.lineage != found.lineage:
+def check_same(stored: Version, found: Version) -> Version:
+    """Return the version of the store if it is the one on the Hub, with all its files.
+
+    Raises:
+        UserError: the store has other content under that number, or a file is missing.
+    """
+    if stored.lineage != found.lineage:
         raise UserError(
-            f"{there.path} is another {found.name} {found.version} than the Hub's: pull into "
+            f"{stored.path} is another {found.name} {found.version} than the Hub's: pull into "
             "another --store"
         )
-    return local_versions.complete(there)
+    return local_versions.check_files(stored)

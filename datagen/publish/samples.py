@@ -1,5 +1,6 @@
-"""A few rows for a card, drawn by the run's seed: of kept rows any, of rejected ones one for each
-reason.
+"""A few rows for a card: accepted rows, and one rejected row for each frequent reason.
+
+The run's seed decides which rows. So the same run always gets the same card.
 """
 
 from __future__ import annotations
@@ -12,17 +13,25 @@ from typing import Any
 from cards.dataset import SHOWN
 from datagen.schema import Row
 
-KEPT = 3
-"""Rows of the first config."""
+ACCEPTED = 3
+"""Rows of the first config: enough to see the form, and the card stays short."""
 REASONS = 4
-"""The commonest reasons, of which one row each is shown."""
+"""Number of reasons, the most frequent first, for which a rejected row is shown."""
 
 
 def samples(run: Path, configs: dict[str, Any], *, seed: int) -> dict[str, list[Row]]:
-    """Rows of the first config and of `rejected`, by config, with the columns that a card shows."""
+    """Return rows of the first config and of `rejected`, with the columns that a card shows.
+
+    Args:
+        run: the run folder.
+        configs: the configs of the run, with their numbers of rows.
+        seed: the seed of the run.
+    """
     first = next(iter(configs))
-    kept = range(configs[first]["rows"])
-    places = sorted(Random(f"{seed}:card:{first}").sample(kept, min(KEPT, len(kept))))
+    accepted = range(configs[first]["rows"])
+    stream = Random(f"{seed}:card:{first}")
+    places = sorted(stream.sample(accepted, min(ACCEPTED, len(accepted))))
+
     rejected = run / "rejected.parquet"
     return {
         first: rows_at(run / f"{first}.parquet", places),
@@ -31,26 +40,30 @@ def samples(run: Path, configs: dict[str, Any], *, seed: int) -> dict[str, list[
 
 
 def by_reason(file: Path, stream: Random) -> list[int]:
-    """A place for each of the commonest reasons, the commonest first; of equals by name."""
+    """Return the place of one row for each frequent reason, the most frequent reason first."""
     import numpy as np
     import pyarrow.parquet as pq
 
     reasons = pq.read_table(file, columns=["reason"]).column(0).combine_chunks().dictionary_encode()
-    codes, names = reasons.indices.to_numpy(zero_copy_only=False), reasons.dictionary.to_pylist()
+    codes = reasons.indices.to_numpy(zero_copy_only=False)
+    names = reasons.dictionary.to_pylist()
     found = {name: np.flatnonzero(codes == code) for code, name in enumerate(names)}
+    # equal counts are sorted by name, so that the result does not depend on the order of rows
     common = sorted(found, key=lambda name: (-len(found[name]), str(name)))[:REASONS]
     return [int(stream.choice(found[name])) for name in common]
 
 
 def rows_at(file: Path, places: Sequence[int]) -> list[Row]:
-    """The rows at these places, in their order; the row groups that hold them are read, and no
-    others.
+    """Return the rows at these places, in the order of the places.
+
+    Only the row groups that contain them are read: the file may be larger than the memory.
     """
     import pyarrow.parquet as pq
 
     found: dict[int, Row] = {}
     with pq.ParquetFile(file) as parquet:
-        columns, start = [name for name in parquet.schema_arrow.names if name in SHOWN], 0
+        columns = [name for name in parquet.schema_arrow.names if name in SHOWN]
+        start = 0
         for group in range(parquet.num_row_groups):
             end = start + parquet.metadata.row_group(group).num_rows
             inside = [place for place in places if start <= place < end]

@@ -13,8 +13,8 @@ from datagen.publish.folder import SHARD_MB
 class PublishSettings:
     """Make an immutable, numbered version of a finished run.
 
-    What NAME holds of other families of methods (rationales, instructions, demonstrations) stays
-    beside it; a run of its own family gives way.
+    A dataset holds one run of each family of methods (rationales, instructions, demonstrations).
+    Publishing a run replaces the run of its own family. The other families stay.
     """
 
     positional: ClassVar[tuple[str, ...]] = ("run", "name")
@@ -61,7 +61,7 @@ class VersionsSettings:
 
 @dataclass(frozen=True)
 class DiffSettings:
-    """Say what changed between two versions: columns, rows, counts by reason, teacher, sampling."""
+    """Print what changed between two versions: columns, rows, counts, teacher, sampling."""
 
     positional: ClassVar[tuple[str, ...]] = ("old", "new")
 
@@ -77,7 +77,7 @@ class DiffSettings:
 
 @dataclass(frozen=True)
 class PullSettings:
-    """Bring a version of the Hub into the local store, its hashes checked."""
+    """Copy a version from the Hub into the local store, and check its hashes."""
 
     positional: ClassVar[tuple[str, ...]] = ("reference",)
 
@@ -89,7 +89,7 @@ class PullSettings:
 
 @dataclass(frozen=True)
 class VerifySettings:
-    """Recompute every hash of a version, and say whether it is as published."""
+    """Recompute every hash of a version, and print whether it is as published."""
 
     positional: ClassVar[tuple[str, ...]] = ("reference",)
 

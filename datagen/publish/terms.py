@@ -1,7 +1,7 @@
 """What a teacher's terms say about training other models on its outputs.
 
-A reminder for whoever publishes, not advice: terms change, and the source is named so that it can
-be read. What is not listed here is not thereby allowed.
+This is a reminder, not legal advice. Terms change, so each entry names its source. A teacher that
+is not listed may still have terms that forbid training.
 """
 
 from __future__ import annotations
@@ -13,16 +13,19 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Terms:
-    """A rule, and the teachers that it is for."""
+    """A rule, and the teachers that it applies to."""
 
     pattern: str
-    """Of the teacher's licence, name or identity, in lower case."""
+    """Regular expression that the teacher's licence, name or identity matches, in lower case."""
     says: str
+    """What the terms do: the end of a sentence that begins with "the terms of NAME"."""
     source: str
+    """The document and its section."""
 
 
 FORBIDS = "forbid to improve other language models with its outputs"
 COMPETES = "forbid to develop competing models with its outputs"
+# the first pattern must not match Llama 3.1 and later: these have other terms
 KNOWN = (
     Terms(r"llama-?[23](?![.\d])", FORBIDS, "Llama 2 and Llama 3 Community License, section 1.b.v"),
     Terms(
@@ -57,8 +60,12 @@ KNOWN = (
 )
 
 
-def warnings(teacher: dict[str, Any]) -> list[str]:
-    """A sentence for every rule that may bind what is trained on this teacher's outputs."""
+def license_warnings(teacher: dict[str, Any]) -> list[str]:
+    """Return one sentence for every rule that may apply to models trained on a teacher's outputs.
+
+    Args:
+        teacher: its `name`, and if known its `license` and `identity`.
+    """
     about = " ".join(str(teacher.get(key) or "").lower() for key in ("license", "name", "identity"))
     return [
         f"the terms of {teacher['name']} {terms.says} ({terms.source})"

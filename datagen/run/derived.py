@@ -1,5 +1,6 @@
-"""A run of the rows that another run or a version holds, with more in them: `datagen topk` and
-`train probe`.
+"""Runs that copy the rows of another run or version and add columns to them.
+
+`datagen topk` and `train probe` make such runs.
 """
 
 from __future__ import annotations
@@ -25,20 +26,22 @@ class Source:
     """The run that another one is derived from."""
 
     name: str
+    """Name of the run folder, or of the dataset with "-" in place of "/"."""
     config: RunConfig
     stats: RunStats
     files: dict[str, list[Path]]
     """The Parquet files of each config of accepted rows."""
     rejected: list[Path]
+    """The Parquet files of the rejected rows."""
 
 
 def read_source(source: str, *, store: Path | None, family: str | None = None) -> Source:
-    """The run in a folder, or the run that a version holds.
+    """Return the run in a folder, or the run that a version holds.
 
     Args:
         source: a run folder, NAME@VERSION, NAME for its newest version, or a version's folder.
         store: the folder that holds the versions.
-        family: which run, where a version holds several.
+        family: which run, if a version holds several.
 
     Raises:
         UserError: there is neither a finished run nor a version, or the family must be named.
@@ -58,7 +61,7 @@ def read_source(source: str, *, store: Path | None, family: str | None = None) -
 
 
 def of_version(run: RunLineage) -> tuple[RunConfig, RunStats]:
-    """The configuration and the statistics of a published run, as its folder had them."""
+    """Return the configuration and the statistics of a published run."""
     config = RunConfig(
         method=run.method,
         code_version=run.code.version,
@@ -67,6 +70,7 @@ def of_version(run: RunLineage) -> tuple[RunConfig, RunStats]:
         settings=run.settings,
         prompts=run.prompts,
     )
+    # a lineage leaves out what is unknown
     usage = run.usage
     stats = RunStats(
         finished=True,
@@ -95,7 +99,7 @@ def derived(source: Source, out: Path, added: Mapping[str, Any]) -> Iterator[boo
         added: the settings that are new.
 
     Yields:
-        Whether its rows are still to be written. The rejected rows are there already.
+        True if the caller must write the rows. The rejected rows are there already.
 
     Raises:
         UserError: the folder holds another run.
@@ -110,9 +114,12 @@ def derived(source: Source, out: Path, added: Mapping[str, Any]) -> Iterator[boo
 
 
 def copy_rejected(files: Sequence[Path], out: Path, *, family: str) -> None:
-    """The rejected rows as they were.
+    """Write the rejected rows of the source into the new run, unchanged.
 
-    A version without any has no file for them, a run has an empty one.
+    Args:
+        files: the files of rejected rows. A version without rejected rows has no such file.
+        out: the new run folder. It always gets a file, if only an empty one.
+        family: the family of the rows.
     """
     import pyarrow.parquet as pq
 

@@ -1,4 +1,4 @@
-"""What lies in a run folder beside its rows: the lock, the configuration, the statistics."""
+"""The files of a run folder other than its rows: lock, configuration and statistics."""
 
 from __future__ import annotations
 
@@ -17,7 +17,11 @@ from datagen.versions.lineage import read_json
 
 
 def make_folder(path: Path) -> None:
-    """Raises UserError where there can be none."""
+    """Create the run folder, if it does not exist.
+
+    Raises:
+        UserError: it cannot be created.
+    """
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -25,6 +29,12 @@ def make_folder(path: Path) -> None:
 
 
 def lock(path: Path) -> IO[str]:
+    """Lock a run folder for this process. Closing the returned file ends the lock.
+
+    Raises:
+        UserError: another process holds the lock.
+    """
+    # the system frees the lock of a killed process, so no lock is left behind
     handle = (path / ".lock").open("w")
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -57,6 +67,7 @@ def keep_config(path: Path, config: RunConfig) -> None:
         before = json.loads(file.read_text(encoding="utf-8"))
     except ValueError as error:
         raise UserError(f"{file} is damaged ({error}): choose another --out") from None
+
     # an older release wrote less: only what it wrote is compared, so that its runs go on
     written = config.as_written_by(RunConfig.read(before, str(file)).format)
     changes = differences(before, json.loads(json.dumps(written)))
@@ -68,25 +79,35 @@ def keep_config(path: Path, config: RunConfig) -> None:
 
 
 def differences(before: Any, now: Any, name: str = "") -> list[str]:
-    """`settings.samples was 8, now 16`, for every leaf that differs."""
+    """Return one line for every value that differs between two JSON values.
+
+    Args:
+        before: the old value.
+        now: the new value.
+        name: the path to the values, for the lines.
+
+    Example:
+        >>> differences({"settings": {"samples": 8}}, {"settings": {"samples": 16}})
+        ['settings.samples was 8, now 16']
+    """
     if isinstance(before, dict) and isinstance(now, dict):
-        keys = [*before, *(k for k in now if k not in before)]
-        return [
-            line
-            for k in keys
-            for line in differences(before.get(k), now.get(k), f"{name}.{k}" if name else str(k))
-        ]
+        lines: list[str] = []
+        for key in [*before, *(key for key in now if key not in before)]:
+            inner = f"{name}.{key}" if name else str(key)
+            lines += differences(before.get(key), now.get(key), inner)
+        return lines
     return [] if before == now else [f"{name} was {json.dumps(before)}, now {json.dumps(now)}"]
 
 
 def write_json(path: Path, value: Any) -> None:
+    """Write a JSON file. After a kill the old or the new file is there, and it is whole."""
     partial = path.with_suffix(".partial")
     partial.write_text(json.dumps(value, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
     os.replace(partial, path)
 
 
 def commit() -> str | None:
-    """The commit of the checkout that this code runs from; None where it was installed."""
+    """Return the commit of the checkout that this code runs from, or None without a checkout."""
     root = Path(__file__).parent.parent
     if not (root / ".git").exists():
         return None
@@ -97,12 +118,13 @@ def commit() -> str | None:
 
 
 def read_stats(path: Path) -> dict[str, Any]:
+    """Return the statistics of a finished run as a JSON object."""
     stats: dict[str, Any] = json.loads((path / "stats.json").read_text(encoding="utf-8"))
     return stats
 
 
 def read_run(run: Path) -> tuple[RunConfig, RunStats]:
-    """The configuration and the statistics of a finished run.
+    """Return the configuration and the statistics of a finished run.
 
     Args:
         run: the run folder.
@@ -116,6 +138,7 @@ def read_run(run: Path) -> tuple[RunConfig, RunStats]:
         raise UserError(f"{run} is no run folder: it has no config.json")
     config = RunConfig.read(read_json(run / "config.json"), str(run / "config.json"))
 
+    # stats.json is written last, so its presence says that the Parquet files are whole
     file = run / "stats.json"
     if not file.is_file() or read_json(file).get("finished") is not True:
         raise UserError(

@@ -1,7 +1,7 @@
-"""What every method needs, once: open the teacher, write the configuration, stream rows, sum up.
+"""What all methods share: they open a teacher, record a configuration, and stream rows.
 
-A method says what it is as a `Job`; `run_job` does it. A new method is its algorithm, its settings
-and its prompts.
+A method describes itself as a `Job`, and `run_job` runs it. So a new method consists of its
+algorithm, its settings and its prompts.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ Work = Callable[[OpenRun, Teacher], Awaitable[Stats]]
 
 @dataclass(frozen=True)
 class RunResult:
-    """A finished run of a method: its folder, and what a person wants to know at the end."""
+    """A finished run: its folder, its statistics, and the lines that the command prints."""
 
     path: Path
     stats: Mapping[str, Any]
@@ -37,7 +37,7 @@ class RunResult:
 
 
 class Incomplete(UserError):
-    """A run ended before it reached its target. What it found is kept in `result`.
+    """A run that ended before it reached its target. `result` holds what it made.
 
     Example:
         >>> import datagen
@@ -60,30 +60,31 @@ class Job:
 
     method: str
     family: str
-    """Which configs its rows belong to: rationales, instructions or demonstrations."""
+    """Family of the rows: rationales, instructions or demonstrations."""
     out: Path
     """The run folder."""
     teacher: Teacher
-    """Opened by the run, and closed by it."""
+    """Who answers. The run opens and closes it."""
     teacher_license: str | None = None
     """The licence of the teacher, as the user gave it."""
     account: Account = field(default_factory=Account)
+    """What the run may spend. Default: no limit."""
     source: Mapping[str, Any]
-    """What the configuration says of the source: no machine path, a hash of all that is asked."""
+    """What the configuration records of the source: no local path, a hash of all items."""
     settings: Mapping[str, Any]
-    """The settings that decide the rows, and no others."""
+    """Only the settings that decide the rows. Another speed or folder is the same run."""
     prompts: Mapping[str, str] = field(default_factory=dict)
-    """The prompts that the teacher is asked, by name, with `{fields}` where the items stand."""
+    """The prompt templates by name, with `{fields}` in place of the items."""
     work: Work
-    """Fills the open run with the rows of every item. Returns the statistics."""
+    """Writes the rows of every item into the open run, and returns the statistics."""
     summarise: Callable[[Stats, Path], str] | None = None
-    """The closing lines; by default those that all methods share."""
+    """Makes the closing lines. Default: those that all methods share."""
 
     def config(self, identity: str, license: str | None) -> RunConfig:
-        """The configuration of the run: all that decides its rows, and nothing else.
+        """Return the configuration of the run: all that decides its rows, and nothing else.
 
         Args:
-            identity: which teacher answers, as the journal keys answers by.
+            identity: the name under which the journal stores the teacher's answers.
             license: the licence of the teacher's weights or outputs, if it is known.
         """
         return RunConfig(
@@ -97,17 +98,17 @@ class Job:
 
 
 def run_job(job: Job) -> RunResult:
-    """Run a job, or go on with it where it was stopped.
+    """Run a job, or continue it after a stop.
 
     Raises:
-        UserError: the folder holds another run, or nothing was accepted, or the endpoint is down.
+        UserError: the folder holds another run, nothing was accepted, or the endpoint is down.
     """
     stats = run_coroutine(work_on(job))
     return RunResult(job.out, stats, (job.summarise or summary)(stats, job.out))
 
 
 async def work_on(job: Job) -> Stats:
-    """Do the work of a job in its run folder. Returns the statistics."""
+    """Do the work of a job in its run folder, and return the statistics."""
     identity = await job.teacher.identify()
     license = await find_license(job.teacher, job.teacher_license, job.out)
     config = job.config(identity, license)
@@ -117,12 +118,12 @@ async def work_on(job: Job) -> Stats:
 
 
 def source_record(name: str, count: int, parts: Iterable[Any]) -> dict[str, Any]:
-    """What a configuration says of a source that is a file, a run or a version.
+    """Return what a configuration records of a file, a run or a version.
 
     Args:
-        name: the source as the user gave it. Of a path only the file's own name is recorded.
+        name: the source as the user gave it. For a path only the file's own name is recorded.
         count: how many items it has.
-        parts: JSON values that together hold all that is asked. Their hash is recorded.
+        parts: JSON values that contain all that the teacher is asked. Their hash is recorded.
     """
     digest = hashlib.sha256()
     for part in parts:
@@ -137,12 +138,12 @@ def source_record(name: str, count: int, parts: Iterable[Any]) -> dict[str, Any]
 
 
 def default_out(method: str, name: str) -> Path:
-    """The run folder where the user names none."""
+    """Return the run folder for a run whose user named none."""
     return Path("runs") / f"{method}-{name.replace('/', '-')}"
 
 
 def summary(stats: Stats, out: Path) -> str:
-    """The closing lines of a run: items, rows, reasons, tokens and cost, and what to do next."""
+    """Return the closing lines of a run: counts, reasons, tokens, cost, and the next commands."""
     return "\n".join(
         [
             f"{stats['questions']:,} items, {stats['answers']:,} answers in {stats['seconds']:,} s",
@@ -155,5 +156,5 @@ def summary(stats: Stats, out: Path) -> str:
 
 
 def counted(rejected: Mapping[str, int]) -> str:
-    """`wrong 12, truncated 3`, or `none`."""
+    """Return the reasons with their counts: `wrong 12, truncated 3`, or `none`."""
     return ", ".join(f"{reason} {number:,}" for reason, number in rejected.items()) or "none"

@@ -3,7 +3,7 @@
 run/config.json       what was asked; another configuration is refused
 run/journal.sqlite    every teacher answer (datagen.teacher.journal)
 run/rows.sqlite       accepted and rejected rows, by the position of their item
-run/<config>.parquet  written at the end in order of position, so the order of arrival changes nothing
+run/<config>.parquet  written at the end in the order of the positions, whatever arrived first
 run/stats.json        counts, tokens, time; "finished" says that the Parquet files are whole
 """
 

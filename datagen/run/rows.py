@@ -1,5 +1,7 @@
-"""The rows of a run: kept in SQLite by the position of the item they come from, exported to Parquet
-in that order.
+"""The rows of a run: SQLite while the run works, Parquet at the end.
+
+SQLite stores the rows of an item under the item's position. The export follows the positions. So
+the order in which answers arrive does not change the files.
 """
 
 from __future__ import annotations
@@ -22,28 +24,34 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 GATHER_S = 0.1
-"""Rows that come within this time share a transaction."""
+"""Seconds in which rows share a transaction. A transaction waits for the disk, so one for each item
+would slow a fast teacher down. A kill loses at most these rows; the journal makes them again."""
 BATCH = 2048
-"""Rows a Parquet row group holds, and the memory that writing it takes."""
+"""Rows of a Parquet row group. The export holds one group of each config in memory."""
 
 Kind: TypeAlias = tuple[str, str | None]
-"""Config, and the reason of a rejected row."""
-CONFIG, REASON = "json_extract(value, '$[0]')", "json_extract(value, '$[1]')"
-"""Of an element of `kinds`."""
+"""The config of a row, and the reason if it was rejected."""
+# the two parts of an element of `kinds`, in SQL
+CONFIG = "json_extract(value, '$[0]')"
+REASON = "json_extract(value, '$[1]')"
+
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS items (
     position INTEGER NOT NULL,
     kinds    TEXT NOT NULL, -- JSON: [config, reason] of every row
     rows     BLOB NOT NULL, -- a line of JSON each
-    UNIQUE (position) -- an index of its own, so that items are appended in whatever order they come
+    UNIQUE (position) -- a separate index: items are appended in the order in which they arrive
 )
 """
 
 
 class Rows:
-    """Accepted and rejected rows on disk.
+    """Accepted and rejected rows in a database.
 
-    After a kill, the rows of an item are there whole or not at all.
+    After a kill either all rows of an item are there, or none.
+
+    Args:
+        path: the database. It is created if it does not exist.
     """
 
     def __init__(self, path: Path):
@@ -56,30 +64,35 @@ class Rows:
 
     @property
     def rejected(self) -> int:
-        """Number of rejected rows."""
+        """The number of rejected rows."""
         return sum([number for (config, _), number in self.counts.items() if config == "rejected"])
 
     @property
     def accepted(self) -> int:
-        """Number of accepted rows, of all configs."""
+        """The number of accepted rows of all configs."""
         return self.counts.total() - self.rejected
 
     def accepted_by_config(self) -> dict[str, int]:
-        """Accepted rows of each config, in the order of the names."""
+        """Return the number of accepted rows of each config, sorted by name."""
         counts = sorted(self.counts.items(), key=str)
         return {config: number for (config, _), number in counts if config != "rejected"}
 
     def rejected_by_reason(self) -> dict[str, int]:
-        """Rejected rows of each reason, in the order of the names."""
+        """Return the number of rejected rows for each reason, sorted by name."""
         counts = sorted(self.counts.items(), key=str)
         return {reason: number for (_, reason), number in counts if reason}
 
     def write(self, position: int, outcomes: Sequence[Outcome]) -> None:
-        """All rows of an item.
+        """Write all rows of an item.
 
-        Items of a moment share a transaction, which the journal can make again after a kill.
+        Args:
+            position: the position of the item.
+            outcomes: its rows, at least one.
+
+        Raises:
+            UserError: the disk is full or fails.
         """
-        assert outcomes, "an item ends accepted or rejected, never without a trace"
+        assert outcomes, "every item has at least one accepted or rejected row"
         kinds, rows = zip(*map(kind_and_row, outcomes), strict=True)
         self._waiting.append((position, dumps(kinds).decode(), b"\n".join(map(dumps, rows))))
         for kind in kinds:
@@ -88,10 +101,16 @@ class Rows:
             self.commit()
 
     def commit(self) -> None:
-        """Raises UserError where the disk takes no more; what was not committed is gone then, whole
-        items of it.
+        """Write the waiting rows to disk.
+
+        If that fails, they are lost, and with each row all rows of its item.
+
+        Raises:
+            UserError: the disk is full or fails.
         """
-        waiting, self._waiting, self._written = self._waiting, [], time.monotonic()
+        waiting = self._waiting
+        self._waiting = []
+        self._written = time.monotonic()
         if not waiting:
             return
         try:
@@ -104,18 +123,20 @@ class Rows:
             raise UserError(f"{self._path} cannot be written: {error}") from None
 
     def close(self) -> None:
+        """Write the waiting rows to disk, and close the database."""
         self.commit()
         self._database.close()
 
     def done(self, items: int) -> bytearray:
-        """1 for every position that has rows, 0 for the others; a byte each, for memory's sake."""
+        """Return 1 for every position that has rows and 0 for the others, [items]."""
+        # one byte for each item: a run can have millions
         found = bytearray(items)
         for (position,) in self._execute("SELECT position FROM items"):
             found[position] = 1
         return found
 
     def unbroken(self) -> int:
-        """The first position that has no rows."""
+        """Return the first position that has no rows."""
         first = 0
         for (position,) in self._execute("SELECT position FROM items ORDER BY position"):
             if position != first:
@@ -124,8 +145,10 @@ class Rows:
         return first
 
     def drop(self, reason: str) -> bool:
-        """Delete the rows of every item that has one rejected for `reason`; whether there was
-        any.
+        """Delete all rows of the items that have a row rejected for this reason.
+
+        Returns:
+            Whether there was such an item.
         """
         query = (
             f"DELETE FROM items WHERE EXISTS (SELECT 1 FROM json_each(kinds) WHERE {REASON} = ?)"
@@ -135,18 +158,22 @@ class Rows:
         return dropped
 
     def drop_from(self, position: int) -> None:
-        """Delete the rows from this position on."""
+        """Delete the rows of this position and all later ones."""
         self._execute("DELETE FROM items WHERE position >= ?", (position,))
         self.counts = self._count()
 
     def by_item(self) -> Iterator[list[Row]]:
-        """The rows of every item, in order."""
+        """Yield the rows of every item, in the order of the positions."""
         for (rows,) in self._execute("SELECT rows FROM items ORDER BY position"):
             yield [loads(row) for row in rows.split(b"\n")]
 
     def export(self, folder: Path, configs: Sequence[str], *, family: str) -> None:
-        """Write each config's rows in order, a batch at a time, and put the files in place
-        whole.
+        """Write one Parquet file for each config, with the rows in the order of the positions.
+
+        Args:
+            folder: the run folder.
+            configs: the names of the configs.
+            family: the family of the rows. It decides the columns.
         """
         import pyarrow.parquet as pq
 
@@ -167,15 +194,18 @@ class Rows:
             for config in configs:
                 if waiting[config]:
                     files[config].write_table(table(waiting[config], schemas[config]))
+
+        # renamed only when all are written, so a file in place is always whole
         for config in configs:
             os.replace(partial[config], folder / f"{config}.parquet")
 
     def _execute(self, query: str, values: Sequence[Any] = ()) -> sqlite3.Cursor:
-        """Of all that was written, committed or not."""
+        """Run a query on all rows that were written. Waiting rows are committed first."""
         self.commit()
         return self._database.execute(query, values)
 
     def _count(self) -> Counter[Kind]:
+        """Count the rows by config and reason."""
         query = f"SELECT {CONFIG}, {REASON}, count(*) FROM items, json_each(kinds) GROUP BY 1, 2"
         return Counter(
             {(config, reason): number for config, reason, number in self._execute(query)}
@@ -183,24 +213,31 @@ class Rows:
 
 
 def kind_and_row(outcome: Outcome) -> tuple[Kind, Row]:
+    """Return config and reason of an outcome, and its row as it is stored."""
     if isinstance(outcome, Accepted):
         return (outcome.config, None), outcome.row
     return ("rejected", outcome.reason), outcome.row | {"reason": outcome.reason}
 
 
 def stored(database: sqlite3.Connection) -> Iterator[tuple[str, str | None, bytes]]:
-    """Config, reason and JSON of every row, in order."""
+    """Yield config, reason and JSON of every row, in the order of the positions."""
     for kinds, rows in database.execute("SELECT kinds, rows FROM items ORDER BY position"):
         for (config, reason), row in zip(loads(kinds), rows.split(b"\n"), strict=True):
             yield config, reason, row
 
 
 def table(rows: Sequence[bytes], schema: pa.Schema) -> Any:
-    """JSON rows as Arrow, in one chunk. Columns that a row lacks are null, others are left out."""
+    """Return JSON rows as an Arrow table of one chunk.
+
+    Args:
+        rows: one JSON object for each row.
+        schema: the columns. A column that a row lacks is null; other keys of a row are dropped.
+    """
     import pyarrow as pa
     import pyarrow.json
 
     lines = b"\n".join(rows)
+    # one block, because Arrow makes a chunk of each block
     return pa.json.read_json(
         pa.BufferReader(lines),
         read_options=pa.json.ReadOptions(use_threads=False, block_size=len(lines) + 1),

@@ -1,4 +1,4 @@
-"""Published versions, read: their numbers, lineage, files and hashes, in a store or on the Hub."""
+"""Reading published versions: numbers, lineage, files and hashes, in a store or on the Hub."""
 
 from datagen.versions.local import resolve, verify, versions_of
 from datagen.versions.version import Version

@@ -1,6 +1,6 @@
-"""The Hub's client, and what its failures mean.
+"""The client of the Hub, its retries, and its failures in plain words.
 
-Nothing here prints a request's address or headers: these may hold a token or a signature.
+Nothing here prints the address or the headers of a request: they may hold a token or a signature.
 """
 
 from __future__ import annotations
@@ -19,119 +19,166 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 WAITS = (0.5, 1.0, 2.0, 4.0, 8.0, 8.0, 8.0)
-"""Seconds before each further attempt."""
-PASSING = {408, 409, 412, 423, 429}
-"""Statuses below 500 after which it is worth looking again; 412: another publisher committed
-first."""
+"""Seconds before each further attempt. In all half a minute: a restart of the Hub's server or a
+burst of other clients is over by then, and a person still waits."""
+TEMPORARY = {408, 409, 412, 423, 429}
+"""Statuses below 500 that may go away: time-out, conflict, lock, too many requests. A 412 means
+that another publisher committed first."""
+LONGEST_MESSAGE = 200
+"""Characters of a message of the server or the client that an error repeats: about two lines."""
 OFFLINE = (
     "HF_HUB_OFFLINE is set, and {name} is looked up on the Hub: unset it, or `datagen pull` it "
     "before"
 )
 NO_TOKEN = "no token for the Hub: log in with `hf auth login`, or set HF_TOKEN"
+UNKNOWN_TOKEN = (
+    "the Hub does not know this token: log in again with `hf auth login`, or set HF_TOKEN"
+)
 
 
 def connect(name: str, *, write: bool = False) -> HfApi:
-    """A client for the Hub of HF_ENDPOINT. For writing the token is tried. Raises UserError."""
+    """Return a client of the Hub whose address is HF_ENDPOINT.
+
+    Args:
+        name: the repository that the client is for. Error messages name it.
+        write: whether the caller will write. If so, the token is tried at once.
+
+    Raises:
+        UserError: the token is missing or unknown, or the Hub cannot be reached.
+    """
     from huggingface_hub import HfApi
     from huggingface_hub.utils import disable_progress_bars, logging
 
-    logging.set_verbosity_error()  # its warnings name signed addresses
+    # the client's warnings contain signed addresses
+    logging.set_verbosity_error()
     if not sys.stderr.isatty():
         disable_progress_bars()
+
     api = HfApi(endpoint=os.environ.get("HF_ENDPOINT") or None, library_name="emergent-distill")
     if write:
-        retried(api.whoami, name)
+        retry(api.whoami, name)
     return api
 
 
-def retried(action: Callable[[], T], name: str) -> T:
-    """The action's result, tried again after failures that may pass.
+def retry(action: Callable[[], T], name: str) -> T:
+    """Return the result of an action, and try it again after temporary failures.
 
-    Raises UserError where it stays without one.
+    Args:
+        action: what to do. It must read the repository's state anew at each attempt, because a
+            failed attempt may have changed it.
+        name: the repository, for messages.
 
-    The action must look at the repository anew each time: what failed may have been done.
+    Raises:
+        UserError: the failure is permanent, or the last attempt failed too.
     """
     from huggingface_hub.utils import httpx
+
+    # the client wraps failures in these types; an error of ours is a UserError and passes through
+    expected = (httpx.HTTPError, OSError, RuntimeError, ValueError)
 
     for wait in (*WAITS, None):
         try:
             return action()
-        except (httpx.HTTPError, OSError, RuntimeError, ValueError) as error:
-            if wait is None or not passing(error):
-                raise UserError(meaning(error, name)) from None
-            if status(error) != 412:
-                print(f"{meaning(error, name)}; again in {wait:g} s", file=sys.stderr)
+        except expected as error:
+            if wait is None or not is_temporary(error):
+                raise UserError(explain(error, name)) from None
+            # two publishers at once are normal: a message would only frighten
+            if status_of(error) != 412:
+                print(f"{explain(error, name)}; again in {wait:g} s", file=sys.stderr)
         time.sleep(wait)
     raise AssertionError
 
 
-def passing(error: Exception) -> bool:
-    """Whether the same may succeed later."""
+def is_temporary(error: Exception) -> bool:
+    """Return whether the same action may succeed later."""
     from huggingface_hub.errors import LocalEntryNotFoundError
+
+    status = status_of(error)
+    if status is not None:
+        return status in TEMPORARY or status >= 500
+
+    # the Hub did not give a file, and the client dropped the reason
+    if isinstance(error, LocalEntryNotFoundError):
+        return True
+    # the client raises a plain RuntimeError when an upload breaks off
+    return is_transport_error(error) or type(error) is RuntimeError
+
+
+def is_transport_error(error: Exception) -> bool:
+    """Return whether the Hub could not be reached, or the connection broke."""
     from huggingface_hub.utils import httpx
 
-    code = status(error)
-    if code is not None:
-        return code in PASSING or code >= 500
-    if isinstance(
-        error, LocalEntryNotFoundError
-    ):  # a file that the Hub did not give, for a reason that it lost
-        return True
-    return (
-        any(isinstance(cause, httpx.TransportError) for cause in causes(error))
-        or type(error) is RuntimeError
-    )
+    return any(isinstance(cause, httpx.TransportError) for cause in causes(error))
 
 
 def causes(error: BaseException) -> list[BaseException]:
-    """The error and what it came from: the client wraps a failed upload in a RuntimeError, a failed
-    look-up in an OSError.
+    """Return the error and the errors that caused it, the latest first.
+
+    The client wraps a failed upload in a RuntimeError and a failed look-up in an OSError.
     """
     found: list[BaseException] = []
-    step: BaseException | None = error
-    while step is not None and step not in found:
-        found.append(step)
-        step = step.__cause__
+    cause: BaseException | None = error
+    while cause is not None and cause not in found:
+        found.append(cause)
+        cause = cause.__cause__
     return found
 
 
-def status(error: BaseException) -> int | None:
-    """The HTTP status that an error came with."""
+def status_of(error: BaseException) -> int | None:
+    """Return the HTTP status of an error, or None if no response came."""
     responses = [getattr(cause, "response", None) for cause in causes(error)]
     return next((response.status_code for response in responses if response is not None), None)
 
 
-def meaning(error: Exception, name: str) -> str:
-    """A failure in one line."""
+def explain(error: Exception, name: str) -> str:
+    """Return one line that says what failed and what to do.
+
+    Args:
+        error: what the client raised.
+        name: the repository.
+    """
     from huggingface_hub.errors import (
-        LocalEntryNotFoundError,
         LocalTokenNotFoundError,
         OfflineModeIsEnabled,
         RepositoryNotFoundError,
     )
-    from huggingface_hub.utils import httpx
 
-    code = status(error)
     if any(isinstance(cause, OfflineModeIsEnabled) for cause in causes(error)):
         return OFFLINE.format(name=name)
     if isinstance(error, LocalTokenNotFoundError):
         return NO_TOKEN
-    if code == 403:
+
+    # a gated repository comes as 403 and as a missing repository, so 403 is tested first
+    status = status_of(error)
+    if status == 403:
         return f"the Hub lets this token not write to {name}: check whose it is and what it may do"
     if isinstance(error, RepositoryNotFoundError):
         return f"no {name} on the Hub, or it is private and the token may not read it"
-    if code == 401:
-        return (
-            "the Hub does not know this token: log in again with `hf auth login`, or set HF_TOKEN"
-        )
-    if code is not None:
-        said = " ".join(str(getattr(error, "server_message", None) or "").split())[:200]
-        return f"the Hub answered {code} for {name}{': ' + said if said else ''}"
-    if any(isinstance(cause, httpx.TransportError) for cause in causes(error)):
+    # a missing repository can come as 401 too, so the token is blamed only here
+    if status == 401:
+        return UNKNOWN_TOKEN
+    if status is not None:
+        message = one_line(getattr(error, "server_message", None) or "")
+        return f"the Hub answered {status} for {name}{': ' + message if message else ''}"
+    return explain_without_status(error, name)
+
+
+def explain_without_status(error: Exception, name: str) -> str:
+    """Return the line for an error that came without a response of the Hub."""
+    from huggingface_hub.errors import LocalEntryNotFoundError
+
+    if is_transport_error(error):
         return f"the Hub could not be reached for {name} ({type(error).__name__})"
     if isinstance(error, LocalEntryNotFoundError):
         return f"the Hub did not give a file of {name}"
     if isinstance(error, OSError) and error.strerror:
         return f"{name}: {error.strerror}"
-    said = ": " + " ".join(str(error).split())[:200] if isinstance(error, ValueError) else ""
-    return f"the Hub's client failed for {name} ({type(error).__name__}){said}"
+
+    # only a ValueError is safe to repeat: other messages may contain a signed address
+    message = ": " + one_line(error) if isinstance(error, ValueError) else ""
+    return f"the Hub's client failed for {name} ({type(error).__name__}){message}"
+
+
+def one_line(message: object) -> str:
+    """Return a message on one line, cut after `LONGEST_MESSAGE` characters."""
+    return " ".join(str(message).split())[:LONGEST_MESSAGE]

@@ -1,4 +1,4 @@
-"""Versions in a folder: STORE/NAME/1.0.0, opened by plain `datasets.load_dataset`."""
+"""Versions in a local store: STORE/NAME/1.0.0, a folder that `datasets.load_dataset` opens."""
 
 from __future__ import annotations
 
@@ -13,18 +13,25 @@ from datagen.versions.parquet import describe, file_sha256
 from datagen.versions.version import Version
 
 NAME = re.compile(r"(?=.{1,96}$)\w([\w.-]*\w)?(/\w([\w.-]*\w)?)?", re.ASCII)
-"""What the Hub takes as a repository's name (huggingface_hub's `validate_repo_id`), so that a name
-can move there."""
+"""What the Hub accepts as a repository's name (huggingface_hub's `validate_repo_id`). A local name
+follows the same rule, so that it can be published on the Hub later."""
 
 
 def default_store() -> Path:
+    """Return the folder of the store: $EMERGENT_STORE, or else ./datasets."""
     return Path(os.environ.get("EMERGENT_STORE", "datasets"))
 
 
 def check_name(name: str) -> None:
-    forbidden = (
-        ".." in name or "--" in name or name.endswith(".git") or any(map(parse, name.split("/")))
-    )
+    """Check the name of a dataset.
+
+    Raises:
+        UserError: the name is not allowed.
+    """
+    # a part that looks like a version would be read as a version's folder
+    is_version = any(map(parse, name.split("/")))
+    forbidden = ".." in name or "--" in name or name.endswith(".git") or is_version
+
     if not NAME.fullmatch(name) or forbidden:
         raise UserError(
             f"{name!r} is no dataset name: letters, digits, '-', '_' and '.', with at most one "
@@ -35,30 +42,52 @@ def check_name(name: str) -> None:
 
 
 def versions_of(name: str, *, store: Path | None = None) -> list[Version]:
-    """All versions of a name, oldest first; empty where there is none."""
+    """Return all versions of a name in the store, oldest first.
+
+    Args:
+        name: the name of a dataset.
+        store: the folder of the store. Default: `default_store()`.
+
+    Returns:
+        The versions. The list is empty if there is no such dataset.
+    """
     folder = (store or default_store()) / name
-    numbers = (
-        [(parse(p.name), p) for p in folder.iterdir() if p.is_dir()] if folder.is_dir() else []
-    )
+    if not folder.is_dir():
+        return []
+    numbers = [(parse(path.name), path) for path in folder.iterdir() if path.is_dir()]
+
+    # other folders may be there: ORG/NAME lies below ORG, and a publisher writes to a hidden one
     found = sorted((number, path) for number, path in numbers if number is not None)
     return [open_version(path) for _, path in found]
 
 
 def open_version(path: Path) -> Version:
+    """Return the version in a folder. Its files are not checked.
+
+    Raises:
+        UserError: the lineage is missing or damaged.
+    """
     lineage = read_lineage(path)
     return Version(lineage["name"], lineage["version"], path, lineage["content_sha256"], lineage)
 
 
 def resolve(reference: str, *, store: Path | None = None) -> Version:
-    """The version that NAME@1.0.0, NAME (its newest) or a version's folder means; every file's size
-    is checked.
+    """Return the version in the store that a reference means, with all its files in place.
 
-    Raises UserError where there is none, or where a file is missing or of another size.
+    The sizes of the files are compared with the lineage. `verify` compares their hashes too.
+
+    Args:
+        reference: NAME@1.0.0, NAME for its newest version, or a version's folder.
+        store: the folder of the store. Default: `default_store()`.
+
+    Raises:
+        UserError: there is no such version, or a file is missing or has another size.
     """
     if (Path(reference) / "lineage.json").is_file():
-        return complete(open_version(Path(reference)))
+        return check_files(open_version(Path(reference)))
     if reference.startswith(("/", "./", "../", "~")):
         raise UserError(f"{reference} is no version folder: it has no lineage.json")
+
     name, _, number = reference.partition("@")
     check_name(name)
     found = versions_of(name, store=store)
@@ -67,27 +96,30 @@ def resolve(reference: str, *, store: Path | None = None) -> Version:
             f"no dataset {name!r} in {store or default_store()}; it holds: "
             f"{', '.join(names(store)) or '-'}"
         )
+
     if not number:
-        return complete(found[-1])
+        return check_files(found[-1])
     for version in found:
         if parse(version.version) == parse(number):
-            return complete(version)
+            return check_files(version)
     raise UserError(
         f"{name} has no version {number!r}; it has: {', '.join(v.version for v in found)}"
     )
 
 
 def names(store: Path | None = None) -> list[str]:
-    """The names in a store that have a version."""
+    """Return the names in a store that have a version, sorted."""
     folder = store or default_store()
+    # NAME/1.0.0 and ORG/NAME/1.0.0
     files = [*folder.glob("*/*/lineage.json"), *folder.glob("*/*/*/lineage.json")]
     return sorted({file.parent.parent.relative_to(folder).as_posix() for file in files})
 
 
-def complete(version: Version) -> Version:
-    """The version, if all its files are there in their sizes and no Parquet file beside them.
+def check_files(version: Version) -> Version:
+    """Return the version if its folder holds the files of its lineage, in their sizes.
 
-    Raises UserError.
+    Raises:
+        UserError: a file is missing or has another size, or a Parquet file was added.
     """
     files = version.lineage["files"]
     for name, expected in files.items():
@@ -96,8 +128,11 @@ def complete(version: Version) -> Version:
             raise UserError(f"{version.name}@{version.version}: {name} is missing")
         if file.stat().st_size != expected["bytes"]:
             raise changed(version, name)
+
+    # `load_dataset` may read every Parquet file in the folder, so an added one adds rows
     for file in sorted(version.path.rglob("*.parquet")):
-        if (name := file.relative_to(version.path).as_posix()) not in files:
+        name = file.relative_to(version.path).as_posix()
+        if name not in files:
             raise UserError(
                 f"{version.name}@{version.version}: {name} was added after it was published"
             )
@@ -105,24 +140,29 @@ def complete(version: Version) -> Version:
 
 
 def changed(version: Version, name: str) -> UserError:
+    """Return the error for a file that is not as it was published."""
     return UserError(f"{version.name}@{version.version}: {name} was changed after it was published")
 
 
 def verify(version: Version) -> None:
-    """Recompute the hash of every file, and `content_sha256` of every run from its rows.
+    """Recompute the hash of every file, and the content hash of every run from its rows.
 
-    Raises UserError naming the first that differs from the lineage.
+    Raises:
+        UserError: a hash differs from the lineage. The message names the first such file.
     """
-    lineage = complete(version).lineage
+    lineage = check_files(version).lineage
     for name, expected in lineage["files"].items():
         if file_sha256(version.path / name) != expected["sha256"]:
             raise changed(version, name)
+
+    # the lineage has no hash of its own: the rows must give the content hashes that it states
     for family, run in lineage["runs"].items():
-        files = {c: version.files_of(c, family) for c in run["configs"]}
-        configs = {
-            c: describe(*files[c]) if files[c] else described
-            for c, described in run["configs"].items()
-        }
+        configs = dict(run["configs"])
+        for config in configs:
+            files = version.files_of(config, family)
+            # a config without rows has no file
+            if files:
+                configs[config] = describe(*files)
         if content_sha256(run["method"], configs) != run["content_sha256"]:
             raise changed(version, "lineage.json")
     if content_of(lineage["runs"]) != version.content_sha256:

@@ -91,13 +91,16 @@ def configuration(family: str) -> dict:
     source = {"suite": "sums", "hub": None, "split": "train", "questions": 987, "sha256": "ab" * 32}
     if family == "demonstrations":
         source = {
-            "name": "mine",
+            "suite": "mine",
+            "hub": None,
+            "split": None,
             "tasks": ["sums"],
             "held_out": [],
-            "queries": 876,
+            "questions": 876,
             "sha256": "cd" * 32,
         }
     return {
+        "format": 4,
         "method": METHODS[family],
         "code_version": "0.1.0",
         "teacher": {

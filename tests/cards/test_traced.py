@@ -12,7 +12,7 @@ from huggingface_hub import DatasetCard, DatasetCardData
 from cards.dataset import SHOWN, size_category
 from cards.runs import configs_of
 from datagen.publish import lineage as lineages
-from datagen.publish.folder import beside, card, stamped
+from datagen.publish.folder import add_other_families, card, with_number
 from datagen.publish.samples import samples
 from datagen.schema import FAMILIES
 from datagen.versions.version import Version
@@ -32,7 +32,7 @@ def run(tmp_path, family):
 
 def lineage_of(run, **given):
     about = {"name": "org/sums", "license": "apache-2.0", "language": "en"} | given
-    return stamped(lineages.build(run, **about), (3, 2, 1), None)
+    return with_number(lineages.build(run, **about), (3, 2, 1), None)
 
 
 def mixed(tmp_path, families=tuple(FAMILIES)):
@@ -40,8 +40,10 @@ def mixed(tmp_path, families=tuple(FAMILIES)):
     newest = None
     for place, family in enumerate(families):
         run = run_of(tmp_path / f"{family}-run", family, kept=1234 + place, rejected=321 + place)
-        lineage = stamped(
-            beside(lineages.build(run, name="org/sums", license="mit", language="en"), newest),
+        lineage = with_number(
+            add_other_families(
+                lineages.build(run, name="org/sums", license="mit", language="en"), newest
+            ),
             (3, place, 0),
             newest,
         )

@@ -5,7 +5,7 @@ import random
 import pyarrow.parquet as pq
 import pytest
 
-from datagen.publish.folder import cut
+from datagen.publish.folder import split
 from datagen.versions import resolve, verify
 from tests.datagen.publish.conftest import make_run
 from tests.hub.conftest import datagen
@@ -58,7 +58,7 @@ def test_another_size_of_shards_is_no_new_version(large, store, capsys):
 @pytest.mark.parametrize("count", [1, 2, 7, 40])
 def test_cutting_keeps_every_row_in_order(large, tmp_path, count):
     shards = [tmp_path / f"{i}.parquet" for i in range(count)]
-    cut(large / "rationales.parquet", shards)
+    split(large / "rationales.parquet", shards)
     tables = [pq.read_table(shard) for shard in shards]
     ids = [id for table in tables for id in table["id"].to_pylist()]
     assert ids == pq.read_table(large / "rationales.parquet")["id"].to_pylist()

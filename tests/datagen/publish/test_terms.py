@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from datagen.publish.terms import warnings
+from datagen.publish.terms import license_warnings
 from datagen.versions import resolve
 from tests.datagen.publish.conftest import make_run
 from tests.hub.conftest import datagen
@@ -34,7 +34,7 @@ def teacher(name, *, license=None, at="http://127.0.0.1/v1"):
     ],
 )
 def test_terms_that_bind_are_named_once_with_their_source(about, word):
-    (warning,) = warnings(about)
+    (warning,) = license_warnings(about)
     assert word in warning
     assert about["name"] in warning
 
@@ -50,7 +50,7 @@ def test_terms_that_bind_are_named_once_with_their_source(about, word):
     ],
 )
 def test_terms_that_do_not_bind_are_not_named(about):
-    assert warnings(about) == []
+    assert license_warnings(about) == []
 
 
 def test_publishing_warns_goes_on_and_writes_the_terms_into_the_lineage(tmp_path, store, capsys):
