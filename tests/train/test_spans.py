@@ -112,16 +112,21 @@ def test_the_loss_is_the_formula_over_the_batch(base: Path, store: Path, tmp_pat
 def test_batches_in_parts_take_the_step_of_the_whole(
     base: Path, store: Path, tmp_path: Path
 ) -> None:
-    """Rows differ in length, so that a mean over each part's own tokens would be another one."""
+    """Rows differ in length, so that a mean over each part's own tokens would be another one.
+
+    Plain gradient descent, without clipping: Adam divides a gradient by its own size, by which it
+    hides a wrong scale and blows up the rounding of gradients that are almost 0.
+    """
+    plain = {"optim": "sgd", "learning_rate": 0.1, "max_grad_norm": 0}
     ways = {
         "whole": {},
         "parts": {"per_device_train_batch_size": 1, "gradient_accumulation_steps": 4},
     }
     for name, way in ways.items():
-        words = flags(base, store, tmp_path / name, answer_weight=0.7, max_steps=4, **way)
+        words = flags(base, store, tmp_path / name, answer_weight=0.7, max_steps=4, **plain, **way)
         assert main(["sft", *words]) == 0
     found, expected = (weights(tmp_path / name) for name in ("parts", "whole"))
-    assert all(found[name].allclose(expected[name], atol=2e-5) for name in expected)
+    assert all(found[name].allclose(expected[name], atol=1e-6) for name in expected)
     assert not all(weights(base)[name].allclose(expected[name], atol=2e-5) for name in expected)
     settings = json.loads((tmp_path / "whole" / "lineage.json").read_text())["settings"]
     assert settings["answer_weight"] == 0.7

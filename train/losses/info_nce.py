@@ -26,9 +26,11 @@ def contrast(
 ) -> Tensor:
     """Return InfoNCE of right against wrong rationales, a mean over the questions that have both.
 
-    Of one question it is -1/|P| * sum_{i in P} log[e^(s_i/T) / (e^(s_i/T) + sum_{j in N}
-    e^(s_j/T))], with P the right rationales and N the wrong ones. Right rationales do not compete
-    with each other.
+    For one question, with P its right rationales and N its wrong ones, the value is
+
+        -1/|P| * sum_{i in P} log[ e^(s_i/T) / (e^(s_i/T) + sum_{j in N} e^(s_j/T)) ]
+
+    Right rationales do not compete with each other.
 
     Args:
         scores: length-normalised log-likelihoods (`mean_log_likelihood`), (Q, C).
