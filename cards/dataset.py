@@ -10,7 +10,7 @@ from cards.graph import graph, source_name
 from cards.licenses import license_fields
 from cards.limits import languages, limits
 from cards.render import inline, number, render
-from cards.runs import configs_of
+from datagen.records.lineage import configs_of
 
 TASKS = {"rationales": ["text-generation", "question-answering"]}
 SIZES = (

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from cards.render import public_name, render
+from cards.render import render
+from datagen.records.names import public_name
 
 LOSSES = {
     "sft_weight": "cross-entropy of the completion's tokens",
@@ -25,8 +26,6 @@ LOSSES = {
 }
 """Settings that make the loss, and what each weighs. A newer student's lineage carries the sentences
 of its losses under `losses`; for older students they stand here."""
-MEASURES = ("greedy_accuracy", "majority_accuracy", "gap_closed")
-"""Of a model in a report, each with its interval."""
 
 
 def model_card(lineage: Mapping[str, Any]) -> str:

@@ -67,22 +67,6 @@ def visible(text: str) -> str:
     )
 
 
-def public_name(name: str) -> str:
-    """A model's or teacher's name without its place on this machine and without credentials.
-
-    `hf:/home/me/student` is `hf:student`, `openai:m@http://me:key@host/v1` is
-    `openai:m@http://host/v1`.
-    """
-    engine, _, path = name.partition(":") if re.match(r"(hf|vllm):", name) else ("", "", name)
-    if "://" in name:
-        return re.sub(r"\?.*", "", re.sub(r"//[^/@\s]*@", "//", name))
-    if re.match(r"[/~\\]|\.\.?[/\\]|[A-Za-z]:[/\\]", path) or (
-        path.count("/") > 1 and ":" not in path
-    ):
-        path = re.split(r"[/\\]", path.rstrip("/\\"))[-1]
-    return f"{engine}:{path}" if engine else path
-
-
 def inline(value: object, longest: int = 200) -> str:
     """One line of text for a sentence or a table cell: no markup, no cell border, no line end; a
     dash for nothing.

@@ -11,7 +11,7 @@ from train.api.student import open_student as open_student
 from train.api.training import fit_gkd as fit_gkd
 from train.api.training import fit_kd as fit_kd
 from train.api.training import fit_sft as fit_sft
-from train.evaluate.estimate import Estimate as Estimate
+from datagen.records.report import Estimate as Estimate
 from train.push import Pushed as Pushed
 
 __all__: list[str]

@@ -8,7 +8,8 @@ import yaml
 from markdown_it import MarkdownIt
 
 from cards.licenses import license_fields
-from cards.render import fenced, inline, public_name
+from cards.render import fenced, inline
+from datagen.records.names import public_name
 from tests.cards.test_cards import RUN, card_of, row
 
 HOSTILE = [

@@ -10,10 +10,10 @@ import yaml
 from huggingface_hub import DatasetCard, DatasetCardData
 
 from cards.dataset import SHOWN, size_category
-from cards.runs import configs_of
 from datagen.publish import lineage as lineages
 from datagen.publish.folder import add_other_families, card, with_number
 from datagen.publish.samples import samples
+from datagen.records.lineage import configs_of
 from datagen.schema import FAMILIES
 from datagen.versions.version import Version
 from tests.cards.runs import run_of
