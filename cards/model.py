@@ -1,4 +1,4 @@
-"""The model card of a student, from its lineage."""
+"""The model card of a student, rendered from its lineage."""
 
 from __future__ import annotations
 
@@ -29,12 +29,13 @@ of its losses under `losses`; for older students they stand here."""
 
 
 def model_card(lineage: Mapping[str, Any]) -> str:
-    """README.md of a student.
-
-    `lineage`: base, dataset (of a mixture with its parts), settings; where there are such, method,
-    teacher, and `retention`, what a report measured: a suite, n and models each.
+    """The README.md of a student.
 
     A base or a teacher that is a folder is named without its path.
+
+    Args:
+        lineage: the JSON object of the lineage (`datagen.records.student`). It needs base, dataset
+            and settings.
     """
     method, settings = lineage.get("method", "sft"), lineage["settings"]
     base, dataset = public_name(lineage["base"]["name"]), lineage["dataset"]

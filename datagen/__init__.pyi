@@ -4,18 +4,18 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-from datagen.api.generating import forecast as forecast
-from datagen.api.run import Run as Run
-from datagen.api.run import open_run as open_run
-from datagen.api.teaching import connect as connect
-from datagen.api.version import Version as Version
-from datagen.api.version import load_version as load_version
 from datagen.answers import Vote as Vote
 from datagen.answers import equal as equal
 from datagen.answers import equation_validity as equation_validity
 from datagen.answers import equations as equations
 from datagen.answers import extract as extract
 from datagen.answers import vote as vote
+from datagen.api.generating import forecast as forecast
+from datagen.api.run import Run as Run
+from datagen.api.run import open_run as open_run
+from datagen.api.teaching import connect as connect
+from datagen.api.version import Version as Version
+from datagen.api.version import load_version as load_version
 from datagen.errors import DatagenError as DatagenError
 from datagen.errors import TeacherError as TeacherError
 from datagen.errors import UserError as UserError
@@ -24,10 +24,10 @@ from datagen.filters.duplicates import exact_duplicates as exact_duplicates
 from datagen.filters.duplicates import near_duplicates as near_duplicates
 from datagen.filters.novelty import Novelty as Novelty
 from datagen.filters.row_filter import Reason as Reason
+from datagen.publish.command import Comparison as Comparison
 from datagen.records import Lineage as Lineage
 from datagen.records import RunConfig as RunConfig
 from datagen.records import RunStats as RunStats
-from datagen.publish.command import Comparison as Comparison
 from datagen.run.job import Incomplete as Incomplete
 from datagen.schema import Accepted as Accepted
 from datagen.schema import Rejected as Rejected
