@@ -118,9 +118,11 @@ def check_format(data: Any, known: Sequence[int], where: str) -> None:
     """
     if not isinstance(data, Mapping):
         raise damaged(where, "it holds no JSON object")
-    if data.get("format") not in known:
+    if "format" not in data:
+        raise damaged(where, "it lacks format")
+    if data["format"] not in known:
         raise UserError(
-            f"{where} has format {data.get('format')}, and this release reads "
+            f"{where} has format {data['format']}, and this release reads "
             f"{', '.join(map(str, known))}: make it anew, or use the release that made it"
         )
 
