@@ -1,3 +1,4 @@
-"""Cards: what a reader of a dataset or a model sees first, rendered from lineage; nothing in them
-is typed by hand.
+"""Cards: the pages that introduce a dataset or a model, rendered from lineage alone.
+
+Nothing in a card is typed by hand.
 """

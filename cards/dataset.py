@@ -1,4 +1,4 @@
-"""The dataset card, from a version's lineage."""
+"""The dataset card, rendered from the lineage of a version."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ from cards.graph import graph, source_name
 from cards.licenses import license_fields
 from cards.limits import languages, limits
 from cards.render import inline, number, render
-from cards.runs import configs_of
+from datagen.records.lineage import configs_of
 
 TASKS = {"rationales": ["text-generation", "question-answering"]}
+"""Task categories of the Hub, by method. The other methods have text-generation alone."""
 SIZES = (
     (1_000, "n<1K"),
     (10_000, "1K<n<10K"),
@@ -22,12 +23,13 @@ SIZES = (
     (100_000_000, "10M<n<100M"),
     (1_000_000_000, "100M<n<1B"),
 )
+"""Size categories of the Hub: number of rows below which each holds, and its name."""
 ABOUT = {
     "rationales": "chains of thought: questions, and how a language model reasons to their answers",
     "instructions": "instructions, and a language model's responses",
     "demonstrations": "in-context learning episodes: demonstrations of a task, a query, and its answer",
 }
-"""What the rows of a family are, by its first config."""
+"""What the rows of a family are, by the first config of the family."""
 FACTS = (
     "answer",
     "gold",
@@ -40,19 +42,21 @@ FACTS = (
     "score",
     "detail",
 )
-"""Columns that are shown above a sample's text, where they say something."""
+"""Columns that stand above the text of a sample, where they are not null."""
 SHOWN = ("id", *FACTS, "reason", "instruction", "prompt", "completion")
-"""Columns of a sample that a card looks at."""
+"""Columns of a row that a sample needs."""
 
 
 def dataset_card(lineage: Mapping[str, Any]) -> str:
-    """README.md of a version, with a section for each of its runs.
+    """The README.md of a version, with a section for each of its runs.
 
-    Every number in it stands in the lineage.
+    Every number of the card stands in the lineage.
+
+    Args:
+        lineage: the JSON object of the lineage. It needs no `files`: the card is one of them.
     """
-    configs = {
-        name: config for name, config in configs_of(lineage).items() if config["rows"]
-    }  # none opens without rows
+    # `datasets` cannot open a config without rows
+    configs = {name: config for name, config in configs_of(lineage).items() if config["rows"]}
     first = next(iter(configs))
     return render(
         "dataset.md",
@@ -66,7 +70,7 @@ def dataset_card(lineage: Mapping[str, Any]) -> str:
 
 
 def section(family: str, run: Mapping[str, Any]) -> dict[str, Any]:
-    """What the template says of a run."""
+    """What the template needs of a run."""
     first = next(iter(run["configs"]))
     return {
         "family": family,
@@ -116,42 +120,46 @@ def header(lineage: Mapping[str, Any], configs: Mapping[str, Any], first: str) -
 
 
 def distinct(values: Iterable[Any]) -> list[Any]:
+    """The values without repetitions and without empty ones, in their order."""
     return [value for value in dict.fromkeys(values) if value]
 
 
 def features_of(config: Mapping[str, Any]) -> list[Any]:
-    """The columns of files that differ in theirs: `datasets` fills what a file lacks with nulls."""
+    """The columns of a config whose families have different columns.
+
+    `datasets` fills the columns that a file lacks with nulls, if the card names them all.
+    """
     found = [column for its in config["runs"].values() for column in its["features"]]
     return list({column["name"]: column for column in found}.values())
 
 
 def address(lineage: Mapping[str, Any], config: str) -> str:
-    """What `load_dataset` is given: on the Hub name and tag, else the version's folder in a
-    store.
-    """
+    """The arguments of `load_dataset`: name and tag on the Hub, or the folder in a store."""
     if lineage.get("hub"):
         return f'"{lineage["name"]}", "{config}", revision="v{lineage["version"]}"'
     return f'"STORE/{lineage["name"]}/{lineage["version"]}", "{config}"'
 
 
 def settings(values: Mapping[str, Any]) -> dict[str, str]:
-    """Settings as they are told: texts that were shown are among the prompts, so here is only how
-    many they are.
+    """The settings as the table shows them.
+
+    The prompts show the text of templates and shots. So the table has only the number of shots.
     """
-    told = {name: value for name, value in values.items() if name not in ("templates", "shots")}
+    stated = {name: value for name, value in values.items() if name not in ("templates", "shots")}
     if shots := values.get("shots"):
-        told["shots"] = shots if isinstance(shots[0], int) else len(shots)
-    return {name: tell(value) for name, value in told.items()}
+        stated["shots"] = shots if isinstance(shots[0], int) else len(shots)
+    return {name: format_setting(value) for name, value in stated.items()}
 
 
-def tell(value: Any) -> str:
+def format_setting(value: Any) -> str:
+    """A setting in a cell: items with commas, a dash for nothing."""
     if isinstance(value, list | tuple):
         return ", ".join(map(str, value))
     return "-" if value in (None, "") else str(value)
 
 
 def facts(row: Mapping[str, Any]) -> str:
-    """What is known of a sample, in one line."""
+    """The known facts of a sample, in one line."""
     known = [
         (name.replace("_", " "), row[name]) for name in ("id", *FACTS) if row.get(name) is not None
     ]
@@ -161,12 +169,20 @@ def facts(row: Mapping[str, Any]) -> str:
 
 
 def paths_of(name: str, config: Mapping[str, Any]) -> str | list[str]:
-    """The files of a config, by the hash of the rows of each run that has some."""
+    """The files of a config. Their names hold the hash of the rows of their run."""
     hashes = [its["rows_sha256"][:16] for its in config["runs"].values() if its["rows"]]
     paths = [f"{name}/*-{digest}.parquet" for digest in hashes]
     return paths[0] if len(paths) == 1 else paths
 
 
 def size_category(rows: int) -> str:
-    """Of all rows to train on, those of every config but `rejected`."""
+    """The size category of the Hub.
+
+    Args:
+        rows: all rows to train on, those of every config but `rejected`.
+
+    Example:
+        >>> size_category(1_000)
+        '1K<n<10K'
+    """
     return next((name for limit, name in SIZES if rows < limit), "n>1B")

@@ -1,5 +1,6 @@
-"""The figures of a dataset card: what they show is read from the lineage, so equal lineage gives
-equal bytes.
+"""The figures of a dataset card.
+
+They show only what stands in the lineage. So equal lineages give equal bytes.
 """
 
 from __future__ import annotations
@@ -13,16 +14,16 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 COLOURS = {"accepted": "#2f6db3", "rejected": "#d9a441"}
-"""Told apart by people who see few colours, and by their darkness."""
+"""Blue and amber: people with colour blindness can distinguish them, also by brightness."""
 LABELS = 8
-"""Labels that an axis of bins bears at most."""
+"""The most labels on an axis of bins. More would overlap at this size."""
 SIZE = (6.4, 2.6)
-"""Inches, at 150 dots each."""
+"""Width and height in inches, at 150 dots each: the width of a card's page."""
 
 
 @dataclass(frozen=True)
 class Chart:
-    """A bar chart: the bars of `series` stand on each other."""
+    """A bar chart. The bars of `series` are stacked."""
 
     family: str
     name: str
@@ -32,21 +33,22 @@ class Chart:
     labels: Sequence[str]
     series: Mapping[str, Sequence[float]]
     edges: bool = True
-    """A label is the lower edge of its bin, not the name of its bar."""
+    """Whether a label is the lower edge of its bin. Otherwise it is the name of its bar."""
 
     @property
     def path(self) -> str:
-        """Its place in the version."""
+        """The path of the file in the version."""
         return f"figures/{self.family}-{self.name}.png"
 
 
 def charts(family: str, run: Mapping[str, Any]) -> list[Chart]:
-    """What a run of this family has measured."""
+    """The charts of all that a run measured."""
     quality, found = run["quality"], []
     if histogram := (quality.get("agreement") or {}).get("histogram"):
         share = [f"0.{tenth}" for tenth in range(len(histogram))]
         caption = (
-            "Questions by the agreement of their chains: the share that gives the commonest answer."
+            "Number of questions by agreement: the share of a question's chains that gives the "
+            "most common answer."
         )
         found.append(
             Chart(
@@ -60,10 +62,7 @@ def charts(family: str, run: Mapping[str, Any]) -> list[Chart]:
             )
         )
     if by_k := accuracy_by_k(quality):
-        caption = (
-            "Share of the teacher's predictions that equal the gold, by the number of "
-            "demonstrations it saw."
-        )
+        caption = "Accuracy of the teacher by the number of demonstrations in its prompt."
         heights = {"accepted": [of["accuracy"] for of in by_k.values()]}
         x = "demonstrations shown"
         found.append(
@@ -72,7 +71,11 @@ def charts(family: str, run: Mapping[str, Any]) -> list[Chart]:
     for name, (caption, x) in MEASURED.items():
         if bins := run.get("histograms", {}).get(name):
             series = {side: bins[side] for side in COLOURS if any(bins[side])}
-            more = " The last bar holds what is longer." if bins["labels"][-1].endswith("+") else ""
+            more = (
+                " The last bar holds all longer completions."
+                if bins["labels"][-1].endswith("+")
+                else ""
+            )
             found.append(Chart(family, name, caption + more, x, "rows", bins["labels"], series))
     return found
 
@@ -83,22 +86,21 @@ MEASURED = {
         "characters of the completion",
     ),
     "similarity": (
-        "Similarity of each instruction with the one nearest to it among those that were there "
-        "before.",
+        "Similarity of each instruction to the most similar one among the earlier instructions.",
         "ROUGE-L F1 with the nearest instruction",
     ),
 }
-"""Histograms of the lineage: caption, and name of the axis."""
+"""The histograms of a lineage by name: the caption, and the name of the x axis."""
 
 
 def accuracy_by_k(quality: Mapping[str, Any]) -> dict[str, Any]:
-    """Accuracy by number of demonstrations, where a run measured it so."""
+    """Accuracy by the number of demonstrations; empty where a run did not measure it so."""
     accuracy = quality.get("accuracy") or {}
     return dict(accuracy) if accuracy and all(key.isdecimal() for key in accuracy) else {}
 
 
 def figures(lineage: Mapping[str, Any]) -> dict[str, bytes]:
-    """Path in the version to the PNG that stands there."""
+    """The figures of a version: path in the version, and the bytes of the PNG."""
     return {
         chart.path: png(chart)
         for family, run in lineage["runs"].items()
@@ -107,8 +109,10 @@ def figures(lineage: Mapping[str, Any]) -> dict[str, bytes]:
 
 
 def png(chart: Chart) -> bytes:
-    """The chart under matplotlib's own defaults, whatever a user set, without a date and the
-    version's name.
+    """The bytes of a chart.
+
+    Matplotlib's own defaults hold, whatever the user has set. The file names neither a date nor
+    the release of matplotlib. So equal charts give equal bytes.
     """
     from matplotlib import rc_context, rcParamsDefault
     from matplotlib.backends.backend_agg import FigureCanvasAgg

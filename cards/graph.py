@@ -1,5 +1,6 @@
-"""A run's lineage as a small graph in plain text: it reads the same on any page, in a terminal and
-in a diff.
+"""The lineage of a run as a small graph in plain text.
+
+Plain text reads the same on any page, in a terminal and in a diff.
 """
 
 from __future__ import annotations
@@ -8,17 +9,32 @@ from collections.abc import Mapping
 from typing import Any
 
 ITEMS = {"rationales": "questions", "demonstrations": "queries"}
-"""What a family starts from; the others start from instructions."""
+"""The items that a family starts from, by its first config. The others start from instructions."""
 
 
 def graph(run: Mapping[str, Any]) -> str:
-    """Source, teacher, configs; the student that may come of it is told elsewhere."""
+    """The graph of a run: source, teacher, configs.
+
+    Example:
+        >>> run = {"method": "respond", "source": {"suite": "mine", "questions": 3},
+        ...        "teacher": {"identity": "micro@1"}, "usage": {"answers": 3},
+        ...        "configs": {"instructions": {"rows": 2}, "rejected": {"rows": 1}}}
+        >>> print(graph(run))
+        mine: 3 instructions
+        │
+        ▼
+        respond by micro@1: 3 answers
+        │
+        ├─► instructions: 2 rows
+        └─► rejected: 1 rows
+    """
     lines = [source_line(run), "│", "▼", teacher_line(run), "│"]
     ends = [f"{name}: {config['rows']:,} rows" for name, config in run["configs"].items()]
     return "\n".join([*lines, *(f"├─► {end}" for end in ends[:-1]), f"└─► {ends[-1]}"])
 
 
 def source_line(run: Mapping[str, Any]) -> str:
+    """Name, split and size of the source."""
     source = run["source"]
     split = f", split {source['split']}" if source.get("split") else ""
     count = source.get("questions") or source.get("queries")
@@ -27,10 +43,12 @@ def source_line(run: Mapping[str, Any]) -> str:
 
 
 def source_name(source: Mapping[str, Any]) -> str:
+    """The name of a source. Runs of older releases name it `name`."""
     return source.get("suite") or source.get("name") or "unnamed"
 
 
 def teacher_line(run: Mapping[str, Any]) -> str:
+    """Method and teacher, and how often the teacher was asked."""
     answers = run["usage"]["answers"]
     if not answers:
         return f"{run['method']}: no model was asked"

@@ -77,7 +77,7 @@ HUB_LICENSES = frozenset(
         "zlib",
     }
 )
-"""Identifiers of https://huggingface.co/docs/hub/repositories-licenses; newer ones may be missing
+"""The identifiers of https://huggingface.co/docs/hub/repositories-licenses; newer ones may be missing
 here."""
 
 

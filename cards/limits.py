@@ -1,6 +1,6 @@
-"""What is known to be wrong with a dataset, and what nobody looked for.
+"""The known limits of a dataset, and what nobody measured.
 
-Only what a run measured is stated.
+A card states only what a run measured.
 """
 
 from __future__ import annotations
@@ -12,11 +12,16 @@ from cards.render import inline
 
 NOT_MEASURED = "not measured"
 NAMED = 5
-"""Languages that a card names, the commonest; the lineage has all."""
+"""How many languages a card names, the most common first. The lineage names all: a detector finds a
+long tail of wrong ones."""
 
 
 def limits(run: Mapping[str, Any]) -> dict[str, str]:
-    """What a reader asks, and the answer in Markdown."""
+    """What a reader asks of a dataset, and the answers in Markdown.
+
+    Args:
+        run: one run of a lineage.
+    """
     return {
         "Overlap with benchmarks": contamination(run),
         "Duplicates": duplicates(run),
@@ -26,59 +31,67 @@ def limits(run: Mapping[str, Any]) -> dict[str, str]:
 
 
 def contamination(run: Mapping[str, Any]) -> str:
+    """Which benchmarks the rows were compared with, and how many rows were rejected for it."""
     settings = run["settings"]
     if not settings.get("against"):
         known = "instructions" in run["configs"]
-        return NOT_MEASURED + ("; `datagen filter` with `--against` compares them" if known else "")
+        return NOT_MEASURED + ("; `datagen filter --against` measures it" if known else "")
     return (
         f"compared with the test questions of {inline(settings['against'])}: "
-        f"{left_out(run, 'contaminated')} "
-        f"(a share of {settings['ngram_share']} of a question in runs of words that both hold, "
-        "or of "
-        f"{settings['rouge_l']} in the longest common subsequence); other benchmarks were not "
-        "looked at"
+        f"{rejected(run, 'contaminated')} "
+        f"(a row shares at least {settings['ngram_share']} of a question's words in sequences, or "
+        f"at least {settings['rouge_l']} in the longest common subsequence); no other benchmarks "
+        "were compared"
     )
 
 
 def duplicates(run: Mapping[str, Any]) -> str:
-    """By a filter run's checks, by the novelty rule of a Self-Instruct run, and counted when it was
-    published.
+    """How many duplicates a run rejected, and how many are left.
+
+    A filter run rejects them by its filters, a Self-Instruct run by its novelty rule. `publish`
+    counts those that are left.
     """
     settings = run["settings"]
     found = []
     if settings.get("exact_duplicates"):
-        found.append(f"prompts of the same words: {left_out(run, 'exact_duplicate')}")
+        found.append(f"prompts with the same words: {rejected(run, 'exact_duplicate')}")
     for name, measure in (("near", "Jaccard similarity"), ("embedding", "cosine")):
         if threshold := settings.get(f"{name}_duplicates"):
             found.append(
-                f"{measure} of prompts from {threshold} on: {left_out(run, f'{name}_duplicate')}"
+                f"{measure} of prompts of at least {threshold}: "
+                f"{rejected(run, f'{name}_duplicate')}"
             )
     if run.get("histograms", {}).get("similarity") and settings.get("similarity"):
         found.append(
-            f"ROUGE-L of instructions above {settings['similarity']}: {left_out(run, 'similar')}"
+            f"ROUGE-L of instructions above {settings['similarity']}: {rejected(run, 'similar')}"
         )
     for config, repeated in run.get("duplicates", {}).items():
         rows = run["configs"][config]["rows"]
         found.append(
-            f"of {rows:,} rows of {config}, {repeated['prompts']:,} have the prompt of an "
-            "earlier one, "
-            f"{repeated['rows']:,} its completion too"
+            f"of {rows:,} rows of {config}, {repeated['prompts']:,} have the prompt of an earlier "
+            f"row, and {repeated['rows']:,} also its completion"
         )
     return "; ".join(found) or NOT_MEASURED
 
 
-def left_out(run: Mapping[str, Any], reason: str) -> str:
-    return f"{run['counts']['rejected'].get(reason, 0):,} rows were left out"
+def rejected(run: Mapping[str, Any], reason: str) -> str:
+    """How many rows a run rejected for a reason."""
+    return f"{run['counts']['rejected'].get(reason, 0):,} rows were rejected"
 
 
 def language(run: Mapping[str, Any]) -> str:
-    stated = f"stated by the publisher: {inline(run['language'])}; " if run["language"] else ""
-    return stated + ("what a detector sees stands below" if run.get("languages") else NOT_MEASURED)
+    """The language that the publisher stated, and where the detected ones stand."""
+    stated = f"the publisher states {inline(run['language'])}; " if run["language"] else ""
+    detected = "the table below has what a detector found"
+    return stated + (detected if run.get("languages") else NOT_MEASURED)
 
 
 def languages(run: Mapping[str, Any]) -> list[tuple[str, int, str, str, int]]:
-    """Config, rows drawn, part of them, languages found in them, and how many texts were too short
-    to tell.
+    """The rows of the table of languages.
+
+    Returns:
+        For each config and each part of its rows: config, rows drawn, part, languages, and how many
+        texts were too short for the detector.
     """
     return [
         (
@@ -94,6 +107,7 @@ def languages(run: Mapping[str, Any]) -> list[tuple[str, int, str, str, int]]:
 
 
 def commonest(found: Mapping[str, int]) -> str:
+    """The most common languages with their number of texts."""
     named = [f"{inline(code)} {count:,}" for code, count in list(found.items())[:NAMED]]
     return ", ".join(named) + (", and others" if len(found) > NAMED else "") or "-"
 
@@ -102,5 +116,5 @@ def correctness(run: Mapping[str, Any]) -> str:
     """How far the rows were checked."""
     text = "a model wrote these rows, and they can be wrong"
     if run["method"] == "rationales":
-        return f"{text}; chains were kept by their answers, their reasoning was not checked"
-    return f"{text} where no check could see it"
+        return f"{text}; chains were kept by their answers, and nobody checked their reasoning"
+    return f"{text} where no filter detects it"

@@ -1,11 +1,12 @@
-"""The model card of a student, from its lineage."""
+"""The model card of a student, rendered from its lineage."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
-from cards.render import public_name, render
+from cards.render import render
+from datagen.records.names import public_name
 
 LOSSES = {
     "sft_weight": "cross-entropy of the completion's tokens",
@@ -25,17 +26,16 @@ LOSSES = {
 }
 """Settings that make the loss, and what each weighs. A newer student's lineage carries the sentences
 of its losses under `losses`; for older students they stand here."""
-MEASURES = ("greedy_accuracy", "majority_accuracy", "gap_closed")
-"""Of a model in a report, each with its interval."""
 
 
 def model_card(lineage: Mapping[str, Any]) -> str:
-    """README.md of a student.
-
-    `lineage`: base, dataset (of a mixture with its parts), settings; where there are such, method,
-    teacher, and `retention`, what a report measured: a suite, n and models each.
+    """The README.md of a student.
 
     A base or a teacher that is a folder is named without its path.
+
+    Args:
+        lineage: the JSON object of the lineage (`datagen.records.student`). It needs base, dataset
+            and settings.
     """
     method, settings = lineage.get("method", "sft"), lineage["settings"]
     base, dataset = public_name(lineage["base"]["name"]), lineage["dataset"]

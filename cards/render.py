@@ -1,4 +1,4 @@
-"""Templates, and what keeps a model's text from being read as markup."""
+"""Fills the templates, and shows the text of models as text, never as markup."""
 
 from __future__ import annotations
 
@@ -10,16 +10,22 @@ from typing import Any
 
 TEMPLATES = Path(__file__).parent / "templates"
 LONGEST = 1500
-"""Characters of a sample that a card shows."""
+"""Characters of a sample that a card shows; the rest is cut, so that a card stays readable."""
 WIDTH = 92
-"""Characters of a line in a code block, about what a dataset's page has room for."""
+"""Characters of a line in a code block: about the width of a dataset's page on the Hub."""
 INVISIBLE = {"Cc", "Cf", "Co", "Cs", "Zl", "Zp"}
-"""Unicode categories that hide text or change its order: controls, bidi marks, zero widths, private
-use."""
+"""Unicode categories that hide text or change its order: control characters, bidirectional marks,
+characters of zero width, private use."""
 
 
 def render(template: str, *, header: dict[str, Any], **values: Any) -> str:
-    """The YAML header, without its empty entries, and the filled template."""
+    """A page: the YAML header and the filled template.
+
+    Args:
+        template: the name of the file in `templates`.
+        header: what the Hub reads. Empty entries are left out.
+        values: what the template names.
+    """
     import yaml
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
@@ -38,9 +44,10 @@ def render(template: str, *, header: dict[str, Any], **values: Any) -> str:
 
 
 def fenced(text: object) -> str:
-    """A code block that the text cannot end: its fence is longer than any run of backticks inside.
+    """A code block that holds a text.
 
-    Long lines go on below, as a page would cut them off.
+    The fence is longer than any sequence of backticks in the text. So no text can end the block.
+    Long lines are wrapped, because a page would cut them.
     """
     body = str(text)
     body = body if len(body) <= LONGEST else body[:LONGEST] + " [...]"
@@ -51,7 +58,7 @@ def fenced(text: object) -> str:
 
 
 def wrapped(line: str) -> str:
-    """A line in parts of at most WIDTH characters, cut at spaces; one that fits stays as it is."""
+    """A line in parts of at most WIDTH characters, cut at spaces. A line that fits is unchanged."""
     if len(line) <= WIDTH:
         return line
     return textwrap.fill(
@@ -60,32 +67,32 @@ def wrapped(line: str) -> str:
 
 
 def visible(text: str) -> str:
-    """The text with an invisible character written as its code, `<U+202E>`; line feeds stay."""
+    """The text with every invisible character written as its code, such as `<U+202E>`.
+
+    Line feeds are unchanged.
+
+    Example:
+        >>> visible("a" + chr(0x202E) + "b")
+        'a<U+202E>b'
+    """
     return "".join(
         f"<U+{ord(char):04X}>" if char != "\n" and unicodedata.category(char) in INVISIBLE else char
         for char in text
     )
 
 
-def public_name(name: str) -> str:
-    """A model's or teacher's name without its place on this machine and without credentials.
-
-    `hf:/home/me/student` is `hf:student`, `openai:m@http://me:key@host/v1` is
-    `openai:m@http://host/v1`.
-    """
-    engine, _, path = name.partition(":") if re.match(r"(hf|vllm):", name) else ("", "", name)
-    if "://" in name:
-        return re.sub(r"\?.*", "", re.sub(r"//[^/@\s]*@", "//", name))
-    if re.match(r"[/~\\]|\.\.?[/\\]|[A-Za-z]:[/\\]", path) or (
-        path.count("/") > 1 and ":" not in path
-    ):
-        path = re.split(r"[/\\]", path.rstrip("/\\"))[-1]
-    return f"{engine}:{path}" if engine else path
-
-
 def inline(value: object, longest: int = 200) -> str:
-    """One line of text for a sentence or a table cell: no markup, no cell border, no line end; a
-    dash for nothing.
+    r"""One line of text for a sentence or a table cell.
+
+    It holds no markup, no border of a cell and no line end. An empty text is a dash.
+
+    Args:
+        value: anything; its `str` is shown.
+        longest: characters, after which the text is cut.
+
+    Example:
+        >>> print(inline("*a* <b>"))
+        \*a\* &lt;b&gt;
     """
     text = visible(" ".join(str(value).split())[:longest]) or "-"
     text = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
@@ -93,7 +100,12 @@ def inline(value: object, longest: int = 200) -> str:
 
 
 def number(value: object) -> str:
-    """1234567 as 1,234,567; 0.73214 as 0.732."""
+    """A number with separators, or with three decimals.
+
+    Example:
+        >>> number(1234567), number(0.73214), number(None)
+        ('1,234,567', '0.732', 'not known')
+    """
     if isinstance(value, float):
         return f"{value:.3f}"
     return (
@@ -102,5 +114,10 @@ def number(value: object) -> str:
 
 
 def plain(value: float) -> str:
-    """An amount of money: 12.5 as 12.5, 0.000312 as 0.000312."""
+    """A number with at most six decimals and no zeros behind them, such as an amount of money.
+
+    Example:
+        >>> plain(12.5), plain(0.000312)
+        ('12.5', '0.000312')
+    """
     return f"{value:,.6f}".rstrip("0").rstrip(".")

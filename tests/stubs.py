@@ -35,7 +35,7 @@ def stub(package: ModuleType) -> str:
         "from typing import Any, Literal",
         "",
     ]
-    for module, found in package.PLACES.items():
+    for module, found in sorted(package.PLACES.items()):
         lines += [f"from {module} import {name} as {name}" for name in found if name in names]
     kept = [line for line in lines if line.rpartition(" ")[2] not in functions]
     version = ["__version__: str"] if "__version__" in package.__all__ else []

@@ -15,7 +15,7 @@ PLACES = {
     "train.api.report": ("Report",),
     "train.api.student": ("Student", "open_student"),
     "train.api.training": ("fit_gkd", "fit_kd", "fit_sft"),
-    "train.evaluate.estimate": ("Estimate",),
+    "datagen.records.report": ("Estimate",),
     "train.push": ("Pushed",),
 }
 """Where the public names stand. They are imported when they are first used."""

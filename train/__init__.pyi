@@ -5,13 +5,13 @@ from pathlib import Path
 from typing import Any, Literal
 
 from datagen.api.run import Run as Run
+from datagen.records.report import Estimate as Estimate
 from train.api.report import Report as Report
 from train.api.student import Student as Student
 from train.api.student import open_student as open_student
 from train.api.training import fit_gkd as fit_gkd
 from train.api.training import fit_kd as fit_kd
 from train.api.training import fit_sft as fit_sft
-from train.evaluate.estimate import Estimate as Estimate
 from train.push import Pushed as Pushed
 
 __all__: list[str]

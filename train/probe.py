@@ -19,13 +19,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from cards.render import public_name
 from datagen.answers import equal, extract
 from datagen.answers.matching import matches
 from datagen.answers.numbers import parse
 from datagen.errors import UserError
 from datagen.progress import meter
 from datagen.prompts.episodes import Format
+from datagen.records.names import public_name
 from datagen.records.serialise import to_json
 from datagen.run.derived import derived, read_source
 from datagen.run.folder import commit, read_stats, write_json

@@ -17,9 +17,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from cards.model import MEASURES
 from datagen.errors import UserError
 from datagen.publish.hub import NEUTRAL, create
+from datagen.records.report import ReportRecord, SuiteModel, SuiteSection
+from datagen.records.serialise import to_json
+from datagen.records.student import ModelRetention, SuiteRetention
 from datagen.versions.connection import connect, retry
 from datagen.versions.hub import check_hub_name
 from datagen.versions.lineage import read_json
@@ -92,7 +94,8 @@ def push(settings: PushSettings) -> Pushed:
     name = check_hub_name(settings.name)
     lineage = read_student(settings.student)
     if settings.report is not None:
-        lineage["retention"] = retention(settings.report, settings.student)
+        measured_suites = retention(settings.report, settings.student)
+        lineage["retention"] = [to_json(suite) for suite in measured_suites]
     with tempfile.TemporaryDirectory(prefix="train-") as scratch:
         files = files_of(settings.student, lineage, Path(scratch))
         commit, new = put(name, files, lineage, public=settings.public)
@@ -113,7 +116,7 @@ def read_student(folder: Path) -> dict[str, Any]:
     return lineage
 
 
-def retention(report: Path, student: Path) -> list[dict[str, Any]]:
+def retention(report: Path, student: Path) -> tuple[SuiteRetention, ...]:
     """What a report says of the student in this folder, of base and of teacher, for each suite.
 
     The student is found by the fingerprint of its files.
@@ -123,37 +126,45 @@ def retention(report: Path, student: Path) -> list[dict[str, Any]]:
     """
     from datagen.teacher.fingerprint import fingerprint
 
-    found = read_json(report, ("models", "suites"))
+    found = ReportRecord.read(read_json(report), str(report))
     mark = f"@{fingerprint(student)}"
     names = {
-        (m["name"], m["mode"])
-        for m in found["models"]
-        if m["role"] == "student" and m["identity"].endswith(mark)
+        (model.name, model.mode)
+        for model in found.models
+        if model.role == "student" and model.identity.endswith(mark)
     }
     if not names:
         raise UserError(
             f"{report} measured no student with these weights ({mark[1:]}): evaluate {student} anew"
         )
+    return tuple(
+        SuiteRetention(
+            suite=section.suite,
+            n=section.n,
+            models=tuple(measured(model) for model in chosen(section, names)),
+        )
+        for section in found.suites
+    )
+
+
+def chosen(section: SuiteSection, names: set[tuple[str, str]]) -> list[SuiteModel]:
+    """The student in each of its modes, and the models that it is compared with."""
     return [
-        {
-            "suite": suite["suite"],
-            "n": suite["n"],
-            "models": [measured(model) for model in chosen(suite, names)],
-        }
-        for suite in found["suites"]
+        model
+        for model in section.models
+        if model.role != "student" or (model.name, model.mode) in names
     ]
 
 
-def chosen(suite: Mapping[str, Any], names: set[tuple[str, str]]) -> list[dict[str, Any]]:
-    """The student in each of its modes, and the models that it is compared with."""
-    return [m for m in suite["models"] if m["role"] != "student" or (m["name"], m["mode"]) in names]
-
-
-def measured(model: Mapping[str, Any]) -> dict[str, Any]:
+def measured(model: SuiteModel) -> ModelRetention:
     """The figures of a model that a card shows."""
-    return {
-        key: model.get(key) for key in ("role", "mode", *MEASURES) if model.get(key) is not None
-    }
+    return ModelRetention(
+        role=model.role,
+        mode=model.mode,
+        greedy_accuracy=model.greedy_accuracy,
+        majority_accuracy=model.majority_accuracy,
+        gap_closed=model.gap_closed,
+    )
 
 
 def files_of(student: Path, lineage: dict[str, Any], scratch: Path) -> dict[str, Path]:

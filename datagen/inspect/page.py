@@ -15,12 +15,13 @@ from difflib import SequenceMatcher
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cards.render import number, public_name, visible
+from cards.render import number, visible
 from datagen.histogram import length_bins, share_bins
 from datagen.inspect import charts
 from datagen.inspect.collect import Round, Summary
 from datagen.inspect.read import ACCEPTED, Entry, Source
 from datagen.inspect.treemap import NOUNS, VERBS, treemap
+from datagen.records.names import public_name
 
 if TYPE_CHECKING:
     from markupsafe import Markup

@@ -14,9 +14,9 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cards.runs import configs_of
 from datagen.errors import UserError
 from datagen.publish.lineage import with_runs
+from datagen.records.lineage import configs_of
 from datagen.versions.number import Number, show
 from datagen.versions.parquet import batches_of, file_sha256
 from datagen.versions.version import Version, names_of

@@ -6,10 +6,10 @@ import re
 from pathlib import Path
 from typing import Any
 
-from cards.render import public_name
 from datagen.errors import UserError
 from datagen.publish.terms import license_warnings
 from datagen.records.config import RunConfig
+from datagen.records.names import public_name
 from datagen.records.serialise import to_json
 from datagen.records.stats import RunStats
 from datagen.run.folder import read_run

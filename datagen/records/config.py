@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from datagen.errors import UserError
-from datagen.records.serialise import from_json, optional, rest, to_json
+from datagen.records.serialise import check_format, from_json, optional, rest, to_json
 
 FORMAT = 4
 """Of the run folder. 4 records the prompts of the run; 3 did not; 2 and 1 are older still, and have
 the same keys as 3."""
 READ = (1, 2, 3, FORMAT)
+"""The formats that this release reads."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,11 +70,7 @@ class RunConfig:
     @classmethod
     def read(cls, data: Any, where: str) -> RunConfig:
         """The configuration in a JSON object. Raises UserError for a damaged or unknown one."""
-        if isinstance(data, dict) and data.get("format") not in READ:
-            raise UserError(
-                f"{where} has format {data.get('format')}, and this release reads 1 to {FORMAT}: "
-                "make the run anew, or use the release that made it"
-            )
+        check_format(data, READ, where)
         return from_json(cls, data, where)
 
     def as_written_by(self, format: int) -> dict[str, Any]:

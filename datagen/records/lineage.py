@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from datagen.errors import UserError
 from datagen.records.config import SourceRecord, TeacherRecord
-from datagen.records.serialise import from_json, optional
+from datagen.records.serialise import check_format, from_json, optional
 from datagen.schema import FAMILIES
 
 FORMAT = 3
 """3 holds a run for each family. 2 held one run, whose facts stood beside the version's."""
+READ = (2, FORMAT)
+"""The formats that this release reads."""
 VERSION_KEYS = ("name", "hub", "version", "created", "previous", "files", "content_sha256")
 """Keys of a lineage of format 2 that belong to the version. All others belong to its run."""
 
@@ -148,24 +150,67 @@ class Lineage:
 
 def in_this_format(data: Any, where: str) -> Any:
     """The JSON object of a lineage as format 3 has it. Raises UserError for another format."""
-    if not isinstance(data, dict):
-        raise UserError(f"{where} is damaged: it lacks a JSON object")
-    if data.get("format") not in (2, FORMAT):
-        raise UserError(
-            f"{where} has a lineage of format {data.get('format')}, and this release reads 2 and "
-            f"{FORMAT}: publish its run anew, under another name"
-        )
+    check_format(data, READ, where)
     if data["format"] == FORMAT:
         return data
 
     run = {key: value for key, value in data.items() if key not in (*VERSION_KEYS, "format")}
-    family = family_of(run.get("configs", {}))
+    family = family_of(run.get("configs", {}), where)
     # the hash was the run's and the version's at once
     run["content_sha256"] = data.get("content_sha256")
     return {"format": 2} | {key: data.get(key) for key in VERSION_KEYS} | {"runs": {family: run}}
 
 
-def family_of(configs: Any) -> str:
-    """The family that has these configs of accepted rows."""
+def family_of(configs: Iterable[str], where: str = "lineage.json") -> str:
+    """The family that has these configs of accepted rows.
+
+    Raises:
+        UserError: no family has them.
+    """
     wanted = {config for config in configs if config != "rejected"}
-    return next(family for family, its in FAMILIES.items() if wanted <= set(its))
+    for family, its in FAMILIES.items():
+        if wanted <= set(its):
+            return family
+    raise UserError(f"{where} is damaged: no family of methods has {', '.join(sorted(wanted))}")
+
+
+def configs_of(lineage: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """What a version holds of each config, over all its runs.
+
+    Args:
+        lineage: the JSON object of a lineage. A publisher has one before it has all of a record:
+            number, date and files come last.
+
+    Returns:
+        `rows`, `columns` (name to Arrow type) and `runs` (what each family has) of each config. The
+        configs of the first run come first. `rejected`, which every family has, comes last.
+
+    Example:
+        >>> part = {"rows": 2, "columns": {"id": "string"}}
+        >>> configs = configs_of({"runs": {"rationales": {"configs": {"rejected": part,
+        ...                                                           "answers": part}}}})
+        >>> list(configs), configs["answers"]["rows"]
+        (['answers', 'rejected'], 2)
+    """
+    names = dict.fromkeys(name for run in lineage["runs"].values() for name in run["configs"])
+    order = sorted(names, key=lambda name: name == "rejected")
+    return {name: whole_config(runs_of(lineage, name)) for name in order}
+
+
+def runs_of(lineage: Mapping[str, Any], config: str) -> dict[str, Any]:
+    """What each family has of a config, by name of the family.
+
+    So the order does not depend on which family was published first.
+    """
+    runs = sorted(lineage["runs"].items())
+    return {family: run["configs"][config] for family, run in runs if config in run["configs"]}
+
+
+def whole_config(runs: Mapping[str, Any]) -> dict[str, Any]:
+    """Rows and columns of a config over the families that have it."""
+    columns = {name: kind for config in runs.values() for name, kind in config["columns"].items()}
+    return {
+        "rows": sum(config["rows"] for config in runs.values()),
+        "columns": columns,
+        "runs": dict(runs),
+    }

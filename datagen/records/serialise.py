@@ -12,7 +12,7 @@ from __future__ import annotations
 import dataclasses
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
 from datagen.errors import UserError
@@ -82,10 +82,10 @@ def from_json(kind: type[Record], data: Any, where: str) -> Record:
         >>> from_json(TeacherRecord, {"name": "micro"}, "config.json")
         Traceback (most recent call last):
         ...
-        datagen.errors.UserError: config.json is damaged: it lacks identity
+        datagen.errors.UserError: config.json is damaged: it lacks identity...
     """
     if not isinstance(data, Mapping):
-        raise UserError(f"{where} is damaged: it lacks a JSON object")
+        raise damaged(where, "it holds no JSON object")
     kinds = typing.get_type_hints(kind)
     fields = dataclasses.fields(kind)  # type: ignore[arg-type]
     named = {field.name for field in fields if not field.metadata.get(REST)}
@@ -98,8 +98,38 @@ def from_json(kind: type[Record], data: Any, where: str) -> Record:
             place = f"{where}: {field.name}"
             values[field.name] = read(kinds[field.name], data[field.name], place)
         elif required(field):
-            raise UserError(f"{where} is damaged: it lacks {field.name}")
+            raise damaged(where, f"it lacks {field.name}")
     return kind(**values)
+
+
+def check_format(data: Any, known: Sequence[int], where: str) -> None:
+    """Raise UserError for a JSON object whose `format` this release does not read.
+
+    Args:
+        data: what was read.
+        known: the formats that this release reads.
+        where: the file, for messages.
+
+    Example:
+        >>> check_format({"format": 9}, (2, 3), "lineage.json")
+        Traceback (most recent call last):
+        ...
+        datagen.errors.UserError: lineage.json has format 9, and this release reads 2, 3: ...
+    """
+    if not isinstance(data, Mapping):
+        raise damaged(where, "it holds no JSON object")
+    if "format" not in data:
+        raise damaged(where, "it lacks format")
+    if data["format"] not in known:
+        raise UserError(
+            f"{where} has format {data['format']}, and this release reads "
+            f"{', '.join(map(str, known))}: make it anew, or use the release that made it"
+        )
+
+
+def damaged(where: str, why: str) -> UserError:
+    """The error for a file that is no record of its kind."""
+    return UserError(f"{where} is damaged: {why}. Restore the file, or make it anew")
 
 
 def required(field: dataclasses.Field[Any]) -> bool:
@@ -126,7 +156,25 @@ def read(kind: Any, value: Any, where: str) -> Any:
         return {key: read(inner[1], each, f"{where}.{key}") for key, each in value.items()}
     if kind is float and isinstance(value, int) and not isinstance(value, bool):
         return value
-    # True is an int to Python, but no count
-    if isinstance(kind, type) and isinstance(value, kind) and (kind is bool or value is not True):
+    # True and False are whole numbers to Python, but no counts
+    same = isinstance(kind, type) and isinstance(value, kind)
+    if same and isinstance(value, bool) == (kind is bool):
         return value
-    raise UserError(f"{where} is damaged: {type(value).__name__} is not what stands there")
+    raise damaged(where, f"it must be {type_name(kind)}, and it is {type_name(type(value))}")
+
+
+NAMES = (
+    (bool, "true or false"),  # before int, of which bool is a kind
+    (str, "a text"),
+    (int, "a whole number"),
+    (float, "a number"),
+    (list | tuple, "a list"),
+    (Mapping, "an object"),
+)
+"""What a message calls the types that JSON knows."""
+
+
+def type_name(kind: Any) -> str:
+    """What a message calls a type."""
+    plain_kind = typing.get_origin(kind) or kind
+    return next((name for known, name in NAMES if issubclass(plain_kind, known)), "null")

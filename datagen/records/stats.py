@@ -1,4 +1,4 @@
-"""What came of a run: `stats.json` of a run folder."""
+"""What a run made, and what it took: `stats.json` of a run folder."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from datagen.records.serialise import from_json, rest
+from datagen.records.serialise import from_json, optional, rest, to_json
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,6 +44,10 @@ class RunStats:
     seconds: float = 0.0
     code_commit: str | None = None
     """The commit of the checkout that made the run; None for an installed release."""
+    teacher_topk: Mapping[str, Any] | None = optional()
+    """What `datagen topk` stored: rows, tokens, bytes and time."""
+    probe: Mapping[str, Any] | None = optional()
+    """What `train probe` found, by config."""
 
     @classmethod
     def read(cls, data: Any, where: str) -> RunStats:
@@ -51,5 +55,5 @@ class RunStats:
         return from_json(cls, data, where)
 
     def __getitem__(self, name: str) -> Any:
-        """What the method measured under this name. Raises KeyError."""
-        return self.measured[name]
+        """The value of a key of stats.json. Raises KeyError."""
+        return to_json(self)[name]

@@ -6,10 +6,33 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from datagen.errors import UserError
-from datagen.records.serialise import from_json, optional, rest
+from datagen.records.report import Estimate, Measure
+from datagen.records.serialise import check_format, from_json, optional, rest
 
 FORMAT = 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelRetention:
+    """The figures of a student, or of a model that it is compared with, on one suite."""
+
+    role: str
+    """student, base or teacher."""
+    mode: str | None = optional()
+    """rationale or direct."""
+    greedy_accuracy: Measure | None = optional()
+    majority_accuracy: Measure | None = optional()
+    gap_closed: Estimate | None = optional()
+
+
+@dataclass(frozen=True, kw_only=True)
+class SuiteRetention:
+    """What a student kept of its teacher on one suite."""
+
+    suite: str
+    n: int
+    """Questions."""
+    models: tuple[ModelRetention, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,15 +59,20 @@ class StudentLineage:
     settings: Mapping[str, Any]
     """The settings that decide the weights."""
     teacher: Mapping[str, Any] | None = optional()
+    """Of `train gkd`: name, and fingerprint or revision, of the model that scored the tokens."""
+    losses: Mapping[str, str] | None = optional()
+    """The sentence of the card for each loss, by its flag."""
     more: Mapping[str, Any] = rest()
+    """What later releases say before the end of a training."""
     result: Mapping[str, Any] | None = optional()
     """Set when the training has ended."""
+    retention: tuple[SuiteRetention, ...] | None = optional()
+    """What a report measured of the student. `train push` puts it in."""
 
     @classmethod
     def read(cls, data: Any, where: str) -> StudentLineage:
         """The lineage in a JSON object. Raises UserError for a damaged or unknown one."""
-        if isinstance(data, dict) and data.get("format") != FORMAT:
-            raise UserError(f"{where} has format {data.get('format')}: this release reads {FORMAT}")
+        check_format(data, (FORMAT,), where)
         return from_json(cls, data, where)
 
     @property

@@ -145,7 +145,7 @@ def read_run(run: Path) -> tuple[RunConfig, RunStats]:
             f"{run} is not finished: the command that made it, given again, goes on with it"
         )
     stats = RunStats.read(read_json(file), str(file))
-    if config.settings.get("teacher_topk") and "teacher_topk" not in stats.measured:
+    if config.settings.get("teacher_topk") and stats.teacher_topk is None:
         raise UserError(
             f"{run} has no stored probabilities yet: the command that made it, given again, "
             "adds them"

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from cards.runs import configs_of
 from datagen.errors import UserError
+from datagen.records.lineage import configs_of
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,8 @@ from numpy.typing import NDArray
 
 from datagen.demonstrations.command import run_demonstrations
 from datagen.demonstrations.settings import DemonstrationSettings
-from train.evaluate.bootstrap import Bootstrap, Estimate
+from datagen.records.report import Estimate
+from train.evaluate.bootstrap import Bootstrap
 
 STRATEGIES = ("random", "bm25", "knn", "votek", "dpp", "cone", "teacher")
 AGAINST = ("random", "knn")

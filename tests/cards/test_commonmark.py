@@ -8,7 +8,7 @@ import yaml
 from markdown_it import MarkdownIt
 
 from cards.licenses import license_fields
-from cards.render import fenced, inline, public_name
+from cards.render import fenced, inline
 from tests.cards.test_cards import RUN, card_of, row
 
 HOSTILE = [
@@ -107,22 +107,3 @@ def test_licences_of_several_runs_are_told_where_each_states_one():
         "license": ["mit", "other"],
         "license_name": "my-terms",
     }
-
-
-@pytest.mark.parametrize(
-    ("name", "shown"),
-    [
-        ("hf:/home/me/models/student", "hf:student"),
-        ("hf:/home/me/models/student@0a1b", "hf:student@0a1b"),
-        ("~/student/", "student"),
-        ("C:\\models\\student", "student"),
-        ("../out/student", "student"),
-        ("hf:ORG/student", "hf:ORG/student"),
-        ("ORG/student", "ORG/student"),
-        ("micro", "micro"),
-        ("openai:a/b/c/d", "openai:a/b/c/d"),
-        ("openai:m@http://me:key@host:1/v1?token=x", "openai:m@http://host:1/v1"),
-    ],
-)
-def test_names_are_shown_without_places_and_keys(name, shown):
-    assert public_name(name) == shown

@@ -56,7 +56,7 @@ def test_it_names_base_version_hash_commit_and_settings():
         "e" * 64,
         "d" * 40,
         "0.0021",
-        "Cross-entropy",
+        "cross-entropy of the completion's tokens",
         "Not measured",
     ):
         assert text in card

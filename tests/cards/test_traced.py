@@ -10,10 +10,10 @@ import yaml
 from huggingface_hub import DatasetCard, DatasetCardData
 
 from cards.dataset import SHOWN, size_category
-from cards.runs import configs_of
 from datagen.publish import lineage as lineages
 from datagen.publish.folder import add_other_families, card, with_number
 from datagen.publish.samples import samples
+from datagen.records.lineage import configs_of
 from datagen.schema import FAMILIES
 from datagen.versions.version import Version
 from tests.cards.runs import run_of
@@ -222,7 +222,7 @@ def test_duplicates_are_those_that_the_rows_have(run, family):
         prompts = {row["prompt"][0]["content"] for row in rows}
         pairs = {(row["prompt"][0]["content"], row["completion"][0]["content"]) for row in rows}
         assert repeated == {"prompts": len(rows) - len(prompts), "rows": len(rows) - len(pairs)}
-        assert f"{repeated['prompts']:,} have the prompt of an earlier one" in card(lineage_of(run))
+        assert f"{repeated['prompts']:,} have the prompt of an earlier row" in card(lineage_of(run))
 
 
 TONGUES = {
@@ -261,7 +261,7 @@ def test_languages_are_those_that_the_rows_were_written_in(tmp_path):
         wanted = sum(text == tongue for place, text in enumerate(texts) if place % 20) * 2 / 3
         assert abs(counts[tongue] - wanted) < 60
     text = card(lineage_of(run))
-    assert f"by {measured['detector']}" in text
+    assert f"as {measured['detector']} detects them" in text
     named = ", ".join(f"{tongue} {count:,}" for tongue, count in counts.items())
     assert (
         f"| instructions | 2,000 | completions | {named} | {found['completion']['too_short']} |"

@@ -55,15 +55,20 @@ def report(student, tmp_path):
         ("other", "student", "hf:x@1"),
     ]
     models = [
-        {"name": name, "role": role, "mode": "rationale", "identity": what}
+        {"name": name, "role": role, "spec": name, "mode": "rationale", "identity": what}
         for name, role, what in about
     ]
     none = {"majority_accuracy": None, "gap_closed": None}
     figures = [FIGURE | {"value": 0.01}, FIGURE, FIGURE | {"value": 0.99}]
+    none |= {"gold_logprob": None, "edit_distance": None, "agreement": None, "unscored": None}
+    none |= {"unanswered": 0, "failed": 0}
     measured = [{**m, **none, "greedy_accuracy": f} for m, f in zip(models, figures, strict=True)]
     measured[1]["gap_closed"] = {"value": 0.55, "low": 0.47, "high": 0.64}
-    suites = [{"suite": "microworld", "n": 200, "models": measured}]
-    (tmp_path / "report.json").write_text(json.dumps({"models": models, "suites": suites}))
+    suite = {"suite": "microworld", "n": 200, "base_mode": "rationale", "models": measured}
+    suite |= {"teacher_minus_base": None, "comparisons": []}
+    whole = {"format": 1, "code_version": "0.1.0", "settings": {}, "models": models}
+    whole |= {"interval": {"level": 0.95, "method": "bootstrap"}, "in_context": []}
+    (tmp_path / "report.json").write_text(json.dumps(whole | {"suites": [suite]}))
     return tmp_path / "report.json"
 
 
@@ -216,7 +221,11 @@ def test_bad_input_is_one_line_and_writes_nothing(hub, student, capsys, name, ch
         (lambda report, student: report.unlink(), "report.json cannot be read"),
         (
             lambda report, student: report.write_text("{}"),
-            "report.json is damaged: it lacks models, suites",
+            "report.json is damaged: it lacks format",
+        ),
+        (
+            lambda report, student: report.write_text('{"format": 1}'),
+            "report.json is damaged: it lacks code_version",
         ),
         (
             lambda report, student: (student / "config.json").write_text("{}"),

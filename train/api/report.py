@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from datagen.errors import UserError
-from train.evaluate.estimate import Estimate
+from datagen.records.report import Estimate, ReportRecord
 
 FILES = ("report.json", "answers.jsonl", "report.png", "in_context.png")
 """What `save` copies, where there is such a file."""
@@ -39,6 +39,11 @@ class Report:
     """Where report, answers and figures lie; a temporary folder if none was named."""
     scratch: Any = field(default=None, repr=False, compare=False)
     """Keeps a temporary folder alive as long as the report."""
+
+    @property
+    def record(self) -> ReportRecord:
+        """All figures as typed records."""
+        return ReportRecord.read(self.data, "report.json")
 
     @property
     def suites(self) -> list[str]:

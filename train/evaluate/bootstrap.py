@@ -14,7 +14,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from train.evaluate.estimate import Estimate
+from datagen.records.report import Estimate
 
 Floats: TypeAlias = NDArray[np.float64]
 

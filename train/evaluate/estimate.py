@@ -1,28 +1,10 @@
-"""A measured value with its interval."""
+"""How a report holds an estimate."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 
-
-@dataclass(frozen=True)
-class Estimate:
-    """A value and its 95% interval.
-
-    Example:
-        >>> Estimate(0.62, 0.56, 0.68).low
-        0.56
-    """
-
-    value: float
-    low: float
-    high: float
-
-    @classmethod
-    def read(cls, found: Mapping[str, float] | None) -> Estimate | None:
-        """The estimate that a report holds, or None."""
-        return None if found is None else cls(found["value"], found["low"], found["high"])
+from datagen.records.report import Estimate
 
 
 def rounded(estimate: Estimate) -> dict[str, float]:

@@ -9,8 +9,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cards.render import public_name
 from datagen.errors import UserError
+from datagen.records.names import public_name
 from datagen.teacher.spec import TeacherSpec
 from train.trainers.lineage import model_lineage
 
