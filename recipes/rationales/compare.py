@@ -14,11 +14,13 @@ import math
 import os
 import shutil
 import statistics
-from collections.abc import Sequence
+import time
+from collections.abc import Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
+import train
 from datagen.microworld import WEIGHTS
 from recipes.rationales.arms import ARMS, COMMON, SEEDS, TOKENS, Arm
 
@@ -27,55 +29,55 @@ T_975 = {1: 12.706, 2: 4.303, 3: 3.182, 4: 2.776, 5: 2.571, 6: 2.447, 7: 2.365, 
 """The 97.5% point of Student's t, by degrees of freedom."""
 
 
-def train(part: str, wanted: Sequence[str]) -> None:
+def fit_arms(part: str, wanted: Sequence[str]) -> None:
+    """Make the students that are not there yet, those that start from another arm last."""
     place, of = map(int, part.split("/"))
-    jobs = [
-        (arm, seed) for seed in range(SEEDS) for arm in ARMS if not wanted or arm.name in wanted
-    ]
+    chosen = [arm for arm in ARMS if not wanted or arm.name in wanted]
+    jobs = [(arm, seed) for seed in range(SEEDS) for arm in chosen]
     jobs.sort(key=lambda job: bool(job[0].start))
     for arm, seed in jobs[place::of]:
         folder = STUDENTS / arm.name / str(seed)
         if not (folder / "seen.json").exists():
-            train_one(arm, seed, folder)
+            fit_arm(arm, seed, folder)
 
 
-def train_one(arm: Arm, seed: int, folder: Path) -> None:
-    """One student, anew where it was cut off. The number of steps is what the tokens of a step make
-    of the budget."""
-    from train.trainers.fit import train_and_print
-
+def fit_arm(arm: Arm, seed: int, folder: Path) -> None:
+    """Make one student, anew where it was cut off. The number of steps is what the tokens of a step
+    make of the budget."""
     shutil.rmtree(folder, ignore_errors=True)
-    start = STUDENTS / arm.start / str(seed) if arm.start else WEIGHTS / "student"
-    words = [
-        *COMMON,
-        "--model_name_or_path",
-        str(start),
-        "--output_dir",
-        str(folder),
-        "--seed",
-        str(seed),
-        *arm.flags,
-    ]
-    words += ["--max_length", arm.max_length] if arm.max_length else []
-    per_step = tokens_per_step(build(arm, [*words, "--max_steps", "100"]))
+    settings = settings_of(arm, seed, folder)
+    per_step = tokens_per_step(trainer_of(arm, settings | {"max_steps": 100}))
     steps = arm.steps or round(arm.tokens / per_step)
-    trainer = build(arm, [*words, "--max_steps", str(steps)])
-    train_and_print(trainer)
-    seconds = round(trainer.state.log_history[-1]["train_runtime"])
+    fit = {"sft": train.fit_sft, "kd": train.fit_kd, "gkd": train.fit_gkd}[arm.command]
+    start = time.monotonic()
+    fit(**settings, max_steps=steps)
+    seconds = round(time.monotonic() - start)
     seen = {"steps": steps, "tokens": round(steps * per_step), "seconds": seconds}
     (folder / "seen.json").write_text(json.dumps(seen) + "\n")
     print(arm.name, seed, json.dumps(seen), flush=True)
 
 
-def build(arm: Arm, words: Sequence[str]) -> Any:
-    """The trainer of `train COMMAND`."""
-    from train import gkd, kd, sft
+def settings_of(arm: Arm, seed: int, folder: Path) -> dict[str, Any]:
+    """The arguments of `train.fit_sft` and its like, without the number of steps."""
+    start = STUDENTS / arm.start / str(seed) if arm.start else WEIGHTS / "student"
+    own = {"model": start, "output_dir": folder, "seed": seed, "max_length": arm.max_length}
+    return {**COMMON, **own, **arm.flags}
 
+
+def trainer_of(arm: Arm, settings: Mapping[str, Any]) -> Any:
+    """The trainer that a function of `train` makes of these arguments, to look at its batches."""
+    from train import gkd, kd, sft
+    from train.api.training import values_of
+
+    flags = dict(settings)
+    if "teacher" in flags:
+        flags["teacher_model_name_or_path"] = flags.pop("teacher")
+    values = values_of(flags.pop("model"), flags.pop("data"), flags.pop("output_dir"), flags)
     if arm.command == "gkd":
-        return gkd.build(*gkd.parse_gkd(list(words)))
+        return gkd.build(*gkd.parse_gkd([], values))
     if arm.command == "kd":
-        return kd.build(*kd.parse_kd(list(words)))
-    return sft.build(*sft.parse_sft(list(words)))
+        return kd.build(*kd.parse_kd([], values))
+    return sft.build(*sft.parse_sft([], values))
 
 
 def tokens_per_step(trainer: Any, batches: int = 20) -> float:
@@ -143,7 +145,7 @@ def seen(arm: Arm, seeds: Sequence[str]) -> tuple[str, str]:
     not counted where the student wrote its own."""
     told = [json.loads((STUDENTS / arm.name / seed / "seen.json").read_text()) for seed in seeds]
     tokens, more = statistics.mean(one["tokens"] for one in told), " more" if arm.start else ""
-    own = arm.command == "gkd" and arm.flags[-2:] != ("--lmbda", "0")
+    own = arm.command == "gkd" and arm.flags["lmbda"] > 0
     return f"{told[0]['steps']}{more}", "not counted" if own else f"{tokens:,.0f}{more}"
 
 
@@ -166,7 +168,7 @@ def main() -> None:
     settings = parser.parse_args()
     os.environ.setdefault("EMERGENT_STORE", "datasets/rationales")
     if settings.what == "train":
-        train(settings.part, settings.arms)
+        fit_arms(settings.part, settings.arms)
     elif settings.what == "names":
         print(names())
     else:
