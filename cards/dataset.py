@@ -27,7 +27,8 @@ SIZES = (
 ABOUT = {
     "rationales": "chains of thought: questions, and how a language model reasons to their answers",
     "instructions": "instructions, and a language model's responses",
-    "demonstrations": "in-context learning episodes: demonstrations of a task, a query, and its answer",
+    "demonstrations": "in-context learning episodes: demonstrations of a task, a query, "
+    "and its answer",
 }
 """What the rows of a family are, by the first config of the family."""
 FACTS = (

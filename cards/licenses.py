@@ -77,8 +77,8 @@ HUB_LICENSES = frozenset(
         "zlib",
     }
 )
-"""The identifiers of https://huggingface.co/docs/hub/repositories-licenses; newer ones may be missing
-here."""
+"""The identifiers of https://huggingface.co/docs/hub/repositories-licenses; newer ones may be
+missing here."""
 
 
 def license_fields(licenses: Sequence[str | None]) -> dict[str, Any]:

@@ -20,12 +20,14 @@ LOSSES = {
     "counterfactual_weight": "answers that wrong rationales end with, against the right rationales",
     "consistency_weight": "divergence between what two rationales of a question make of its answer",
     "contrast_weight": "contrast between a right rationale and wrong ones",
-    "preference_weight": "divergence between teacher's and student's preference among demonstrations",
+    "preference_weight": "divergence between teacher's and student's preference among "
+    "demonstrations",
     "lm_weight": "language modelling of the prompts",
-    "demonstration_weight": "outputs of the demonstrations in the prompt, each given those before it",
+    "demonstration_weight": "outputs of the demonstrations in the prompt, each given those "
+    "before it",
 }
-"""Settings that make the loss, and what each weighs. A newer student's lineage carries the sentences
-of its losses under `losses`; for older students they stand here."""
+"""Settings that make the loss, and what each weighs. A newer student's lineage carries the
+sentences of its losses under `losses`; for older students they stand here."""
 
 
 def model_card(lineage: Mapping[str, Any]) -> str:

@@ -16,14 +16,15 @@ if TYPE_CHECKING:
     from datagen.teacher.cost.forecast import Forecast
 
 COLLECT_AFTER = 50_000
-"""Objects made, and still there, before the youngest are searched for cycles. Python's own 700 is for
-programs that keep little."""
+"""Objects made, and still there, before the youngest are searched for cycles. Python's own 700 is
+for programs that keep little."""
 ABOUT = "Generate distillation datasets: ask a teacher, filter what it says, publish versions."
 
 
 GENERATORS = {
     "rationales": "datagen.rationales.command RationaleSettings rationales",
-    "self-instruct": "datagen.instructions.self_instruct.command SelfInstructSettings self_instruct",
+    "self-instruct": "datagen.instructions.self_instruct.command SelfInstructSettings "
+    "self_instruct",
     "evol-instruct": "datagen.instructions.evol_instruct.command EvolSettings evol_instruct",
     "respond": "datagen.instructions.respond.command RespondSettings respond",
     "magpie": "datagen.instructions.magpie.command MagpieSettings magpie",

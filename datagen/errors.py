@@ -68,10 +68,9 @@ class Refused(TeacherError):
     """The teacher will never take this request, however often it is asked."""
 
     def __init__(self, message: str, *, status: int = 0):
-        """
-        Args:
-            message: One line that says why.
-            status: The HTTP status of an endpoint's reply; 0 where there is none.
+        """Args:
+        message: One line that says why.
+        status: The HTTP status of an endpoint's reply; 0 where there is none.
         """
         super().__init__(message)
         self.status = status

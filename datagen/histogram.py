@@ -25,6 +25,8 @@ hundredth."""
 
 @dataclass(frozen=True)
 class Bin:
+    """A bar of a histogram: how many accepted and rejected values it holds."""
+
     label: str
     accepted: int
     rejected: int

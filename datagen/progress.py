@@ -25,7 +25,7 @@ class Meter:
     _logged: float = 0.0
 
     def line(self) -> str:
-        """`420/1000 · 35.0 rows/s · accepted 300 · rejected 41 · 12,345 tokens · 0:17 left`"""
+        """`420/1000 · 35.0 rows/s · accepted 300 · rejected 41 · 12,345 tokens · 0:17 left`."""
         seconds = max(time.monotonic() - self.started, 1e-9)
         rate = (self.done - self._at_start) / seconds
         left = clock((self.total - self.done) / rate) if rate else "?"

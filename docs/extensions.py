@@ -10,7 +10,8 @@ import griffe
 
 class ExampleSections(griffe.Extension):
     """Griffe knows the section `Examples:` only; under another name it is plain text, in which a
-    list such as ["a"] looks like a link."""
+    list such as ["a"] looks like a link.
+    """
 
     def on_instance(self, *, obj: griffe.Object, **kwargs: Any) -> None:
         """Rename the section in the docstring of an object."""

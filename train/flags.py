@@ -1,5 +1,6 @@
 """The flags of a training: our own and all of TRL's, from the command line, a YAML file, or keyword
-arguments."""
+arguments.
+"""
 
 from __future__ import annotations
 
@@ -242,7 +243,8 @@ def check_folder(training: Any, model: str) -> None:
 
 def check_refused(training: Any) -> None:
     """Raise UserError for flags of TRL that we do not honour, or that fail late with a
-    traceback."""
+    traceback.
+    """
     import torch
 
     if training.hub_token:

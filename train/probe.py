@@ -56,7 +56,8 @@ answers that were not in the journal; more rows would only need more memory."""
 @dataclass(frozen=True)
 class ProbeSettings:
     """Ask a student the prompts of a version: how likely it finds each completion, and whether its
-    own answer is right."""
+    own answer is right.
+    """
 
     positional: ClassVar[tuple[str, ...]] = ("student", "source")
 

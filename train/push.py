@@ -242,7 +242,8 @@ def look_or_create(api: HfApi, name: str, *, public: bool) -> str:
 
 def commit(api: HfApi, name: str, files: dict[str, Path], *, message: str) -> str:
     """Commit what differs from the head. Returns the new head, or the old one if nothing
-    differs."""
+    differs.
+    """
     from huggingface_hub import CommitOperationAdd, CommitOperationDelete
     from huggingface_hub.hf_api import RepoFile
 

@@ -19,7 +19,8 @@ def equal(a: str, b: str, answer_type: str, *, tolerance: float = 0) -> bool:
         tolerance: greatest absolute difference of two equal numbers. 0 is exact.
 
     Returns:
-        True for equal numbers, and for other answers that `extract` would normalise to the same text.
+        True for equal numbers, and for other answers that `extract` would normalise to the same
+        text.
 
     Raises:
         ValueError: the type is unknown.

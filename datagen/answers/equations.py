@@ -18,7 +18,8 @@ MAX_SIDE = 200  # tokens of one side of an equation
 ANNOTATION = re.compile(r"<<([^<>\n]{1,400})>>")
 TOKEN = re.compile(
     r"(?P<mixed>(?<![\d./*+-])\d{1,4} \d{1,2}/\d{1,2}(?![\d./]))|"
-    r"(?P<number>(?<!\d)(?<!\d,)(?>\d+(?:,\d{3})*(?:\.\d+)?%?|\.\d+%?)(?!\d|[abcnxyzABCNXYZ]\b))|"  # not 2x
+    # not 2x
+    r"(?P<number>(?<!\d)(?<!\d,)(?>\d+(?:,\d{3})*(?:\.\d+)?%?|\.\d+%?)(?!\d|[abcnxyzABCNXYZ]\b))|"
     r"(?P<times>(?<=[\d)%])\s?x\s?(?=[\d($.-])|(?<=[\d)%] "
     r")x\s?(?=[\d($.-])|[*\u00d7\u22c5\u00b7]|\\times|\\cdot)|"
     r"(?P<over>[/\u00f7]|\\div)|(?P<bullet>^[ \t]{0,8}-[ "
@@ -34,9 +35,9 @@ PRECEDENCE = {"+": 1, "-": 1, "*": 2, "/": 2, "~": 3}  # "~" is the unary minus
 def equations(text: str) -> tuple[str, ...]:
     """The equations of a text in order, normalised.
 
-    "12 + 7 = 19", "12+7=$19" and "<<12+7=19>>" are all "12+7=19". An equation that stands both in the
-    sentence and in its <<annotation>> counts once. "a = b = c" gives "a=b" and "b=c". Sides hold
-    numbers, + - * / and parentheses; one of the two must compute something. Takes linear time.
+    "12 + 7 = 19", "12+7=$19" and "<<12+7=19>>" are all "12+7=19". An equation that stands both in
+    the sentence and in its <<annotation>> counts once. "a = b = c" gives "a=b" and "b=c". Sides
+    hold numbers, + - * / and parentheses; one of the two must compute something. Takes linear time.
 
     Example:
         >>> equations("First 3+4=7, then 7*2=14.")

@@ -49,9 +49,9 @@ def extract(text: str, answer_type: str, *, options: Sequence[str] = ()) -> str 
 
     Returns:
         The answer, or None where the text states none. A number has the form of
-        `datagen.answers.numbers`. A choice is a capital letter. A yes/no answer is "yes" or "no", or
-        the matching option in lower case. A text is in lower case, without quotes, commas between
-        words and the final stop.
+        `datagen.answers.numbers`. A choice is a capital letter. A yes/no answer is "yes" or "no",
+        or the matching option in lower case. A text is in lower case, without quotes, commas
+        between words and the final stop.
 
     Raises:
         ValueError: the type is unknown.
@@ -84,7 +84,10 @@ def check_type(answer_type: str) -> None:
 
 
 def segments(text: str) -> Iterator[str]:
-    r"""What stands after each trigger, the last first: what `\boxed{...}` holds, else all up to the next trigger."""
+    r"""What stands after each trigger, the last first.
+
+    That is what `\boxed{...}` holds, else all up to the next trigger.
+    """
     triggers = list(TRIGGER.finditer(text, before_triggers(text)))[-MAX_TRIGGERS:]
     end = len(text)
     for trigger in reversed(triggers):

@@ -41,7 +41,10 @@ FRACTION = re.compile(
 
 
 def plain(text: str) -> str:
-    r"""The text with LaTeX spacing, `\$`, `\%`, `{,}` and `\text{...}` wrappers taken off, `\frac{3}{4}` as 3/4."""
+    r"""The text without its LaTeX: `\frac{3}{4}` as 3/4.
+
+    Spacing, `\$`, `\%`, `{,}` and `\text{...}` wrappers are taken off.
+    """
     if "\\" not in text and "{,}" not in text:
         return text
     text = text.replace("{,}", ",").replace("\\$", "$").replace("\\%", "%").replace("\\approx", "=")

@@ -35,8 +35,8 @@ def vote(answers: Sequence[str | None], *, weights: Sequence[float] | None = Non
 
     Args:
         answers: one for each chain; None for a chain without an answer.
-        weights: one for each chain, at least 0, such as its probability. Default: every chain counts
-            once. Whether probabilities are normalised by length is the caller's choice.
+        weights: one for each chain, at least 0, such as its probability. Default: every chain
+            counts once. Whether probabilities are normalised by length is the caller's choice.
 
     Returns:
         The winner, all counts, and the winner's share of all chains.

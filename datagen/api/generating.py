@@ -32,7 +32,8 @@ from datagen.teacher.cost.forecast import Forecast
 from datagen.topk.command import TopkSettings, run_topk
 
 Source = str | Path | Any
-"""What a method starts from: a name, a file or a folder; a Run or a Version stands for its folder."""
+"""What a method starts from: a name, a file or a folder. A Run or a Version stands for its
+folder."""
 
 
 @takes(RationaleSettings, "dry_run")

@@ -40,10 +40,12 @@ class Answer:
 
 
 class Choose(Protocol):
+    """Chooses demonstrations for a query: the seam that every strategy fits."""
+
     def __call__(
         self, query: Query, k: int, teacher: Teacher, *, strategy: str, stream: str
     ) -> Awaitable[Selection]:
-        """k demonstrations in the order shown, and the scores of the candidates that were
+        """K demonstrations in the order shown, and the scores of the candidates that were
         considered.
         """
 

@@ -109,9 +109,14 @@ def expand(entry: Any, where: str) -> Iterator[TaskMap]:
         return
     about = each if isinstance(each, dict) else {name: name.replace("_", " ") for name in each}
     for name, text in about.items():
-        put = {key: value.replace("{each}", name).replace("{about}", text) if isinstance(value, str) else value
-               for key, value in entry.items()}  # fmt: skip
-        yield task_map(put, where)
+        yield task_map({key: put_name(value, name, text) for key, value in entry.items()}, where)
+
+
+def put_name(value: Any, name: str, about: str) -> Any:
+    """A text with the task's name and subject in their places; any other value as it is."""
+    if not isinstance(value, str):
+        return value
+    return value.replace("{each}", name).replace("{about}", about)
 
 
 def task_map(entry: dict[str, Any], where: str) -> TaskMap:
@@ -252,7 +257,7 @@ def label(task: TaskMap, value: Any, where: str) -> str:
 
 
 def letter(value: Any, options: int) -> str:
-    """ "(B)" of 1, "1", "B" or "b"; empty for an unlabelled one."""
+    """The letter "(B)" of 1, "1", "B" or "b"; empty for an unlabelled one."""
     text = str(value).strip().strip("()").upper()
     place = int(text) if text.isdecimal() else ord(text) - ord("A") if len(text) == 1 else -1
     return f"({chr(ord('A') + place)})" if 0 <= place < options else ""

@@ -1,4 +1,4 @@
-"""`datagen filter`: instruction rows in, those worth keeping out; each other row with its reason."""
+"""`datagen filter`: keep the instruction rows that pass; give every other row its reason."""
 
 from __future__ import annotations
 

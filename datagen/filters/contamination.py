@@ -46,7 +46,9 @@ class Benchmarks:
     A question of fewer than 8 tokens matches only a text of the same tokens.
 
     Example:
-        >>> known = Benchmarks([("sums", 0, "How many apples are left when Mia eats three of nine?")])
+        >>> known = Benchmarks(
+        ...     [("sums", 0, "How many apples are left when Mia eats three of nine?")]
+        ... )
         >>> str(known.hit("How many apples are left when Mia eats three of nine? Explain."))
         'sums test row 0 (8-gram 1.00)'
     """

@@ -66,8 +66,8 @@ def near_duplicates(
         seed: of the hash functions.
 
     Returns:
-        The texts to leave out. A pair below the threshold is never among them, because candidates are
-        compared exactly. A pair just above it may be missed.
+        The texts to leave out. A pair below the threshold is never among them, because candidates
+        are compared exactly. A pair just above it may be missed.
 
     Source:
         MinHash, Broder 1997; locality-sensitive hashing by datasketch.

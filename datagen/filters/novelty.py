@@ -47,7 +47,9 @@ class Verdict:
 
 
 class Novelty:
-    """The pool of admitted texts. A text is novel when no ROUGE-L F1 with one of them is over the threshold.
+    """The pool of admitted texts.
+
+    A text is novel when no ROUGE-L F1 with one of them is over the threshold.
 
     Source:
         Self-Instruct, arXiv 2212.10560, section 2.2.

@@ -55,7 +55,8 @@ def histogram(bins: Sequence[Bin], name: str) -> Markup:
     lines = markup('<path class="axis" d="M0 {0:.0f}H{1:.0f}M0 0H{1:.0f}"/>', HEIGHT, WIDTH)
     scale = markup('<text x="{:.0f}" y="-5" class="tick end">{:,}</text>', WIDTH, top)
     return markup(
-        '<svg class="histogram" viewBox="0 -18 {:.0f} {:.0f}" role="img" aria-label="{}">{}{}{}{}</svg>',
+        '<svg class="histogram" viewBox="0 -18 {:.0f} {:.0f}" role="img" aria-label="{}">'
+        "{}{}{}{}</svg>",
         *(WIDTH + 12, HEIGHT + 40, name, joined(columns), joined(labels), lines, scale),
     )
 
@@ -83,7 +84,8 @@ def scores(counts: Counter[float]) -> Markup:
     top = max(tens.values(), default=0) or 1
     columns = [
         markup(
-            '<rect class="accepted" x="{}" y="{:.1f}" width="7" height="{:.1f}"><title>score {}: {:,}</title></rect>',
+            '<rect class="accepted" x="{}" y="{:.1f}" width="7" height="{:.1f}">'
+            "<title>score {}: {:,}</title></rect>",
             *((n - 1) * 9, 24 - 24 * tens[n] / top, 24 * tens[n] / top, n, tens[n]),
         )
         for n in range(1, 11)

@@ -215,7 +215,8 @@ def notes(entry: Entry) -> Iterator[str]:
     )
     for name in names:
         if (value := row.get(name)) not in (None, ""):
-            yield f"{name.replace('_', ' ')} {f'{value:.3g}' if isinstance(value, float) else value}"
+            shown = f"{value:.3g}" if isinstance(value, float) else value
+            yield f"{name.replace('_', ' ')} {shown}"
 
 
 def tree(root: str, entries: list[Entry]) -> dict[str, Any]:

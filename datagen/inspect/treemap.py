@@ -21,6 +21,8 @@ LETTER = 7.4
 
 @dataclass(frozen=True)
 class Box:
+    """A rectangle of the treemap, in units of its drawing."""
+
     x: float
     y: float
     width: float

@@ -106,7 +106,7 @@ def singular(noun: str) -> str:
 
 
 def guess_language(texts: Iterable[str]) -> str:
-    """zh where more than a tenth of the characters are Han, en otherwise."""
+    """Zh where more than a tenth of the characters are Han, en otherwise."""
     text = "".join(text[:LONGEST] for text in texts)
     return "zh" if len(HAN.findall(text)) * 10 > len(text) else "en"
 

@@ -14,6 +14,8 @@ Items = Sequence[str]
 
 @dataclass(frozen=True)
 class Instruction:
+    """An instruction about a list, with its answer."""
+
     instruction: str
     answer: str
     operations: tuple[str, ...]
@@ -22,6 +24,8 @@ class Instruction:
 
 @dataclass(frozen=True)
 class Operation:
+    """What an instruction may ask to do with a list."""
+
     phrases: tuple[str, ...]
     """How it is said after "First," or "then", in lower case."""
     apply: Callable[[Items], list[str]]
@@ -155,7 +159,7 @@ def apply(names: Sequence[str], items: Items) -> str | None:
 
 
 def say(rng: Random, names: Sequence[str], items: Items) -> str:
-    """ "First reverse the list, then give the last item: dog, pear"."""
+    """Say it in words: "First reverse the list, then give the last item: dog, pear"."""
     phrases = [rng.choice(OPERATIONS[name].phrases) for name in names]
     text = (
         phrases[0][0].upper() + phrases[0][1:]

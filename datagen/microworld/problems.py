@@ -22,6 +22,8 @@ STEPS = (2, 3, 4, 5, 6)
 
 @dataclass(frozen=True)
 class Problem:
+    """A word problem with its answer and a right rationale."""
+
     question: str
     answer: str
     """An integer."""

@@ -29,6 +29,8 @@ Pair = tuple[str, str]
 
 @dataclass(frozen=True)
 class Episode:
+    """Inputs and outputs that follow one hidden rule."""
+
     family: str
     rule: str
     """The rule's parameters."""

@@ -24,6 +24,8 @@ class Amount:
 
 @dataclass
 class Story:
+    """A word problem in the making: its events, and the steps of its rationale."""
+
     rng: Random
     item: str
     events: list[tuple[str, set[int]]] = field(default_factory=list)

@@ -42,7 +42,7 @@ def task(rng: Random, split: str) -> Task:
 
 
 def labelling(rng: Random, split: str) -> Task:
-    """ "Answer dax if any fruit, wug otherwise", with an example of each label."""
+    """A task such as "Answer dax if any fruit, wug otherwise", with an example of each label."""
     while True:
         category, (yes, no) = rng.choice(sorted(CATEGORIES)), rng.sample(LABELS, 2)
         if split_of(f"label:{category}:{yes}:{no}") == split:

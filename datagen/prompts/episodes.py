@@ -115,13 +115,12 @@ class Format:
 
     def check(self, task: str, pairs: Iterable[Pair]) -> None:
         """Raise UserError for a text that this format cannot show."""
+        others = " or ".join(name for name, layout in LAYOUTS.items() if not layout.one_line)
         for x, y in pairs if self.layout.one_line else ():
             if "\n" in x or "\n" in y:
                 raise UserError(
                     f"task {task}: an example has several lines ({shorten(x)!r}), which "
-                    f"--format {self.name} cannot "
-                    "show; use "
-                    f"{' or '.join(name for name, layout in LAYOUTS.items() if not layout.one_line)}"
+                    f"--format {self.name} cannot show; use {others}"
                 )
 
 

@@ -11,6 +11,8 @@ from datagen.errors import UserError
 
 @dataclass(frozen=True)
 class Language:
+    """How a language is written and measured."""
+
     name: str
     by_characters: bool
     """Lengths and novelty count characters instead of words."""

@@ -14,7 +14,7 @@ NEXT_QUESTION = "\n\nQ:"
 
 
 def render(asked: str, *, style: Style, shots: Sequence[tuple[str, str]] = ()) -> str | Messages:
-    """The prompt of a question, after example answers.
+    r"""The prompt of a question, after example answers.
 
     Args:
         asked: the question with its instructions.
@@ -26,7 +26,7 @@ def render(asked: str, *, style: Style, shots: Sequence[tuple[str, str]] = ()) -
 
     Example:
         >>> render("2 + 2?", style="plain")
-        'Q: 2 + 2?\\nA:'
+        'Q: 2 + 2?\nA:'
         >>> render("2 + 2?", style="chat")
         (('user', '2 + 2?'),)
     """

@@ -148,7 +148,7 @@ def count(chains: list[Chain], settings: RationaleSettings) -> Vote:
 
 
 def judge(chain: Chain, question: Question, ballot: Vote, settings: RationaleSettings) -> str:
-    """ "right", or the reason why the chain is left out."""
+    """The verdict "right", or the reason why the chain is left out."""
     if chain.completion.finish_reason == "length":
         return "truncated"
     if not chain.completion.text.strip():

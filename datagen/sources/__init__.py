@@ -1,0 +1,1 @@
+"""One reader for every file and dataset that a method starts from."""

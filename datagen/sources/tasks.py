@@ -16,6 +16,8 @@ from datagen.schema import content_id
 
 @dataclass(frozen=True)
 class Instance:
+    """An input of a task, with the output that it should have."""
+
     input: str
     """Empty where the instruction says it all."""
     output: str
@@ -23,6 +25,8 @@ class Instance:
 
 @dataclass(frozen=True)
 class Task:
+    """An instruction with its instances."""
+
     id: str
     instruction: str
     instances: tuple[Instance, ...] = ()

@@ -39,7 +39,7 @@ class RuleQuery:
     pairs: tuple[Pair, ...]
 
     def demonstrations(self, k: int, *, seed: int = 0) -> list[Pair]:
-        """k pairs in the order shown, of the draw that `seed` names."""
+        """K pairs in the order shown, of the draw that `seed` names."""
         rng = Random(f"{seed}:demonstrations:{self.id}")
         shown = rng.sample(self.pairs, len(self.pairs))[-k:] if k else []
         if k and self.family in RECALL and all(x != self.input for x, _ in shown):

@@ -12,9 +12,11 @@ from datagen.suites.table import Suite
 
 ENDING = {
     "number": 'Finish with a line that says "The answer is N.", where N is the number alone.',
-    "choice": 'Finish with a line that says "The answer is (X).", where X is the letter of the option you choose.',
+    "choice": 'Finish with a line that says "The answer is (X).", where X is the letter of '
+    "the option you choose.",
     "yesno": 'Finish with a line that says "The answer is {yes}." or "The answer is {no}."',
-    "text": 'Finish with a line that says "The answer is ...", with the answer alone in place of the dots.',
+    "text": 'Finish with a line that says "The answer is ...", with the answer alone in '
+    "place of the dots.",
 }
 DIRECT = {
     "number": "Reply with the number alone, without working.",

@@ -12,6 +12,8 @@ Record = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Parsed:
+    """A row of a benchmark, read."""
+
     question: str
     gold: str | None
     options: tuple[str, ...] = ()

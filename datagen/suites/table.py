@@ -131,7 +131,8 @@ _SUITES = (
         "mathqa",
         "choice",
         hub="allenai/math_qa",
-        revision="refs/convert/parquet",  # main is a script, which `datasets` no longer runs; believed, not verified
+        # main is a script, which `datasets` no longer runs; believed, not verified
+        revision="refs/convert/parquet",
         splits={split: split for split in THREE_SPLITS},
         files={
             "train": ("mathqa/train.json", "MathQA/train.json", "train.json"),

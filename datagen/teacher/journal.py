@@ -68,12 +68,11 @@ class JournaledTeacher:
     """A teacher that remembers. Equal requests under way at the same time are asked once."""
 
     def __init__(self, teacher: Teacher, path: Path, *, account: Account | None = None):
-        """
-        Args:
-            teacher: Who is asked for what the journal does not hold.
-            path: The journal's file.
-            account: The teacher is asked only as long as the account's budget pays for it, what
-                the journal holds included.
+        """Args:
+        teacher: Who is asked for what the journal does not hold.
+        path: The journal's file.
+        account: The teacher is asked only as long as the account's budget pays for it, what
+            the journal holds included.
         """
         self.name = teacher.name
         self.capabilities = teacher.capabilities

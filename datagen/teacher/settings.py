@@ -130,8 +130,8 @@ class TeacherSettings:
             if not price:
                 raise UserError(
                     f"--budget {self.budget}: the price of {self.teacher} is not known. Name it in "
-                    "a --prices FILE (see datagen/teacher/cost/prices.yaml for the format), or give the "
-                    "budget in tokens"
+                    "a --prices FILE (see datagen/teacher/cost/prices.yaml for the format), or "
+                    "give the budget in tokens"
                 )
             if limit.unit != price.currency:
                 raise UserError(f"--budget {self.budget}: the prices are in {price.currency}")

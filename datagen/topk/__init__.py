@@ -1,0 +1,1 @@
+"""The teacher's most likely tokens, stored with the rows."""

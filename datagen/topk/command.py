@@ -19,8 +19,8 @@ from datagen.teacher.topk import check_topk
 from datagen.topk.storing import Storing, finish
 
 PIECES_ON_RAY = 16
-"""Pieces under way at once with ray, each on one worker: two for each of eight workers, so that none
-waits for its next piece. A piece is a few megabytes."""
+"""Pieces under way at once with ray, each on one worker: two for each of eight workers, so that
+none waits for its next piece. A piece is a few megabytes."""
 
 
 @dataclass(frozen=True)

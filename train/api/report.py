@@ -135,7 +135,7 @@ class Report:
             raise UserError(
                 f"no suite {suite!r} in this report: there are {', '.join(self.suites)}"
             )
-        models = section["models"]
+        models: list[Mapping[str, Any]] = section["models"]
         wanted = mode or (section.get("base_mode") if name == "base" else None)
         for model in models:
             if model["name"] == name and wanted in (None, model.get("mode")):

@@ -1,5 +1,6 @@
 """The columns that all members of groups have, and what is read from a row: its question, and the
-demonstrations in its prompt."""
+demonstrations in its prompt.
+"""
 
 from __future__ import annotations
 

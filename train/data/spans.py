@@ -1,5 +1,6 @@
 """Where the answer stands in a completion, and the demonstrations' outputs in a prompt: their
-characters, and their tokens under the student's chat template."""
+characters, and their tokens under the student's chat template.
+"""
 
 from __future__ import annotations
 
@@ -104,7 +105,8 @@ def kept_tokens(
 
 def with_output_tokens(dataset: Dataset, tokenizer: Any, args: SFTConfig) -> Dataset:
     """In the column `outputs`, replace the characters in the prompt's last turn by the places of
-    their tokens."""
+    their tokens.
+    """
     keep_end = args.truncation_mode == "keep_end"
 
     def tokens_of(row: dict[str, Any]) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """What `train sft` learns from: one dataset version or a mixture of several, as groups of rows,
-with its lineage."""
+with its lineage.
+"""
 
 from __future__ import annotations
 

@@ -108,7 +108,8 @@ def draw_curves(sections: Sequence[Mapping[str, Any]], path: Path) -> None:
 
 def families(section: Mapping[str, Any]) -> list[str]:
     """The panels of a section: `all` and every family. Where there is one family, it stands
-    alone."""
+    alone.
+    """
     names = list(section["models"][0]["families"])
     return names if len(names) > 2 else names[1:]
 

@@ -86,7 +86,8 @@ def best(correct: Mapping[Contender, Floats], role: str) -> Contender | None:
 
 def measures(answers: Sequence[Answered], bootstrap: Bootstrap) -> dict[str, Any]:
     """Each metric with its interval, or null; why answers could not be scored; how many texts state
-    no answer, and how many questions could not be asked."""
+    no answer, and how many questions could not be asked.
+    """
     values = {name: column(answers, metric) for name, metric in METRICS.items()}
     agreement = float(np.mean([a.agreement for a in answers])) if answers[0].samples else None
     return {

@@ -132,5 +132,6 @@ def check_names(names: Sequence[str]) -> None:
 
 def check_spec(spec: str) -> None:
     """Raise UserError for an unknown engine or a missing folder before the first model is
-    opened."""
+    opened.
+    """
     TeacherSpec.parse(spec).check_folder()

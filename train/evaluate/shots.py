@@ -129,7 +129,7 @@ def compared_pairs(models: Mapping[Contender, Any]) -> list[tuple[Contender, Con
 
 
 def compared(a_N: Floats, b_N: Floats, bootstrap: Bootstrap) -> dict[str, Any]:
-    """a - b, paired by query, and whether its interval leaves 0 out."""
+    """A - b, paired by query, and whether its interval leaves 0 out."""
     difference = bootstrap.difference(a_N, b_N)
     return {"difference": rounded(difference), "clear": difference.low > 0 or difference.high < 0}
 

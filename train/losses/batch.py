@@ -51,7 +51,8 @@ class Batch:
 
     def by_group(self, values: Tensor) -> Tensor:
         """One value a row (N,) as (groups, rows of the largest group); 0 where a group has
-        fewer."""
+        fewer.
+        """
         import torch
 
         # groups differ in size: each row gets its place inside of its group

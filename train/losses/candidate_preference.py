@@ -1,5 +1,6 @@
 """The student finds those demonstrations useful that the teacher finds useful
-(`--preference_weight`)."""
+(`--preference_weight`).
+"""
 
 from __future__ import annotations
 

@@ -51,7 +51,8 @@ def paired(batch: Batch) -> Tensor:
 
 def value(batch: Batch, outcome: Outcome, options: Any, count: Tensor | None) -> Tensor:
     """The consistency of a batch. Its `pairs` (P, L, 2) are indices into the answers' logits, and
-    -1 where an answer has ended."""
+    -1 where an answer has ended.
+    """
     assert outcome.answer_logits is not None
     # -1 is no index; what stands there is masked
     pairs = batch.inputs["pairs"].clamp(min=0)

@@ -1,5 +1,6 @@
 """Losses on what stands in the prompt: all of it (`--lm_weight`), or the outputs of its
-demonstrations (`--demonstration_weight`). Both are cross-entropies (`nll`)."""
+demonstrations (`--demonstration_weight`). Both are cross-entropies (`nll`).
+"""
 
 from __future__ import annotations
 

@@ -1,5 +1,6 @@
 """The student's folder: which training it belongs to, whether that is finished, and the checkpoint
-to go on from."""
+to go on from.
+"""
 
 from __future__ import annotations
 

@@ -1,5 +1,6 @@
 """What ends a training before its time, said for a person: settings that libraries refuse, a loss
-that is no number, a full disk."""
+that is no number, a full disk.
+"""
 
 from __future__ import annotations
 

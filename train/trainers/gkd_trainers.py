@@ -1,5 +1,6 @@
 """TRL's trainers of on-policy distillation, as students. With `train.trl.server` this is the one
-place that imports TRL's experimental modules (1.16)."""
+place that imports TRL's experimental modules (1.16).
+"""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ OWN = ("role", "score", "group", "pairs", "answer_mask", "prompt_mask", "outputs
 
 @dataclass
 class GroupCollator(Collator):
-    """TRL's batch of the members of all groups, N rows of T tokens, and
+    """TRL's batch of the members of all groups, N rows of T tokens, and more columns.
 
     group, role, score    (N,)       which group, what for, the teacher's score
     answer_mask           (N, T)     true at the answer's tokens

@@ -1,5 +1,6 @@
 """The trainer of `train sft` with losses that look at more than the completion: it draws groups of
-rows."""
+rows.
+"""
 
 from __future__ import annotations
 

@@ -61,7 +61,8 @@ def lineage_of(
 
 def settings_of(training: SFTConfig, model: ModelConfig) -> dict[str, Any]:
     """The settings that decide the weights: the usual ones, and all that are not at their
-    default."""
+    default.
+    """
     values = training.to_dict() | hidden_tokens(training)
     defaults = {field.name: default_of(field) for field in dataclasses.fields(training)}
     deciding = {name: value for name, value in values.items() if decides(name)}

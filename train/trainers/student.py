@@ -1,5 +1,6 @@
 """The student's trainer: one of TRL's, with the student's card and lineage in the place of its
-generic card."""
+generic card.
+"""
 
 from __future__ import annotations
 

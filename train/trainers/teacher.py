@@ -1,5 +1,6 @@
 """The teacher of `train gkd`: opened, its tokenizer compared with the student's, its vocabulary
-brought to the student's size."""
+brought to the student's size.
+"""
 
 from __future__ import annotations
 

@@ -1,5 +1,6 @@
 """TRL's parser of flags and YAML files, with one spelling, errors as exceptions, and our
-defaults."""
+defaults.
+"""
 
 from __future__ import annotations
 

@@ -1,0 +1,1 @@
+"""Choosing demonstrations for a query."""

@@ -31,7 +31,7 @@ class Chooser:
     async def __call__(
         self, query: Query, k: int, teacher: Teacher, *, strategy: str, stream: str
     ) -> Selection:
-        """k demonstrations for a query. Raises what `select` raises."""
+        """K demonstrations for a query. Raises what `select` raises."""
         return await select(
             strategy,
             query.example,

@@ -31,7 +31,7 @@ async def select(
     asking: Asking | None = None,
     stream: str = "",
 ) -> Selection:
-    """k demonstrations of a pool for a query.
+    """K demonstrations of a pool for a query.
 
     `asking` is needed by the strategies in ASKING, `stream` names the draw.
 

@@ -1,0 +1,1 @@
+"""Evol-Instruct: a teacher rewrites instructions into harder or different ones."""

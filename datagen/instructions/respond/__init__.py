@@ -1,0 +1,1 @@
+"""Responses to instructions that exist."""

@@ -1,0 +1,1 @@
+"""Self-Instruct: a teacher writes more tasks like the seeds."""

@@ -14,6 +14,8 @@ MARK = "\ue000"
 
 @dataclass(frozen=True)
 class Asking:
+    """How the teacher is asked: the prompts, and whether it chats or continues a text."""
+
     templates: Templates
     style: Literal["base", "chat"]
     seed: int = 0
@@ -41,11 +43,11 @@ class Asking:
         return completion
 
     def stop(self, name: str, **fields: str) -> tuple[str, ...]:
-        """For a base model: how the template begins a further task, which it may go on to write.
+        r"""For a base model: how the template begins a further task, which it may go on to write.
 
         Chat ends by itself.
 
-        >>> # "Task: {instruction}" in the template gives ("\\nTask:",)
+        >>> # "Task: {instruction}" in the template gives ("\nTask:",)
         """
         if self.style == "chat":
             return ()

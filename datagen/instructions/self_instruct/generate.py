@@ -95,6 +95,8 @@ async def bootstrap(
 
 @dataclass(frozen=True)
 class Call:
+    """One request for more instructions, with the tasks that it shows."""
+
     number: int
     demonstrations: tuple[Task, ...]
 

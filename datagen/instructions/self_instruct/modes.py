@@ -31,6 +31,8 @@ from datagen.teacher.base import Messages, Request, Sampling, Teacher
 
 @dataclass(frozen=True)
 class Mode:
+    """What differs between the ways to ask: prompts, stops, reading, completing."""
+
     prompt: Callable[[Sequence[Task]], str | Messages]
     """Demonstrations to the prompt that asks for more."""
     stop: tuple[str, ...]

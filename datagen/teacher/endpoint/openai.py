@@ -42,12 +42,11 @@ class OpenAITeacher:
         patience: Patience | None = None,
         batches: Path | None = None,
     ):
-        """
-        Args:
-            model: The name that the endpoint knows.
-            concurrency: Most requests in flight.
-            patience: How long the endpoint is waited for.
-            batches: A file that remembers what is under way. With it, the Batch API is asked.
+        """Args:
+        model: The name that the endpoint knows.
+        concurrency: Most requests in flight.
+        patience: How long the endpoint is waited for.
+        batches: A file that remembers what is under way. With it, the Batch API is asked.
         """
         self.model = model
         self.name = f"openai:{model}"

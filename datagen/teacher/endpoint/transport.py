@@ -66,8 +66,7 @@ class Transport:
     """A session with one endpoint. No error ever holds the key or the password."""
 
     def __init__(self, url: str, key: str):
-        """
-        Args:
+        """Args:
             url: The base URL. User and password in it (user:password@) go in the key's place.
             key: The API key.
 

@@ -53,7 +53,7 @@ def lora_rank(folder: Path) -> int:
 
 
 def sampling_params(request: Request, room: int) -> Any:
-    """vLLM's settings for a request, at most `room` tokens long.
+    """VLLM's settings for a request, at most `room` tokens long.
 
     vLLM draws sample i of n with seed + i, so sample `first + i` is the same however samples are
     split into requests.

@@ -18,6 +18,8 @@ the worker."""
 
 @dataclass
 class Job:
+    """A call that waits for its answer, and how many workers died with it."""
+
     call: Call
     done: asyncio.Future[Any]
     losses: int = 0
