@@ -108,7 +108,7 @@ def write_json(path: Path, value: Any) -> None:
 
 def commit() -> str | None:
     """Return the commit of the checkout that this code runs from, or None without a checkout."""
-    root = Path(__file__).parent.parent
+    root = Path(__file__).parents[2]
     if not (root / ".git").exists():
         return None
     found = subprocess.run(

@@ -1,14 +1,17 @@
 """Rows on disk: what is written comes back, as JSON and as Parquet."""
 
 import json
+import subprocess
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 from datagen.json_bytes import dumps, loads, loads_any
+from datagen.run.folder import commit
 from datagen.run.rows import BATCH, Rows
 from datagen.schema import FAMILIES, Accepted, Rejected, arrow_schema
+from tests.stubs import ROOT
 
 HOSTILE = [
     "",
@@ -135,3 +138,10 @@ def test_rows_that_wait_are_seen_and_kept(rows, tmp_path):
 def test_json_of_what_utf8_cannot_hold():
     assert loads(dumps({"a": "x\ud83dy", "b": "😀"})) == {"a": "x\ufffdy", "b": "😀"}
     assert loads(dumps([1, "é\x00"])) == [1, "é\x00"]
+
+
+def test_the_recorded_commit_is_that_of_the_checkout():
+    head = subprocess.run(
+        ["git", "-C", ROOT, "rev-parse", "HEAD"], capture_output=True, text=True, check=False
+    )
+    assert commit() == (head.stdout.strip() or None)
