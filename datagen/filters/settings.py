@@ -1,4 +1,4 @@
-"""What a filter run is asked to do."""
+"""The settings of `datagen filter`."""
 
 from __future__ import annotations
 

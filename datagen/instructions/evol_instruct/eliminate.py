@@ -25,7 +25,7 @@ class Eliminator:
     def __init__(self, templates: Templates, language: Language, *, refusal_words: int = 80):
         self.templates = templates
         self.language = language
-        self.refusals = Refusals(templates, language, shortest=refusal_words)
+        self.refusals = Refusals(language.name, templates=templates, shortest=refusal_words)
 
     def of_rewriting(self, parent: str, written: Completion) -> str | None:
         """Rule 4 (a phrase of our own prompts that the parent does not hold), and what needs no

@@ -95,7 +95,7 @@ def plan(settings: MagpieSettings, teacher: Any) -> Magpie:
             stop=(behind,) if behind else (),
         ),
         answering=sampling(temperature=settings.response_temperature),
-        checks=Responses(templates, language),
+        checks=Responses(language.name, templates=templates),
     )
 
 

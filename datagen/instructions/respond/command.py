@@ -23,7 +23,7 @@ def run_respond(settings: RespondSettings) -> RunResult:
     source = source_record(settings.source, len(prompts), ([p.id, p.text] for p in prompts))
     out = settings.out or default_out(METHOD, source["suite"])
     respond = partial(
-        distil, checks=Responses(templates, language), systems=systems, settings=settings
+        distil, checks=Responses(language.name, templates=templates), systems=systems, settings=settings
     )
 
     return run_job(
