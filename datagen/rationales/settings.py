@@ -1,4 +1,4 @@
-"""What a rationales run is asked to do."""
+"""The settings of `datagen rationales`."""
 
 from __future__ import annotations
 
