@@ -1,4 +1,4 @@
-"""Rationales: sample chains of thought for a question, vote on their answers, keep the correct ones.
+"""Rationales: sample chains of thought for a question, vote, and keep the correct ones.
 
 If no chain is correct, ask again with the gold answer as a hint (rationalisation).
 """
