@@ -30,7 +30,8 @@ from datagen.instructions.self_instruct.settings import SelfInstructSettings
 from datagen.rationales.command import forecast_rationales, run_rationales
 from datagen.rationales.settings import RationaleSettings
 from datagen.teacher.cost.forecast import Forecast
-from datagen.topk.command import TopkSettings, run_topk
+from datagen.topk.command import run_topk
+from datagen.topk.settings import TopkSettings
 
 Source = str | Path | Any
 """What a method starts from: a name, a file or a folder. A Run or a Version stands for its
