@@ -25,7 +25,7 @@ PLACE = (1 << PLACE_BITS) - 1
 inverted index."""
 WORDS = 5
 """64-bit words of a bag: one for all tokens, and four among which the tokens are divided. One word
-fills up for long sequences; more than four cost more time than they save."""
+alone fills up for long sequences, and then it excludes no pair."""
 SLICE = 1 << 16
 """Index entries that are looked at together. It bounds memory."""
 MIX = 0x9E3779B97F4A7C15
