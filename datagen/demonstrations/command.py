@@ -187,7 +187,8 @@ def recorded(plan: Plan) -> dict[str, Any]:
 
 def recorded_prompts(plan: Plan) -> dict[str, str]:
     """Return the prompts of a run by name, with fields in the place of the task's texts."""
-    settings, format = plan.settings, plan.format
+    settings = plan.settings
+    format = plan.format
     style = settings.prompt_style
     pairs = [("{first input}", "{first output}"), ("{second input}", "{second output}")]
     description = "{description}" if settings.describe == "always" else ""

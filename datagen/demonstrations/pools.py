@@ -159,7 +159,8 @@ def microworld(
     """Return the pools of the micro-world's rules.
 
     Families of recall are left out: their queries repeat the input of a demonstration. The
-    description of a task is a name that says nothing about its rule, in words that the micro-world's models know.
+    description of a task is a name that says nothing about its rule, in words that the
+    micro-world's models know.
 
     Args:
         split: of the rules.

@@ -6,9 +6,9 @@ import math
 from collections.abc import Sequence
 from pathlib import Path
 
+from datagen.demonstrations.mapped import mapped_pool
 from datagen.demonstrations.mapping import (
     TaskMap,
-    mapped_pool,
     names,
     read_mapping,
     shipped_mapping,

@@ -21,8 +21,8 @@ from datagen.prompts.episodes import Format, Pair
 from datagen.teacher import Messages, Request, Sampling, Teacher
 
 SHOWN = 4
-"""Examples in the prompt while the teacher writes. Enough to show the form of the task; each further
-one would cost tokens in every request."""
+"""Examples in the prompt while the teacher writes. Enough to show the form of the task; each
+further one would cost tokens in every request."""
 TOKENS = 256
 """Longest written demonstration, in tokens. It bounds the cost of a text that never ends."""
 

@@ -114,7 +114,7 @@ class Benchmarks:
                 self._rare[word].append(number)
 
     def __call__(self, row: Mapping[str, Any]) -> str | None:
-        """Return "contaminated", with the question as detail, if a row's prompt holds a question."""
+        """Return "contaminated", with the question as detail, if a prompt holds a question."""
         hit = self.hit(text_of(row["prompt"]))
         return Reason("contaminated", detail=str(hit)) if hit else None
 

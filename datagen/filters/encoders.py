@@ -74,7 +74,7 @@ def by_package(texts: Sequence[str], package: str, name: str) -> np.ndarray:
 
 
 def load_model(package: str, name: str) -> Any:
-    """Return the model with a method `encode`. Raises ImportError and whatever the package raises."""
+    """Return a model with a method `encode`. Raises what the package raises, or ImportError."""
     if package == "model2vec":
         from model2vec import StaticModel
 

@@ -1,7 +1,7 @@
 """Which pairs of token sequences can have 2·LCS/(|a|+|b|) over a threshold? An exact prefix filter.
 
-The LCS of two sequences is at most the number of tokens that they share (as multisets). If the score
-is over the threshold t, they share more than t·n/(2-t) tokens, where n is the length of either one.
+The LCS of two sequences is at most the number of tokens that they share (as multisets). If the
+score is over the threshold t, they share more than t·n/(2-t) tokens, where n is the length of either one.
 Now put the tokens of every sequence in one fixed order. Then two such sequences share at least one
 of their first n - floor(t·n/(2-t)) tokens. Rare tokens come first, so that few sequences share one.
 
@@ -124,7 +124,7 @@ class PrefixIndex:
 
 
 def join(keys: np.ndarray, run: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Yield places (i, j) of keys and run entries that have a token in common, a slice at a time."""
+    """Yield places (i, j) of keys and run entries that share a token, a slice at a time."""
     low = np.searchsorted(run, keys & ~PLACE)
     count = np.searchsorted(run, keys | PLACE, side="right") - low
     ends = np.cumsum(count)

@@ -18,7 +18,7 @@ def text_of(turns: Sequence[Mapping[str, str]]) -> str:
 
 
 def unfinished(completion: Completion) -> str | None:
-    """Return "truncated" for a completion that was cut off, "empty" for one without text, or None."""
+    """Return "truncated" for a text that was cut off, "empty" for no text, or None."""
     if completion.finish_reason == "length":
         return "truncated"
     return None if completion.text.strip() else "empty"

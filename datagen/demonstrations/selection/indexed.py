@@ -41,8 +41,8 @@ class SelectionSettings:
     """Neighbours of a candidate in the graph of `votek`, as in the paper. In small pools a tenth of
     the candidates."""
     voters: int = 10_000
-    """Most candidates in that graph; from a larger pool they are drawn. The time for the graph grows
-    with the square of their number."""
+    """Most candidates in that graph; from a larger pool they are drawn. The time for the
+    graph grows with the square of their number."""
     subsets: int = 10
     """Sets of k candidates that `mdl` compares (arXiv 2212.10375)."""
     beam: int = 8

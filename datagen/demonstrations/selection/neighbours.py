@@ -11,13 +11,13 @@ from numpy.typing import NDArray
 from datagen.demonstrations.selection.encode import Encode, Vectors, in_blocks
 
 EXACT = 200_000
-"""Up to so many texts the search is exact: their vectors take 400 MB, and a query a few hundredths of
-a second."""
+"""Up to so many texts the search is exact: their vectors take 400 MB, and a query a few hundredths
+of a second."""
 BLOCK = 16_384
 """Texts that are compared, or encoded, at a time. It bounds the memory."""
 PROBES = 256
-"""Cells that an approximate search looks into. More cells find more of the true neighbours, and take
-more time."""
+"""Cells that an approximate search looks into. More cells find more of the true neighbours, and
+take more time."""
 BYTES_8 = "SQ8"
 """One byte for each dimension, in faiss's words: a quarter of the memory."""
 

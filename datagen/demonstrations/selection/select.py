@@ -1,7 +1,7 @@
 """The strategies that choose demonstrations for a query, and their order.
 
-`random` has no best demonstration. `teacher` shows them in the order in which they helped. All other
-strategies show the best one last, next to the query. A higher score is a better one.
+`random` has no best demonstration. `teacher` shows them in the order in which they helped. All
+other strategies show the best one last, next to the query. A higher score is a better one.
 """
 
 from __future__ import annotations
@@ -107,7 +107,7 @@ async def knn(
 async def votek(
     query: Example, pool: Indexed, k: int, asking: Asking | None, stream: str
 ) -> Selection:
-    """The nearest of the pool's representatives (vote-k, arXiv 2209.01975, sections 2.1 and 2.2)."""
+    """The nearest of the pool's representatives (vote-k, arXiv 2209.01975, section 2)."""
     usable = pool.usable(query)
     allowed = [place for place in pool.representatives if usable[place]]
     kept = allowed[: max(k, pool.settings.representatives)]
