@@ -93,6 +93,7 @@ def example_prompts(queries: Sequence[Query], plan: Plan) -> list[str]:
     found: list[str] = []
     for query in queries:
         demonstrations = query.pool.candidates[: max(plan.settings.ks)]
+        # the gold answer shows a reader at once whether the prompt makes sense
         about = f"{query.pool.task} (gold: {query.example.output}), asked of the teacher"
         found += [
             f"{about}\n{teacher_text(query, demonstrations, plan)}",
@@ -106,6 +107,7 @@ def read_source(settings: DemonstrationSettings) -> tuple[list[Query], Sequence[
     from datagen.demonstrations.selection.select import check  # takes numpy with it
 
     used, held = read_pools(settings)
+    # checked before anything is asked
     check(settings.strategy, used, split=settings.split)
     format = Format(format_name(settings))
     for pool in used:

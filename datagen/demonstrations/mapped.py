@@ -71,6 +71,7 @@ def open_split(
     Raises:
         UserError: there is no local file, and the Hub is not to be asked or cannot be reached.
     """
+    # the data root comes first: it is given for this run
     roots = [root for root in (data_root, folder if task.file else None) if root is not None]
     names = local_names(task, split)
     for root in roots:
@@ -147,9 +148,11 @@ def column(task: TaskMap, record: Record, name: str, where: str) -> Any:
 
 def label(task: TaskMap, value: Any, where: str) -> str:
     """Return the text of an output; "" if there is none. Raises UserError for an unknown label."""
+    # -1 is how datasets hide the labels of a test split
     text = "" if value is None or value == -1 else str(value).strip()
     if not task.options or text in task.options or not text:
         return text
+    # True and False are the labels 1 and 0
     number = int(value) if isinstance(value, bool) or text.isdecimal() else len(task.options)
     if not 0 <= int(number) < len(task.options):
         raise UserError(

@@ -136,6 +136,7 @@ def task_map(entry: dict[str, Any], where: str) -> TaskMap:
     for key, field in known.items():
         if field.default is MISSING and not entry.get(key):
             raise UserError(f"{where}: the key {key!r} is missing")
+    # otherwise both splits would read the same file
     if entry.get("test") and entry.get("file") and "{split}" not in str(entry["file"]):
         raise UserError(f"{where}: with a test split the file's name must hold {{split}}")
     values: dict[str, Any] = {key: str(value) for key, value in entry.items()}

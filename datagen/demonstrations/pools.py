@@ -119,6 +119,7 @@ def divide(
         # the same examples are held whatever the number of queries
         held, rest = cut(rest, max(queries, most), of=len(rest))
     train, rest = cut(rest, queries, of=len(rest) + len(held))
+    # the queries are taken first, so that the seed changes no query
     if candidates is not None and candidates < len(rest):
         rest = Random(f"{seed}:candidates:{task}").sample(rest, candidates)
     return Pool(
@@ -139,6 +140,7 @@ def distinct(examples: Iterable[Example], *, apart_from: Iterable[Example] = ())
         examples: of a task.
         apart_from: examples whose inputs are left out.
     """
+    # a test input in other letters would still be known
     taken = {same_input(e.input) for e in apart_from}
     found: dict[str, Example] = {}
     for e in sorted(examples, key=lambda e: e.id):
@@ -228,6 +230,7 @@ def rule_pool(
 ) -> Pool:
     """Return the pool of a rule, with at least LEAST_CANDIDATES candidates."""
     most = (len(pairs) - LEAST_CANDIDATES) // 2
+    # of the other families the outputs are texts, not labels
     options = tuple(sorted(set(pairs.values()))) if family == "category" else ()
     examples = [example(task, x, y) for x, y in pairs.items()]
     return divide(
@@ -263,7 +266,10 @@ def instruction_set(
     pools = []
     for task in read_tasks(path):
         examples = [
-            example(task.id, i.input, i.output) for i in task.instances if i.input and i.output
+            # an instance without input is the instruction itself, which is no query
+            example(task.id, i.input, i.output)
+            for i in task.instances
+            if i.input and i.output
         ]
         family = "classification" if task.is_classification else "generation"
         options = tuple(sorted({e.output for e in examples})) if task.is_classification else ()

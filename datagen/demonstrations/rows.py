@@ -45,6 +45,7 @@ def row_of(query: Query, answer: Answer, scored: dict[int, float], number: int, 
     completion = target if settings.kind == "meta-ict" else answer.prediction
     ids = [e.id for e in shown]
     candidates = query.pool.candidates
+    # engines differ in the last digits, so they are not part of the dataset
     scores = {candidates[place].id: round(score, 6) for place, score in scored.items()}
     prompt = student_text(query, shown, plan)
 

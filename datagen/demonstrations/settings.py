@@ -107,6 +107,7 @@ class DemonstrationSettings(TeacherSettings):
 
     def __post_init__(self) -> None:
         """Raises UserError for values out of range."""
+        # without description and demonstrations the teacher would see a bare query
         blind = self.kind == "context-distillation" and self.describe != "always"
         super().__post_init__()
         check(

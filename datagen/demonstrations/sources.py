@@ -29,6 +29,7 @@ def read_pools(settings: DemonstrationSettings) -> tuple[list[Pool], list[Pool]]
         UserError: the source cannot be read, or has too few tasks or examples.
     """
     pools = named(read_source(settings), settings.tasks, "--tasks")
+    # a task needs something to show and something to ask
     pools = [pool for pool in pools if pool.train and pool.candidates]
     if not pools:
         raise UserError(f"{settings.source}: no task has examples for candidates and queries")
@@ -71,6 +72,7 @@ def read_source(settings: DemonstrationSettings) -> list[Pool]:
     """Return the pools of all tasks of the source. Raises UserError."""
     sizes = {"queries": settings.queries, "candidates": settings.candidates, "seed": settings.seed}
     if settings.source == "micro":
+        # meta-ict is tested on rules of another split, which no training run has seen
         unseen = settings.kind == "meta-ict" and settings.split == "test"
         return microworld(split="test" if unseen else "train", per_family=settings.rules, **sizes)  # type: ignore[arg-type]
     if settings.source.endswith(".jsonl"):
@@ -80,6 +82,7 @@ def read_source(settings: DemonstrationSettings) -> list[Pool]:
             f"no source {settings.source!r}: use micro, a mapping ({', '.join(names())}, or a "
             "YAML file) or a JSONL file of instructions"
         )
+    # only the tasks that are wanted are read: a mapping may name hundreds of files
     folder, tasks = read_mapping(settings.source)
     chosen = {
         pool.task for pool in named([bare(task) for task in tasks], settings.tasks, "--tasks")
@@ -124,6 +127,7 @@ def a_fifth(pools: Sequence[Pool]) -> set[str]:
     whatever the seed.
     """
     families = {pool.family for pool in pools}
+    # a single family cannot be held out whole
     units = {pool.task: pool.family if len(families) > 1 else pool.task for pool in pools}
     ordered = sorted(set(units.values()), key=lambda unit: content_id("held out", unit))
     held = set(ordered[: math.ceil(len(ordered) / 5)]) if len(ordered) > 1 else set()

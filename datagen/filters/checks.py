@@ -54,6 +54,7 @@ def outcomes(rows: Sequence[Row], checks: Sequence[Check]) -> list[Outcome]:
     """
     reasons: dict[int, str] = {}
     for check in checks:
+        # by place, because a row may come twice with the same id
         left = [place for place in range(len(rows)) if place not in reasons]
         found = check([rows[place] for place in left])
         reasons |= {left[index]: reason for index, reason in found.items()}

@@ -80,6 +80,7 @@ class Benchmarks:
         # fractions of the decimal text: 0.7 as a binary number is a little below 7/10
         self.covered = Fraction(str(covered))
         self.contained = Fraction(str(contained))
+        # tokens of any script: a benchmark may be in Chinese
         known = [(name, row, tokens(text, "unicode")) for name, row, text in questions]
         self._places = [(name, row) for name, row, _ in known]
         self._words = [words for _, _, words in known]
@@ -104,6 +105,7 @@ class Benchmarks:
             frequency.update(set(words))
 
         for number, words in enumerate(self._words):
+            # of so few words any text has most; only an equal text is the question
             if len(words) < GRAM:
                 self._short.setdefault(tuple(words), number)
                 continue

@@ -71,6 +71,7 @@ def normalised(text: str) -> str:
 
     Other signs stay, because they carry meaning: C is not C++, and 3 + 4 is not 3 - 4.
     """
+    # NFKC makes full-width letters narrow
     words = " ".join(unicodedata.normalize("NFKC", text).casefold().split())
     return words.rstrip(" .!?。") or words
 

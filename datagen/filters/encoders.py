@@ -42,6 +42,7 @@ def encode(texts: Sequence[str], encoder: str = "characters") -> np.ndarray:
     """
     import numpy as np
 
+    # the name of a model may hold colons of its own
     kind, _, name = encoder.partition(":")
     if encoder == "characters":
         vectors = characters(texts)

@@ -49,6 +49,7 @@ def parts(found: Any, seen: set[int]) -> Iterator[str]:
         yield from values({"args": found.args, "keywords": found.keywords}, "", seen)
     elif inspect.isfunction(found):
         yield source_of(found)
+        # a function that reads a constant changes when the constant changes
         used = inspect.getclosurevars(found)
         bound = {**used.globals, **used.nonlocals, "defaults": found.__defaults__ or ()}
         yield from values(
@@ -60,6 +61,7 @@ def parts(found: Any, seen: set[int]) -> Iterator[str]:
     elif inspect.isclass(found) or inspect.isbuiltin(found):
         yield source_of(found)
     else:
+        # a callable object: its class says what it does, its attributes say how
         yield source_of(type(found))
         yield from values(getattr(found, "__dict__", {}), "", seen)
 

@@ -96,6 +96,7 @@ class Novelty:
     def compare(self, text: str) -> Verdict:
         """Compare a text with the pool. The pool stays as it is."""
         (code,) = self._encode([text])
+        # a text in another script would be novel forever: it has no tokens to compare
         if not code:
             return Verdict(False, None, reason="untokenisable")
 

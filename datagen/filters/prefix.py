@@ -1,9 +1,10 @@
 """Which pairs of token sequences can have 2·LCS/(|a|+|b|) over a threshold? An exact prefix filter.
 
 The LCS of two sequences is at most the number of tokens that they share (as multisets). If the
-score is over the threshold t, they share more than t·n/(2-t) tokens, where n is the length of either one.
-Now put the tokens of every sequence in one fixed order. Then two such sequences share at least one
-of their first n - floor(t·n/(2-t)) tokens. Rare tokens come first, so that few sequences share one.
+score is over the threshold t, they share more than t·n/(2-t) tokens. Here n is the length of
+either one. Now put the tokens of every sequence in one fixed order. Then two such sequences share
+at least one of their first n - floor(t·n/(2-t)) tokens. Rare tokens come first, so that few
+sequences share one.
 
 Source: Chaudhuri et al. 2006; Bayardo et al. 2007.
 """

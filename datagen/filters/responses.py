@@ -153,6 +153,7 @@ def repetition(text: str) -> float:
         A share from 0 to 1. It is 0 for a text that is too short to tell.
     """
     read = text[:LONGEST]
+    # a row of dashes has no words, and is repetitive all the same
     words = tokens(read, "unicode") or list("".join(read.split()))
     grams = [tuple(words[start : start + GRAM]) for start in range(len(words) - GRAM + 1)]
     if len(grams) < FEWEST:

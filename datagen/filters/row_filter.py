@@ -161,6 +161,7 @@ def callable_or_error(found: Any, name: str | None = None) -> RowFilter:
 
 def name_of(row_filter: Any) -> str:
     """Return `module:function` for a function, and `module:class` for another callable object."""
+    # a partial has no name of its own
     if isinstance(row_filter, partial):
         return name_of(row_filter.func)
     named = row_filter if hasattr(row_filter, "__qualname__") else type(row_filter)
@@ -171,6 +172,7 @@ def described(error: Exception) -> str:
     """Return an error in one line: its type, its text, and the line of code that raised it."""
     text = " ".join(str(error).split())
     frames = traceback.extract_tb(error.__traceback__)
+    # the frames of this file and of the import system say nothing to the user
     own = [frame for frame in frames if frame.filename not in (__file__, importlib.__file__)]
     place = f" ({os.path.basename(own[-1].filename)}, line {own[-1].lineno})" if own else ""
     return f"{type(error).__name__}: {text}{place}"

@@ -51,6 +51,7 @@ def unicode_word() -> Any:
     """Return a pattern for one token of any script."""
     import regex  # knows scripts, which `re` does not; transformers needs it as well
 
+    # one letter, mark or digit
     word = r"[\p{L}\p{M}\p{N}]"
     one_letter = rf"[{LETTER_IS_TOKEN}&&{word}]\p{{M}}*+"
     run_of_letters = rf"[{word}--[{LETTER_IS_TOKEN}]]++"

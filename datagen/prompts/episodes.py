@@ -46,7 +46,7 @@ LAYOUTS = {
 
 
 class Format:
-    """A format by its name.
+    r"""A format by its name.
 
     Args:
         name: arrow, qa or input_output.
@@ -62,7 +62,7 @@ class Format:
         <BLANKLINE>
         Q: 9 + 2
         A:
-        >>> qa.read("11\\n\\nQ: 1 + 1")
+        >>> qa.read("11\n\nQ: 1 + 1")
         '11'
     """
 
@@ -114,6 +114,7 @@ class Format:
 
     def target(self, output: str, *, style: Style = "chat") -> str:
         """Return an output as it follows the prompt. In plain text a space comes first."""
+        # the prompt ends without a space: most tokenizers join it to the next word
         return f" {output}" if style == "plain" else output
 
     def stop(self, *, style: Style = "chat") -> tuple[str, ...]:

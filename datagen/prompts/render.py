@@ -14,7 +14,7 @@ NEXT_QUESTION = "\n\nQ:"
 
 
 def render(asked: str, *, style: Style, shots: Sequence[tuple[str, str]] = ()) -> str | Messages:
-    """Return the prompt of a question, after example answers.
+    r"""Return the prompt of a question, after example answers.
 
     Args:
         asked: the question with its instructions.

@@ -40,6 +40,7 @@ class Templates:
         if folder is not None and not folder.is_dir():
             raise UserError(f"--templates {folder}: there is no such folder")
         self.language = language
+        # the user's folder comes first, so that its files win
         self.folders = [folder, shipped] if folder else [shipped]
 
     def text(self, name: str, **fields: str) -> str:
@@ -98,6 +99,7 @@ class Templates:
     def fingerprint(self) -> dict[str, str]:
         """Return the user's own files by name and content, for the configuration of a run."""
         own: dict[str, str] = {}
+        # the shipped files belong to the version of the code
         for root in self.folders[:-1]:
             for path in sorted(root.rglob("*.txt")):
                 own[str(path.relative_to(root))] = read(path)

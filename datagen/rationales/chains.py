@@ -49,6 +49,7 @@ def chain_row(question: Question, chain: Chain, common: Row) -> Row:
     logprob = chain.completion.mean_logprob
     return {
         **common,
+        # the index is part of the id: two chains of a question may have the same text
         "id": content_id(METHOD, question.id, chain.index, text),
         "completion": assistant(text),
         "answer": chain.answer,

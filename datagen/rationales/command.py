@@ -90,6 +90,7 @@ async def distil_all(
         concurrency=settings.under_way,
     )
     if settings.teacher_topk and "teacher_topk" not in stats:
+        # the rows are whole by then, so a teacher that fails here costs no chain
         stats = await extend(run.path, teacher, settings.teacher_topk, stats)
     return stats
 
@@ -104,6 +105,7 @@ def read_source(settings: RationaleSettings) -> tuple[Prompts, Sequence[Question
 def read_questions(settings: RationaleSettings) -> tuple[Suite, Sequence[Question]]:
     """Return a suite by its name, or one made of a file or dataset, with the questions."""
     source = settings.source
+    # a name without a dot or slash is no file: a suite that is misspelt must be named as such
     is_suite = source in SUITES or not ("." in source or "/" in source)
     if is_suite:
         suite = find(source)
@@ -127,6 +129,7 @@ def read_questions(settings: RationaleSettings) -> tuple[Suite, Sequence[Questio
 
 def default_out(settings: RationaleSettings, suite: Suite) -> Path:
     """Return the run folder if the user names none."""
+    # a suite such as bbh/navigate must not become a folder in a folder
     return Path("runs") / f"{suite.name.replace('/', '-')}-{settings.split}"
 
 
@@ -135,6 +138,7 @@ def source_of(
 ) -> dict[str, Any]:
     """Return what the configuration says of the questions: their names, and a hash of them."""
     digest = hashlib.sha256()
+    # the gold answer belongs to the source: with another one, other chains are kept
     for question in questions:
         digest.update(json.dumps([question.id, question.gold]).encode())
     return {

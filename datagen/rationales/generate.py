@@ -63,6 +63,7 @@ async def sample(
         if missing == 0:
             break
 
+        # a resumed or a further request goes on with the next sample, so that no chain comes twice
         request = Request(
             prompts.ask(question),
             n=missing,
@@ -121,6 +122,7 @@ def sampling_of(settings: RationaleSettings, prompts: Prompts) -> Sampling:
         max_tokens=settings.max_tokens,
         stop=prompts.stop,
         seed=settings.seed,
+        # log-probabilities cost time and disk, so they are asked for only if they are used
         logprobs=settings.weighted or settings.keep == "best",
     )
 

@@ -50,6 +50,7 @@ class Prompts:
 def recorded_prompts(prompts: Prompts, *, hints: bool) -> dict[str, str]:
     """Return the prompts of a run by name, with fields in the place of question and answer."""
     suite = prompts.suite
+    # the fields stand where the texts of the items will
     question = Question("", "{question}", "{answer}", suite.answer_type, suite.words)
     found = {"question": transcript(prompts.ask(question))}
     if hints:
@@ -78,6 +79,7 @@ def read_shots(path: Path, suite: Suite) -> tuple[tuple[str, str], ...]:
                     f"{where}: an example chain needs {column!r}; the columns are: "
                     f"{', '.join(record)}"
                 )
+        # the gold answer is not shown: the chain states it
         question = Question("", record["question"].strip(), None, suite.answer_type)
         shots.append((rationale_prompt(question, suite), record["rationale"].strip()))
     if not shots:

@@ -27,6 +27,7 @@ def choose(chains: Sequence[tuple[str, float | None]], keep: str, number: int) -
     if keep == "all" or not distinct:
         return distinct
 
+    # among equally probable chains the first one wins, so that the result is stable
     best = max(distinct, key=lambda place: (logprob_of(chains[place]), -place))
     if keep == "best":
         return [best]

@@ -41,6 +41,7 @@ def statistics(items: Iterable[list[Row]]) -> dict[str, Any]:
     agreements: list[float] = []
     known: list[Accuracy] = []
     for rows in items:
+        # rows come accepted and rejected; `single` needs the order of sampling
         chains = sorted((r for r in rows if r.get("hinted") is False), key=lambda row: row["chain"])
         if not chains:
             continue

@@ -69,6 +69,7 @@ def tokens_of(row: Mapping[str, Any], storing: Storing) -> RowTokens:
 
 async def with_columns(table: pa.Table, storing: Storing) -> pa.Table:
     """Return the table with the teacher's probabilities. Raises TeacherError."""
+    # only what the tokens depend on is converted to Python objects
     names = [name for name in ("id", "prompt", "completion", SEEN) if name in table.column_names]
     rows = [tokens_of(row, storing) for row in table.select(names).to_pylist()]
 

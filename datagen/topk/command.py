@@ -33,6 +33,7 @@ def run_topk(settings: TopkSettings) -> RunResult:
     )
     check_topk(teacher, settings.teacher_topk)
 
+    # other weights under the same name are another teacher, so the run is another run
     identity = run_coroutine(teacher.identify())
     added = {"teacher_topk": settings.teacher_topk, "topk_teacher": identity}
     # runs from before this setting existed do not have it, and must be resumable

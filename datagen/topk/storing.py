@@ -63,6 +63,7 @@ async def store_topk_columns(
         found = await add_topk(files, out, storing)
     finally:
         await storing.teacher.close()
+    # the time of a resumed run is that of its last part
     seconds = round(time.monotonic() - began, 1)
     done = {**stats, "teacher_topk": {**found, "seconds": seconds}, "code_commit": commit()}
     write_json(out / "stats.json", done)
@@ -78,6 +79,7 @@ async def add_topk(
         if not has_topk(out / f"{config}.parquet"):
             pieces = [piece async for piece in write_pieces(config, sources, out / PIECES, storing)]
             join(pieces, out / f"{config}.parquet")
+    # the files of all configs are whole by then
     shutil.rmtree(out / PIECES, ignore_errors=True)
     return statistics([out / f"{config}.parquet" for config in files], storing)
 
@@ -118,6 +120,7 @@ def tables(sources: Sequence[Path]) -> Iterator[pa.Table]:
     files = ds.dataset([str(source) for source in sources], format="parquet")
     columns = [name for name in files.schema.names if name not in (TOPK, PROMPT_TOPK)]
     waiting: list[pa.RecordBatch] = []
+    # no threads: the order of rows must not depend on their speed
     for batch in files.to_batches(columns=columns, batch_size=PIECE, use_threads=False):
         waiting.append(batch)
         table = pa.Table.from_batches(waiting)
@@ -134,6 +137,7 @@ def join(pieces: Sequence[Path], target: Path) -> None:
     import pyarrow.parquet as pq
 
     cut = sum(int(pq.read_schema(piece).metadata[CUT]) for piece in pieces)
+    # a count of the whole file takes the place of the counts of its pieces
     schema = pq.read_schema(pieces[0]).with_metadata({CUT: str(cut).encode()})
     partial = target.with_suffix(".partial")
     with pq.ParquetWriter(partial, schema, compression="zstd") as writer:

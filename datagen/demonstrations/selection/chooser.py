@@ -43,6 +43,7 @@ class Chooser:
         )
 
     def _index(self, pool: Pool) -> Indexed:
+        # an index takes time, and all queries of a task share it
         if pool.task not in self._indexed:
             self._indexed[pool.task] = Indexed(pool, self.selection)
         return self._indexed[pool.task]

@@ -56,6 +56,7 @@ def take(ranked: Iterable[tuple[int, float]], pool: Indexed, k: int) -> Selectio
             chosen.append(place)
         if len(chosen) == k and len(passed) >= pool.settings.considered:
             break
+    # better a label too often than fewer than k demonstrations
     waiting = (place for place in passed if place not in chosen)
     chosen += islice(waiting, k - len(chosen))
     kept = set(islice(passed, pool.settings.considered)) | set(chosen)

@@ -45,6 +45,7 @@ def vote_k(neighbours: NDArray[np.int64], size: int, *, discount: float = 10.0) 
         node = int(free[votes[free].round(9).argmax()])
         chosen.append(node)
         changed = [(node, 0.0), *((v, weight[v] / discount) for v in voters[node].tolist())]
+        # only the votes of changed voters are counted anew
         for voter, now in changed:  # a chosen voter weighs 0 and stays there
             votes[neighbours[voter]] += now - weight[voter]
             weight[voter] = now

@@ -51,12 +51,14 @@ def hashed(texts: Sequence[str]) -> Encode:
     documents = np.zeros(FEATURES, dtype=np.int64)
     for text in sample:
         documents[np.unique(ngrams(text))] += 1
+    # 1 is added, so that an n-gram of every text still counts
     idf = np.log((1 + len(sample)) / (1 + documents)) + 1
 
     def encode(texts: Sequence[str]) -> Vectors:
         vectors = np.zeros((len(texts), DIMENSIONS), dtype=np.float32)
         for row, text in zip(vectors, texts, strict=True):
             features, counts = np.unique(ngrams(text), return_counts=True)
+            # half of the features of a dimension are subtracted, so that collisions cancel out
             signs = np.where(features // DIMENSIONS % 2, 1.0, -1.0)
             row += np.bincount(
                 features % DIMENSIONS, signs * (1 + np.log(counts)) * idf[features], DIMENSIONS

@@ -71,6 +71,7 @@ class Indexed:
         """For each candidate, whether the same input and output stand earlier in the pool."""
         pairs = hashes(f"{same_input(e.input)}\n{e.output.strip()}" for e in self.pool.candidates)
         copies = np.ones(len(pairs), dtype=bool)
+        # np.unique gives the first place of each value
         copies[np.unique(pairs, return_index=True)[1]] = False
         return copies
 
@@ -135,6 +136,7 @@ class Indexed:
             rng = Random(f"{self.settings.seed}:votek:{self.pool.task}")
             drawn = rng.sample(range(len(places)), self.settings.voters)
             places = places[sorted(drawn)]
+        # in a small pool 150 neighbours would be everybody
         degree = max(1, min(self.settings.degree, len(places) // 10))
         graph = nearest_others(self.neighbours.of(places.tolist()), degree)
         return [int(places[node]) for node in vote_k(graph, len(places))]

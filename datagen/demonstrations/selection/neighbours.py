@@ -51,8 +51,10 @@ class Neighbours:
         if self.vectors is None:
             assert self.approximate is not None
             scores, places = self.approximate.search(query, n)
+            # faiss fills missing neighbours with -1
             there = places[0] >= 0
             return places[0][there], scores[0][there]
+        # each block gives its n best, so the n best of all are among them
         blocks = [
             best(self.vectors[first : first + BLOCK] @ query[0], n, first)
             for first in range(0, len(self.vectors), BLOCK)

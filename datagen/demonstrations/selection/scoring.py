@@ -103,6 +103,7 @@ async def codelength(
     pairs = [asking.pair(demonstrations, query, option) for option in asking.options]
     found = await scores(pairs, asking, required=False)
     totals = [sum(logprobs) for logprobs in found if logprobs is not None]
+    # an entropy over some of the labels would look too sure
     if len(totals) < len(asking.options):
         return None
 

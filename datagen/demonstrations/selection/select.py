@@ -111,6 +111,7 @@ async def votek(
     usable = pool.usable(query)
     allowed = [place for place in pool.representatives if usable[place]]
     kept = allowed[: max(k, pool.settings.representatives)]
+    # few representatives are left, so they are compared directly
     cosines = pool.neighbours.of(kept) @ pool.neighbours.encode([query.input])[0]
     ranked = sorted(zip(kept, cosines.tolist(), strict=True), key=lambda pair: (-pair[1], pair[0]))
     return take(ranked, pool, k).best_last()
@@ -152,6 +153,7 @@ async def mdl(
     asking = asking_of(asking)
     near = list(head(pool.nearest(query), max(k, pool.settings.considered)))
     rng = Random(f"{pool.settings.seed}:mdl:{pool.pool.task}:{query.id}:{stream}")
+    # random subsets in random order: the order is part of what is compared
     subsets = [
         take(((p, 0.0) for p in shuffled(near, rng)), pool, k).indices
         for _ in range(pool.settings.subsets)
@@ -200,6 +202,7 @@ async def teacher(
     utilities = {place: score - (bare or 0.0) for place, score in by_score(near, alone)}
     if not utilities:
         await likelihood(query, [pool.examples(near[:1])], asking)  # raises, and says why
+    # the first place goes to the highest utility, which is known already
     chosen = pool.admissible([], utilities, k)[:1]
     while 0 < len(chosen) < k:
         tried = pool.admissible(chosen, utilities, k)[: pool.settings.beam]

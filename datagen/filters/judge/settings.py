@@ -41,6 +41,7 @@ class JudgeSettings(TemplateSettings):
             limit=(self.limit is None or self.limit >= 1, "at least 1"),
             max_tokens=(self.max_tokens >= 1, "at least 1"),
         )
+        # asked now, not at the first request: a run that cannot work must not begin
         if self.structured and not self.teacher_spec.capabilities.schema:
             raise UserError(
                 f"--structured: {self.teacher} knows no schemas, only openai: teachers may"

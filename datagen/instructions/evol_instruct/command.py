@@ -72,6 +72,7 @@ def read_source(settings: EvolSettings, evolution: Evolution) -> list[Prompt]:
 
 def prompts_asked(evolution: Evolution) -> dict[str, str]:
     """Return the prompts of a run by name: response, operations with a weight, judgement."""
+    # a run records only the prompts that it can ask
     drawn = sorted(name for name, weight in evolution.weights.items() if weight)
     names = [*(f"evolve/{name}" for name in drawn), "same"]
     return {"response": "[user] {instruction}"} | recorded_prompts(evolution.templates, names)

@@ -41,6 +41,7 @@ class Eliminator:
             return reason
         if plain(written.text) == plain(parent):
             return "no_gain"
+        # a parent may speak of prompts itself; then the phrase is no copy
         copied = self._scaffolding.search(plain(written.text))
         return "scaffolding" if copied and copied[0] not in plain(parent) else None
 

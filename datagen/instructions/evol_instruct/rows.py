@@ -56,6 +56,7 @@ def seed_row(seed: Prompt, answer: Completion) -> Row:
     """Return the row of a seed with its response: round 0."""
     row = describe(seed, METHOD) | response_columns(answer)
     row |= {"operation": None, "round": 0, "root": seed.id}
+    # round 0, so that the id differs from those of its evolutions
     row["id"] = content_id(METHOD, seed.id, 0, seed.text, answer.text)
     return row
 

@@ -67,6 +67,7 @@ def read_weights(text: str, templates: Templates) -> dict[str, float]:
     Raises:
         UserError: an operation or a number cannot be read, or all weights are 0.
     """
+    # a new file in `evolve/` is a new operation, without any change of code
     weights = dict.fromkeys(templates.names("evolve"), 1.0)
     parts = [part.strip() for part in text.split(",")]
     for part in filter(None, parts):

@@ -51,6 +51,7 @@ def run_magpie(settings: MagpieSettings) -> RunResult:
         )
     )
     found = result.stats["accepted"]["instructions"]
+    # patience ended the run: its rows are kept, and the caller is told
     if found < settings.target:
         raise Incomplete(
             f"{found} of {settings.target} rows: {settings.patience} instructions in a row were "
@@ -82,6 +83,7 @@ def plan(settings: MagpieSettings, teacher: Any) -> Magpie:
             f"magpie needs the model's own chat template, which {settings.teacher} hides: "
             "use micro, hf:NAME_OR_PATH or vllm:NAME_OR_PATH"
         )
+    # loads the tokenizer only: the weights are not needed for this
     before, behind = user_turn(teacher.load_tokenizer())
     templates, language = settings.words()
     sampling = partial(Sampling, max_tokens=settings.max_tokens, seed=settings.seed)

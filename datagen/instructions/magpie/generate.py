@@ -49,6 +49,7 @@ async def synthesise(teacher: Teacher, *, magpie: Magpie) -> AsyncGenerator[list
     work = partial(synthesise_one, teacher=teacher, magpie=magpie)
     async with aclosing(overlap(indices(), work, most=magpie.ahead)) as outcomes:
         async for outcome in outcomes:
+            # a failed sample has no instruction
             instruction = plain(outcome.row.get("instruction", ""))
             if isinstance(outcome, Accepted) and instruction in seen:
                 outcome = Rejected(outcome.row, "duplicate")

@@ -67,6 +67,7 @@ def read_systems(settings: RespondSettings, templates: Templates) -> list[str]:
     if not settings.systems:
         return []
     systems = [templates.text(f"systems/{name}").strip() for name in templates.names("systems")]
+    # the user asked for system prompts, so none at all is an error
     if not systems:
         raise UserError(
             f"--systems: there are no system prompts for {templates.language}; "

@@ -39,10 +39,10 @@ class Asking:
         return completion
 
     def stop(self, name: str, **fields: str) -> tuple[str, ...]:
-        """Return the strings at which an answer ends.
+        r"""Return the strings at which an answer ends.
 
         A base model may go on with a further task. Its answer ends where the template would begin
-        that task: "Task: {instruction}" in the template gives "\\nTask:". A chat ends by itself.
+        that task: "Task: {instruction}" in the template gives "\nTask:". A chat ends by itself.
         """
         if self.style == "chat":
             return ()

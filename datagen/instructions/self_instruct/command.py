@@ -76,6 +76,7 @@ def run_self_instruct(settings: SelfInstructSettings) -> RunResult:
             summarise=summary,
         )
     )
+    # the run is complete in its folder; only the exit status says that it is short
     if result.stats["ended"] == "patience":
         accepted = result.stats["instructions"]["accepted"]
         raise Incomplete(
@@ -121,6 +122,7 @@ async def write_instructions(
     tally = Tally()
 
     def statistics(items: object) -> dict[str, Any]:
+        # saved before the statistics, which say that the folder is whole
         novelty.save(run.path / POOL_FILE)
         return tally.report(plan.settings.target)
 
@@ -133,6 +135,7 @@ async def write_instructions(
 def read_seeds(settings: SelfInstructSettings) -> list[Task]:
     """Return the seed tasks. Raises UserError if there are fewer than a prompt shows."""
     seeds = read_tasks(settings.seeds) if settings.seeds else shipped_seeds(settings.spoken)
+    # the first prompts show nothing but seeds
     needed = settings.recipe.in_context
     if len(seeds) < needed:
         raise UserError(
@@ -156,9 +159,11 @@ def compared_with(seeds: Sequence[Task], settings: SelfInstructSettings) -> Nove
     """Return the pool for comparison: all seeds, and the pool of an earlier run."""
     from datagen.filters.novelty import Novelty
 
+    # Chinese has no ASCII tokens; English follows the paper, which compares ASCII tokens only
     alphabet = "unicode" if language(settings.spoken).by_characters else "ascii"
     novelty = Novelty(settings.similarity, alphabet=alphabet, neighbours=NEIGHBOURS)
     for task in seeds:
+        # seeds count as known even where they resemble each other
         novelty.add(task.instruction, task.id)
     if settings.pool:
         for name, text in Novelty.load(settings.pool / POOL_FILE).pool():

@@ -163,6 +163,7 @@ def screen(proposal: Proposal | Rejected, rules: Rules, novelty: Novelty) -> Pro
         return Rejected(bare_row(proposal), reason)
 
     verdict = novelty.admit(instruction, proposal.id)
+    # every row names its nearest instructions, also one that is accepted
     proposal = replace(proposal, nearest=tuple(verdict.nearest))
     if verdict.novel:
         return proposal

@@ -49,6 +49,7 @@ class Proposal:
     """Hash of the instruction. The ids of its rows begin with it."""
 
     def __post_init__(self) -> None:
+        # frozen dataclasses are assigned so; the id follows from the other fields
         object.__setattr__(self, "id", content_id("instruction", self.instruction))
 
     @property
@@ -105,6 +106,7 @@ async def is_classification(
 
     Any answer that does not begin with a yes is a no (released code).
     """
+    # a chat model may explain itself, and ends by itself
     tokens = CLASSIFY_TOKENS if asking.style == "base" else max_tokens
     answer: Completion = await asking.ask(
         teacher, "classify", max_tokens=tokens, instruction=instruction

@@ -75,6 +75,7 @@ def self_instruct(asking: Asking, settings: SelfInstructSettings) -> Mode:
 
     def read(text: str) -> list[Candidate]:
         if is_base:
+            # the prompt ended with the number of the first item, so the answer lacks it
             found = parse.items(item(first, "") + text, item_pattern(item))
         else:
             found = parse.items(text)
@@ -116,6 +117,7 @@ def alpaca(asking: Asking, settings: SelfInstructSettings) -> Mode:
         return with_opening(asked, f"\n{opening}")
 
     def read(text: str) -> list[Candidate]:
+        # the prompt ended with the opening, so the answer lacks it
         return candidates(opening + text if is_base else text)
 
     async def complete(teacher: Teacher, proposal: Proposal) -> list[Outcome]:
@@ -158,6 +160,7 @@ def unnatural(asking: Asking, rules: Rules, settings: SelfInstructSettings) -> M
         instance = Instance(proposal.candidate.input, answer.text.strip())
         cut = answer.finish_reason == "length"
         found = outcomes(proposal, [instance], asking=asking, cut=cut)
+        # a rejected task is not worth further requests
         if settings.paraphrases and isinstance(found[0], Accepted):
             found += await paraphrase(
                 teacher, proposal, instance, asking=asking, rules=rules, settings=settings
@@ -199,6 +202,7 @@ async def paraphrase(
         reason = "truncated" if finish == "length" else broken_rule(wording, rules)
         if reason is None and wording.casefold() in seen:
             reason = "same_wording"
+        # rejected wordings count too: the next one that repeats them is no better
         seen.add(wording.casefold())
         found.append(Rejected(row, reason) if reason else Accepted(row, CONFIG))
     return found

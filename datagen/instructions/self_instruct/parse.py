@@ -113,6 +113,7 @@ def input_first(text: str) -> list[Instance]:
             given = value
         elif field == "output":
             instances.append(Instance(without_nothing(given), value))
+            # an instance without an input must not get the one before
             given = ""
     return instances
 
@@ -123,6 +124,7 @@ def output_first(text: str) -> list[Instance]:
     for field, value in fields(text):
         if field == "class_label":
             instances.append(Instance("", value))
+        # an input belongs to the label before it
         elif field == "input" and instances and not instances[-1].input:
             instances[-1] = Instance(without_nothing(value), instances[-1].output)
     return instances
@@ -140,6 +142,8 @@ def blocks(text: str) -> list[dict[str, str]]:
             if field == "instruction" and "instruction" in block:
                 found.append(block)
                 block = {}
+            # of a field that comes twice the first counts: the second belongs to a task without a
+            # break
             block.setdefault(field, value)
         if block:
             found.append(block)
@@ -148,6 +152,7 @@ def blocks(text: str) -> list[dict[str, str]]:
 
 def begins_with(text: str, words: tuple[str, ...]) -> bool:
     """Return whether the first word of a text is one of `words`, in any case."""
+    # chat models put quotes or asterisks around a yes
     said = text.strip(" \t\r\n\"'*.。：:").casefold()
     return any(re.match(rf"{re.escape(word.casefold())}(?![a-z0-9_])", said) for word in words)
 

@@ -47,5 +47,6 @@ class Pool:
         places = rng.sample(range(known), min(recipe.machine, known))
         drawn = [self.machine[place] for place in places]
         drawn += rng.sample(self.seeds, recipe.in_context - len(drawn))
+        # otherwise the machine's own instructions would always come first
         rng.shuffle(drawn)
         return tuple(drawn)

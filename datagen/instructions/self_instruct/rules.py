@@ -68,6 +68,7 @@ def whole_word(word: str) -> re.Pattern[str]:
     An ASCII word is found between word boundaries, also inside Chinese text. Other words are found
     anywhere, because their scripts put no spaces between words.
     """
+    # re.ASCII makes \b see a border between a letter and a Chinese character
     edge = r"\b" if word.isascii() else ""
     return re.compile(rf"{edge}{re.escape(word)}{edge}", re.IGNORECASE | re.ASCII)
 

@@ -124,6 +124,7 @@ class SelfInstructSettings(TemplateSettings):
         """The defaults of the mode, changed for the embedded teacher and by the flags."""
         flags = {f.name: getattr(self, f.name) for f in fields(Recipe)}
         given = {name: value for name, value in flags.items() if value is not None}
+        # the other modes have no templates in the language of the embedded teacher
         small = MICRO if self.teacher_spec.is_embedded and self.mode == "self-instruct" else {}
         return replace(RECIPES[self.mode], **(small | given))
 

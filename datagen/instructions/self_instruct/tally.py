@@ -44,6 +44,7 @@ class Tally:
         sound = sum(isinstance(o, Accepted) and not o.row.get("operation") for o in outcomes)
         self.rows += sound
         self.with_rows += sound > 0
+        # all rows of an instruction have the same label
         label = outcomes[0].row.get("is_classification")
         if label is not None:
             self.classified.append(label)
