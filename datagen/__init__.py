@@ -19,6 +19,7 @@ from typing import Any
 __version__ = "0.1.0"
 
 PLACES = {
+    "datagen.answers": ("Vote", "equal", "equation_validity", "equations", "extract", "vote"),
     "datagen.api.generating": (
         "filter_rows",
         "forecast",
@@ -42,14 +43,15 @@ PLACES = {
     "datagen.api.run": ("Run", "open_run"),
     "datagen.api.teaching": ("connect",),
     "datagen.api.version": ("Version", "load_version"),
-    "datagen.answers": ("Vote", "equal", "equation_validity", "equations", "extract", "vote"),
+    "datagen.demonstrations.selection.tool": ("select_demonstrations",),
     "datagen.errors": ("DatagenError", "TeacherError", "UserError"),
     "datagen.filters.contamination": ("Benchmarks",),
     "datagen.filters.duplicates": ("exact_duplicates", "near_duplicates"),
     "datagen.filters.novelty": ("Novelty",),
+    "datagen.filters.responses": ("Refusals", "Responses"),
     "datagen.filters.row_filter": ("Reason",),
-    "datagen.records": ("Lineage", "RunConfig", "RunStats"),
     "datagen.publish.command": ("Comparison",),
+    "datagen.records": ("Lineage", "RunConfig", "RunStats"),
     "datagen.run.job": ("Incomplete",),
     "datagen.schema": ("Accepted", "Rejected"),
     "datagen.teacher": ("Completion", "Request", "Sampling"),

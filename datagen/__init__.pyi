@@ -16,6 +16,7 @@ from datagen.api.run import open_run as open_run
 from datagen.api.teaching import connect as connect
 from datagen.api.version import Version as Version
 from datagen.api.version import load_version as load_version
+from datagen.demonstrations.selection.tool import select_demonstrations as select_demonstrations
 from datagen.errors import DatagenError as DatagenError
 from datagen.errors import TeacherError as TeacherError
 from datagen.errors import UserError as UserError
@@ -23,6 +24,8 @@ from datagen.filters.contamination import Benchmarks as Benchmarks
 from datagen.filters.duplicates import exact_duplicates as exact_duplicates
 from datagen.filters.duplicates import near_duplicates as near_duplicates
 from datagen.filters.novelty import Novelty as Novelty
+from datagen.filters.responses import Refusals as Refusals
+from datagen.filters.responses import Responses as Responses
 from datagen.filters.row_filter import Reason as Reason
 from datagen.publish.command import Comparison as Comparison
 from datagen.records import Lineage as Lineage

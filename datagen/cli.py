@@ -29,7 +29,7 @@ GENERATORS = {
     "respond": "datagen.instructions.respond.command RespondSettings respond",
     "magpie": "datagen.instructions.magpie.command MagpieSettings magpie",
     "demonstrations": "datagen.demonstrations.command DemonstrationSettings demonstrations",
-    "judge": "datagen.filters.judging JudgeSettings judge",
+    "judge": "datagen.filters.judge.command JudgeSettings judge",
 }
 """Module, settings, and the name behind `run_` and `forecast_`."""
 OTHERS = {

@@ -37,7 +37,7 @@ print(clean.stats.accepted, clean.stats.rejected)
 pool = datagen.Novelty(0.7, neighbours=1)
 for row in clean.rows():
     pool.add(row["instruction"], row["id"])
-print(pool.judge("reverse the words : red blue green"))
+print(pool.compare("reverse the words : red blue green"))
 
 # %% Publish, train a student, and measure it on instructions of one operation.
 version = clean.publish("example-instructions", store=folder / "datasets", license="apache-2.0")

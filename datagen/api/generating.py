@@ -12,7 +12,8 @@ from datagen.demonstrations.command import forecast_demonstrations, run_demonstr
 from datagen.demonstrations.settings import DemonstrationSettings
 from datagen.errors import UserError
 from datagen.filters.command import run_filter
-from datagen.filters.judging import JudgeSettings, forecast_judge, run_judge
+from datagen.filters.judge.command import forecast_judge, run_judge
+from datagen.filters.judge.settings import JudgeSettings
 from datagen.filters.row_filter import RowFilter
 from datagen.filters.settings import FilterSettings
 from datagen.instructions.evol_instruct.command import forecast_evol_instruct, run_evol_instruct
@@ -29,7 +30,8 @@ from datagen.instructions.self_instruct.settings import SelfInstructSettings
 from datagen.rationales.command import forecast_rationales, run_rationales
 from datagen.rationales.settings import RationaleSettings
 from datagen.teacher.cost.forecast import Forecast
-from datagen.topk.command import TopkSettings, run_topk
+from datagen.topk.command import run_topk
+from datagen.topk.settings import TopkSettings
 
 Source = str | Path | Any
 """What a method starts from: a name, a file or a folder. A Run or a Version stands for its

@@ -1,4 +1,4 @@
-"""`datagen demonstrations`: tasks in, a run folder of episodes out."""
+"""`datagen demonstrations`: reads tasks, and writes a run folder of episodes."""
 
 from __future__ import annotations
 
@@ -12,15 +12,10 @@ from itertools import chain, zip_longest
 from pathlib import Path
 from typing import Any
 
-from datagen.demonstrations.generate import (
-    METHOD,
-    Plan,
-    describe,
-    distil,
-    student_text,
-    teacher_text,
-)
+from datagen.demonstrations.episode import Plan, student_text, teacher_text
+from datagen.demonstrations.generate import distil
 from datagen.demonstrations.pools import Example, Pool, Query
+from datagen.demonstrations.rows import METHOD, describe
 from datagen.demonstrations.settings import DemonstrationSettings
 from datagen.demonstrations.sources import read_pools
 from datagen.demonstrations.statistics import statistics
@@ -69,18 +64,17 @@ def run_demonstrations(settings: DemonstrationSettings) -> RunResult:
 
 
 def forecast_demonstrations(settings: DemonstrationSettings) -> Forecast:
-    """What the predictions of a run would ask and cost. Raises UserError.
+    """Return what the predictions of a run would ask and cost. Raises UserError.
 
-    The prompts show the candidates that come first in the place of chosen ones.
+    Nothing is chosen yet, so the prompts show the first candidates of each pool.
     """
     queries, _ = read_source(settings)
     plan = plan_of(settings, settings.connect(settings.out or Path("runs")))
     sampling = Sampling(temperature=0, max_tokens=settings.max_tokens)
-    asked = [
-        Request(teacher_text(query, query.pool.candidates[:k], plan), sampling=sampling)
-        for query in queries
-        for k in settings.ks
-    ]
+    asked: list[Request] = []
+    for query in queries:
+        texts = [teacher_text(query, query.pool.candidates[:k], plan) for k in settings.ks]
+        asked += [Request(text, sampling=sampling) for text in texts]
 
     votes = settings.votes if settings.kind == "multitask-ict" else 1
     forecast = forecast_of(
@@ -95,10 +89,11 @@ def forecast_demonstrations(settings: DemonstrationSettings) -> Forecast:
 
 
 def example_prompts(queries: Sequence[Query], plan: Plan) -> list[str]:
-    """What teacher and student are asked, for a few queries."""
+    """Return what teacher and student are asked, for a few queries."""
     found: list[str] = []
     for query in queries:
         demonstrations = query.pool.candidates[: max(plan.settings.ks)]
+        # the gold answer shows a reader at once whether the prompt makes sense
         about = f"{query.pool.task} (gold: {query.example.output}), asked of the teacher"
         found += [
             f"{about}\n{teacher_text(query, demonstrations, plan)}",
@@ -108,10 +103,11 @@ def example_prompts(queries: Sequence[Query], plan: Plan) -> list[str]:
 
 
 def read_source(settings: DemonstrationSettings) -> tuple[list[Query], Sequence[Pool]]:
-    """Returns the queries in turn, and the pools that are held out. Raises UserError."""
+    """Return the queries in turn, and the pools that are held out. Raises UserError."""
     from datagen.demonstrations.selection.select import check  # takes numpy with it
 
     used, held = read_pools(settings)
+    # checked before anything is asked
     check(settings.strategy, used, split=settings.split)
     format = Format(format_name(settings))
     for pool in used:
@@ -121,7 +117,7 @@ def read_source(settings: DemonstrationSettings) -> tuple[list[Query], Sequence[
 
 
 def plan_of(settings: DemonstrationSettings, teacher: Teacher) -> Plan:
-    """What all episodes of a run share."""
+    """Return what all episodes of a run share. Raises UserError."""
     from datagen.demonstrations.selection.chooser import Chooser  # takes numpy with it
 
     format = Format(format_name(settings))
@@ -130,30 +126,33 @@ def plan_of(settings: DemonstrationSettings, teacher: Teacher) -> Plan:
 
 
 def format_name(settings: DemonstrationSettings) -> str:
+    """Return the name of the format. The micro-world's models know only their own."""
     if settings.format != "auto":
         return settings.format
     return "arrow" if settings.source == "micro" else "qa"
 
 
 def queries_of(pool: Pool, split: str) -> tuple[Example, ...]:
+    """Return the queries of a split."""
     return pool.train if split == "train" else pool.test
 
 
 def in_turn(pools: Sequence[Pool], split: str) -> list[Query]:
-    """The first query of every task, then the second of every task: a run that is stopped has seen
-    all tasks.
+    """Return the first query of every task, then the second of every task, and so on.
+
+    So a run that is stopped has seen all tasks.
     """
-    lists = [
-        [Query(pool, e, place + number) for number, e in enumerate(queries_of(pool, split))]
-        for place, pool in enumerate(pools)
-    ]
+    lists: list[list[Query]] = []
+    for place, pool in enumerate(pools):
+        examples = queries_of(pool, split)
+        lists.append([Query(pool, e, place + number) for number, e in enumerate(examples)])
     return [query for query in chain.from_iterable(zip_longest(*lists)) if query is not None]
 
 
 def counter(teacher: Any) -> Callable[[str], int]:
-    """Counts the tokens of a text, with the teacher's own tokenizer if there is one.
+    """Return what counts the tokens of a text: the teacher's tokenizer, if it runs here.
 
-    Otherwise a token is taken for four characters, as in English.
+    Otherwise four characters count as a token, as in English.
     """
     if not teacher.capabilities.tokenizer:
         return lambda text: math.ceil(len(text) / 4)
@@ -163,7 +162,7 @@ def counter(teacher: Any) -> Callable[[str], int]:
 def source_of(
     queries: Sequence[Query], held: Sequence[Pool], settings: DemonstrationSettings
 ) -> dict[str, Any]:
-    """What the configuration says of the tasks: their names, and a hash of all examples."""
+    """Return what the configuration says of the tasks: their names, and a hash of all examples."""
     digest = hashlib.sha256()
     pools = {query.pool.task: query.pool for query in queries}
     for pool in pools.values():
@@ -182,15 +181,16 @@ def source_of(
 
 
 def recorded(plan: Plan) -> dict[str, Any]:
-    """The settings that decide the rows."""
+    """Return the settings that decide the rows."""
     settings = plan.settings
     values = {name: value for name, value in vars(settings).items() if name not in NOT_IN_CONFIG}
     return values | {"shots": list(settings.ks), "format": plan.format.name}
 
 
 def recorded_prompts(plan: Plan) -> dict[str, str]:
-    """The prompts of a run by name, with fields in the place of the task's texts."""
-    settings, format = plan.settings, plan.format
+    """Return the prompts of a run by name, with fields in the place of the task's texts."""
+    settings = plan.settings
+    format = plan.format
     style = settings.prompt_style
     pairs = [("{first input}", "{first output}"), ("{second input}", "{second output}")]
     description = "{description}" if settings.describe == "always" else ""
@@ -203,16 +203,17 @@ def recorded_prompts(plan: Plan) -> dict[str, str]:
 
 
 def summary(stats: dict[str, Any], out: Path) -> str:
-    """What a person wants to know at the end, a line each."""
+    """Return the closing lines of a run."""
+    accuracy = ", ".join(
+        f"k={k} {found['accuracy']:.3f} of {found['episodes']:,}"
+        for k, found in stats["accuracy"].items()
+    )
     lines = [
         f"{stats['questions']:,} queries of {len(stats['tasks']):,} tasks in "
         f"{stats['seconds']:,} s",
         f"accepted:  {stats['accepted'].get('demonstrations', 0):,} episodes",
         f"rejected:  {counted(stats['rejected'])}",
-        "accuracy:  "
-        + ", ".join(
-            f"k={k} {v['accuracy']:.3f} of {v['episodes']:,}" for k, v in stats["accuracy"].items()
-        ),
+        f"accuracy:  {accuracy}",
         spending(stats),
         f"written to {out}; next: datagen publish {out} NAME",
     ]

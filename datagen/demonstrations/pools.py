@@ -1,5 +1,6 @@
-"""Task pools: for every task candidates to demonstrate it, training queries and test queries,
-disjoint by content.
+"""Task pools: candidates to demonstrate a task, its training queries and its test queries.
+
+The three parts of a pool share no input.
 """
 
 from __future__ import annotations
@@ -15,18 +16,19 @@ from datagen.microworld.rules import RECALL
 from datagen.schema import content_id
 
 QUERIES = 50
-"""Training queries of a task, and as many test queries, where the settings say nothing."""
+"""Default number of training queries of a task, and of its test queries."""
 HELD = 1000
-"""Examples kept for the test, a quarter at most, however few test queries a run takes of them: what
-a run with more queries measures, no run with fewer trains on or shows."""
+"""Examples kept for the test, but at most a quarter. They do not depend on how many test queries a
+run takes. So no run trains on, or shows, what another run with more test queries measures."""
 LEAST_CANDIDATES = 16
-"""A rule of the micro-world is a pool only where so many demonstrations and a few queries can be
-made of it."""
+"""Least number of demonstrations of a micro-world rule: the most that the default --shots shows."""
 LEAST_QUERIES = 4
+"""Least number of training queries, and of test queries, of a micro-world rule."""
 DRAWN = 300
-"""Pairs drawn of a rule, repetitions included."""
+"""Pairs drawn from a rule, repetitions included."""
 ATTEMPTS = 200
-"""Rules drawn of a family until there are enough different ones: some families have few."""
+"""Rules drawn from a family until there are enough different ones. Some families have only a few,
+so the drawing must end."""
 
 
 @dataclass(frozen=True)
@@ -38,48 +40,45 @@ class Example:
     input: str
     output: str
     generated: bool = False
-    """Written by a teacher."""
+    """Whether a teacher wrote it."""
 
 
 @dataclass(frozen=True)
 class Pool:
-    """One task.
-
-    No input of `candidates`, `train` and `test` is found in another of the three, nor twice in one.
-    """
+    """One task. No input stands in two of `candidates`, `train` and `test`, nor twice in one."""
 
     task: str
     candidates: tuple[Example, ...]
-    """What may be shown."""
+    """Examples that may be shown as demonstrations."""
     train: tuple[Example, ...]
     """Training queries."""
     test: tuple[Example, ...]
     """Test queries."""
     description: str = ""
-    """What to do, in a sentence; empty where only the demonstrations say it."""
+    """What to do, in one sentence. Empty if only the demonstrations say it."""
     options: tuple[str, ...] = ()
-    """The outputs there are, of a classification task; empty for others."""
+    """The labels of a classification task. Empty for other tasks."""
     family: str = ""
-    """Tasks of one family differ in their parameters or their subject only."""
+    """Tasks of one family differ only in their parameters or their subject."""
 
 
 @dataclass(frozen=True)
 class Query:
-    """A query of a pool; `number` is its place among the run's queries."""
+    """A query of a pool."""
 
     pool: Pool
     example: Example
     number: int
+    """Its place among the queries of the run."""
 
 
 def example(task: str, input: str, output: str, *, generated: bool = False) -> Example:
+    """Return an example with its id."""
     return Example(content_id("example", task, input, output), input, output, generated)
 
 
 def same_input(text: str) -> str:
-    """What two inputs share that count as the same: upper and lower case and white space make no
-    difference.
-    """
+    """Return what equal inputs have in common. Case and white space make no difference."""
     return " ".join(text.casefold().split())
 
 
@@ -96,21 +95,31 @@ def divide(
     options: tuple[str, ...] = (),
     family: str = "",
 ) -> Pool:
-    """The pool of a task.
+    """Divide the examples of a task into a pool.
 
-    Without a `test` split of the source its test queries are taken from `examples`.
+    The examples are taken in the order of their hashes. So a test query stays a test query,
+    whatever the seed and the number of queries: no run can train on what another one measures. An
+    input that comes again is dropped. So is a training example whose input is in the test split.
 
-    Each part of the queries takes at most a quarter of the examples. The order is that of the
-    examples' hashes, and up to `most` examples are kept for the test: a test query stays one
-    whatever the seed and the number of queries, so no run can train on what another one measures.
-    The seed draws the candidates where there are more than `candidates`. An input that comes again
-    is dropped, as is a training example whose input is in the test split.
+    Args:
+        task: its name.
+        examples: of the source.
+        test: its test split. Default: test queries are taken from `examples`.
+        queries: most training queries, and most test queries. Each part takes at most a quarter.
+        most: examples that are kept for the test, however few of them are queries.
+        candidates: most candidates; the seed draws them. Default: all.
+        seed: of that draw.
+        description: see `Pool`.
+        options: see `Pool`.
+        family: see `Pool`. Default: the task.
     """
     held = distinct(test)
     rest = distinct(examples, apart_from=held)
     if not held:
+        # the same examples are held whatever the number of queries
         held, rest = cut(rest, max(queries, most), of=len(rest))
     train, rest = cut(rest, queries, of=len(rest) + len(held))
+    # the queries are taken first, so that the seed changes no query
     if candidates is not None and candidates < len(rest):
         rest = Random(f"{seed}:candidates:{task}").sample(rest, candidates)
     return Pool(
@@ -119,12 +128,19 @@ def divide(
 
 
 def cut(examples: list[Example], queries: int, *, of: int) -> tuple[list[Example], list[Example]]:
+    """Return the first examples as queries, at most a quarter of `of`; and the other examples."""
     number = min(queries, of // 4)
     return examples[:number], examples[number:]
 
 
 def distinct(examples: Iterable[Example], *, apart_from: Iterable[Example] = ()) -> list[Example]:
-    """One example an input, in the order of the hashes; none whose input is in `apart_from`."""
+    """Return one example for each input, in the order of the hashes.
+
+    Args:
+        examples: of a task.
+        apart_from: examples whose inputs are left out.
+    """
+    # a test input in other letters would still be known
     taken = {same_input(e.input) for e in apart_from}
     found: dict[str, Example] = {}
     for e in sorted(examples, key=lambda e: e.id):
@@ -142,24 +158,31 @@ def microworld(
     candidates: int | None = None,
     seed: int = 0,
 ) -> list[Pool]:
-    """Up to `per_family` different rules of a split for every family of the micro-world but those
-    of recall.
+    """Return the pools of the micro-world's rules.
 
-    A task's description is a name that says nothing of its rule, in words that the micro-world's
-    models know.
+    Families of recall are left out: their queries repeat the input of a demonstration. The
+    description of a task is a name that says nothing about its rule, in words that the
+    micro-world's models know.
+
+    Args:
+        split: of the rules.
+        per_family: most different rules of each family.
+        queries: see `divide`.
+        candidates: see `divide`.
+        seed: see `divide`.
     """
     from datagen.microworld.rules import FAMILIES
     from datagen.microworld.words import LABELS
 
     pairs = list(permutations(LABELS, 2))
-    more = permutations(LABELS, 3)  # where rules outnumber pairs; then the two splits share names
-    names = (
-        f"Rule: {' '.join(words)}"
-        for words in chain(pairs if split == "train" else reversed(pairs), more)
-    )
-    pools = []
+    # the splits begin at the two ends, so that they share no name as long as pairs are left
+    pairs = pairs if split == "train" else pairs[::-1]
+    names = (f"Rule: {' '.join(words)}" for words in chain(pairs, permutations(LABELS, 3)))
+
+    pools: list[Pool] = []
     for family in (f for f in FAMILIES if f not in RECALL):
-        rng, seen = Random(f"pools:{split}:{family}"), set[tuple[tuple[str, str], ...]]()
+        rng = Random(f"pools:{split}:{family}")
+        seen: set[tuple[tuple[str, str], ...]] = set()
         for _ in range(ATTEMPTS):
             pairs_of_rule = distinct_rule(rng, split, family, seen)
             if pairs_of_rule and len(seen) <= per_family:
@@ -173,13 +196,22 @@ def microworld(
 def distinct_rule(
     rng: Random, split: str, family: str, seen: set[tuple[tuple[str, str], ...]]
 ) -> dict[str, str]:
-    """Inputs and outputs of a rule that is not in `seen`, where it is put; empty where it was, or
-    where the rule gives too few of them.
+    """Draw a rule, and return its inputs and outputs.
+
+    Args:
+        rng: draws the rule.
+        split: of the rules.
+        family: of the rule.
+        seen: the rules before. The new one is added.
+
+    Returns:
+        Nothing, if the rule was seen before or has too few pairs.
     """
     from datagen.microworld.rules import draw
 
     rule = draw(rng, split, family=family, length=DRAWN)
     pairs = dict(rule.pairs)
+    # a rule without a parameter is known by its pairs
     signature = ((rule.family, rule.rule),) if rule.rule != family else tuple(sorted(pairs.items()))
     if signature in seen or len(pairs) < LEAST_CANDIDATES + 2 * LEAST_QUERIES:
         return {}
@@ -196,34 +228,61 @@ def rule_pool(
     candidates: int | None,
     seed: int,
 ) -> Pool:
+    """Return the pool of a rule, with at least LEAST_CANDIDATES candidates."""
     most = (len(pairs) - LEAST_CANDIDATES) // 2
+    # of the other families the outputs are texts, not labels
     options = tuple(sorted(set(pairs.values()))) if family == "category" else ()
     examples = [example(task, x, y) for x, y in pairs.items()]
     return divide(
-        task, examples, queries=min(queries, most), most=most, candidates=candidates, seed=seed,
-        description=description, options=options, family=family,
-    )  # fmt: skip
+        task,
+        examples,
+        queries=min(queries, most),
+        most=most,
+        candidates=candidates,
+        seed=seed,
+        description=description,
+        options=options,
+        family=family,
+    )
 
 
 def instruction_set(
     path: Path, *, least: int, queries: int = QUERIES, candidates: int | None = None, seed: int = 0
 ) -> list[Pool]:
-    """The tasks of a file of instructions with instances (JSONL: id, instruction, instances) that
-    have `least` candidates or more beside their queries. Raises UserError where there is none.
+    """Return the pools of a file of instructions with instances.
+
+    Args:
+        path: JSONL with id, instruction and instances.
+        least: tasks with fewer candidates are left out.
+        queries: see `divide`.
+        candidates: see `divide`.
+        seed: see `divide`.
+
+    Raises:
+        UserError: the file cannot be read, or no task has enough instances.
     """
     from datagen.sources.tasks import read_tasks
 
     pools = []
     for task in read_tasks(path):
         examples = [
-            example(task.id, i.input, i.output) for i in task.instances if i.input and i.output
+            # an instance without input is the instruction itself, which is no query
+            example(task.id, i.input, i.output)
+            for i in task.instances
+            if i.input and i.output
         ]
         family = "classification" if task.is_classification else "generation"
         options = tuple(sorted({e.output for e in examples})) if task.is_classification else ()
         pool = divide(
-            task.id, examples, queries=queries, candidates=candidates, seed=seed,
-            description=task.instruction, options=options, family=family,
-        )  # fmt: skip
+            task.id,
+            examples,
+            queries=queries,
+            candidates=candidates,
+            seed=seed,
+            description=task.instruction,
+            options=options,
+            family=family,
+        )
         if len(pool.candidates) >= least and pool.train:
             pools.append(pool)
     if not pools:

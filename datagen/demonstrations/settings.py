@@ -1,4 +1,4 @@
-"""What a demonstrations run is asked to do."""
+"""The settings of `datagen demonstrations`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from datagen.flags import check
 from datagen.teacher.settings import TeacherSettings
 
 SHOTS = {"meta-ict": "0,1,2,4,8,16", "multitask-ict": "16", "context-distillation": "16"}
-"""Numbers of demonstrations where the settings say nothing."""
+"""Default numbers of demonstrations. A student of meta-ict learns to read demonstrations, so it
+sees prompts of every size. The other kinds want the teacher at its best."""
 
 
 @dataclass(frozen=True)
@@ -98,7 +99,7 @@ class DemonstrationSettings(TeacherSettings):
 
     @property
     def ks(self) -> tuple[int, ...]:
-        """Numbers of demonstrations."""
+        """The numbers of demonstrations. Raises UserError if --shots cannot be read."""
         text = self.shots or SHOTS[self.kind]
         if not all(part.strip().isdecimal() for part in text.split(",")):
             raise UserError(f"--shots {text}: must be numbers separated by commas, such as 0,1,2,4")
@@ -106,6 +107,7 @@ class DemonstrationSettings(TeacherSettings):
 
     def __post_init__(self) -> None:
         """Raises UserError for values out of range."""
+        # without description and demonstrations the teacher would see a bare query
         blind = self.kind == "context-distillation" and self.describe != "always"
         super().__post_init__()
         check(

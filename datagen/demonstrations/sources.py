@@ -1,4 +1,4 @@
-"""From the settings to the pools of a run, and which of them are kept for the test."""
+"""The pools of a run, and the tasks that are kept for the test."""
 
 from __future__ import annotations
 
@@ -6,7 +6,13 @@ import math
 from collections.abc import Sequence
 from pathlib import Path
 
-from datagen.demonstrations.mapping import TaskMap, mapped_pool, names, read_mapping, shipped
+from datagen.demonstrations.mapped import mapped_pool
+from datagen.demonstrations.mapping import (
+    TaskMap,
+    names,
+    read_mapping,
+    shipped_mapping,
+)
 from datagen.demonstrations.pools import Pool, instruction_set, microworld
 from datagen.demonstrations.settings import DemonstrationSettings
 from datagen.errors import UserError
@@ -14,13 +20,16 @@ from datagen.schema import content_id
 
 
 def read_pools(settings: DemonstrationSettings) -> tuple[list[Pool], list[Pool]]:
-    """(tasks to build episodes of, tasks held out), by the settings' source, tasks, held_out and
-    split.
+    """Return the tasks to build episodes of, and the other tasks.
 
-    With split=test meta-ict builds episodes of the held-out tasks and the others are the second
-    list. Raises UserError.
+    The other tasks are those that are held out. With `--split test` meta-ict builds episodes of the
+    held-out tasks, so the two lists change places.
+
+    Raises:
+        UserError: the source cannot be read, or has too few tasks or examples.
     """
     pools = named(read_source(settings), settings.tasks, "--tasks")
+    # a task needs something to show and something to ask
     pools = [pool for pool in pools if pool.train and pool.candidates]
     if not pools:
         raise UserError(f"{settings.source}: no task has examples for candidates and queries")
@@ -39,7 +48,7 @@ def read_pools(settings: DemonstrationSettings) -> tuple[list[Pool], list[Pool]]
 
 
 def check_labels(pools: Sequence[Pool], settings: DemonstrationSettings) -> None:
-    """Raise UserError where labels cannot be replaced."""
+    """Raise UserError if --labels asks for other labels and they cannot be replaced."""
     from datagen.microworld.words import LABELS
 
     flag = f"--labels {settings.labels}"
@@ -48,7 +57,9 @@ def check_labels(pools: Sequence[Pool], settings: DemonstrationSettings) -> None
             f"{flag}: no task is a classification task with options, so there is no label to "
             "replace"
         )
-    for pool in pools if settings.labels == "symbolic" else ():
+    if settings.labels != "symbolic":
+        return
+    for pool in pools:
         symbols = len(set(LABELS) - set(pool.options))
         if len(pool.options) > symbols:
             raise UserError(
@@ -58,19 +69,20 @@ def check_labels(pools: Sequence[Pool], settings: DemonstrationSettings) -> None
 
 
 def read_source(settings: DemonstrationSettings) -> list[Pool]:
-    """All tasks of the source."""
+    """Return the pools of all tasks of the source. Raises UserError."""
     sizes = {"queries": settings.queries, "candidates": settings.candidates, "seed": settings.seed}
     if settings.source == "micro":
+        # meta-ict is tested on rules of another split, which no training run has seen
         unseen = settings.kind == "meta-ict" and settings.split == "test"
         return microworld(split="test" if unseen else "train", per_family=settings.rules, **sizes)  # type: ignore[arg-type]
     if settings.source.endswith(".jsonl"):
         return instruction_set(Path(settings.source), least=max(settings.ks), **sizes)  # type: ignore[arg-type]
-    if not (settings.source.endswith((".yaml", ".yml")) or shipped(settings.source)):
+    if not (settings.source.endswith((".yaml", ".yml")) or shipped_mapping(settings.source)):
         raise UserError(
             f"no source {settings.source!r}: use micro, a mapping ({', '.join(names())}, or a "
-            "YAML file) "
-            "or a JSONL file of instructions"
+            "YAML file) or a JSONL file of instructions"
         )
+    # only the tasks that are wanted are read: a mapping may name hundreds of files
     folder, tasks = read_mapping(settings.source)
     chosen = {
         pool.task for pool in named([bare(task) for task in tasks], settings.tasks, "--tasks")
@@ -85,9 +97,13 @@ def read_source(settings: DemonstrationSettings) -> list[Pool]:
 def hold_out(
     pools: Sequence[Pool], settings: DemonstrationSettings
 ) -> tuple[list[Pool], list[Pool]]:
-    """(the tasks that stay, the tasks kept for the test).
+    """Return the tasks that stay, and the tasks that are kept for the test.
 
-    Families are kept whole where there are several.
+    Families stay whole if there are several. Otherwise a test task would be much like a training
+    task.
+
+    Raises:
+        UserError: no task stays, or meta-ict holds none out.
     """
     if settings.held_out:
         held = {pool.task for pool in named(pools, settings.held_out, "--held_out")}
@@ -105,11 +121,13 @@ def hold_out(
 
 
 def a_fifth(pools: Sequence[Pool]) -> set[str]:
-    """Tasks of a fifth of the families, at least one; of the tasks where there is one family.
+    """Return the tasks of a fifth of the families, at least one. In a single family, of the tasks.
 
-    By the hash of their names: what one run holds out no other trains on, whatever the seed.
+    They are chosen by a hash of their names. So what one run holds out, no other run trains on,
+    whatever the seed.
     """
     families = {pool.family for pool in pools}
+    # a single family cannot be held out whole
     units = {pool.task: pool.family if len(families) > 1 else pool.task for pool in pools}
     ordered = sorted(set(units.values()), key=lambda unit: content_id("held out", unit))
     held = set(ordered[: math.ceil(len(ordered) / 5)]) if len(ordered) > 1 else set()
@@ -117,21 +135,29 @@ def a_fifth(pools: Sequence[Pool]) -> set[str]:
 
 
 def named(pools: Sequence[Pool], wanted: str, flag: str) -> list[Pool]:
-    """The pools whose task, last part of the task, or family is among the names; all where none is
-    given.
+    """Return the pools of the wanted tasks or families; all pools if none is wanted.
+
+    Args:
+        pools: of the source.
+        wanted: names with commas between them: tasks, last parts of tasks, or families.
+        flag: the flag that names them, for the message.
+
+    Raises:
+        UserError: a name is unknown.
     """
     words = [word.strip() for word in wanted.split(",") if word.strip()]
     for word in words:
-        if not any(word in labels(pool) for pool in pools):
+        if not any(word in names_of(pool) for pool in pools):
             families = ", ".join(sorted({pool.family for pool in pools}))
             raise UserError(f"{flag} {word}: no such task or family; the families are {families}")
-    return [pool for pool in pools if not words or labels(pool) & set(words)]
+    return [pool for pool in pools if not words or names_of(pool) & set(words)]
 
 
-def labels(pool: Pool) -> set[str]:
+def names_of(pool: Pool) -> set[str]:
+    """Return the names by which a pool can be wanted."""
     return {pool.task, pool.task.rpartition("/")[2], pool.family}
 
 
 def bare(task: TaskMap) -> Pool:
-    """A pool without examples, to be chosen by name before anything is read."""
+    """Return a pool without examples, to be chosen by name before anything is read."""
     return Pool(task.task, (), (), (), family=task.family or task.task)

@@ -1,9 +1,10 @@
-"""Demonstrations that the teacher writes itself: from the task's description and a few examples,
-kept where it agrees with what it wrote.
+"""Demonstrations that the teacher writes itself.
 
-A written input is put back to the teacher several times, each time after other demonstrations; the
-pair enters the pool where the written output is the answer often enough (self-consistency, arXiv
-2203.11171; self-generated demonstrations, arXiv 2206.08082).
+It writes them from the task's description and a few examples. Then the written input is put back to
+it several times, each time after other demonstrations. The pair joins the pool if the written
+output is the answer often enough.
+
+Source: self-generated demonstrations, arXiv 2206.08082; self-consistency, arXiv 2203.11171.
 """
 
 from __future__ import annotations
@@ -13,78 +14,87 @@ from dataclasses import replace
 from random import Random
 
 from datagen.answers.matching import matches
-from datagen.demonstrations.generate import DoesNotFit, Plan, Shown, ask
+from datagen.demonstrations.episode import DoesNotFit, Episode, Plan
+from datagen.demonstrations.generate import ask
 from datagen.demonstrations.pools import Example, Pool, Query, example, same_input
 from datagen.prompts.episodes import Format, Pair
-from datagen.teacher import Request, Sampling, Teacher
+from datagen.teacher import Messages, Request, Sampling, Teacher
 
 SHOWN = 4
-"""Examples in view while the teacher writes."""
+"""Examples in the prompt while the teacher writes. Enough to show the form of the task; each
+further one would cost tokens in every request."""
 TOKENS = 256
-"""Longest demonstration, in tokens."""
+"""Longest written demonstration, in tokens. It bounds the cost of a text that never ends."""
 
 
 class Written:
-    """The pools of a run with what the teacher wrote for them; each is written once, when its first
-    query comes.
+    """The pools of a run, with what the teacher wrote for them.
+
+    A pool grows once, when its first query comes. Later queries wait for it.
     """
 
     def __init__(self) -> None:
         self._pools: dict[str, asyncio.Future[Pool]] = {}
 
     async def __call__(self, pool: Pool, teacher: Teacher, plan: Plan) -> Pool:
+        """Return the pool with written demonstrations."""
         if not plan.settings.generate:
             return pool
         if pool.task not in self._pools:
-            self._pools[pool.task] = asyncio.ensure_future(grown(pool, teacher, plan))
+            self._pools[pool.task] = asyncio.ensure_future(grow(pool, teacher, plan))
+        # a query that is cancelled does not cancel what other queries wait for
         return await asyncio.shield(self._pools[pool.task])
 
 
-async def grown(pool: Pool, teacher: Teacher, plan: Plan) -> Pool:
-    """The pool and, behind its candidates, the confirmed ones of `generate` demonstrations that the
-    teacher wrote.
-    """
-    number = plan.settings.generate
-    texts = await asyncio.gather(*(write(pool, teacher, n, plan) for n in range(number)))
-    new = fresh(pool, [plan.format.pair(text) for text in texts])
-    agreed = await asyncio.gather(*(agreement(pool, e, teacher, plan) for e in new))
-    kept = [e for e, share in zip(new, agreed, strict=True) if share >= plan.settings.agreement]
+async def grow(pool: Pool, teacher: Teacher, plan: Plan) -> Pool:
+    """Return the pool, with confirmed demonstrations behind its candidates."""
+    numbers = range(plan.settings.generate)
+    texts = await asyncio.gather(*(write(pool, teacher, number, plan) for number in numbers))
+    new = new_examples(pool, [plan.format.pair(text) for text in texts])
+
+    shares = await asyncio.gather(*(agreement(pool, e, teacher, plan) for e in new))
+    pairs = zip(new, shares, strict=True)
+    kept = [e for e, share in pairs if share >= plan.settings.agreement]
     return replace(pool, candidates=(*pool.candidates, *kept))
 
 
 async def write(pool: Pool, teacher: Teacher, number: int, plan: Plan) -> str:
-    """What the teacher says when asked for another demonstration."""
+    """Return the teacher's text when it is asked for one more demonstration."""
     settings = plan.settings
     rng = Random(f"{settings.seed}:{pool.task}:write:{number}")
-    shown = rng.sample(pool.candidates, min(SHOWN, len(pool.candidates)))
-    pairs = [(e.input, e.output) for e in shown]
-    prompt = writing_prompt(
-        plan.format, pairs, pool.description, plain=settings.prompt_style == "plain"
-    )
+    examples = rng.sample(pool.candidates, min(SHOWN, len(pool.candidates)))
+    pairs = [(e.input, e.output) for e in examples]
+
+    is_plain = settings.prompt_style == "plain"
+    prompt = writing_prompt(plan.format, pairs, pool.description, plain=is_plain)
     stop = plan.format.stop(style=settings.prompt_style)
+    # temperature 1: the demonstrations are meant to differ
     sampling = Sampling(temperature=1.0, max_tokens=TOKENS, stop=stop, seed=settings.seed)
-    return (await teacher.complete(Request(prompt, first=number, sampling=sampling)))[0].text
+    (completion,) = await teacher.complete(Request(prompt, first=number, sampling=sampling))
+    return completion.text
 
 
 def writing_prompt(
     format: Format, pairs: list[Pair], description: str, *, plain: bool
-) -> str | tuple[tuple[str, str]]:
-    """A base model goes on with the list of examples; a chat model is asked for one more."""
-    shown = format.text(pairs, "", description=description).removesuffix(format.layout.between)
+) -> str | Messages:
+    """Return the prompt for one more demonstration.
+
+    Args:
+        format: of the episodes.
+        pairs: examples to show.
+        description: of the task.
+        plain: whether a base model is asked. It goes on with the list of examples by itself.
+    """
+    text = format.text(pairs, "", description=description).removesuffix(format.layout.between)
     if plain:
-        return shown
-    examples = shown.removesuffix(format.layout.before).rstrip()
-    return (
-        (
-            "user",
-            f"{examples}\n\nWrite one more example of this task, in the same form and unlike "
-            "those above.",
-        ),
-    )
+        return text
+    examples = text.removesuffix(format.layout.before).rstrip()
+    wish = "Write one more example of this task, in the same form and unlike those above."
+    return (("user", f"{examples}\n\n{wish}"),)
 
 
-def fresh(pool: Pool, pairs: list[Pair | None]) -> list[Example]:
-    """Examples of the pairs whose input is new and whose output the task can have; one an input."""
+def new_examples(pool: Pool, pairs: list[Pair | None]) -> list[Example]:
+    """Return the pairs with a new input, and an output that the task can have."""
     taken = {same_input(e.input) for e in (*pool.candidates, *pool.train, *pool.test)}
     found: list[Example] = []
     for x, y in (pair for pair in pairs if pair is not None):
@@ -95,19 +105,18 @@ def fresh(pool: Pool, pairs: list[Pair | None]) -> list[Example]:
 
 
 async def agreement(pool: Pool, written: Example, teacher: Teacher, plan: Plan) -> float:
-    """The share of `votes` predictions, each after other demonstrations, that give the written
-    output.
+    """Return the share of predictions that give the written output, from 0 to 1.
+
+    Each prediction follows other demonstrations. The share is 0 if the input fits no prompt.
     """
-    query, number, agreeing = (
-        Query(pool, written, 0),
-        min(max(plan.settings.ks), len(pool.candidates)),
-        0,
-    )
-    for vote in range(plan.settings.votes):
-        rng = Random(f"{plan.settings.seed}:{written.id}:confirm:{vote}")
-        shown = Shown(tuple(rng.sample(pool.candidates, number)), written.output)
+    query = Query(pool, written, 0)
+    k = min(max(plan.settings.ks), len(pool.candidates))
+    agreeing = 0
+    for number in range(plan.settings.votes):
+        rng = Random(f"{plan.settings.seed}:{written.id}:confirm:{number}")
+        asked = Episode(tuple(rng.sample(pool.candidates, k)), written.output)
         try:
-            answer = await ask(query, teacher, shown, plan=plan)
+            answer = await ask(query, teacher, asked, plan=plan)
         except DoesNotFit:
             return 0.0
         agreeing += matches(answer.prediction, written.output)

@@ -1,3 +1,1 @@
-"""What is not worth keeping: texts that are not new, near duplicates, benchmark questions, poor
-responses.
-"""
+"""Filters: they find texts that are not new, duplicates, benchmark questions and poor responses."""

@@ -1,6 +1,7 @@
-"""Duplicates in a list of texts: the same, nearly the same words, nearly the same meaning.
+"""Duplicates in a list of texts: the same text, nearly the same words, nearly the same meaning.
 
-Every text is compared with those kept before it, so that each removed text names one that stays.
+Every text is compared only with texts that were kept before it. So each removed text names one that
+stays.
 """
 
 from __future__ import annotations
@@ -16,41 +17,61 @@ if TYPE_CHECKING:
     import numpy as np
 
 SHINGLE = 3
-"""Tokens of a shingle. A text with fewer is one shingle."""
+"""Words of a shingle (a sequence that is compared). Two words are shared by chance in short
+prompts; four miss prompts in which every few words differ."""
 PERMUTATIONS = 128
+"""Hash functions of a MinHash sketch. The error of an estimated similarity is about
+1 / sqrt(128) = 9%, which is enough to find candidates."""
 MISSED = (0.1, 0.9)
-"""Weights of the false positives and of the missed pairs of the MinHash index; the former are
-checked away."""
+"""Weights of false candidates and of missed pairs in the MinHash index. False candidates are
+compared exactly and dropped, so missed pairs are the only loss."""
 BLOCK = 1024
+"""Texts whose cosines are computed at once. It bounds memory to 1,024 rows of the matrix."""
 
 
 @dataclass(frozen=True)
 class Duplicate:
-    """A text that goes, the one that stays for it (both by index), and how similar they are, 0 to
-    1.
-    """
+    """A text to leave out, and the text that stays for it."""
 
     index: int
+    """Place of the text to leave out."""
     kept: int
+    """Place of the text that stays."""
     similarity: float
+    """From 0 to 1, by the measure of the search."""
 
 
 def exact_duplicates(texts: Sequence[str]) -> list[Duplicate]:
-    """Texts that equal an earlier one but for case, spaces, width of characters and a final mark.
+    """Return the texts that repeat an earlier one.
+
+    Case, spaces, width of characters and a final mark make no difference.
+
+    Args:
+        texts: what is compared, in order.
+
+    Returns:
+        The texts to leave out, in order, each with similarity 1.
 
     Example:
-        >>> exact_duplicates(["Name a fruit.", "name a  fruit"])
+        >>> import datagen
+        >>> datagen.exact_duplicates(["Name a fruit.", "name a  fruit"])
         [Duplicate(index=1, kept=0, similarity=1.0)]
     """
     first: dict[str, int] = {}
-    placed = [
-        (index, first.setdefault(normalised(text), index)) for index, text in enumerate(texts)
-    ]
-    return [Duplicate(index, kept, 1.0) for index, kept in placed if kept != index]
+    found: list[Duplicate] = []
+    for index, text in enumerate(texts):
+        kept = first.setdefault(normalised(text), index)
+        if kept != index:
+            found.append(Duplicate(index, kept, 1.0))
+    return found
 
 
 def normalised(text: str) -> str:
-    """Signs stay: C is not C++, and 3 + 4 is not 3 - 4."""
+    """Return a text as exact comparison sees it.
+
+    Other signs stay, because they carry meaning: C is not C++, and 3 + 4 is not 3 - 4.
+    """
+    # NFKC makes full-width letters narrow
     words = " ".join(unicodedata.normalize("NFKC", text).casefold().split())
     return words.rstrip(" .!?。") or words
 
@@ -58,11 +79,13 @@ def normalised(text: str) -> str:
 def near_duplicates(
     texts: Sequence[str], threshold: float = 0.8, *, seed: int = 1
 ) -> list[Duplicate]:
-    """Texts whose 3-word sequences are nearly those of a text that was kept before.
+    """Return the texts whose words are nearly those of a text that was kept before.
+
+    Two texts are compared by their sets of 3-word sequences (shingles).
 
     Args:
         texts: what is compared, in order.
-        threshold: least Jaccard similarity of two sets of 3-word sequences, 0 to 1.
+        threshold: least Jaccard similarity of two sets, from 0 to 1.
         seed: of the hash functions.
 
     Returns:
@@ -73,70 +96,85 @@ def near_duplicates(
         MinHash, Broder 1997; locality-sensitive hashing by datasketch.
 
     Example:
+        >>> import datagen
         >>> story = "write a short story about a lighthouse keeper at sea"
-        >>> [found.index for found in near_duplicates([story, story + " now"])]
+        >>> [found.index for found in datagen.near_duplicates([story, story + " now"])]
         [1]
     """
     from datasketch import MinHash, MinHashLSH
 
     sets = [shingles(text) for text in texts]
-    hashed = ([shingle.encode("utf-8", "surrogatepass") for shingle in sorted(s)] for s in sets)
+    # sorted, so that a sketch does not depend on the order of a set
+    encoded = ([shingle.encode("utf-8", "surrogatepass") for shingle in sorted(s)] for s in sets)
+    sketches = MinHash.generator(encoded, num_perm=PERMUTATIONS, seed=seed)
     index = MinHashLSH(threshold=threshold, num_perm=PERMUTATIONS, weights=MISSED)
-    found = []
-    for place, sketch in enumerate(MinHash.generator(hashed, num_perm=PERMUTATIONS, seed=seed)):
-        scores = (
-            [(jaccard(sets[place], sets[kept]), -kept) for kept in index.query(sketch)]
-            if sets[place]
-            else []
-        )
-        similarity, kept = max(scores, default=(0.0, 0))
-        if scores and similarity >= threshold:
-            found.append(Duplicate(place, -kept, similarity))
-        elif sets[place]:
+
+    found: list[Duplicate] = []
+    for place, sketch in enumerate(sketches):
+        if not sets[place]:
+            continue  # a text without words resembles nothing
+        scores = {kept: jaccard(sets[place], sets[kept]) for kept in index.query(sketch)}
+        best = max(scores, key=lambda kept: (scores[kept], -kept), default=None)
+        if best is not None and scores[best] >= threshold:
+            found.append(Duplicate(place, best, scores[best]))
+        else:
             index.insert(place, sketch, check_duplication=False)
     return found
 
 
 def shingles(text: str) -> set[str]:
-    """Every run of SHINGLE tokens; of a shorter text all its tokens; of one without tokens none."""
+    """Return every sequence of SHINGLE words. A shorter text is one shingle."""
     words = tokens(text, "unicode")
     starts = range(max(1, len(words) - SHINGLE + 1)) if words else ()
     return {" ".join(words[start : start + SHINGLE]) for start in starts}
 
 
 def jaccard(a: set[str], b: set[str]) -> float:
+    """Return |a ∩ b| / |a ∪ b|."""
     return len(a & b) / len(a | b)
 
 
 def embedding_duplicates(
     texts: Sequence[str], threshold: float = 0.95, *, encoder: str = "characters"
 ) -> list[Duplicate]:
-    """Texts whose embedding has a cosine of `threshold` or more with one kept before.
+    """Return the texts whose embedding is close to that of a text that was kept before.
 
-    `encoder`: see `datagen.filters.encoders.encode`. Raises UserError for one that is not there.
+    Args:
+        texts: what is compared, in order.
+        threshold: least cosine of two embeddings.
+        encoder: see `datagen.filters.encoders.encode`.
+
+    Raises:
+        UserError: the encoder is unknown or cannot be loaded.
     """
     import numpy as np
 
     from datagen.filters.encoders import encode
 
     vectors = encode(texts, encoder)
-    kept, found = np.zeros(0, dtype=np.int64), list[Duplicate]()
+    kept = np.zeros(0, dtype=np.int64)
+    found: list[Duplicate] = []
     for start in range(0, len(texts), BLOCK):
         block = np.arange(start, min(start + BLOCK, len(texts)))
         against = np.concatenate([kept, block])
         removed = greedy(vectors[block] @ vectors[against].T, block, against, threshold)
+
         found += removed
-        kept = np.concatenate(
-            [kept, np.setdiff1d(block, [duplicate.index for duplicate in removed])]
-        )
+        left = np.setdiff1d(block, [duplicate.index for duplicate in removed])
+        kept = np.concatenate([kept, left])
     return found
 
 
 def greedy(
     cosines: np.ndarray, block: np.ndarray, against: np.ndarray, threshold: float
 ) -> list[Duplicate]:
-    """Duplicates of a block, in order; `cosines` (block, against) with what was kept before and the
-    block itself.
+    """Return the duplicates of a block of texts, in order.
+
+    Args:
+        cosines: of shape (block, against).
+        block: places of the texts of the block.
+        against: places of the texts that were kept before, followed by `block` itself.
+        threshold: least cosine of a duplicate.
     """
     import numpy as np
 
@@ -147,8 +185,9 @@ def greedy(
         scores = cosines[row, : before + row]
         if len(scores) and scores.max() > -1:
             best = scores.argmax()
-            found.append(
-                Duplicate(int(block[row]), int(against[best]), min(1.0, float(scores[best])))
-            )
-            cosines[:, before + row] = -1  # what is removed removes nothing
+            # rounding can give a cosine a little above 1
+            similarity = min(1.0, float(scores[best]))
+            found.append(Duplicate(int(block[row]), int(against[best]), similarity))
+            # a text that is removed removes no other
+            cosines[:, before + row] = -1
     return found

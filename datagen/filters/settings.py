@@ -1,4 +1,4 @@
-"""What a filter run is asked to do."""
+"""The settings of `datagen filter`."""
 
 from __future__ import annotations
 
@@ -73,6 +73,7 @@ class FilterSettings:
             ngram_share=(0 < self.ngram_share <= 1, "above 0 and at most 1"),
             rouge_l=(0 < self.rouge_l <= 1, "above 0 and at most 1"),
             shortest=(self.shortest >= 0, "0 or more"),
+            # a shortest of 0 still needs a longest of 1: an empty response is rejected anyway
             longest=(
                 self.longest is None or self.longest >= max(1, self.shortest),
                 "at least the shortest",

@@ -1,1 +1,1 @@
-"""What a teacher or a student is shown: one renderer for generation, training and evaluation."""
+"""Prompts: templates by language, and the one way to write questions and episodes."""

@@ -1,8 +1,7 @@
-"""How an episode is written: the one place, for generation, training and evaluation alike.
+"""How an in-context episode is written: demonstrations, then a query.
 
-A student that is trained on one format and measured on another is measured on something else. What
-is rendered here is the user's turn of a chat, or the whole prompt of a base model; the target is
-what follows it.
+Generation, training and evaluation all use this module. A student that is trained on one format and
+evaluated on another would be measured on something else.
 """
 
 from __future__ import annotations
@@ -15,56 +14,86 @@ from datagen.errors import UserError
 from datagen.teacher.base import Messages
 
 Style = Literal["chat", "plain"]
+"""`chat` is one user turn; `plain` is text that a base model continues."""
 Pair = tuple[str, str]
+"""Input and output of a demonstration."""
 
 
 @dataclass(frozen=True)
 class Layout:
-    """Words of a format.
+    """The words of a format.
 
-    A demonstration is `before`, the input, `between`, the output; the query ends at `between`.
+    A demonstration is `before`, the input, `between`, a space and the output. The query ends at
+    `between`.
     """
 
     before: str
     between: str
     separator: str
-    """Between two demonstrations, and between the last one and the query."""
+    """Text between two demonstrations, and between the last one and the query."""
     stop: str
-    """Where a base model that goes on is cut off: the next demonstration begins."""
+    """The beginning of a further demonstration. A base model that goes on is cut off there."""
     one_line: bool = False
-    """Inputs and outputs must be single lines, or the demonstrations cannot be told apart."""
+    """Inputs and outputs must be single lines. Otherwise one demonstration looks like two."""
 
 
 LAYOUTS = {
+    # the format of the micro-world, whose models know no other
     "arrow": Layout("", " ->", "\n", "\n", one_line=True),
     "qa": Layout("Q: ", "\nA:", "\n\n", "\n\nQ:"),
     "input_output": Layout("Input: ", "\nOutput:", "\n\n", "\n\nInput:"),
 }
-"""`arrow` is the micro-world's own: its models know no other."""
 
 
 class Format:
-    """A named format. Raises UserError for an unknown name."""
+    r"""A format by its name.
+
+    Args:
+        name: arrow, qa or input_output.
+
+    Raises:
+        UserError: the name is unknown.
+
+    Example:
+        >>> qa = Format("qa")
+        >>> print(qa.text([("3 + 4", "7")], "9 + 2"))
+        Q: 3 + 4
+        A: 7
+        <BLANKLINE>
+        Q: 9 + 2
+        A:
+        >>> qa.read("11\n\nQ: 1 + 1")
+        '11'
+    """
 
     def __init__(self, name: str):
         if name not in LAYOUTS:
             raise UserError(f"no format {name!r}: there are {', '.join(LAYOUTS)}")
-        self.name, self.layout = name, LAYOUTS[name]
+        self.name = name
+        self.layout = LAYOUTS[name]
 
     def text(self, demonstrations: Iterable[Pair], query: str, *, description: str = "") -> str:
-        """The description if there is one, the demonstrations (input, output) in order, and the
-        query, unanswered.
+        """Return an episode whose query is not answered.
+
+        Args:
+            demonstrations: shown in this order.
+            query: the input to be answered.
+            description: of the task. It comes first.
         """
         layout = self.layout
-        shown = [f"{layout.before}{x}{layout.between} {y}" for x, y in demonstrations]
         parts = [description] if description else []
-        return layout.separator.join([*parts, *shown, f"{layout.before}{query}{layout.between}"])
+        parts += [f"{layout.before}{x}{layout.between} {y}" for x, y in demonstrations]
+        return layout.separator.join([*parts, f"{layout.before}{query}{layout.between}"])
 
     def outputs(self, demonstrations: Iterable[Pair]) -> list[tuple[int, int]]:
-        """First and last + 1 of the characters of every demonstration's output in `text` without a
-        description.
+        """Return where the outputs stand in `text` without a description.
+
+        Returns:
+            (first character, last character + 1) of each output.
         """
-        layout, spans, place = self.layout, [], 0
+        layout = self.layout
+        spans: list[tuple[int, int]] = []
+        place = 0
         for x, y in demonstrations:
             start = place + len(f"{layout.before}{x}{layout.between} ")
             spans.append((start, start + len(y)))
@@ -79,51 +108,56 @@ class Format:
         description: str = "",
         style: Style = "chat",
     ) -> str | Messages:
-        """What a teacher or a student is asked: one user turn, or plain text to be continued."""
+        """Return what a teacher or a student is asked: one user turn, or plain text."""
         text = self.text(demonstrations, query, description=description)
         return text if style == "plain" else (("user", text),)
 
     def target(self, output: str, *, style: Style = "chat") -> str:
-        """The output as it follows the prompt: an assistant's turn, or with the space that
-        continues plain text.
-        """
+        """Return an output as it follows the prompt. In plain text a space comes first."""
+        # the prompt ends without a space: most tokenizers join it to the next word
         return f" {output}" if style == "plain" else output
 
     def stop(self, *, style: Style = "chat") -> tuple[str, ...]:
+        """Return the strings at which a completion ends. A chat ends by itself."""
         return (self.layout.stop,) if style == "plain" else ()
 
     def read(self, completion: str) -> str | None:
-        """The output that a completion gives, up to where another demonstration would begin; None
-        for an empty one.
-        """
-        text = (
-            completion.strip()
-            .split(self.layout.stop)[0]
-            .removeprefix(self.layout.between.strip())
-            .strip()
-        )
-        return text or None
+        """Return the output that a completion gives, or None if it is empty."""
+        # what follows is a further demonstration, which a base model writes
+        first = completion.strip().split(self.layout.stop)[0]
+        return first.removeprefix(self.layout.between.strip()).strip() or None
 
     def pair(self, text: str) -> Pair | None:
-        """The first demonstration that a text begins with, or goes on with where a prompt ended at
-        `before`.
+        """Return the demonstration that a text begins with, or None.
+
+        The text may begin behind `before`, where a prompt ended.
         """
         layout = self.layout
-        one = text.strip().removeprefix(layout.before.strip()).split(layout.stop)[0]
-        x, _, y = (part.strip() for part in one.partition(layout.between))
-        return (x, y) if x and y and not (layout.one_line and "\n" in one) else None
+        first = text.strip().removeprefix(layout.before.strip()).split(layout.stop)[0]
+        x, _, y = (part.strip() for part in first.partition(layout.between))
+        if not (x and y) or (layout.one_line and "\n" in first):
+            return None
+        return x, y
 
     def check(self, task: str, pairs: Iterable[Pair]) -> None:
-        """Raise UserError for a text that this format cannot show."""
-        others = " or ".join(name for name, layout in LAYOUTS.items() if not layout.one_line)
-        for x, y in pairs if self.layout.one_line else ():
+        """Raise UserError for a pair that this format cannot show.
+
+        Args:
+            task: name of the task, for the message.
+            pairs: inputs and outputs.
+        """
+        if not self.layout.one_line:
+            return
+        for x, y in pairs:
             if "\n" in x or "\n" in y:
+                others = [name for name, layout in LAYOUTS.items() if not layout.one_line]
                 raise UserError(
                     f"task {task}: an example has several lines ({shorten(x)!r}), which "
-                    f"--format {self.name} cannot show; use {others}"
+                    f"--format {self.name} cannot show; use {' or '.join(others)}"
                 )
 
 
 def shorten(text: str, length: int = 40) -> str:
+    """Return a text as one line of at most `length` characters."""
     line = " ".join(text.split())
     return line if len(line) <= length else line[: length - 1] + "…"

@@ -10,11 +10,11 @@ from datagen.teacher.base import Messages
 Style = Literal["chat", "plain"]
 """`chat` sends messages; `plain` sends text that a base model continues."""
 NEXT_QUESTION = "\n\nQ:"
-"""A base model goes on with a question of its own. Its text is cut there."""
+"""A base model goes on with another question. Its text is cut off there."""
 
 
 def render(asked: str, *, style: Style, shots: Sequence[tuple[str, str]] = ()) -> str | Messages:
-    r"""The prompt of a question, after example answers.
+    r"""Return the prompt of a question, after example answers.
 
     Args:
         asked: the question with its instructions.
@@ -40,5 +40,5 @@ def render(asked: str, *, style: Style, shots: Sequence[tuple[str, str]] = ()) -
 
 
 def stop_strings(style: Style) -> tuple[str, ...]:
-    """The strings at which a completion ends: none in a chat, which ends by itself."""
+    """Return the strings at which a completion ends. A chat ends by itself."""
     return (NEXT_QUESTION,) if style == "plain" else ()

@@ -32,6 +32,7 @@ class TemplateSettings(TeacherSettings):
 
     def words(self) -> tuple[Templates, Language]:
         """Returns the templates and the language of this run."""
+        # a template of one language and lengths of another would not fit
         name = self.language_name
         return Templates(name, self.templates), language(name)
 

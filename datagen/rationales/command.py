@@ -1,4 +1,4 @@
-"""`datagen rationales`: questions in, a run folder out."""
+"""`datagen rationales`: reads questions, and writes a run folder of chains."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from datagen.rationales.generate import METHOD, describe, distil, sampling
+from datagen.rationales.chains import METHOD, describe
+from datagen.rationales.generate import distil, sampling_of
 from datagen.rationales.prompts import Prompts, read_shots, recorded_prompts
 from datagen.rationales.settings import RationaleSettings
 from datagen.rationales.statistics import statistics
@@ -51,16 +52,20 @@ def run_rationales(settings: RationaleSettings) -> RunResult:
 
 
 def forecast_rationales(settings: RationaleSettings) -> Forecast:
-    """What a run would ask and cost. Raises UserError."""
+    """Return what a run would ask and cost. Raises UserError."""
     prompts, questions = read_source(settings)
-    drawn = sampling(settings, prompts)
-    asked = [
-        Request(prompts.ask(question), n=settings.samples, sampling=drawn) for question in questions
-    ]
+    sampling = sampling_of(settings, prompts)
+    asked = [Request(prompts.ask(q), n=settings.samples, sampling=sampling) for q in questions]
     most = f"at most {settings.samples}" if settings.adaptive else settings.samples
     what = f"{len(questions)} questions × {most} samples to {settings.teacher}"
-    bound: Bound = "at most " if settings.adaptive else "at least " if settings.hints else ""
-    return forecast_of(asked, what, settings, bound=bound)
+    return forecast_of(asked, what, settings, bound=bound_of(settings))
+
+
+def bound_of(settings: RationaleSettings) -> Bound:
+    """Return which way the forecast can be wrong: nobody knows how many questions need more."""
+    if settings.adaptive:
+        return "at most "
+    return "at least " if settings.hints else ""
 
 
 async def distil_all(
@@ -71,7 +76,8 @@ async def distil_all(
     prompts: Prompts,
     settings: RationaleSettings,
 ) -> dict[str, Any]:
-    """Distil every question; then store the teacher's probabilities where that is asked for."""
+    """Distil every question. Then store the teacher's probabilities, if they are asked for."""
+    # before anything is asked: a teacher without probabilities would waste the whole run
     if settings.teacher_topk:
         check_topk(teacher, settings.teacher_topk)
 
@@ -84,21 +90,24 @@ async def distil_all(
         concurrency=settings.under_way,
     )
     if settings.teacher_topk and "teacher_topk" not in stats:
+        # the rows are whole by then, so a teacher that fails here costs no chain
         stats = await extend(run.path, teacher, settings.teacher_topk, stats)
     return stats
 
 
 def read_source(settings: RationaleSettings) -> tuple[Prompts, Sequence[Question]]:
-    """Returns the prompts of the suite or file that is named, and its questions."""
+    """Return the prompts of a run, and the questions of its source. Raises UserError."""
     suite, questions = read_questions(settings)
     shots = read_shots(settings.shots, suite) if settings.shots else ()
     return Prompts(suite, settings.prompt_style, shots), questions
 
 
 def read_questions(settings: RationaleSettings) -> tuple[Suite, Sequence[Question]]:
-    """A suite by name, else a file or dataset with the columns that the settings name."""
+    """Return a suite by its name, or one made of a file or dataset, with the questions."""
     source = settings.source
-    if source in SUITES or not ("." in source or "/" in source):
+    # a name without a dot or slash is no file: a suite that is misspelt must be named as such
+    is_suite = source in SUITES or not ("." in source or "/" in source)
+    if is_suite:
         suite = find(source)
         return suite, load(
             suite.name,
@@ -107,7 +116,9 @@ def read_questions(settings: RationaleSettings) -> tuple[Suite, Sequence[Questio
             limit=settings.limit,
             seed=settings.seed,
         )
-    return Suite(Path(source).stem, settings.answer_type), questions_from_file(
+
+    suite = Suite(Path(source).stem, settings.answer_type)
+    return suite, questions_from_file(
         source,
         question=settings.question_column,
         answer=settings.answer_column,
@@ -117,15 +128,17 @@ def read_questions(settings: RationaleSettings) -> tuple[Suite, Sequence[Questio
 
 
 def default_out(settings: RationaleSettings, suite: Suite) -> Path:
-    """The run folder where the user names none."""
+    """Return the run folder if the user names none."""
+    # a suite such as bbh/navigate must not become a folder in a folder
     return Path("runs") / f"{suite.name.replace('/', '-')}-{settings.split}"
 
 
 def source_of(
     questions: Sequence[Question], suite: Suite, settings: RationaleSettings
 ) -> dict[str, Any]:
-    """What the configuration says of the questions."""
+    """Return what the configuration says of the questions: their names, and a hash of them."""
     digest = hashlib.sha256()
+    # the gold answer belongs to the source: with another one, other chains are kept
     for question in questions:
         digest.update(json.dumps([question.id, question.gold]).encode())
     return {
@@ -138,31 +151,32 @@ def source_of(
 
 
 def recorded(settings: RationaleSettings, prompts: Prompts) -> dict[str, Any]:
-    """The settings that decide the rows."""
+    """Return the settings that decide the rows."""
     values = {name: value for name, value in vars(settings).items() if name not in NOT_IN_CONFIG}
+    # runs from before this setting existed do not have it, and must be resumable
     if not settings.teacher_topk:
         del values["teacher_topk"]
     return values | {"shots": [list(shot) for shot in prompts.shots]}
 
 
 def summary(stats: dict[str, Any], out: Path) -> str:
-    """The closing lines of a run."""
+    """Return the closing lines of a run."""
     accepted = ", ".join(f"{number:,} {config}" for config, number in stats["accepted"].items())
-    agreement = stats["agreement"]["mean"]
-    accuracy = stats["accuracy"]
     lines = [
         f"{stats['questions']:,} questions, {stats['answers']:,} answers in {stats['seconds']:,} s",
         f"accepted:  {accepted}",
         f"rejected:  {counted(stats['rejected'])}",
-        f"agreement: {agreement:.3f} over {stats['samples']:.2f} chains a question"
-        if agreement is not None
-        else "",
-        "accuracy:  one chain {single:.3f}, majority {majority:.3f}, any {solved:.3f}".format(
-            **accuracy
-        )
-        if accuracy["questions"]
-        else "",
-        spending(stats),
-        f"written to {out}; next: datagen publish {out} NAME",
     ]
+
+    agreement = stats["agreement"]["mean"]
+    if agreement is not None:
+        lines.append(f"agreement: {agreement:.3f} over {stats['samples']:.2f} chains a question")
+    accuracy = stats["accuracy"]
+    if accuracy["questions"]:
+        lines.append(
+            f"accuracy:  one chain {accuracy['single']:.3f}, majority {accuracy['majority']:.3f}, "
+            f"any {accuracy['solved']:.3f}"
+        )
+
+    lines += [spending(stats), f"written to {out}; next: datagen publish {out} NAME"]
     return "\n".join(line for line in lines if line)

@@ -1,239 +1,221 @@
-"""One question to its chains: sample, vote, filter; where nothing was right, ask again with the
-answer as a hint.
+"""Rationales: sample chains of thought for a question, vote, and keep the correct ones.
+
+If no chain is correct, ask again with the gold answer as a hint (rationalisation).
 """
 
 from __future__ import annotations
 
 import math
 from collections import Counter
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import replace
 
 from datagen.answers import Vote, equal, extract, settled, vote
+from datagen.rationales.chains import Chain, answers_row, chain_row, describe
 from datagen.rationales.prompts import Prompts
 from datagen.rationales.select import choose
 from datagen.rationales.settings import RationaleSettings
-from datagen.schema import Accepted, Outcome, Rejected, Row, assistant, content_id, user
+from datagen.schema import Accepted, Outcome, Rejected
 from datagen.suites import Question
 from datagen.teacher import Completion, Request, Sampling, Teacher
 
-METHOD = "rationales"
-
-
-@dataclass(frozen=True)
-class Chain:
-    """One sampled chain and what it answers; `answer` is None where nothing can be extracted."""
-
-    index: int
-    completion: Completion
-    answer: str | None
-    correct: bool | None
-    """None where there is no answer, or no gold."""
-    hinted: bool = False
+CORRECT = "correct"
+"""The verdict on a chain that may be kept. Every other verdict is the reason to reject it."""
 
 
 async def distil(
     question: Question, teacher: Teacher, *, prompts: Prompts, settings: RationaleSettings
 ) -> list[Outcome]:
-    """The rows of a question, accepted and rejected, in the order the chains were drawn
-    (Fine-tune-CoT, section 3).
+    """Return the rows of a question, accepted and rejected, in the order the chains were sampled.
+
+    Source:
+        Fine-tune-CoT, arXiv 2212.10071, section 3; rationalisation: STaR, arXiv 2203.14465,
+        section 3.2.
     """
     chains = await sample(question, teacher, prompts=prompts, settings=settings)
-    ballot = count(chains, settings)
-    verdicts = [judge(chain, question, ballot, settings) for chain in chains]
-    if settings.hints and question.gold is not None and "right" not in verdicts:
-        hinted = await rationalise(
-            question, teacher, prompts=prompts, settings=settings, first=len(chains)
-        )
-        verdicts += [
-            judge(chain, question, ballot, replace(settings, keep_by="gold")) for chain in hinted
-        ]
+    ballot = count_votes(chains, weighted=settings.weighted)
+    verdicts = [verdict(chain, question, ballot, settings) for chain in chains]
+
+    if settings.hints and question.gold is not None and CORRECT not in verdicts:
+        hinted = await rationalise(question, teacher, len(chains), prompts, settings)
+        # the majority decides nothing here: the hint shows every chain the same answer
+        by_gold = replace(settings, keep_by="gold")
+        verdicts += [verdict(chain, question, ballot, by_gold) for chain in hinted]
         chains = chains + hinted
-    right = [chain for chain, verdict in zip(chains, verdicts, strict=True) if verdict == "right"]
-    kept = choose(
-        [(c.completion.text, c.completion.mean_logprob) for c in right],
-        settings.keep,
-        settings.diverse,
-    )
-    keep = {right[place].index for place in kept}
-    return rows(question, chains, verdicts, keep, ballot, prompts)
+
+    kept = keep(chains, verdicts, settings)
+    return rows_of(question, chains, verdicts, kept, ballot, prompts)
 
 
 async def sample(
     question: Question, teacher: Teacher, *, prompts: Prompts, settings: RationaleSettings
 ) -> list[Chain]:
-    """All samples at once; adaptively, just as many at a time as could settle the vote."""
-    prompt, chains = prompts.ask(question), list[Chain]()
-    while (missing := settings.samples - len(chains)) > 0:
+    """Return the chains of a question.
+
+    All are sampled at once. Adaptive sampling asks for the fewest that could settle the vote, again
+    and again until it is settled (Adaptive-Consistency, arXiv 2305.11860).
+    """
+    chains: list[Chain] = []
+    while len(chains) < settings.samples:
+        missing = settings.samples - len(chains)
         if settings.adaptive:
-            missing = min(missing, draws_to_settle(chains, settings.adaptive))
+            missing = min(missing, samples_to_settle(chains, settings.adaptive))
         if missing == 0:
             break
+
+        # a resumed or a further request goes on with the next sample, so that no chain comes twice
         request = Request(
-            prompt, n=missing, first=len(chains), sampling=sampling(settings, prompts)
+            prompts.ask(question),
+            n=missing,
+            first=len(chains),
+            sampling=sampling_of(settings, prompts),
         )
         answers = await teacher.complete(request)
-        chains += [
-            read(question, prompts, completion, len(chains) + i)
-            for i, completion in enumerate(answers)
-        ]
+        first = len(chains)
+        chains += [read(answer, first + i, question, prompts) for i, answer in enumerate(answers)]
     return chains
 
 
 async def rationalise(
     question: Question,
     teacher: Teacher,
-    *,
+    first: int,
     prompts: Prompts,
     settings: RationaleSettings,
-    first: int,
 ) -> list[Chain]:
-    """Chains written with the gold answer in view (STaR, section 3.2); `first` is the index of the
-    first of them.
+    """Return chains that the teacher writes with the gold answer shown.
+
+    Args:
+        question: it has a gold answer.
+        teacher: who writes.
+        first: index of the first of these chains.
+        prompts: of the run.
+        settings: of the run; `hints` is the number of chains.
+
+    Source:
+        STaR, arXiv 2203.14465, section 3.2.
     """
-    request = Request(
-        prompts.hint(question), n=settings.hints, sampling=sampling(settings, prompts)
-    )
+    sampling = sampling_of(settings, prompts)
+    request = Request(prompts.hint(question), n=settings.hints, sampling=sampling)
     answers = await teacher.complete(request)
-    return [
-        replace(read(question, prompts, answer, first + i), hinted=True)
-        for i, answer in enumerate(answers)
-    ]
+    chains = [read(answer, first + i, question, prompts) for i, answer in enumerate(answers)]
+    return [replace(chain, hinted=True) for chain in chains]
 
 
-def draws_to_settle(chains: list[Chain], threshold: float) -> int:
-    """The fewest further draws after which the vote could be settled; 0 when it is."""
-    counts = sorted(
-        Counter(c.answer for c in chains if c.answer is not None).values(), reverse=True
-    ) or [0]
-    draws = 0
-    while not settled([counts[0] + draws, *counts[1:]], threshold=threshold):
-        draws += 1
-    return draws
+def samples_to_settle(chains: Sequence[Chain], threshold: float) -> int:
+    """Return the fewest further samples after which the vote could be settled; 0 if it is."""
+    answers = Counter(chain.answer for chain in chains if chain.answer is not None)
+    counts = sorted(answers.values(), reverse=True) or [0]
+
+    # the quickest way to settle it: every further sample votes for the leader
+    more = 0
+    while not settled([counts[0] + more, *counts[1:]], threshold=threshold):
+        more += 1
+    return more
 
 
-def sampling(settings: RationaleSettings, prompts: Prompts) -> Sampling:
+def sampling_of(settings: RationaleSettings, prompts: Prompts) -> Sampling:
+    """Return how the teacher samples chains."""
     return Sampling(
         temperature=settings.temperature,
         top_p=settings.top_p,
         max_tokens=settings.max_tokens,
         stop=prompts.stop,
         seed=settings.seed,
+        # log-probabilities cost time and disk, so they are asked for only if they are used
         logprobs=settings.weighted or settings.keep == "best",
     )
 
 
-def read(question: Question, prompts: Prompts, completion: Completion, index: int) -> Chain:
-    """A chain that was cut off has not answered, whatever numbers it holds."""
-    whole = completion.finish_reason != "length"
-    answer = (
-        extract(completion.text, question.answer_type, options=question.options) if whole else None
-    )
-    correct = None
-    if answer is not None and question.gold is not None:
-        correct = equal(
-            answer, question.gold, question.answer_type, tolerance=prompts.suite.tolerance
-        )
+def read(completion: Completion, index: int, question: Question, prompts: Prompts) -> Chain:
+    """Return the chain of a completion, with the answer that it states."""
+    # a chain that was cut off has not answered, whatever numbers it holds
+    if completion.finish_reason == "length":
+        return Chain(index, completion, None, None)
+
+    answer = extract(completion.text, question.answer_type, options=question.options)
+    if answer is None or question.gold is None:
+        return Chain(index, completion, answer, None)
+    tolerance = prompts.suite.tolerance
+    correct = equal(answer, question.gold, question.answer_type, tolerance=tolerance)
     return Chain(index, completion, answer, correct)
 
 
-def count(chains: list[Chain], settings: RationaleSettings) -> Vote:
-    """The chains' vote; weighted, each counts exp(mean token log-probability), and chains without
-    one count nothing.
+def count_votes(chains: Sequence[Chain], *, weighted: bool) -> Vote:
+    """Return the vote of the chains on the answer.
+
+    Args:
+        chains: without those that saw a hint.
+        weighted: weight each vote by exp(mean token log-probability). A chain without
+            log-probabilities then has weight 0.
     """
     answers = [chain.answer for chain in chains]
-    if not settings.weighted:
+    if not weighted:
         return vote(answers)
-    values = [chain.completion.mean_logprob for chain in chains]
-    return vote(answers, weights=[0.0 if value is None else math.exp(value) for value in values])
+    logprobs = [chain.completion.mean_logprob for chain in chains]
+    return vote(answers, weights=[0.0 if p is None else math.exp(p) for p in logprobs])
 
 
-def judge(chain: Chain, question: Question, ballot: Vote, settings: RationaleSettings) -> str:
-    """The verdict "right", or the reason why the chain is left out."""
+def verdict(chain: Chain, question: Question, ballot: Vote, settings: RationaleSettings) -> str:
+    """Return CORRECT, or the reason to reject a chain."""
     if chain.completion.finish_reason == "length":
         return "truncated"
     if not chain.completion.text.strip():
         return "empty"
     if chain.answer is None:
         return "unextractable"
-    by = settings.keep_by
-    if by == "none":
-        return "right"
-    if by == "gold" or (by == "auto" and question.gold is not None):
-        return "right" if chain.correct else "wrong"
+
+    keep_by = settings.keep_by
+    if keep_by == "auto":
+        keep_by = "majority" if question.gold is None else "gold"
+    if keep_by == "none":
+        return CORRECT
+    if keep_by == "gold":
+        return CORRECT if chain.correct else "wrong"
+
     if ballot.tied:
         return "tied"
     if ballot.agreement < settings.min_agreement:
         return "low_agreement"
-    return "right" if chain.answer == ballot.answer else "minority"
+    return CORRECT if chain.answer == ballot.answer else "minority"
 
 
-def rows(
+def keep(chains: Sequence[Chain], verdicts: Sequence[str], settings: RationaleSettings) -> set[int]:
+    """Return the indices of the correct chains that are kept."""
+    pairs = zip(chains, verdicts, strict=True)
+    correct = [chain for chain, verdict in pairs if verdict == CORRECT]
+    scored = [(chain.completion.text, chain.completion.mean_logprob) for chain in correct]
+    return {correct[place].index for place in choose(scored, settings.keep, settings.diverse)}
+
+
+def rows_of(
     question: Question,
-    chains: list[Chain],
-    verdicts: list[str],
-    keep: set[int],
+    chains: Sequence[Chain],
+    verdicts: Sequence[str],
+    kept: set[int],
     ballot: Vote,
     prompts: Prompts,
 ) -> list[Outcome]:
-    """Every chain as a row, and for a question that kept one the answers-only row."""
-    drawn = [chain.answer for chain in chains if not chain.hinted]
-    ours = {"samples": len(drawn), "agreement": round(ballot.agreement, 6), "tied": ballot.tied}
-    common = describe(question, prompts) | ours
+    """Return a row for every chain, and one answers-only row if any chain is kept."""
+    # chains that saw the answer say nothing about the teacher's agreement
+    sampled = [chain.answer for chain in chains if not chain.hinted]
+    common = describe(question, prompts) | {
+        "samples": len(sampled),
+        "agreement": round(ballot.agreement, 6),
+        "tied": ballot.tied,
+    }
+
     outcomes: list[Outcome] = []
     for chain, verdict in zip(chains, verdicts, strict=True):
-        row = chain_row(question, chain, common)
-        row["votes"] = 0 if chain.answer is None else drawn.count(chain.answer)
-        if chain.index in keep:
+        votes = 0 if chain.answer is None else sampled.count(chain.answer)
+        row = chain_row(question, chain, common) | {"votes": votes}
+        if chain.index in kept:
             outcomes.append(Accepted(row, "rationales"))
         else:
-            outcomes.append(Rejected(row, "redundant" if verdict == "right" else verdict))
-    answers = [chain.answer for chain in chains if chain.index in keep and chain.answer is not None]
-    winner = vote(answers).answer
-    return outcomes + (
-        [Accepted(common | answer_row(question, winner, prompts), "answers")] if winner else []
-    )
+            outcomes.append(Rejected(row, "redundant" if verdict == CORRECT else verdict))
 
-
-def chain_row(question: Question, chain: Chain, common: Row) -> Row:
-    """The columns that all rows of the question have in common, and the chain's own."""
-    completion = chain.completion
-    text = completion.text.strip()
-    return {
-        **common,
-        "id": content_id(METHOD, question.id, chain.index, text),
-        "completion": assistant(text),
-        "answer": chain.answer,
-        "rationale": text,
-        "chain": chain.index,
-        "correct": chain.correct,
-        "hinted": chain.hinted,
-        "mean_logprob": None
-        if completion.mean_logprob is None
-        else round(completion.mean_logprob, 3),
-        "finish_reason": completion.finish_reason,
-    }
-
-
-def answer_row(question: Question, answer: str, prompts: Prompts) -> Row:
-    return {
-        "id": content_id("answers", question.id, answer),
-        "prompt": user(prompts.direct(question)),
-        "completion": assistant(f"The answer is {answer}."),
-        "answer": answer,
-    }
-
-
-def describe(question: Question, prompts: Prompts) -> Row:
-    """The columns that a question gives to all its rows.
-
-    The prompt is the student's: no examples, no hint.
-    """
-    return {
-        "id": content_id(METHOD, question.id),
-        "method": METHOD,
-        "parents": [question.id],
-        "prompt": user(prompts.rationale(question)),
-        "completion": [],
-        "question": question.question,
-        "gold": question.gold,
-    }
+    winner = vote([chain.answer for chain in chains if chain.index in kept]).answer
+    if winner:
+        row = common | answers_row(question, winner, prompts)
+        outcomes.append(Accepted(row, "answers"))
+    return outcomes

@@ -1,4 +1,4 @@
-"""Which of a question's right chains stay."""
+"""Which of a question's correct chains are kept."""
 
 from __future__ import annotations
 
@@ -7,51 +7,62 @@ from collections.abc import Sequence
 from datagen.answers import equations
 
 LONGEST = 4000
-"""Characters of a chain that the edit distance looks at: bounds the time spent on a degenerate
-one."""
+"""Characters of a chain that the edit distance reads. Its time grows with the square of the length,
+and only degenerate chains are longer."""
 
 
 def choose(chains: Sequence[tuple[str, float | None]], keep: str, number: int) -> list[int]:
-    """Places of the chains that stay, in order.
+    """Return the places of the chains to keep, in order.
 
-    `chains`: (text, mean log-probability in nats per token or None).
+    A text that comes twice is kept once.
 
-    A text that came twice stays once. `all` keeps the rest; `best` the most probable (the first
-    where none is known); `diverse` `number` of them.
+    Args:
+        chains: (text, mean log-probability in nats per token or None) of every correct chain.
+        keep: "all", "best" (the most probable chain; the first if no probability is known) or
+            "diverse".
+        number: how many chains "diverse" keeps.
     """
     texts = [text.strip() for text, _ in chains]
     distinct = [place for place, text in enumerate(texts) if texts.index(text) == place]
     if keep == "all" or not distinct:
         return distinct
-    best = max(
-        distinct,
-        key=lambda place: (-float("inf") if chains[place][1] is None else chains[place][1], -place),
-    )
-    return (
-        [best]
-        if keep == "best"
-        else sorted(farthest([texts[p] for p in distinct], distinct.index(best), number, distinct))
-    )
+
+    # among equally probable chains the first one wins, so that the result is stable
+    best = max(distinct, key=lambda place: (logprob_of(chains[place]), -place))
+    if keep == "best":
+        return [best]
+    chosen = farthest([texts[place] for place in distinct], distinct.index(best), number)
+    return sorted(distinct[index] for index in chosen)
 
 
-def farthest(texts: Sequence[str], start: int, number: int, places: Sequence[int]) -> list[int]:
-    """`number` of `places` (one per text): new equation sequences first, among equals the farthest
-    from those chosen.
+def logprob_of(chain: tuple[str, float | None]) -> float:
+    """Return the log-probability; the lowest one if it is unknown."""
+    return -float("inf") if chain[1] is None else chain[1]
 
-    Distinct calculation paths are what more samples add (RFT, arXiv 2308.01825, section 3.3); the
+
+def farthest(texts: Sequence[str], start: int, number: int) -> list[int]:
+    """Return the indices of `number` texts that differ most, beginning with `start`.
+
+    A text with a new sequence of equations comes first, because distinct calculation paths are what
+    more samples add. Among equals, the text that is farthest from the chosen ones comes first. The
     distance is the normalised Levenshtein distance to the nearest chosen text.
+
+    Source:
+        Distinct calculation paths: RFT, arXiv 2308.01825, section 3.3.
     """
     from rapidfuzz.distance import Levenshtein
 
     paths = [equations(text) for text in texts]
+    read = [text[:LONGEST] for text in texts]
     chosen = [start]
     nearest = [1.0] * len(texts)
     while len(chosen) < min(number, len(texts)):
-        last, taken = texts[chosen[-1]][:LONGEST], {paths[c] for c in chosen}
-        nearest = [
-            min(d, Levenshtein.normalized_distance(last, t[:LONGEST]))
-            for d, t in zip(nearest, texts, strict=True)
-        ]
-        left = [i for i in range(len(texts)) if i not in chosen]
+        # only the newest chosen text can be nearer than those before it
+        last = read[chosen[-1]]
+        distances = [Levenshtein.normalized_distance(last, text) for text in read]
+        nearest = [min(pair) for pair in zip(nearest, distances, strict=True)]
+
+        taken = {paths[index] for index in chosen}
+        left = [index for index in range(len(texts)) if index not in chosen]
         chosen.append(max(left, key=lambda i: (paths[i] not in taken, nearest[i], -i)))
-    return [places[i] for i in chosen]
+    return chosen

@@ -1,4 +1,4 @@
-"""What a rationales run is asked to do."""
+"""The settings of `datagen rationales`."""
 
 from __future__ import annotations
 
@@ -84,6 +84,7 @@ class RationaleSettings(TeacherSettings):
                 top_p=self.top_p,
                 max_tokens=self.max_tokens,
             ),
+            # at 0.5 or less the vote would be settled before the first sample
             adaptive=(self.adaptive == 0 or 0.5 < self.adaptive < 1, "0, or between 0.5 and 1"),
             min_agreement=(0 <= self.min_agreement <= 1, "between 0 and 1"),
             diverse=(self.diverse >= 1, "at least 1"),

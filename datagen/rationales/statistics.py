@@ -1,67 +1,77 @@
-"""What a rationales run tells about its teacher: agreement, and where the source has answers,
-accuracy.
-"""
+"""What a rationales run measures: how often the teacher agrees with itself, and its accuracy."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, NamedTuple
 
 from datagen.answers import vote
 from datagen.schema import Row
 
+BINS = 10
+"""Of the histogram of agreement."""
+
+
+class Accuracy(NamedTuple):
+    """Whether a question was answered correctly, in three ways."""
+
+    single: bool
+    """By the first chain. With adaptive sampling the share of correct chains would be wrong: hard
+    questions have more chains."""
+    majority: bool
+    """By the most frequent answer."""
+    solved: bool
+    """By any chain."""
+
 
 def statistics(items: Iterable[list[Row]]) -> dict[str, Any]:
-    """`items`: the rows of one question each, accepted and rejected.
+    """Return what a run adds to `stats.json`.
 
     Hinted chains and answers-only rows do not count.
 
-    agreement: mean over questions and ten-bin histogram (1 falls in the last bin). accuracy, over
-    questions with gold: `single` of the first chain, `majority` of the vote by count, `solved` by
-    any chain. samples: chains drawn per question, on average.
+    Args:
+        items: the rows of each question, accepted and rejected.
+
+    Returns:
+        `samples`: mean number of chains of a question. `agreement`: its mean over questions, and
+        a histogram of ten bins (an agreement of 1 falls into the last). `accuracy`: over the
+        questions with a gold answer, see `Accuracy`.
     """
-    questions = drawn = known = 0
-    agreement = 0.0
-    bins, solved = [0] * 10, [0, 0, 0]
+    samples = 0
+    agreements: list[float] = []
+    known: list[Accuracy] = []
     for rows in items:
+        # rows come accepted and rejected; `single` needs the order of sampling
         chains = sorted((r for r in rows if r.get("hinted") is False), key=lambda row: row["chain"])
         if not chains:
             continue
-        questions, drawn, agreement = (
-            questions + 1,
-            drawn + len(chains),
-            agreement + chains[0]["agreement"],
-        )
-        bins[min(int(chains[0]["agreement"] * 10), 9)] += 1
+        samples += len(chains)
+        agreements.append(chains[0]["agreement"])
         if chains[0]["gold"] is not None:
-            known += 1
-            solved = [count + right for count, right in zip(solved, accuracy(chains), strict=True)]
-    single, majority, any_chain = (mean(count, known) for count in solved)
+            known.append(accuracy(chains))
+
+    histogram = [0] * BINS
+    for agreement in agreements:
+        histogram[min(int(agreement * BINS), BINS - 1)] += 1
     return {
-        "samples": mean(drawn, questions),
-        "agreement": {"mean": mean(agreement, questions), "histogram": bins},
+        "samples": mean(samples, len(agreements)),
+        "agreement": {"mean": mean(sum(agreements), len(agreements)), "histogram": histogram},
         "accuracy": {
-            "questions": known,
-            "single": single,
-            "majority": majority,
-            "solved": any_chain,
+            "questions": len(known),
+            "single": mean(sum(each.single for each in known), len(known)),
+            "majority": mean(sum(each.majority for each in known), len(known)),
+            "solved": mean(sum(each.solved for each in known), len(known)),
         },
     }
 
 
-def accuracy(chains: list[Row]) -> tuple[bool, bool, bool]:
-    """Whether the first chain is right, the majority, any.
-
-    The first alone: where sampling stops once the chains agree, the share of right chains says more
-    of the easy questions.
-    """
-    right = {row["answer"] for row in chains if row["correct"]}
-    return (
-        bool(chains[0]["correct"]),
-        vote([row["answer"] for row in chains]).answer in right,
-        bool(right),
-    )
+def accuracy(chains: list[Row]) -> Accuracy:
+    """Return how the chains of one question answer it. They are in the order of sampling."""
+    correct = {row["answer"] for row in chains if row["correct"]}
+    majority = vote([row["answer"] for row in chains]).answer
+    return Accuracy(bool(chains[0]["correct"]), majority in correct, bool(correct))
 
 
 def mean(total: float, number: int) -> float | None:
+    """Return the mean to four digits, or None for no items."""
     return round(total / number, 4) if number else None

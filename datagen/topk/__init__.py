@@ -1,1 +1,1 @@
-"""The teacher's most likely tokens, stored with the rows."""
+"""The teacher's most probable tokens, stored for rows of a finished run or version."""

@@ -1,9 +1,8 @@
-"""The teacher's probabilities of rows that are there: Parquet files in, the same with the column
-`teacher_topk` out, and with `teacher_topk_prompt` where that is asked for.
+"""Store a teacher's most probable tokens: Parquet files in, the same files with more columns out.
 
-Rows are taken a piece at a time. A piece is on disk before the next is asked for, so a kill loses
-at most one; its rows are batched among themselves, so the pieces, and the file that is made of
-them, are the same however often it was stopped.
+Rows are taken a piece at a time. A piece is on disk before the next one is asked for, so a kill
+loses at most one. The rows of a piece are batched among themselves. So the pieces and the
+file are the same however often the run was stopped.
 """
 
 from __future__ import annotations
@@ -12,7 +11,6 @@ import os
 import shutil
 import time
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,56 +18,52 @@ from typing import TYPE_CHECKING, Any
 from datagen.progress import meter
 from datagen.run.folder import commit, write_json
 from datagen.run.open_run import run_together
-from datagen.schema import PROMPT_TOPK, TOPK, with_topk
-from datagen.teacher.tokens import row_tokens, tokenizer_fingerprint
-from datagen.teacher.topk import Tokens, Topk, TopkTeacher, nothing
+from datagen.schema import PROMPT_TOPK, TOPK
+from datagen.topk.columns import CUT, Storing, with_columns
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
+__all__ = ["Storing", "extend", "store_topk_columns"]
+
 PIECE = 256
-"""Rows of a piece, and of a row group of the file."""
+"""Rows of a piece, and of a row group of the file. With K = 64 and 300 tokens a row, a piece takes
+about 30 MB of memory."""
 PIECES = "topk"
 """The folder of the pieces, until all are there."""
-SEEN = "teacher_prompt"
-"""The prompt that the teacher saw, where it is not the student's: the demonstrations of context
-distillation."""
-CUT = b"cut"
-"""In the metadata of a piece: how many of its rows are longer than the teacher's context."""
-
-
-@dataclass(frozen=True)
-class Storing:
-    """What is stored of a row."""
-
-    teacher: TopkTeacher
-    """It must have passed `check_topk`."""
-    k: int
-    prompts: bool = False
-    """Of the prompts that the student is shown, too."""
-    pieces_at_once: int = 1
-    """How many pieces the teacher is asked for at the same time."""
 
 
 async def extend(run: Path, teacher: Any, k: int, stats: Mapping[str, Any]) -> dict[str, Any]:
-    """Add the column to a run that is finished otherwise."""
-    files = {
-        config: [run / f"{config}.parquet"] for config, rows in stats["accepted"].items() if rows
-    }
-    return await finish(files, run, Storing(teacher, k), stats)
+    """Add the column `teacher_topk` to a run that is finished otherwise. Return its statistics."""
+    configs = [config for config, rows in stats["accepted"].items() if rows]
+    files = {config: [run / f"{config}.parquet"] for config in configs}
+    return await store_topk_columns(files, run, Storing(teacher, k), stats)
 
 
-async def finish(
+async def store_topk_columns(
     files: Mapping[str, Sequence[Path]], out: Path, storing: Storing, stats: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """Add the columns, then write the statistics with what it took: they say that they are
-    there.
+    """Write the rows with the new columns, then the statistics.
+
+    Args:
+        files: the Parquet files of each config.
+        out: the run folder.
+        storing: what is stored.
+        stats: the statistics of the rows.
+
+    Returns:
+        The statistics with what was stored. They are written last: they say that the columns are
+        whole.
+
+    Raises:
+        TeacherError: a request failed. The pieces that are there stay.
     """
     began = time.monotonic()
     try:
         found = await add_topk(files, out, storing)
     finally:
         await storing.teacher.close()
+    # the time of a resumed run is that of its last part
     seconds = round(time.monotonic() - began, 1)
     done = {**stats, "teacher_topk": {**found, "seconds": seconds}, "code_commit": commit()}
     write_json(out / "stats.json", done)
@@ -79,16 +73,13 @@ async def finish(
 async def add_topk(
     files: Mapping[str, Sequence[Path]], out: Path, storing: Storing
 ) -> dict[str, Any]:
-    """Write `out/CONFIG.parquet` for the rows in the files of each config; return what statistics
-    say of it.
-
-    Files that are there already are kept.
-    """
+    """Write `out/CONFIG.parquet` for each config that is not there yet. Return the statistics."""
     await storing.teacher.open()
     for config, sources in files.items():
         if not has_topk(out / f"{config}.parquet"):
             pieces = [piece async for piece in write_pieces(config, sources, out / PIECES, storing)]
             join(pieces, out / f"{config}.parquet")
+    # the files of all configs are whole by then
     shutil.rmtree(out / PIECES, ignore_errors=True)
     return statistics([out / f"{config}.parquet" for config in files], storing)
 
@@ -96,6 +87,7 @@ async def add_topk(
 async def write_pieces(
     config: str, sources: Sequence[Path], folder: Path, storing: Storing
 ) -> AsyncIterator[Path]:
+    """Write the pieces of a config, and yield their files in order."""
     import pyarrow.parquet as pq
 
     folder.mkdir(exist_ok=True)
@@ -121,13 +113,14 @@ async def write_piece(file: Path, table: pa.Table, storing: Storing) -> None:
 
 
 def tables(sources: Sequence[Path]) -> Iterator[pa.Table]:
-    """The rows of the files, a piece at a time, without what an earlier teacher thought of them."""
+    """Yield the rows of the files, PIECE rows at a time, without columns of an earlier teacher."""
     import pyarrow as pa
     import pyarrow.dataset as ds
 
     files = ds.dataset([str(source) for source in sources], format="parquet")
     columns = [name for name in files.schema.names if name not in (TOPK, PROMPT_TOPK)]
     waiting: list[pa.RecordBatch] = []
+    # no threads: the order of rows must not depend on their speed
     for batch in files.to_batches(columns=columns, batch_size=PIECE, use_threads=False):
         waiting.append(batch)
         table = pa.Table.from_batches(waiting)
@@ -139,102 +132,12 @@ def tables(sources: Sequence[Path]) -> Iterator[pa.Table]:
         yield pa.Table.from_batches(waiting)
 
 
-@dataclass(frozen=True)
-class Asked:
-    """The tokens of a row that the teacher reads, as far as its context reaches."""
-
-    given: list[int]
-    """Of which nothing is stored: the prompt, or its first token alone."""
-    prompt: list[int] | None
-    """The prompt's others, where they are stored."""
-    answer: list[int]
-    cut: bool
-    """The completion is longer."""
-
-    @property
-    def pair(self) -> Tokens:
-        return self.given, (self.prompt or []) + self.answer
-
-
-def asked(row: Mapping[str, Any], storing: Storing) -> Asked:
-    seen, context = row.get(SEEN) or row["prompt"], storing.teacher.context
-    prompt, completion = row_tokens({**row, "prompt": seen}, storing.teacher.load_tokenizer())
-    answer = completion[: max(context - len(prompt), 0)]
-    cut = len(answer) < len(completion)
-    if storing.prompts and seen == row["prompt"]:
-        return Asked(prompt[:1], prompt[1:context], answer, cut)
-    return Asked(prompt, None, answer, cut)
-
-
-async def with_columns(table: pa.Table, storing: Storing) -> pa.Table:
-    """The rows with what the teacher thinks of them."""
-    names = [name for name in ("id", "prompt", "completion", SEEN) if name in table.column_names]
-    rows = [asked(row, storing) for row in table.select(names).to_pylist()]
-    answers = iter(await storing.teacher.topk([row.pair for row in rows if row.pair[1]], storing.k))
-    found = [next(answers) if row.pair[1] else nothing(storing.k) for row in rows]
-    starts = [len(row.prompt or []) for row in rows]
-    texts: dict[str, Sequence[list[int] | None]] = {TOPK: [row.answer for row in rows]}
-    parts = {TOPK: [one[at:] for one, at in zip(found, starts, strict=True)]}
-    if storing.prompts:
-        texts[PROMPT_TOPK] = [row.prompt for row in rows]
-        parts[PROMPT_TOPK] = [one[:at] for one, at in zip(found, starts, strict=True)]
-    for name, text in texts.items():
-        field = with_topk(table.schema, name).field(name)
-        column = arrow(
-            text,
-            parts[name],
-            storing.k,
-            tokenizer_fingerprint(storing.teacher.load_tokenizer()),
-            field.type,
-        )
-        table = table.append_column(field, column)
-    return table.replace_schema_metadata({CUT: str(sum(row.cut for row in rows)).encode()})
-
-
-def arrow(
-    texts: Sequence[list[int] | None],
-    found: Sequence[Topk],
-    k: int,
-    tokenizer: str,
-    kind: pa.DataType,
-) -> pa.Array:
-    """A column, null where a text is, made of whole arrays: a Python object per number would take
-    longer than the teacher.
-    """
-    import numpy as np
-    import pyarrow as pa
-
-    lengths = [len(text or []) for text in texts]
-    rows = pa.array(np.cumsum([0, *lengths]), pa.int32())
-    places = pa.array(np.arange(sum(lengths) + 1) * k, pa.int32())
-    kinds: dict[str, Any] = {"ids": np.int32, "logprobs": np.float16, "tail": np.float32}
-    flat = {
-        name: np.concatenate(
-            [np.empty(0, kind), *(getattr(one, name).ravel() for one in found)]
-        ).astype(kind)
-        for name, kind in kinds.items()
-    }
-    nested = [
-        pa.ListArray.from_arrays(places, pa.array(flat[name])) for name in ("ids", "logprobs")
-    ]
-    tokens = pa.array(
-        np.concatenate([np.empty(0, np.int32), *(text or [] for text in texts)]).astype(np.int32)
-    )
-    lists = [
-        pa.ListArray.from_arrays(rows, values)
-        for values in (tokens, *nested, pa.array(flat["tail"]))
-    ]
-    fingerprints = pa.array([None if text is None else tokenizer for text in texts], pa.string())
-    return pa.StructArray.from_arrays(
-        [*lists, fingerprints], fields=kind, mask=fingerprints.is_null()
-    )
-
-
 def join(pieces: Sequence[Path], target: Path) -> None:
-    """One file of all the pieces, in place whole."""
+    """Write one file of all the pieces. It is put in place whole."""
     import pyarrow.parquet as pq
 
     cut = sum(int(pq.read_schema(piece).metadata[CUT]) for piece in pieces)
+    # a count of the whole file takes the place of the counts of its pieces
     schema = pq.read_schema(pieces[0]).with_metadata({CUT: str(cut).encode()})
     partial = target.with_suffix(".partial")
     with pq.ParquetWriter(partial, schema, compression="zstd") as writer:
@@ -244,6 +147,7 @@ def join(pieces: Sequence[Path], target: Path) -> None:
 
 
 def write(table: pa.Table, file: Path) -> None:
+    """Write a piece. It is put in place whole, so that a kill leaves no half of it."""
     import pyarrow.parquet as pq
 
     partial = file.with_suffix(".partial")
@@ -252,41 +156,57 @@ def write(table: pa.Table, file: Path) -> None:
 
 
 def has_topk(file: Path) -> bool:
+    """Return whether a file is there and has the column."""
     import pyarrow.parquet as pq
 
     return file.is_file() and TOPK in pq.read_schema(file).names
 
 
 def statistics(files: Sequence[Path], storing: Storing) -> dict[str, Any]:
-    """Tokens, and what is stored takes for each: in memory, and compressed on disk."""
-    import pyarrow.compute as pc
+    """Return counts of rows and tokens, and the bytes a token takes in memory and on disk."""
     import pyarrow.parquet as pq
 
-    rows, disk, cut, k = 0, 0, 0, storing.k
-    tokens = dict.fromkeys((TOPK, *([PROMPT_TOPK] if storing.prompts else [])), 0)
+    names = [TOPK, PROMPT_TOPK] if storing.prompts else [TOPK]
+    tokens = dict.fromkeys(names, 0)
+    rows = 0
+    cut = 0
+    disk = 0
     for file in files:
         with pq.ParquetFile(file) as parquet:
-            meta = parquet.metadata
-            rows, cut = rows + meta.num_rows, cut + int(parquet.schema_arrow.metadata[CUT])
-            columns = [
-                meta.row_group(g).column(c)
-                for g in range(meta.num_row_groups)
-                for c in range(meta.num_columns)
-            ]
-            disk += sum(
-                c.total_compressed_size for c in columns if c.path_in_schema.split(".")[0] in tokens
-            )
-            for name in tokens:
-                for batch in parquet.iter_batches(columns=[f"{name}.tokens"]):
-                    tokens[name] += (
-                        pc.sum(pc.list_value_length(batch[0].field("tokens"))).as_py() or 0
-                    )
-    return {
-        "k": k,
-        "rows": rows,
-        "cut": cut,
-        "tokens": tokens[TOPK],
-        **({"prompt_tokens": tokens[PROMPT_TOPK]} if storing.prompts else {}),
-        "bytes_per_token": 6 * k + 8,
+            rows += parquet.metadata.num_rows
+            cut += int(parquet.schema_arrow.metadata[CUT])
+            disk += bytes_on_disk(parquet.metadata, names)
+            for name in names:
+                tokens[name] += count_tokens(parquet, name)
+
+    found = {"k": storing.k, "rows": rows, "cut": cut, "tokens": tokens[TOPK]}
+    if storing.prompts:
+        found["prompt_tokens"] = tokens[PROMPT_TOPK]
+    return found | {
+        # a token id (4 bytes) and a log-probability (2) for each of k; token and tail for each
+        # position
+        "bytes_per_token": 6 * storing.k + 8,
         "bytes_per_token_on_disk": round(disk / max(sum(tokens.values()), 1), 1),
     }
+
+
+def bytes_on_disk(metadata: Any, names: Sequence[str]) -> int:
+    """Return the compressed bytes of the named columns of a Parquet file."""
+    total = 0
+    for group in range(metadata.num_row_groups):
+        for place in range(metadata.num_columns):
+            column = metadata.row_group(group).column(place)
+            if column.path_in_schema.split(".")[0] in names:
+                total += column.total_compressed_size
+    return total
+
+
+def count_tokens(parquet: Any, name: str) -> int:
+    """Return the number of tokens for which a column holds probabilities."""
+    import pyarrow.compute as pc
+
+    total = 0
+    for batch in parquet.iter_batches(columns=[f"{name}.tokens"]):
+        lengths = pc.list_value_length(batch[0].field("tokens"))
+        total += pc.sum(lengths).as_py() or 0  # the sum of nulls is null
+    return total

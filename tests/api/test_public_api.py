@@ -23,7 +23,7 @@ version = run.publish("gsm8k-rationales", license="apache-2.0")
 reference: str = version.reference
 answer: str | None = datagen.extract("The answer is 3.", "number")
 agreement: float = datagen.vote(["1", "1", None]).agreement
-verdict: bool = datagen.Novelty(0.7).judge("Name a fruit.").novel
+verdict: bool = datagen.Novelty(0.7).compare("Name a fruit.").novel
 """
 
 

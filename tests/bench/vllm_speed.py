@@ -23,7 +23,8 @@ from pathlib import Path
 from typing import TypeAlias
 
 from datagen.microworld import WEIGHTS
-from datagen.rationales.generate import describe, distil
+from datagen.rationales.chains import describe
+from datagen.rationales.generate import distil
 from datagen.rationales.prompts import Prompts
 from datagen.rationales.settings import RationaleSettings
 from datagen.rationales.statistics import statistics as told

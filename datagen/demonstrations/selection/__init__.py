@@ -1,1 +1,1 @@
-"""Choosing demonstrations for a query."""
+"""How demonstrations are chosen for a query: the strategies, and the indexes that they search."""

@@ -1,4 +1,4 @@
-"""The strategies of selection, as a run asks for them."""
+"""Selection as a run uses it: one index for each pool, one way to ask the teacher."""
 
 from __future__ import annotations
 
@@ -16,10 +16,11 @@ from datagen.teacher import Teacher
 
 
 class Chooser:
-    """Chooses under a run's settings; each pool is indexed once."""
+    """Chooses demonstrations under the settings of a run. Each pool is indexed once."""
 
     def __init__(self, settings: DemonstrationSettings, format: Format):
-        self.settings, self.format = settings, format
+        self.settings = settings
+        self.format = format
         self.selection = SelectionSettings(
             balance=settings.balance,
             encoder=settings.encoder,
@@ -31,7 +32,7 @@ class Chooser:
     async def __call__(
         self, query: Query, k: int, teacher: Teacher, *, strategy: str, stream: str
     ) -> Selection:
-        """K demonstrations for a query. Raises what `select` raises."""
+        """Return k demonstrations for a query. Raises what `select` raises."""
         return await select(
             strategy,
             query.example,
@@ -42,11 +43,12 @@ class Chooser:
         )
 
     def _index(self, pool: Pool) -> Indexed:
+        # an index takes time, and all queries of a task share it
         if pool.task not in self._indexed:
             self._indexed[pool.task] = Indexed(pool, self.selection)
         return self._indexed[pool.task]
 
     def _asking(self, pool: Pool, teacher: Teacher) -> Asking:
-        """The teacher is asked for scores as it will be for its prediction."""
+        """Return how the teacher is asked for scores: exactly as for its prediction."""
         description = pool.description if self.settings.describe == "always" else ""
         return Asking(teacher, self.format, description, pool.options, self.settings.prompt_style)

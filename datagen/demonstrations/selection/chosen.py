@@ -1,4 +1,4 @@
-"""What a strategy is, and what it gives back."""
+"""What a strategy is, and what it returns."""
 
 from __future__ import annotations
 
@@ -14,31 +14,39 @@ from datagen.demonstrations.selection.scoring import Asking
 
 @dataclass(frozen=True)
 class Selection:
-    """Places of the chosen candidates in the order shown, and the score of every candidate that was
-    considered.
-    """
+    """The chosen candidates, and the scores of the candidates that were considered."""
 
     indices: tuple[int, ...]
+    """Places of the chosen candidates, in the order to show them."""
     scores: dict[int, float]
-    """By place, best first; empty where nothing was compared."""
+    """Scores by place, highest first. Empty if nothing was compared."""
 
     def best_last(self) -> Selection:
-        """The best one next to the query."""
+        """Return the selection in reverse order, so that the best one stands next to the query."""
         return replace(self, indices=self.indices[::-1])
 
     def without_scores(self) -> Selection:
+        """Return the selection of a strategy that compares nothing."""
         return replace(self, scores={})
 
 
 Selector: TypeAlias = Callable[[Example, Indexed, int, Asking | None, str], Awaitable[Selection]]
-"""(query, pool, k, teacher if asked, name of the random stream) to ordered places."""
+"""From (query, pool, k, teacher that scores or None, name of the random stream) to a selection."""
 
 
 def take(ranked: Iterable[tuple[int, float]], pool: Indexed, k: int) -> Selection:
-    """The first k of a ranking, best first; under label balance a candidate whose output has had
-    its share waits.
+    """Return the first k candidates of a ranking.
 
-    Scores are kept of the first `considered` of the ranking and of the chosen ones.
+    Under label balance, a candidate whose output was chosen often enough waits. It is taken only if
+    the ranking ends too early.
+
+    Args:
+        ranked: (place, score), best first. Only as much is read as is needed.
+        pool: says which outputs have room.
+        k: how many to choose.
+
+    Returns:
+        The places, best first, and the scores of the chosen and of the first `considered` ones.
     """
     passed: dict[int, float] = {}
     chosen: list[int] = []
@@ -48,13 +56,14 @@ def take(ranked: Iterable[tuple[int, float]], pool: Indexed, k: int) -> Selectio
             chosen.append(place)
         if len(chosen) == k and len(passed) >= pool.settings.considered:
             break
+    # better a label too often than fewer than k demonstrations
     waiting = (place for place in passed if place not in chosen)
     chosen += islice(waiting, k - len(chosen))
     kept = set(islice(passed, pool.settings.considered)) | set(chosen)
-    return Selection(
-        tuple(chosen), {place: score for place, score in passed.items() if place in kept}
-    )
+    scores = {place: score for place, score in passed.items() if place in kept}
+    return Selection(tuple(chosen), scores)
 
 
 def head(ranked: Iterable[tuple[int, float]], n: int) -> dict[int, float]:
+    """Return the first n of a ranking, as score by place."""
     return dict(islice(ranked, n))

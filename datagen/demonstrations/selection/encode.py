@@ -1,6 +1,4 @@
-"""Sentence vectors: an encoder that needs no download, and those of sentence-transformers by
-name.
-"""
+"""Sentence vectors: a built-in encoder, and models of sentence-transformers by name."""
 
 from __future__ import annotations
 
@@ -15,40 +13,52 @@ from datagen.errors import UserError
 
 Vectors: TypeAlias = NDArray[np.float32]
 Encode: TypeAlias = Callable[[Sequence[str]], Vectors]
-"""Texts to unit vectors, [texts, dimensions]: their inner product is the cosine."""
+"""From texts to vectors of length 1, of shape (texts, dimensions)."""
 
 DIMENSIONS = 512
+"""Of a built-in vector. The noise of a cosine is about 1 / sqrt(512) = 4%."""
 NGRAMS = (2, 3, 4)
+"""Lengths of character n-grams. Inputs of tasks are often a few words, so short ones count."""
 FEATURES = 1 << 20
-"""Character n-grams are told apart by a hash of 20 bits, before they share the dimensions."""
+"""Hash values of n-grams, in which they are counted before they share the dimensions."""
 FITTED = 100_000
-"""Texts at most, evenly spaced, in which the n-grams are counted."""
+"""Most texts in which the n-grams are counted. From more texts, evenly spaced ones are taken: the
+counts hardly change, and time is saved."""
 
 
 def encoder(name: str, texts: Sequence[str]) -> Encode:
-    """The encoder for a pool's texts: TF-IDF of character n-grams for "", else a
-    sentence-transformers model.
+    """Return the encoder for the texts of a pool.
 
-    Raises UserError where that package or the model is missing.
+    Args:
+        name: of a sentence-transformers model; "" is the built-in encoder.
+        texts: of the pool. The built-in encoder counts its n-grams in them.
+
+    Raises:
+        UserError: the package or the model is missing.
     """
     return sentence_encoder(name) if name else hashed(texts)
 
 
 def hashed(texts: Sequence[str]) -> Encode:
-    """TF-IDF over hashed character n-grams (sublinear tf, smoothed idf), added up with random signs
-    in 512 dimensions (feature hashing, arXiv 0902.2206): cosines keep their value but for a noise
-    of about 1 / sqrt(512).
+    """Return an encoder by TF-IDF of hashed character n-grams (sublinear tf, smoothed idf).
+
+    The features are added up with random signs in DIMENSIONS dimensions.
+
+    Source:
+        Feature hashing, arXiv 0902.2206.
     """
     sample = texts[:: -(-len(texts) // FITTED) or 1]
     documents = np.zeros(FEATURES, dtype=np.int64)
     for text in sample:
         documents[np.unique(ngrams(text))] += 1
+    # 1 is added, so that an n-gram of every text still counts
     idf = np.log((1 + len(sample)) / (1 + documents)) + 1
 
     def encode(texts: Sequence[str]) -> Vectors:
         vectors = np.zeros((len(texts), DIMENSIONS), dtype=np.float32)
         for row, text in zip(vectors, texts, strict=True):
             features, counts = np.unique(ngrams(text), return_counts=True)
+            # half of the features of a dimension are subtracted, so that collisions cancel out
             signs = np.where(features // DIMENSIONS % 2, 1.0, -1.0)
             row += np.bincount(
                 features % DIMENSIONS, signs * (1 + np.log(counts)) * idf[features], DIMENSIONS
@@ -59,7 +69,7 @@ def hashed(texts: Sequence[str]) -> Encode:
 
 
 def ngrams(text: str) -> NDArray[np.int64]:
-    """The hashes of a text's character n-grams, with a space before and after it."""
+    """Return the hash of every character n-gram of a text, with a space before and after it."""
     points = np.frombuffer(
         f" {same_input(text)} ".encode("utf-32-le", "surrogatepass"), dtype=np.uint32
     )
@@ -75,6 +85,7 @@ def ngrams(text: str) -> NDArray[np.int64]:
 
 
 def sentence_encoder(name: str) -> Encode:
+    """Return a sentence-transformers model as an encoder. Raises UserError."""
     try:
         from sentence_transformers import SentenceTransformer
     except ImportError:
@@ -94,6 +105,6 @@ def sentence_encoder(name: str) -> Encode:
 
 
 def in_blocks(encode: Encode, texts: Sequence[str], size: int) -> Iterator[tuple[int, Vectors]]:
-    """(first place, vectors) of one block after another."""
+    """Yield (first place, vectors) of one block of texts after another."""
     for first in range(0, len(texts), size):
         yield first, encode(texts[first : first + size])

@@ -1,4 +1,4 @@
-"""What a teacher's log-probabilities say of demonstrations."""
+"""Scores of demonstrations by a teacher's log-probabilities."""
 
 from __future__ import annotations
 
@@ -13,18 +13,19 @@ from datagen.teacher import ContextExceeded, Pair, Teacher
 
 @dataclass(frozen=True)
 class Asking:
-    """A teacher and how it is asked: exactly as it will be for its prediction."""
+    """A teacher, and how it is asked: exactly as for its prediction."""
 
     teacher: Teacher
     format: Format
     description: str = ""
-    """The task's, where prompts begin with it."""
+    """Description of the task, if prompts begin with it."""
     options: tuple[str, ...] = ()
-    """The task's labels."""
+    """Labels of the task."""
     style: Style = "chat"
 
-    def pair(self, shown: Sequence[Example], query: Example, output: str) -> Pair:
-        pairs = [(e.input, e.output) for e in shown]
+    def pair(self, demonstrations: Sequence[Example], query: Example, output: str) -> Pair:
+        """Return the prompt of an episode, and an output of the query to be scored."""
+        pairs = [(e.input, e.output) for e in demonstrations]
         prompt = self.format.prompt(
             pairs, query.input, description=self.description, style=self.style
         )
@@ -34,51 +35,83 @@ class Asking:
 async def likelihood(
     query: Example, sets: Sequence[Sequence[Example]], asking: Asking, *, required: bool = True
 ) -> list[float | None]:
-    """Mean log-probability of the gold's tokens after each ordered set, in nats (LLM-R, arXiv
-    2307.07164, section 3.1).
+    """Return the mean log-probability of the gold's tokens after each ordered set, in nats.
 
-    None for a set that does not fit the context. Raises ContextExceeded if none fits and one is
-    required.
+    Args:
+        query: with its gold answer.
+        sets: demonstrations in the order to show them.
+        asking: the teacher.
+        required: whether at least one set must fit.
+
+    Returns:
+        None for a set that does not fit the context.
+
+    Raises:
+        ContextExceeded: no set fits, and one is required.
+
+    Source:
+        LLM-R, arXiv 2307.07164, section 3.1.
     """
-    found = await scores(
-        [asking.pair(shown, query, query.output) for shown in sets], asking, required=required
-    )
+    pairs = [asking.pair(demonstrations, query, query.output) for demonstrations in sets]
+    found = await scores(pairs, asking, required=required)
     return [None if logprobs is None else mean(logprobs) for logprobs in found]
 
 
 async def informativeness(
     query: Example, candidates: Sequence[Example], asking: Asking
 ) -> list[float | None]:
-    """Mean log-probability of the query's own tokens after each candidate alone, in nats (arXiv
-    2401.12087, eq. 5).
+    """Return the mean log-probability of the query's own tokens after each candidate, in nats.
 
-    Plain text whatever the style: the query is no answer. None and errors as in `likelihood`.
+    The text is plain whatever the style: the query is no answer of an assistant.
+
+    Args:
+        query: its gold answer is not read.
+        candidates: each is shown alone.
+        asking: the teacher.
+
+    Returns:
+        None for a candidate that does not fit the context.
+
+    Raises:
+        ContextExceeded: no candidate fits.
+
+    Source:
+        ConE, arXiv 2401.12087, equation 5.
     """
     asked = asking.format.text([], query.input)
-    before = [
-        asking.format.text(
-            [(e.input, e.output)], query.input, description=asking.description
-        ).removesuffix(asked)
+    texts = [
+        asking.format.text([(e.input, e.output)], query.input, description=asking.description)
         for e in candidates
     ]
-    found = await scores([(text, asked) for text in before], asking)
+    found = await scores([(text.removesuffix(asked), asked) for text in texts], asking)
     return [None if logprobs is None else mean(logprobs) for logprobs in found]
 
 
-async def codelength(query: Example, shown: Sequence[Example], asking: Asking) -> float | None:
-    """Entropy in bits of the teacher's label distribution for the query (arXiv 2212.10375, section
-    3.2), which is the expected length of the label's code. None for a set that does not fit the
-    context.
+async def codelength(
+    query: Example, demonstrations: Sequence[Example], asking: Asking
+) -> float | None:
+    """Return the entropy of the teacher's label distribution for the query, in bits.
+
+    It is the expected length of the label's code. The gold answer is not read.
+
+    Returns:
+        None if the demonstrations do not fit the context.
+
+    Source:
+        MDL, arXiv 2212.10375, section 3.2.
     """
-    found = await scores(
-        [asking.pair(shown, query, option) for option in asking.options], asking, required=False
-    )
+    pairs = [asking.pair(demonstrations, query, option) for option in asking.options]
+    found = await scores(pairs, asking, required=False)
     totals = [sum(logprobs) for logprobs in found if logprobs is not None]
+    # an entropy over some of the labels would look too sure
     if len(totals) < len(asking.options):
         return None
+
+    # relative to the highest, so that the exponentials do not all become 0
     highest = max(totals)
     weights = [math.exp(total - highest) for total in totals]
-    return -sum(w / sum(weights) * math.log2(w / sum(weights)) for w in weights if w)
+    shares = [weight / sum(weights) for weight in weights]
+    return -sum(share * math.log2(share) for share in shares if share)
 
 
 async def scores(
@@ -112,4 +145,5 @@ async def score_if_it_fits(pair: Pair, teacher: Teacher) -> list[float] | None:
 
 
 def mean(values: Sequence[float]) -> float:
+    """Return the mean; 0 for an output without tokens."""
     return sum(values) / len(values) if values else 0.0

@@ -1,7 +1,7 @@
-"""Which demonstrations to show with a query, and in which order: the strategies by name.
+"""The strategies that choose demonstrations for a query, and their order.
 
-All but `random` show the best one last, next to the query; `teacher` shows them in the order in
-which it found them to help. Scores grow with preference.
+`random` has no best demonstration. `teacher` shows them in the order in which they helped. All
+other strategies show the best one last, next to the query. A higher score is a better one.
 """
 
 from __future__ import annotations
@@ -31,26 +31,40 @@ async def select(
     asking: Asking | None = None,
     stream: str = "",
 ) -> Selection:
-    """K demonstrations of a pool for a query.
+    """Choose k demonstrations of a pool for a query.
 
-    `asking` is needed by the strategies in ASKING, `stream` names the draw.
+    Args:
+        strategy: a name in STRATEGIES.
+        query: what is asked.
+        pool: the candidates.
+        k: how many to choose.
+        asking: the teacher, for the strategies in ASKING.
+        stream: name of the random stream.
 
-    Fewer than k come back only where the teacher's context holds no more. Raises UserError for a
-    pool with fewer than k usable candidates, ContextExceeded where not one of them fits.
+    Returns:
+        The places of the demonstrations. There are fewer than k only if the teacher's context holds
+        no more.
+
+    Raises:
+        UserError: fewer than k candidates can be shown, or the strategy needs a teacher.
+        ContextExceeded: the teacher's context holds no candidate at all.
     """
     usable = int(pool.usable(query).sum())
     if usable < k:
         raise UserError(
             f"task {pool.pool.task}: {usable} candidates can be shown with a query, fewer than "
-            f"k = {k}; "
-            "ask for fewer with --shots"
+            f"k = {k}; ask for fewer with --shots"
         )
     return await STRATEGIES[strategy](query, pool, k, asking, stream) if k else Selection((), {})
 
 
 def check(strategy: str, pools: Iterable[Pool], *, split: str = "train") -> None:
-    """Raise UserError for a strategy that is unknown, that would see a test query's gold, or that
-    needs options.
+    """Raise UserError for a strategy that cannot be used.
+
+    Args:
+        strategy: its name may be unknown.
+        pools: a strategy in NEEDS_OPTIONS needs tasks with labels.
+        split: a strategy in SEES_GOLD must not see the gold answer of a test query.
     """
     if strategy not in STRATEGIES:
         raise UserError(f"no strategy {strategy!r}: there are {', '.join(STRATEGIES)}")
@@ -59,8 +73,8 @@ def check(strategy: str, pools: Iterable[Pool], *, split: str = "train") -> None
             f"--strategy {strategy} looks at the gold answer, which a test query must not show; "
             f"use {', '.join(name for name in STRATEGIES if name not in SEES_GOLD)}"
         )
-    for pool in pools if strategy in NEEDS_OPTIONS else ():
-        if len(pool.options) < 2:
+    for pool in pools:
+        if strategy in NEEDS_OPTIONS and len(pool.options) < 2:
             raise UserError(
                 f"task {pool.task} names no options, which --strategy {strategy} compares; "
                 "leave it out with --tasks"
@@ -70,6 +84,7 @@ def check(strategy: str, pools: Iterable[Pool], *, split: str = "train") -> None
 async def at_random(
     query: Example, pool: Indexed, k: int, asking: Asking | None, stream: str
 ) -> Selection:
+    """Random candidates."""
     usable = np.flatnonzero(pool.usable(query)).tolist()
     rng = Random(f"{pool.settings.seed}:random:{pool.pool.task}:{query.id}:{stream}")
     return take(((place, 0.0) for place in shuffled(usable, rng)), pool, k).without_scores()
@@ -78,25 +93,25 @@ async def at_random(
 async def bm25(
     query: Example, pool: Indexed, k: int, asking: Asking | None, stream: str
 ) -> Selection:
-    """Highest BM25 between inputs (Robertson and Zaragoza 2009)."""
+    """The candidates with the highest BM25 of their inputs (Robertson and Zaragoza 2009)."""
     return take(pool.lexical(query), pool, k).best_last()
 
 
 async def knn(
     query: Example, pool: Indexed, k: int, asking: Asking | None, stream: str
 ) -> Selection:
-    """Nearest inputs by cosine, the nearest last (KATE, arXiv 2101.06804, section 3)."""
+    """The nearest candidates by the cosine of their inputs (KATE, arXiv 2101.06804, section 3)."""
     return take(pool.nearest(query), pool, k).best_last()
 
 
 async def votek(
     query: Example, pool: Indexed, k: int, asking: Asking | None, stream: str
 ) -> Selection:
-    """The nearest among the pool's representatives (arXiv 2209.01975, sections 2.1 and 2.2)."""
+    """The nearest of the pool's representatives (vote-k, arXiv 2209.01975, section 2)."""
     usable = pool.usable(query)
-    kept = [place for place in pool.representatives if usable[place]][
-        : max(k, pool.settings.representatives)
-    ]
+    allowed = [place for place in pool.representatives if usable[place]]
+    kept = allowed[: max(k, pool.settings.representatives)]
+    # few representatives are left, so they are compared directly
     cosines = pool.neighbours.of(kept) @ pool.neighbours.encode([query.input])[0]
     ranked = sorted(zip(kept, cosines.tolist(), strict=True), key=lambda pair: (-pair[1], pair[0]))
     return take(ranked, pool, k).best_last()
@@ -105,8 +120,10 @@ async def votek(
 async def dpp(
     query: Example, pool: Indexed, k: int, asking: Asking | None, stream: str
 ) -> Selection:
-    """Greedy MAP of relevance times diversity among the nearest (CEIL, arXiv 2302.05698, without
-    its training).
+    """Near candidates that are unlike each other: greedy MAP of a determinantal point process.
+
+    Source:
+        CEIL, arXiv 2302.05698, section 3.2, without its training.
     """
     near = head(pool.nearest(query), max(k, pool.settings.relevant))
     places = list(near)
@@ -116,6 +133,7 @@ async def dpp(
         free = pool.admissible([places[item] for item in chosen], places, k)
         return [places.index(place) for place in free]
 
+    # if the rank ends before k are found, the nearest of the others follow
     found = [places[item] for item in greedy_map(matrix, k, allowed)]
     order = [*found, *(place for place in places if place not in found)]
     return take([(place, near[place]) for place in order], pool, k).best_last()
@@ -124,30 +142,41 @@ async def dpp(
 async def mdl(
     query: Example, pool: Indexed, k: int, asking: Asking | None, stream: str
 ) -> Selection:
-    """The ordered subset of the nearest that makes the teacher surest of a label (arXiv 2212.10375,
-    section 3).
+    """The ordered subset of the nearest candidates that makes the teacher surest of a label.
 
-    A candidate's score is the mean, over the subsets it stands in, of minus the codelength in bits.
+    The score of a subset is minus the codelength in bits. The score of a candidate is the mean
+    score of its subsets.
+
+    Source:
+        MDL, arXiv 2212.10375, section 3.
     """
     asking = asking_of(asking)
     near = list(head(pool.nearest(query), max(k, pool.settings.considered)))
     rng = Random(f"{pool.settings.seed}:mdl:{pool.pool.task}:{query.id}:{stream}")
+    # random subsets in random order: the order is part of what is compared
     subsets = [
         take(((p, 0.0) for p in shuffled(near, rng)), pool, k).indices
         for _ in range(pool.settings.subsets)
     ]
     bits = [await codelength(query, pool.examples(subset), asking) for subset in subsets]
     ranked = by_score(subsets, [None if length is None else -length for length in bits])
-    standing = {place: [score for subset, score in ranked if place in subset] for place in near}
-    scores = {place: sum(found) / len(found) for place, found in standing.items() if found}
+
+    scores: dict[int, float] = {}
+    for place in near:
+        found = [score for subset, score in ranked if place in subset]
+        if found:
+            scores[place] = sum(found) / len(found)
+    # if no subset fits the context, the first one is tried, and cut to what fits
     return Selection(ranked[0][0] if ranked else subsets[0], scores)
 
 
 async def cone(
     query: Example, pool: Indexed, k: int, asking: Asking | None, stream: str
 ) -> Selection:
-    """The nearest that make the query itself most likely, each alone before it (arXiv 2401.12087,
-    section 3).
+    """The nearest candidates after which the query itself is most probable.
+
+    Source:
+        ConE, arXiv 2401.12087, section 3.
     """
     near = list(head(pool.nearest(query), max(k, pool.settings.considered)))
     scores = await informativeness(query, pool.examples(near), asking_of(asking))
@@ -157,24 +186,23 @@ async def cone(
 async def teacher(
     query: Example, pool: Indexed, k: int, asking: Asking | None, stream: str
 ) -> Selection:
-    """Greedy forward selection by the gold's likelihood.
+    """Greedy forward selection by the likelihood of the gold answer.
 
-    A candidate's score is its utility: how much it alone raises the mean log-probability of the
-    gold's tokens over no demonstrations, in nats.
+    Each step appends the candidate that helps most after those already chosen. So all prompts of a
+    step begin alike, and the engine can reuse its computation. The gold answer is read: only
+    training queries may use it.
 
-    Each step puts the candidate next to the query that helps most after those already there, so
-    that the prompts of a step begin alike. Uses the gold answer: for training queries only.
+    The score of a candidate is its utility: how much it alone raises the mean log-probability of
+    the gold's tokens, in nats, compared with no demonstration.
     """
-    asking, near = (
-        asking_of(asking),
-        list(head(pool.nearest(query), max(k, pool.settings.considered))),
-    )
-    bare, *alone = await likelihood(
-        query, [[], *([e] for e in pool.examples(near))], asking, required=False
-    )
+    asking = asking_of(asking)
+    near = list(head(pool.nearest(query), max(k, pool.settings.considered)))
+    singles = [[e] for e in pool.examples(near)]
+    bare, *alone = await likelihood(query, [[], *singles], asking, required=False)
     utilities = {place: score - (bare or 0.0) for place, score in by_score(near, alone)}
     if not utilities:
         await likelihood(query, [pool.examples(near[:1])], asking)  # raises, and says why
+    # the first place goes to the highest utility, which is known already
     chosen = pool.admissible([], utilities, k)[:1]
     while 0 < len(chosen) < k:
         tried = pool.admissible(chosen, utilities, k)[: pool.settings.beam]
@@ -190,12 +218,16 @@ T = TypeVar("T")
 
 
 def by_score(items: Sequence[T], scores: Sequence[float | None]) -> list[tuple[T, float]]:
-    """Best first, of equal scores in the order given; without those that could not be scored."""
+    """Return (item, score), the best first. Items without a score are left out.
+
+    Of equal scores the earlier item comes first.
+    """
     found = [(item, score) for item, score in zip(items, scores, strict=True) if score is not None]
     return sorted(found, key=lambda pair: -pair[1])
 
 
 def asking_of(asking: Asking | None) -> Asking:
+    """Return the teacher. Raises UserError if there is none."""
     if asking is None:
         raise UserError(
             f"the strategies {', '.join(ASKING)} need a teacher that scores: hf:NAME_OR_PATH "
@@ -205,7 +237,7 @@ def asking_of(asking: Asking | None) -> Asking:
 
 
 def shuffled(places: list[int], rng: Random) -> Iterator[int]:
-    """All places in random order, drawn as they are wanted (Fisher and Yates)."""
+    """Yield all places in random order (Fisher and Yates). Each is drawn only when it is wanted."""
     moved: dict[int, int] = {}
     for last in range(len(places) - 1, -1, -1):
         at = rng.randrange(last + 1)
@@ -223,8 +255,10 @@ STRATEGIES: dict[str, Selector] = {
     "cone": cone,
     "teacher": teacher,
 }
+"""By the name that --strategy takes."""
 ASKING = ("mdl", "cone", "teacher")
 """Strategies that ask the teacher to score."""
 NEEDS_OPTIONS = ("mdl",)
+"""Strategies that compare the labels of a classification task."""
 SEES_GOLD = ("teacher",)
-"""Strategies that look at the query's gold answer."""
+"""Strategies that read the query's gold answer."""

@@ -1,18 +1,12 @@
-"""`datagen evol-instruct`: instructions in, their evolutions out."""
+"""`datagen evol-instruct`: reads instructions, and writes a run folder of their evolutions."""
 
 from __future__ import annotations
 
 from functools import partial
 
 from datagen.instructions.evol_instruct.eliminate import Eliminator
-from datagen.instructions.evol_instruct.generate import (
-    METHOD,
-    Evolution,
-    evolve,
-    failed,
-    operation,
-    statistics,
-)
+from datagen.instructions.evol_instruct.generate import Evolution, draw_operation, evolve
+from datagen.instructions.evol_instruct.rows import METHOD, failed_row, statistics
 from datagen.instructions.evol_instruct.settings import EvolSettings, read_weights
 from datagen.prompts.templates import recorded_prompts
 from datagen.run.job import Job, RunResult, default_out, run_job, source_record
@@ -44,7 +38,7 @@ def run_evol_instruct(settings: EvolSettings) -> RunResult:
                 prompts,
                 partial(evolve, evolution=evolution),
                 teacher=teacher,
-                describe=failed,
+                describe=failed_row,
                 statistics=statistics,
                 concurrency=settings.under_way,
             ),
@@ -53,7 +47,7 @@ def run_evol_instruct(settings: EvolSettings) -> RunResult:
 
 
 def forecast_evol_instruct(settings: EvolSettings) -> Forecast:
-    """What a run would ask and cost. Raises UserError."""
+    """Return what a run would ask and cost. Raises UserError."""
     evolution = evolution_of(settings)
     prompts = read_source(settings, evolution)
     asked = [rewriting_request(prompt, evolution) for prompt in prompts]
@@ -65,25 +59,27 @@ def forecast_evol_instruct(settings: EvolSettings) -> Forecast:
 
 
 def rewriting_request(prompt: Prompt, evolution: Evolution) -> Request:
-    """The first request of an instruction."""
-    name = f"evolve/{operation(prompt, 1, evolution)}"
+    """Return the first request of an instruction."""
+    name = f"evolve/{draw_operation(prompt, 1, evolution)}"
     messages = evolution.templates.messages(name, instruction=prompt.text)
     return Request(messages, sampling=evolution.rewriting)
 
 
 def read_source(settings: EvolSettings, evolution: Evolution) -> list[Prompt]:
-    """The instructions to begin with."""
+    """Return the instructions to begin with."""
     return prompts_of(instructions_from(settings.source)[: settings.limit], evolution.templates)
 
 
 def prompts_asked(evolution: Evolution) -> dict[str, str]:
-    """The prompts of a run by name: the response's, the operations that are drawn, the judge's."""
+    """Return the prompts of a run by name: response, operations with a weight, judgement."""
+    # a run records only the prompts that it can ask
     drawn = sorted(name for name, weight in evolution.weights.items() if weight)
     names = [*(f"evolve/{name}" for name in drawn), "same"]
     return {"response": "[user] {instruction}"} | recorded_prompts(evolution.templates, names)
 
 
 def evolution_of(settings: EvolSettings) -> Evolution:
+    """Return how instructions evolve under these settings. Raises UserError."""
     templates, language = settings.words()
     sampling = partial(Sampling, max_tokens=settings.max_tokens, seed=settings.seed)
     return Evolution(
@@ -94,5 +90,6 @@ def evolution_of(settings: EvolSettings) -> Evolution:
         keep_seeds=settings.keep_seeds,
         rewriting=sampling(temperature=settings.temperature, top_p=settings.top_p),
         answering=sampling(temperature=settings.response_temperature, top_p=settings.top_p),
+        # greedy: the same pair of instructions gets the same judgement
         judging=sampling(temperature=0.0),
     )

@@ -1,6 +1,8 @@
-"""Elimination: the evolutions that failed (Evol-Instruct, arXiv 2304.12244, section 3.2).
+"""Elimination: evolutions that failed are rejected.
 
-Free rules first; the teacher is asked for its judgement only of what passes them.
+The rules that cost nothing come first. The teacher judges only what passes them.
+
+Source: Evol-Instruct, arXiv 2304.12244, section 3.2.
 """
 
 from __future__ import annotations
@@ -16,30 +18,35 @@ from datagen.teacher import Completion, Request, Sampling, Teacher
 
 
 class Eliminator:
-    """The four rules and their word lists. Every method gives a reason to drop, or None.
+    """The four rules of elimination. Each method returns the reason to reject, or None.
 
-    `refusal_words`: a refusal is dropped when its response is shorter than this, in words (Chinese:
-    characters).
+    Args:
+        templates: they hold the word lists, and the prompt for the judgement.
+        language: decides how lengths are measured, and how phrases are found.
+        refusal_words: a response of this many words (Chinese: characters) or more is no refusal.
     """
 
     def __init__(self, templates: Templates, language: Language, *, refusal_words: int = 80):
         self.templates = templates
         self.language = language
-        self.refusals = Refusals(templates, language, shortest=refusal_words)
+        self.refusals = Refusals(language.name, templates=templates, shortest=refusal_words)
 
     def of_rewriting(self, parent: str, written: Completion) -> str | None:
-        """Rule 4 (a phrase of our own prompts that the parent does not hold), and what needs no
-        judge.
+        """Rule 4: the rewriting holds a phrase of our own prompt ("#Given Prompt#").
+
+        A phrase that the parent holds already is no copy. A rewriting that is cut off, empty, or
+        equal to its parent is rejected too.
         """
         if reason := unfinished(written):
             return reason
         if plain(written.text) == plain(parent):
             return "no_gain"
+        # a parent may speak of prompts itself; then the phrase is no copy
         copied = self._scaffolding.search(plain(written.text))
         return "scaffolding" if copied and copied[0] not in plain(parent) else None
 
     def of_response(self, answer: Completion) -> str | None:
-        """Rules 2 and 3, and a response that is cut off or missing."""
+        """Rules 2 and 3: the response is a refusal, or it holds nothing but stop words."""
         if reason := unfinished(answer):
             return reason
         if self.refusals.match(answer.text):
@@ -49,15 +56,15 @@ class Eliminator:
     async def of_gain(
         self, parent: str, child: str, teacher: Teacher, sampling: Sampling
     ) -> str | None:
-        """Rule 1: the teacher says whether the child asks for anything that the parent does not."""
+        """Rule 1: the teacher says that the child asks for nothing new. Raises TeacherError."""
         question = self.templates.messages("same", first=parent, second=child)
-        (said,) = await teacher.complete(Request(question, sampling=sampling))
-        if self._yes.match(plain(said.text)):
+        (answer,) = await teacher.complete(Request(question, sampling=sampling))
+        if self._yes.match(plain(answer.text)):
             return "no_gain"
-        return None if self._no.match(plain(said.text)) else "unparseable_judgement"
+        return None if self._no.match(plain(answer.text)) else "unparseable_judgement"
 
     def _is_filler(self, text: str) -> bool:
-        """Whether nothing but stop words and punctuation stands in a plain text."""
+        """Return whether a plain text holds nothing but stop words and punctuation."""
         return re.search(r"\w", self._stopwords.sub(" ", text)) is None
 
     @cached_property

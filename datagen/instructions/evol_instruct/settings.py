@@ -58,12 +58,19 @@ class EvolSettings(TemplateSettings):
 
 
 def read_weights(text: str, templates: Templates) -> dict[str, float]:
-    """The weight of every operation there is a template for; of those not named, 1.
+    """Return the weight of every operation that has a template.
 
-    Raises UserError.
+    Args:
+        text: such as "breadth=2,deepen=0.5". Operations that are not named have weight 1.
+        templates: a file in `evolve/` is an operation.
+
+    Raises:
+        UserError: an operation or a number cannot be read, or all weights are 0.
     """
+    # a new file in `evolve/` is a new operation, without any change of code
     weights = dict.fromkeys(templates.names("evolve"), 1.0)
-    for part in filter(None, (part.strip() for part in text.split(","))):
+    parts = [part.strip() for part in text.split(",")]
+    for part in filter(None, parts):
         name, _, value = (word.strip() for word in part.partition("="))
         if name not in weights:
             raise UserError(
@@ -76,6 +83,7 @@ def read_weights(text: str, templates: Templates) -> dict[str, float]:
 
 
 def weight(value: str, part: str) -> float:
+    """Return a weight as a number. Raises UserError, which names the `part` of the flag."""
     try:
         number = float(value)
     except ValueError:

@@ -1,4 +1,4 @@
-"""`datagen magpie`: instructions and responses from an aligned model alone."""
+"""`datagen magpie`: writes a run folder of instructions and responses of an aligned model."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from typing import Any
 
 from datagen.errors import UserError
 from datagen.filters.responses import Responses
-from datagen.instructions.magpie.generate import METHOD, Magpie, synthesise, user_turn
+from datagen.instructions.magpie.chat_template import user_turn
+from datagen.instructions.magpie.generate import METHOD, Magpie, synthesise
 from datagen.instructions.magpie.settings import MagpieSettings
 from datagen.run.job import Incomplete, Job, RunResult, run_job
 from datagen.teacher import Request, Sampling
@@ -50,6 +51,7 @@ def run_magpie(settings: MagpieSettings) -> RunResult:
         )
     )
     found = result.stats["accepted"]["instructions"]
+    # patience ended the run: its rows are kept, and the caller is told
     if found < settings.target:
         raise Incomplete(
             f"{found} of {settings.target} rows: {settings.patience} instructions in a row were "
@@ -60,7 +62,7 @@ def run_magpie(settings: MagpieSettings) -> RunResult:
 
 
 def forecast_magpie(settings: MagpieSettings) -> Forecast:
-    """What a run would ask and cost. Raises UserError."""
+    """Return what a run would ask and cost. Raises UserError."""
     how = plan(settings, settings.connect(settings.out or default_out(settings)))
     asked = [Request(how.before, sampling=Sampling(max_tokens=settings.max_tokens))]
     what = f"{settings.target} instructions of {settings.teacher}"
@@ -70,17 +72,18 @@ def forecast_magpie(settings: MagpieSettings) -> Forecast:
 
 
 def default_out(settings: MagpieSettings) -> Path:
-    """The run folder where the user names none."""
+    """Return the run folder if the user names none."""
     return Path("runs") / f"{METHOD}-{settings.teacher.rpartition('/')[2].replace(':', '-')}"
 
 
 def plan(settings: MagpieSettings, teacher: Any) -> Magpie:
-    """How to synthesise with this teacher. Raises UserError for one that hides its template."""
+    """Return how to synthesise with a teacher. Raises UserError if it hides its chat template."""
     if not teacher.capabilities.tokenizer:
         raise UserError(
             f"magpie needs the model's own chat template, which {settings.teacher} hides: "
             "use micro, hf:NAME_OR_PATH or vllm:NAME_OR_PATH"
         )
+    # loads the tokenizer only: the weights are not needed for this
     before, behind = user_turn(teacher.load_tokenizer())
     templates, language = settings.words()
     sampling = partial(Sampling, max_tokens=settings.max_tokens, seed=settings.seed)
@@ -95,12 +98,12 @@ def plan(settings: MagpieSettings, teacher: Any) -> Magpie:
             stop=(behind,) if behind else (),
         ),
         answering=sampling(temperature=settings.response_temperature),
-        checks=Responses(templates, language),
+        checks=Responses(language.name, templates=templates),
     )
 
 
 def source_of(before: str) -> dict[str, Any]:
-    """What the configuration says of the source: the pre-query template by its hash."""
+    """Return what the configuration says of the source: a hash of the pre-query template."""
     return {
         "suite": "pre-query template",
         "hub": None,

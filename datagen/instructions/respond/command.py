@@ -1,4 +1,4 @@
-"""`datagen respond`: instructions in, the teacher's responses out."""
+"""`datagen respond`: reads instructions, and writes a run folder of the teacher's responses."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from functools import partial
 
 from datagen.errors import UserError
 from datagen.filters.responses import Responses
-from datagen.instructions.respond.generate import METHOD, distil, failed, request_of
+from datagen.instructions.respond.generate import METHOD, failed_row, request_of, respond
 from datagen.instructions.respond.settings import RespondSettings
 from datagen.prompts.templates import Templates, recorded_prompts
 from datagen.run.job import Job, RunResult, default_out, run_job, source_record
@@ -22,9 +22,8 @@ def run_respond(settings: RespondSettings) -> RunResult:
     prompts = read_source(settings, templates)
     source = source_record(settings.source, len(prompts), ([p.id, p.text] for p in prompts))
     out = settings.out or default_out(METHOD, source["suite"])
-    respond = partial(
-        distil, checks=Responses(templates, language), systems=systems, settings=settings
-    )
+    checks = Responses(language.name, templates=templates)
+    answer = partial(respond, checks=checks, systems=systems, settings=settings)
 
     return run_job(
         Job(
@@ -39,9 +38,9 @@ def run_respond(settings: RespondSettings) -> RunResult:
             prompts=prompts_asked(settings, templates),
             work=lambda run, teacher: run.each(
                 prompts,
-                respond,
+                answer,
                 teacher=teacher,
-                describe=failed,
+                describe=failed_row,
                 concurrency=settings.under_way,
             ),
         )
@@ -49,7 +48,7 @@ def run_respond(settings: RespondSettings) -> RunResult:
 
 
 def forecast_respond(settings: RespondSettings) -> Forecast:
-    """What a run would ask and cost. Raises UserError."""
+    """Return what a run would ask and cost. Raises UserError."""
     templates, _ = settings.words()
     systems = read_systems(settings, templates)
     prompts = read_source(settings, templates)
@@ -59,15 +58,16 @@ def forecast_respond(settings: RespondSettings) -> Forecast:
 
 
 def read_source(settings: RespondSettings, templates: Templates) -> list[Prompt]:
-    """The instructions to answer."""
+    """Return the instructions to answer."""
     return prompts_of(instructions_from(settings.source)[: settings.limit], templates)
 
 
 def read_systems(settings: RespondSettings, templates: Templates) -> list[str]:
-    """The system prompts to draw from; none where they are not asked for."""
+    """Return the system prompts to draw from; none without `--systems`. Raises UserError."""
     if not settings.systems:
         return []
     systems = [templates.text(f"systems/{name}").strip() for name in templates.names("systems")]
+    # the user asked for system prompts, so none at all is an error
     if not systems:
         raise UserError(
             f"--systems: there are no system prompts for {templates.language}; "
@@ -77,7 +77,7 @@ def read_systems(settings: RespondSettings, templates: Templates) -> list[str]:
 
 
 def prompts_asked(settings: RespondSettings, templates: Templates) -> dict[str, str]:
-    """The prompts of a run by name."""
+    """Return the prompts of a run by name."""
     systems = templates.names("systems") if settings.systems else ()
     names = ["with_input", *(f"systems/{name}" for name in systems)]
     return {"response": "[user] {instruction}"} | recorded_prompts(templates, names)

@@ -1,6 +1,6 @@
-"""The teacher's answers to any instruction set, so that it can be distilled.
+"""Respond: the teacher answers any instruction set, so that it can be distilled.
 
-With `--systems` every instruction is asked under a system prompt that wants explanations (Orca,
+With `--systems` every instruction is asked under a system prompt that wants an explanation (Orca,
 arXiv 2306.02707).
 """
 
@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from random import Random
-from typing import Any
 
 from datagen.filters.responses import Responses
 from datagen.filters.text import plain
@@ -20,7 +19,7 @@ from datagen.teacher import Completion, Messages, Request, Sampling, Teacher
 METHOD = "respond"
 
 
-async def distil(
+async def respond(
     prompt: Prompt,
     teacher: Teacher,
     *,
@@ -28,49 +27,56 @@ async def distil(
     systems: Sequence[str],
     settings: RespondSettings,
 ) -> list[Outcome]:
-    """A row for each response, in the order they were drawn."""
-    system = system_of(prompt, systems, settings.seed)
+    """Return a row for each response, in the order they were sampled."""
+    system = draw_system(prompt, systems, settings.seed)
     answers = await teacher.complete(request_of(prompt, systems, settings))
-    outcomes, seen = list[Outcome](), set[str]()
+
+    outcomes: list[Outcome] = []
+    seen: set[str] = set()
     for sample, answer in enumerate(answers):
-        reason = checks.reason(answer.text, answer.finish_reason) or (
-            "duplicate" if plain(answer.text) in seen else None
-        )
-        seen.add(plain(answer.text))
+        text = plain(answer.text)
+        reason = checks.reason(answer.text, answer.finish_reason)
+        if reason is None and text in seen:
+            reason = "duplicate"
+        seen.add(text)
         row = row_of(prompt, system, sample, answer)
         outcomes.append(Rejected(row, reason) if reason else Accepted(row, "instructions"))
     return outcomes
 
 
 def request_of(prompt: Prompt, systems: Sequence[str], settings: RespondSettings) -> Request:
+    """Return the request for the responses to an instruction."""
     sampling = Sampling(
         temperature=settings.temperature,
         top_p=settings.top_p,
         max_tokens=settings.max_tokens,
         seed=settings.seed,
     )
-    asked = turns(prompt, system_of(prompt, systems, settings.seed))
+    asked = messages_of(prompt, draw_system(prompt, systems, settings.seed))
     return Request(asked, n=settings.samples, sampling=sampling)
 
 
-def system_of(prompt: Prompt, systems: Sequence[str], seed: int) -> str | None:
-    """The system prompt of an instruction, drawn by its own stream; all its samples share it."""
+def draw_system(prompt: Prompt, systems: Sequence[str], seed: int) -> str | None:
+    """Return the system prompt of an instruction, or None if there are none.
+
+    Every instruction has a random stream of its own. All its samples share the system prompt.
+    """
     return Random(f"{seed}:system:{prompt.id}").choice(systems) if systems else None
 
 
-def turns(prompt: Prompt, system: str | None) -> Messages:
+def messages_of(prompt: Prompt, system: str | None) -> Messages:
+    """Return the chat turns that the teacher is asked."""
     asked = (("user", prompt.text),)
     return (("system", system), *asked) if system else asked
 
 
 def row_of(prompt: Prompt, system: str | None, sample: int, answer: Completion) -> Row:
+    """Return the row of a response. The student is asked under the same system prompt."""
     text = answer.text.strip()
-    shown: list[dict[str, Any]] = [
-        {"role": role, "content": content} for role, content in turns(prompt, system)
-    ]
+    turns = messages_of(prompt, system)
     return describe(prompt, METHOD) | {
         "id": content_id(METHOD, prompt.id, system, sample, text),
-        "prompt": shown,
+        "prompt": [{"role": role, "content": content} for role, content in turns],
         "completion": assistant(text),
         "output": text,
         "system": system,
@@ -78,6 +84,6 @@ def row_of(prompt: Prompt, system: str | None, sample: int, answer: Completion) 
     }
 
 
-def failed(prompt: Prompt) -> Row:
-    """The row of an instruction whose request failed for good."""
+def failed_row(prompt: Prompt) -> Row:
+    """Return the row of an instruction whose request failed for good."""
     return describe(prompt, METHOD) | {"id": content_id(METHOD, prompt.id)}

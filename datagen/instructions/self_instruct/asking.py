@@ -1,4 +1,4 @@
-"""How a teacher is asked: the words of the templates, as text to complete or as chat."""
+"""How a teacher is asked: a template as text to complete, or as a chat."""
 
 from __future__ import annotations
 
@@ -9,50 +9,46 @@ from datagen.prompts.templates import Templates
 from datagen.teacher.base import Completion, Messages, Request, Sampling, Teacher
 
 MARK = "\ue000"
-"""A private character that no template holds, to see where a field stands."""
+"""A private character that no template holds. It shows where a field stands in a template."""
 
 
 @dataclass(frozen=True)
 class Asking:
-    """How the teacher is asked: the prompts, and whether it chats or continues a text."""
+    """The prompts of a run, in the style of its teacher."""
 
     templates: Templates
     style: Literal["base", "chat"]
     seed: int = 0
 
     def prompt(self, name: str, **fields: str) -> str | Messages:
-        return (
-            self.templates.text(name, **fields)
-            if self.style == "base"
-            else self.templates.messages(name, **fields)
-        )
+        """Return a template with its fields filled in."""
+        if self.style == "base":
+            return self.templates.text(name, **fields)
+        return self.templates.messages(name, **fields)
 
     async def ask(
         self, teacher: Teacher, name: str, *, max_tokens: int, **fields: str
     ) -> Completion:
-        """The greedy answer. Raises TeacherError.
-
-        The paper's presence penalty for instances (1.5) is left out: no engine but one knows it.
-        """
+        """Return the greedy answer to a template. Raises TeacherError."""
+        # the paper's presence penalty for instances (1.5) is left out: most engines have none
         greedy = Sampling(
             temperature=0.0, max_tokens=max_tokens, stop=self.stop(name, **fields), seed=self.seed
         )
-        (completion,) = await teacher.complete(
-            Request(self.prompt(name, **fields), sampling=greedy)
-        )
+        request = Request(self.prompt(name, **fields), sampling=greedy)
+        (completion,) = await teacher.complete(request)
         return completion
 
     def stop(self, name: str, **fields: str) -> tuple[str, ...]:
-        r"""For a base model: how the template begins a further task, which it may go on to write.
+        r"""Return the strings at which an answer ends.
 
-        Chat ends by itself.
-
-        >>> # "Task: {instruction}" in the template gives ("\nTask:",)
+        A base model may go on with a further task. Its answer ends where the template would begin
+        that task: "Task: {instruction}" in the template gives "\nTask:". A chat ends by itself.
         """
         if self.style == "chat":
             return ()
         text = self.templates.text(name, **(fields | {"instruction": MARK}))
-        start = next(
-            (line.split(MARK)[0].strip() for line in text.splitlines() if MARK in line), ""
-        )
-        return (f"\n{start}",) if start else ()
+        for line in text.splitlines():
+            start = line.split(MARK)[0].strip()
+            if MARK in line:
+                return (f"\n{start}",) if start else ()
+        return ()

@@ -1,4 +1,4 @@
-"""`datagen self-instruct`: seed tasks in, a run folder out."""
+"""`datagen self-instruct`: reads seed tasks, and writes a run folder of new instructions."""
 
 from __future__ import annotations
 
@@ -13,11 +13,13 @@ from typing import TYPE_CHECKING, Any
 
 from datagen.errors import UserError
 from datagen.instructions.self_instruct.asking import Asking
-from datagen.instructions.self_instruct.generate import Plan, Pool, Tally, self_instruct
+from datagen.instructions.self_instruct.generate import Plan, self_instruct
 from datagen.instructions.self_instruct.modes import mode
+from datagen.instructions.self_instruct.pool import Pool
 from datagen.instructions.self_instruct.rules import Rules, rules
-from datagen.instructions.self_instruct.seed_tasks import shipped
+from datagen.instructions.self_instruct.seed_tasks import shipped_seeds
 from datagen.instructions.self_instruct.settings import SelfInstructSettings
+from datagen.instructions.self_instruct.tally import Tally
 from datagen.prompts.language import Language, language
 from datagen.prompts.templates import Templates, recorded_prompts
 from datagen.run.job import Incomplete, Job, RunResult, counted, run_job
@@ -41,11 +43,12 @@ CONFIGURED = (
     "patience",
     "seed",
 )
-"""Settings that the configuration records as they are; the others change no row or are recorded as
-what they mean."""
+"""Settings that the configuration records as they are. The others change no row, or are recorded in
+another form."""
 NEIGHBOURS = 10
-POOL = "novelty.jsonl"
-"""The pool that a finished run leaves in its folder."""
+"""Most similar instructions that a row names, as in the released code."""
+POOL_FILE = "novelty.jsonl"
+"""The pool of all instructions, which a finished run leaves in its folder for `--pool`."""
 
 
 def run_self_instruct(settings: SelfInstructSettings) -> RunResult:
@@ -73,6 +76,7 @@ def run_self_instruct(settings: SelfInstructSettings) -> RunResult:
             summarise=summary,
         )
     )
+    # the run is complete in its folder; only the exit status says that it is short
     if result.stats["ended"] == "patience":
         accepted = result.stats["instructions"]["accepted"]
         raise Incomplete(
@@ -85,7 +89,7 @@ def run_self_instruct(settings: SelfInstructSettings) -> RunResult:
 
 
 def forecast_self_instruct(settings: SelfInstructSettings) -> Forecast:
-    """What a run would ask and cost. Raises UserError."""
+    """Return what a run would ask and cost. Raises UserError."""
     plan, _ = plan_of(settings)
     recipe = settings.recipe
     sampling = Sampling(max_tokens=recipe.max_tokens)
@@ -93,13 +97,10 @@ def forecast_self_instruct(settings: SelfInstructSettings) -> Forecast:
     prompts = [plan.mode.prompt(pool.demonstrations(number, settings)) for number in range(2)]
     asked = [Request(prompt, sampling=sampling) for prompt in prompts]
 
-    # calls for instructions, and those that complete each: classification and instances, or
-    # output and other wordings
-    more = {
-        "self-instruct": 2,
-        "alpaca": 0,
-        "unnatural": 1 + (settings.paraphrases > 0),
-    }[settings.mode]
+    # after the calls for instructions come those that complete each: classification and instances,
+    # or output and other wordings
+    by_mode = {"self-instruct": 2, "alpaca": 0, "unnatural": 1 + (settings.paraphrases > 0)}
+    more = by_mode[settings.mode]
     calls = math.ceil(settings.target / recipe.per_call) + more * settings.target
     seeds = len(plan.seeds)
     what = f"{seeds} seeds, {settings.target:,} instructions wanted of {settings.teacher}"
@@ -107,7 +108,7 @@ def forecast_self_instruct(settings: SelfInstructSettings) -> Forecast:
 
 
 def plan_of(settings: SelfInstructSettings) -> tuple[Plan, Asking]:
-    """Seeds, prompts and rules of these settings. Raises UserError."""
+    """Return seeds, prompts and rules of these settings. Raises UserError."""
     spoken = language(settings.spoken)
     asking = Asking(Templates(spoken.name, settings.templates), settings.asked_in, settings.seed)
     rules = instruction_rules(spoken, asking.templates, settings)
@@ -117,24 +118,29 @@ def plan_of(settings: SelfInstructSettings) -> tuple[Plan, Asking]:
 async def write_instructions(
     run: OpenRun, teacher: Teacher, *, plan: Plan, novelty: Novelty
 ) -> dict[str, Any]:
-    """Fill the run; leave the pool of all instructions in its folder. Returns the statistics."""
+    """Fill the run, and leave the pool of all instructions in its folder. Return the statistics."""
     tally = Tally()
 
-    def close(items: object) -> dict[str, Any]:
-        novelty.save(run.path / POOL)
+    def statistics(items: object) -> dict[str, Any]:
+        # saved before the statistics, which say that the folder is whole
+        novelty.save(run.path / POOL_FILE)
         return tally.report(plan.settings.target)
 
     produce = partial(self_instruct, plan=plan, novelty=novelty, tally=tally)
-    return await run.stream(produce, teacher=teacher, total=plan.settings.target, statistics=close)
+    return await run.stream(
+        produce, teacher=teacher, total=plan.settings.target, statistics=statistics
+    )
 
 
 def read_seeds(settings: SelfInstructSettings) -> list[Task]:
-    seeds = read_tasks(settings.seeds) if settings.seeds else shipped(settings.spoken)
+    """Return the seed tasks. Raises UserError if there are fewer than a prompt shows."""
+    seeds = read_tasks(settings.seeds) if settings.seeds else shipped_seeds(settings.spoken)
+    # the first prompts show nothing but seeds
     needed = settings.recipe.in_context
     if len(seeds) < needed:
         raise UserError(
             f"{settings.seeds} holds {len(seeds)} tasks, a prompt needs {needed}: add some, or "
-            "--in_context"
+            "ask for fewer with --in_context"
         )
     return seeds
 
@@ -142,29 +148,31 @@ def read_seeds(settings: SelfInstructSettings) -> list[Task]:
 def instruction_rules(
     spoken: Language, templates: Templates, settings: SelfInstructSettings
 ) -> Rules:
-    blocked = templates.words("blocked") + (
-        templates.words("blocked_alpaca") if settings.mode == "alpaca" else ()
-    )
+    """Return the rules that reject an instruction. Alpaca has further blocked words."""
+    blocked = templates.words("blocked")
+    if settings.mode == "alpaca":
+        blocked += templates.words("blocked_alpaca")
     return rules(spoken, blocked=blocked, starts=templates.words("starts"))
 
 
 def compared_with(seeds: Sequence[Task], settings: SelfInstructSettings) -> Novelty:
-    """What new instructions are compared with: every seed, however alike they are, and the pool of
-    an earlier run.
-    """
+    """Return the pool for comparison: all seeds, and the pool of an earlier run."""
     from datagen.filters.novelty import Novelty
 
+    # Chinese has no ASCII tokens; English follows the paper, which compares ASCII tokens only
     alphabet = "unicode" if language(settings.spoken).by_characters else "ascii"
     novelty = Novelty(settings.similarity, alphabet=alphabet, neighbours=NEIGHBOURS)
     for task in seeds:
+        # seeds count as known even where they resemble each other
         novelty.add(task.instruction, task.id)
-    for name, text in Novelty.load(settings.pool / POOL).pool() if settings.pool else ():
-        novelty.add(text, name)
+    if settings.pool:
+        for name, text in Novelty.load(settings.pool / POOL_FILE).pool():
+            novelty.add(text, name)
     return novelty
 
 
 def source_of(seeds: Sequence[Task], settings: SelfInstructSettings) -> dict[str, Any]:
-    """What the configuration says of the seed tasks."""
+    """Return what the configuration says of the seed tasks: their number, and a hash of them."""
     content = json.dumps([asdict(task) for task in seeds]).encode("utf-8", "surrogatepass")
     return {
         "suite": settings.seeds.stem if settings.seeds else f"seeds-{settings.spoken}",
@@ -176,7 +184,7 @@ def source_of(seeds: Sequence[Task], settings: SelfInstructSettings) -> dict[str
 
 
 def recorded(asking: Asking, settings: SelfInstructSettings) -> dict[str, Any]:
-    """The settings that decide the rows."""
+    """Return the settings that decide the rows."""
     values = {name: getattr(settings, name) for name in CONFIGURED}
     return (
         values
@@ -191,7 +199,7 @@ def recorded(asking: Asking, settings: SelfInstructSettings) -> dict[str, Any]:
 
 
 def prompt_names(asking: Asking, settings: SelfInstructSettings) -> list[str]:
-    """The templates that a mode uses."""
+    """Return the names of the templates that a mode uses."""
     if settings.mode == "alpaca":
         return ["alpaca"]
     if settings.mode == "unnatural":
@@ -202,25 +210,28 @@ def prompt_names(asking: Asking, settings: SelfInstructSettings) -> list[str]:
 
 
 def pool_sha256(run: Path | None) -> str | None:
-    return hashlib.sha256((run / POOL).read_bytes()).hexdigest() if run else None
+    """Return a hash of an earlier run's pool: another pool accepts other instructions."""
+    return hashlib.sha256((run / POOL_FILE).read_bytes()).hexdigest() if run else None
 
 
 def summary(stats: dict[str, Any], out: Path) -> str:
-    """What a person wants to know at the end, a line each."""
-    found, share, each = (
-        stats["instructions"],
-        stats["classification"],
-        stats["instances_per_instruction"],
-    )
+    """Return the closing lines of a run."""
+    found = stats["instructions"]
+    rows = stats["accepted"]["instructions"]
     lines = [
         f"{stats['calls']:,} calls, {found['parsed']:,} instructions, {stats['answers']:,} answers "
         f"in {stats['seconds']:,} s",
         f"accepted:  {found['accepted']:,} instructions, {found['with_rows']:,} of them with "
-        f"{stats['accepted']['instructions']:,} rows",
+        f"{rows:,} rows",
         f"rejected:  {counted(stats['rejected'])}",
-        f"instances: {each:.2f} an instruction" if each is not None else "",
-        f"classification: {share:.1%} of the instructions" if share is not None else "",
-        spending(stats),
-        f"written to {out}; next: datagen publish {out} NAME",
     ]
+
+    each = stats["instances_per_instruction"]
+    if each is not None:
+        lines.append(f"instances: {each:.2f} an instruction")
+    share = stats["classification"]
+    if share is not None:
+        lines.append(f"classification: {share:.1%} of the instructions")
+
+    lines += [spending(stats), f"written to {out}; next: datagen publish {out} NAME"]
     return "\n".join(line for line in lines if line)

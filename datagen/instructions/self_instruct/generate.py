@@ -1,40 +1,40 @@
-"""Self-Instruct (arXiv 2212.10560): instructions bootstrapped from a few seed tasks, then their
-inputs and outputs.
+"""Self-Instruct: instructions bootstrapped from a few seed tasks, then their inputs and outputs.
+
+Each call shows a few demonstrations and asks for new instructions. What is sound and new joins the
+pool that later calls draw their demonstrations from.
 """
 
 from __future__ import annotations
 
-import asyncio
-import itertools
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import partial
-from random import Random
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING
 
+from datagen.instructions.overlap import overlap
 from datagen.instructions.self_instruct.instances import Candidate, Proposal, bare_row
 from datagen.instructions.self_instruct.modes import Mode
-from datagen.instructions.self_instruct.rules import Rules, check
+from datagen.instructions.self_instruct.pool import Call, Pool
+from datagen.instructions.self_instruct.rules import Rules, broken_rule
 from datagen.instructions.self_instruct.settings import SelfInstructSettings
+from datagen.instructions.self_instruct.tally import Tally
 from datagen.run import FAILED
-from datagen.schema import Accepted, Outcome, Rejected, Row, content_id
+from datagen.schema import Outcome, Rejected, Row, content_id
 from datagen.sources.tasks import Task
 from datagen.teacher.base import Completion, Request, Sampling, Teacher, TeacherError
 
 if TYPE_CHECKING:
     from datagen.filters.novelty import Novelty
 
-Item = TypeVar("Item")
-Result = TypeVar("Result")
 AHEAD = 4
-"""Instructions whose instances may be under way, for each request that may be: some are rejected
-and ask nothing."""
+"""Instructions whose instances may be under way, for each request that may be. Rejected ones ask
+nothing, so with fewer the teacher would wait."""
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What a run of Self-Instruct begins with, and how it asks and judges."""
+    """What a run starts with, and how it asks and screens."""
 
     seeds: Sequence[Task]
     mode: Mode
@@ -45,7 +45,7 @@ class Plan:
 async def self_instruct(
     teacher: Teacher, *, plan: Plan, novelty: Novelty, tally: Tally
 ) -> AsyncGenerator[list[Outcome]]:
-    """Yield rows, an instruction's at a time, in the order of the calls.
+    """Yield the rows of one instruction after another, in the order of the calls.
 
     Args:
         teacher: who writes instructions and instances.
@@ -53,88 +53,52 @@ async def self_instruct(
         novelty: the pool that new instructions are compared with. It grows.
         tally: counts what the run did. It grows.
 
-    Source: Self-Instruct, arXiv 2212.10560, section 2.
+    Source:
+        Self-Instruct, arXiv 2212.10560, section 2.
     """
     instructions = bootstrap(teacher, plan=plan, novelty=novelty, tally=tally)
     complete = partial(write_rows, teacher, mode=plan.mode, tally=tally)
     most = AHEAD * plan.settings.under_way
 
-    async with aclosing(overlap(instructions, complete, most=most)) as finished:
-        async for outcomes in finished:
+    async with aclosing(overlap(instructions, complete, most=most)) as completed:
+        async for outcomes in completed:
             yield outcomes
 
 
 async def bootstrap(
     teacher: Teacher, *, plan: Plan, novelty: Novelty, tally: Tally
 ) -> AsyncGenerator[Proposal | Rejected]:
-    """Yield every proposal with its verdict.
-
-    Each call shows seeds and the machine's own instructions. What is sound and new joins the pool
-    that later calls draw from.
-    """
+    """Yield every proposal, accepted or rejected, until the target or the end of patience."""
     settings = plan.settings
     pool = Pool(plan.seeds)
     ask = partial(propose, teacher, mode=plan.mode, settings=settings)
+    # a call needs the pool as it was `lag` calls ago, so no more than that can be under way
     ahead = min(settings.lag, settings.under_way)
 
     async with aclosing(overlap(pool.calls(settings), ask, most=ahead)) as answers:
         async for proposals in answers:
             before = len(pool.machine)
             for proposal in proposals:
-                verdict = judge(proposal, plan.rules, novelty)
-                tally.judged(verdict)
-                if isinstance(verdict, Proposal):
-                    pool.machine.append(verdict.task)
-                yield verdict
+                screened = screen(proposal, plan.rules, novelty)
+                tally.count_proposal(screened)
+                if isinstance(screened, Proposal):
+                    pool.machine.append(screened.task)
+                yield screened
                 if len(pool.machine) == settings.target:
                     return
+
             pool.sizes.append(len(pool.machine))
-            if tally.fruitless(len(pool.machine) == before) == settings.patience:
+            fruitless = len(pool.machine) == before
+            if tally.count_call(fruitless=fruitless) == settings.patience:
                 return
-
-
-@dataclass(frozen=True)
-class Call:
-    """One request for more instructions, with the tasks that it shows."""
-
-    number: int
-    demonstrations: tuple[Task, ...]
-
-
-@dataclass
-class Pool:
-    """Seeds, what the machine added, and how many that were after each call."""
-
-    seeds: Sequence[Task]
-    machine: list[Task] = field(default_factory=list)
-    sizes: list[int] = field(default_factory=list)
-
-    async def calls(self, settings: SelfInstructSettings) -> AsyncGenerator[Call]:
-        """Calls without end."""
-        for number in itertools.count():
-            yield Call(number, self.demonstrations(number, settings))
-
-    def demonstrations(self, number: int, settings: SelfInstructSettings) -> tuple[Task, ...]:
-        """What call `number` shows: drawn from the pool after call `number` - lag, with a random
-        stream of its own.
-        """
-        recipe, known = (
-            settings.recipe,
-            self.sizes[number - settings.lag] if number >= settings.lag else 0,
-        )
-        rng = Random(f"{settings.seed}:call:{number}")
-        drawn = [self.machine[i] for i in rng.sample(range(known), min(recipe.machine, known))]
-        drawn += rng.sample(self.seeds, recipe.in_context - len(drawn))
-        rng.shuffle(drawn)
-        return tuple(drawn)
 
 
 async def propose(
     teacher: Teacher, call: Call, *, mode: Mode, settings: SelfInstructSettings
 ) -> list[Proposal | Rejected]:
-    """What a call proposes.
+    """Return the instructions that a call proposes.
 
-    A call that failed, was cut off or says nothing that can be read is one rejected row.
+    A call that failed, or whose answer cannot be read, is one rejected row.
     """
     recipe = settings.recipe
     sampling = Sampling(
@@ -144,157 +108,78 @@ async def propose(
         stop=mode.stop,
         seed=settings.seed,
     )
-    make = partial(
-        Proposal, method=settings.mode, parents=tuple(task.id for task in call.demonstrations)
-    )
-    whole = bare_row(make(Candidate(""))) | {"id": content_id("call", settings.seed, call.number)}
+    parents = tuple(task.id for task in call.demonstrations)
+    make = partial(Proposal, method=settings.mode, parents=parents)
+    call_row = bare_row(make(Candidate(""))) | {
+        "id": content_id("call", settings.seed, call.number)
+    }
+
+    # sample number i of its prompt: two calls with the same demonstrations get different answers
+    request = Request(mode.prompt(call.demonstrations), first=call.number, sampling=sampling)
     try:
-        # sample number i of its prompt, so that two calls with the same demonstrations say
-        # different things
-        request = Request(mode.prompt(call.demonstrations), first=call.number, sampling=sampling)
         (answer,) = await teacher.complete(request)
     except TeacherError as error:
-        return [Rejected(whole | {"finish_reason": str(error)}, FAILED)]
-    return read(answer, mode, make, whole, cut_off=recipe.cut_off)
+        return [Rejected(call_row | {"finish_reason": str(error)}, FAILED)]
+    return read(answer, mode, make, call_row, cut_off=recipe.cut_off)
 
 
 def read(
-    answer: Completion, mode: Mode, make: Callable[..., Proposal], whole: Row, *, cut_off: str
+    answer: Completion, mode: Mode, make: Callable[..., Proposal], call_row: Row, *, cut_off: str
 ) -> list[Proposal | Rejected]:
-    """The proposals in an answer; what was cut off by length loses all of them, or the last."""
+    """Return the proposals in an answer.
+
+    Args:
+        answer: of a call.
+        mode: how the answer is read.
+        make: from a candidate to a proposal.
+        call_row: the row of a call without proposals.
+        cut_off: what is dropped from an answer that was cut off, "all" or "last".
+    """
     cut = answer.finish_reason == "length"
     found: list[Proposal | Rejected] = [
         make(candidate, finish_reason=answer.finish_reason) for candidate in mode.read(answer.text)
     ]
     if not found or (cut and cut_off == "all"):
-        row = whole | {"output": answer.text, "finish_reason": answer.finish_reason}
+        row = call_row | {"output": answer.text, "finish_reason": answer.finish_reason}
         return [Rejected(row, "truncated" if cut else "unparseable")]
-    if cut and isinstance(last := found[-1], Proposal):
+
+    last = found[-1]
+    if cut and isinstance(last, Proposal):
         found[-1] = Rejected(bare_row(last), "truncated")
     return found
 
 
-def judge(proposal: Proposal | Rejected, rules: Rules, novelty: Novelty) -> Proposal | Rejected:
-    """Through the rules, then compared with the seeds and the pool; the ten nearest are told of
-    what is too similar.
+def screen(proposal: Proposal | Rejected, rules: Rules, novelty: Novelty) -> Proposal | Rejected:
+    """Return a proposal that keeps the rules and is novel, or its rejected row.
+
+    An accepted proposal joins the pool of `novelty`. A row that is too similar names the ten most
+    similar instructions in its `detail`.
     """
     if isinstance(proposal, Rejected):
         return proposal
-    reason = check(proposal.candidate.instruction, rules)
+    instruction = proposal.candidate.instruction
+    reason = broken_rule(instruction, rules)
     if reason:
         return Rejected(bare_row(proposal), reason)
-    verdict = novelty.admit(proposal.candidate.instruction, proposal.id)
+
+    verdict = novelty.admit(instruction, proposal.id)
+    # every row names its nearest instructions, also one that is accepted
     proposal = replace(proposal, nearest=tuple(verdict.nearest))
     if verdict.novel:
         return proposal
-    told = "; ".join(f"{similarity:.3f} {other}" for similarity, other in proposal.nearest)
-    return Rejected(bare_row(proposal, detail=told or None), verdict.reason or "similar")
+    nearest = "; ".join(f"{similarity:.3f} {other}" for similarity, other in proposal.nearest)
+    return Rejected(bare_row(proposal, detail=nearest or None), verdict.reason or "similar")
 
 
 async def write_rows(
-    teacher: Teacher, judged: Proposal | Rejected, *, mode: Mode, tally: Tally
+    teacher: Teacher, screened: Proposal | Rejected, *, mode: Mode, tally: Tally
 ) -> list[Outcome]:
-    """The rows of an instruction that was accepted; one that was not is passed on."""
-    if isinstance(judged, Rejected):
-        return [judged]
+    """Return the rows of an accepted instruction. A rejected one is its own row."""
+    if isinstance(screened, Rejected):
+        return [screened]
     try:
-        outcomes = await mode.complete(teacher, judged)
+        outcomes = await mode.complete(teacher, screened)
     except TeacherError as error:
-        outcomes = [Rejected(bare_row(judged, finish_reason=str(error)), FAILED)]
-    tally.completed(outcomes)
+        outcomes = [Rejected(bare_row(screened, finish_reason=str(error)), FAILED)]
+    tally.count_rows(outcomes)
     return outcomes
-
-
-@dataclass
-class Tally:
-    """What a run counts besides rows, and why it ended."""
-
-    calls: int = 0
-    """Calls for instructions that were judged."""
-    fruitless_in_a_row: int = 0
-    parsed: int = 0
-    accepted: int = 0
-    with_rows: int = 0
-    """Accepted instructions of which at least one instance is sound."""
-    rows: int = 0
-    """Sound instances, other wordings left out."""
-    classified: list[bool] = field(default_factory=list)
-
-    def judged(self, verdict: Proposal | Rejected) -> None:
-        self.accepted += isinstance(verdict, Proposal)
-        self.parsed += isinstance(verdict, Proposal) or bool(verdict.row["instruction"])
-
-    def fruitless(self, fruitless: bool) -> int:
-        """Count a call; return how many in a row gave nothing."""
-        self.calls += 1
-        self.fruitless_in_a_row = self.fruitless_in_a_row + 1 if fruitless else 0
-        return self.fruitless_in_a_row
-
-    def completed(self, outcomes: Sequence[Outcome]) -> None:
-        sound = sum(isinstance(o, Accepted) and not o.row.get("operation") for o in outcomes)
-        self.rows += sound
-        self.with_rows += sound > 0
-        label = outcomes[0].row.get("is_classification")
-        self.classified += [] if label is None else [label]
-
-    def report(self, target: int) -> dict[str, Any]:
-        """For stats.json.
-
-        `classification` is a share of the accepted instructions that were classified.
-        """
-        reached = self.accepted >= target
-        return {
-            "ended": "target" if reached else "patience",
-            "calls": self.calls + reached,
-            "instructions": {
-                "parsed": self.parsed,
-                "accepted": self.accepted,
-                "with_rows": self.with_rows,
-            },
-            "classification": mean(sum(self.classified), len(self.classified)),
-            "instances_per_instruction": mean(self.rows, self.with_rows),
-        }
-
-
-def mean(total: int, count: int) -> float | None:
-    return round(total / count, 4) if count else None
-
-
-async def overlap(
-    items: AsyncGenerator[Item], work: Callable[[Item], Awaitable[Result]], *, most: int
-) -> AsyncGenerator[Result]:
-    """`work` on up to `most` items at once, while the items keep coming; results in the order of
-    the items.
-
-    Item i is drawn once the consumer is done with result i - `most`. Closing it cancels what is
-    under way.
-    """
-    room, started = asyncio.Semaphore(most), asyncio.Queue[asyncio.Task[Result] | None]()
-    tasks = set[asyncio.Task[Result]]()
-
-    async def run(item: Item) -> Result:
-        return await work(item)
-
-    async def start() -> None:
-        try:
-            while await room.acquire():
-                task = asyncio.create_task(run(await anext(items)))
-                tasks.add(task)
-                started.put_nowait(task)
-        except StopAsyncIteration:
-            pass
-        finally:
-            started.put_nowait(None)
-
-    feeder = asyncio.create_task(start())
-    try:
-        while (task := await started.get()) is not None:
-            yield await task
-            tasks.discard(task)
-            room.release()
-        await feeder
-    finally:
-        for unfinished in (feeder, *tasks):
-            unfinished.cancel()
-        await asyncio.gather(feeder, *tasks, return_exceptions=True)
-        await items.aclose()

@@ -1,10 +1,11 @@
-"""From an accepted instruction to its rows: classification or not, instances, filters
-(Self-Instruct, section 2.2).
+"""From an accepted instruction to its rows: classification or not, instances, checks.
+
+Source: Self-Instruct, arXiv 2212.10560, section 2.2, and its released code.
 """
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -18,28 +19,24 @@ from datagen.teacher.base import Completion, Teacher
 
 CONFIG = "instructions"
 CLASSIFY_TOKENS = 8
-"""For Yes or No in base style (the paper takes 3 tokens of GPT-3)."""
+"""Tokens for Yes or No in base style. The paper takes 3 tokens of GPT-3; other tokenizers need more
+for the same words."""
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """An instruction as a teacher proposed it; a mode that writes more than that at once fills the
-    rest.
-    """
+    """An instruction as a teacher proposed it. Some modes propose input and output with it."""
 
     instruction: str
     input: str = ""
     constraints: str = ""
     output: str | None = None
-    """None where it is still to be written."""
+    """None if it is still to be written."""
 
 
 @dataclass(frozen=True)
 class Proposal:
-    """A candidate and what is known of it.
-
-    `id` is the instruction's own; its rows' ids begin with it.
-    """
+    """A candidate, and where it comes from."""
 
     candidate: Candidate
     method: str
@@ -47,49 +44,54 @@ class Proposal:
     """Ids of the demonstrations in the prompt that it came from."""
     finish_reason: str = "stop"
     nearest: tuple[tuple[float, str], ...] = ()
-    """(ROUGE-L F1, id) of the instructions most similar to it, highest first."""
+    """(ROUGE-L F1, id) of the most similar instructions, highest first."""
     id: str = field(init=False)
+    """Hash of the instruction. The ids of its rows begin with it."""
 
     def __post_init__(self) -> None:
+        # frozen dataclasses are assigned so; the id follows from the other fields
         object.__setattr__(self, "id", content_id("instruction", self.instruction))
 
     @property
     def instruction(self) -> str:
-        """With its constraints, if it has any."""
-        return " ".join(
-            part for part in (self.candidate.instruction, self.candidate.constraints) if part
-        )
+        """The instruction, with its constraints if it has any."""
+        parts = (self.candidate.instruction, self.candidate.constraints)
+        return " ".join(part for part in parts if part)
 
     @property
     def task(self) -> Task:
-        """As a demonstration of later calls."""
-        return Task(
-            self.id,
-            self.instruction,
-            (Instance(self.candidate.input, self.candidate.output or ""),),
-        )
+        """The proposal as a demonstration of later calls."""
+        instance = Instance(self.candidate.input, self.candidate.output or "")
+        return Task(self.id, self.instruction, (instance,))
 
 
 async def write_instances(
     teacher: Teacher, proposal: Proposal, *, asking: Asking, most: int, max_tokens: int
 ) -> list[Outcome]:
-    """A row an instance.
+    """Return a row for each instance that the teacher writes for an instruction.
 
-    Output first for classification, as the labels would be lopsided otherwise; else input first.
+    For a classification task the teacher writes the output first. Otherwise its inputs would favour
+    one label (section 2.2).
 
-    Greedy, at most `most` instances of one answer of `max_tokens` tokens. Raises TeacherError.
+    Args:
+        teacher: it answers greedily.
+        proposal: an accepted instruction.
+        asking: the prompts.
+        most: instances to keep.
+        max_tokens: longest answer.
+
+    Raises:
+        TeacherError: a request failed.
     """
-    labelled = await is_classification(
-        teacher, proposal.instruction, asking=asking, max_tokens=max_tokens
-    )
-    name, read = (
-        ("output_first", parse.output_first) if labelled else ("input_first", parse.input_first)
-    )
-    answer = await asking.ask(
-        teacher, name, max_tokens=max_tokens, instruction=proposal.instruction
-    )
+    instruction = proposal.instruction
+    labelled = await is_classification(teacher, instruction, asking=asking, max_tokens=max_tokens)
+    name = "output_first" if labelled else "input_first"
+    read = parse.output_first if labelled else parse.input_first
+    answer = await asking.ask(teacher, name, max_tokens=max_tokens, instruction=instruction)
+
     found = read(answer.text)
     instances = found[:most]
+    # the last instance was cut off, unless it is dropped anyway
     cut = answer.finish_reason == "length" and len(found) <= most
     if not instances:
         row = bare_row(proposal, is_classification=labelled, finish_reason=answer.finish_reason)
@@ -100,7 +102,11 @@ async def write_instances(
 async def is_classification(
     teacher: Teacher, instruction: str, *, asking: Asking, max_tokens: int
 ) -> bool:
-    """What does not begin with a yes is none (released code)."""
+    """Return whether the teacher says that a task is a classification task.
+
+    Any answer that does not begin with a yes is a no (released code).
+    """
+    # a chat model may explain itself, and ends by itself
     tokens = CLASSIFY_TOKENS if asking.style == "base" else max_tokens
     answer: Completion = await asking.ask(
         teacher, "classify", max_tokens=tokens, instruction=instruction
@@ -111,58 +117,71 @@ async def is_classification(
 def outcomes(
     proposal: Proposal, instances: Sequence[Instance], *, asking: Asking, cut: bool, **columns: Any
 ) -> list[Outcome]:
-    """The instances of one instruction, each accepted or rejected.
+    """Return the row of each instance, accepted or rejected.
 
-    `cut`: the last one was cut off by length.
+    Args:
+        proposal: the instruction.
+        instances: at least one.
+        asking: the prompts.
+        cut: whether the last instance was cut off.
+        **columns: further columns of every row.
     """
     found: list[Outcome] = []
-    for place, (instance, reason) in enumerate(
-        zip(instances, faults(instances, cut=cut), strict=True)
-    ):
-        finish = "length" if cut and place == len(instances) - 1 else "stop"
-        row = make_row(proposal, instance, asking=asking) | {"finish_reason": finish} | columns
+    for place, reason in enumerate(faults(instances, cut=cut)):
+        is_cut = cut and place == len(instances) - 1
+        row = make_row(proposal, instances[place], asking=asking) | columns
+        row["finish_reason"] = columns.get("finish_reason", "length" if is_cut else "stop")
         found.append(Rejected(row, reason) if reason else Accepted(row, CONFIG))
     return found
 
 
 def faults(instances: Sequence[Instance], *, cut: bool) -> list[str | None]:
-    """The reason to drop each instance of a task, or None (released code,
-    `prepare_for_finetuning`).
+    """Return the reason to reject each instance of a task, or None.
 
-    One non-empty input with different outputs condemns all instances of the task.
+    Args:
+        instances: at least one.
+        cut: whether the last one was cut off.
+
+    Source:
+        Released code of Self-Instruct, `prepare_for_finetuning`.
     """
     found = [fault(instance) for instance in instances]
     if cut:
         found[-1] = "truncated"
+
+    # if one input has two outputs, nobody knows which is right: no instance of the task is kept
     outputs = defaultdict[str, set[str]](set)
     for instance, reason in zip(instances, found, strict=True):
         if instance.input and reason is None:
             outputs[instance.input].add(instance.output)
     if any(len(different) > 1 for different in outputs.values()):
         return [reason or "conflicting_outputs" for reason in found]
-    seen = Counter[Instance]()
+
+    seen: set[Instance] = set()
     for place, instance in enumerate(instances):
-        seen[instance] += found[place] is None
-        if found[place] is None and seen[instance] > 1:
+        if found[place] is None and instance in seen:
             found[place] = "duplicate_instance"
+        elif found[place] is None:
+            seen.add(instance)
     return found
 
 
 def fault(instance: Instance) -> str | None:
-    """What is wrong with an instance by itself."""
+    """Return what is wrong with an instance by itself, or None."""
     if not instance.output:
         return "empty_output"
     if instance.input == instance.output:
         return "input_equals_output"
+    # a colon at the end announces a text that never comes
     if instance.input.endswith((":", "：")) or instance.output.endswith((":", "：")):
         return "trailing_colon"
     return None
 
 
 def make_row(proposal: Proposal, instance: Instance, *, asking: Asking) -> Row:
-    """Columns of an instance.
+    """Return the row of an instance.
 
-    Its id is the instruction's id, a hyphen and a hash of input and output.
+    Its id is the id of the instruction, a hyphen, and a hash of input and output.
     """
     return bare_row(proposal) | {
         "id": f"{proposal.id}-{content_id(instance.input, instance.output)[:8]}",
@@ -174,7 +193,7 @@ def make_row(proposal: Proposal, instance: Instance, *, asking: Asking) -> Row:
 
 
 def bare_row(proposal: Proposal, **columns: Any) -> Row:
-    """Columns of an instruction that has no instance."""
+    """Return the row of an instruction without an instance."""
     similarity, nearest = proposal.nearest[0] if proposal.nearest else (None, None)
     return {
         "id": proposal.id,

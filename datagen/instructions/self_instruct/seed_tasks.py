@@ -9,6 +9,6 @@ from datagen.sources.tasks import Task, read_tasks
 SEEDS = Path(__file__).parent / "seeds"
 
 
-def shipped(language: str) -> list[Task]:
-    """This project's own seed tasks."""
+def shipped_seeds(language: str) -> list[Task]:
+    """Return this project's own seed tasks in a language."""
     return read_tasks(SEEDS / f"{language}.jsonl")

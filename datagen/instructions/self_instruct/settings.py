@@ -1,4 +1,4 @@
-"""What a Self-Instruct run is asked to do, and what each mode takes where nothing is said."""
+"""The settings of `datagen self-instruct`, and the defaults of each mode."""
 
 from __future__ import annotations
 
@@ -12,26 +12,31 @@ from datagen.prompts.settings import TemplateSettings
 
 @dataclass(frozen=True)
 class Recipe:
-    """How instructions are asked for; one a mode, each number from its paper or released code."""
+    """How a mode asks for instructions. Each number comes from its paper or its released code."""
 
     in_context: int
+    """Demonstrations in a prompt."""
     machine: int
+    """How many of them the teacher wrote."""
     per_call: int
+    """New instructions that a call asks for."""
     temperature: float
     top_p: float
     max_tokens: int
     cut_off: Literal["all", "last"]
+    """What is dropped from an answer that was cut off."""
 
 
 RECIPES = {
-    "self-instruct": Recipe(
-        8, 2, 7, 0.7, 0.5, 1024, "all"
-    ),  # arXiv 2212.10560, table 4 and released code
-    "alpaca": Recipe(3, 0, 20, 1.0, 1.0, 3072, "last"),  # released code of Stanford Alpaca
-    "unnatural": Recipe(3, 0, 1, 1.0, 0.99, 1024, "all"),  # arXiv 2212.09689, section 2
+    # arXiv 2212.10560, table 4 and released code
+    "self-instruct": Recipe(8, 2, 7, 0.7, 0.5, 1024, "all"),
+    # released code of Stanford Alpaca
+    "alpaca": Recipe(3, 0, 20, 1.0, 1.0, 3072, "last"),
+    # arXiv 2212.09689, section 2
+    "unnatural": Recipe(3, 0, 1, 1.0, 0.99, 1024, "all"),
 }
 MICRO = {"in_context": 4, "machine": 1, "per_call": 3}
-"""What fits the embedded teacher's context."""
+"""Fewer demonstrations and instructions, so that a call fits the embedded teacher's context."""
 
 
 @dataclass(frozen=True)
@@ -116,20 +121,21 @@ class SelfInstructSettings(TemplateSettings):
 
     @property
     def recipe(self) -> Recipe:
-        """The mode's, with what the embedded teacher needs, and what was asked for."""
-        given = {
-            f.name: value for f in fields(Recipe) if (value := getattr(self, f.name)) is not None
-        }
+        """The defaults of the mode, changed for the embedded teacher and by the flags."""
+        flags = {f.name: getattr(self, f.name) for f in fields(Recipe)}
+        given = {name: value for name, value in flags.items() if value is not None}
+        # the other modes have no templates in the language of the embedded teacher
         small = MICRO if self.teacher_spec.is_embedded and self.mode == "self-instruct" else {}
         return replace(RECIPES[self.mode], **(small | given))
 
     @property
     def spoken(self) -> str:
-        """The language's name."""
+        """The name of the language."""
         return self.language or ("micro" if self.teacher_spec.is_embedded else "en")
 
     @property
     def asked_in(self) -> Literal["base", "chat"]:
+        """The style in which this teacher is asked."""
         if self.style == "auto":
             return "base" if self.teacher_spec.is_embedded else "chat"
         return self.style

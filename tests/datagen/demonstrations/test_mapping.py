@@ -4,7 +4,8 @@ import json
 
 import pytest
 
-from datagen.demonstrations.mapping import mapped_pool, names, read_mapping
+from datagen.demonstrations.mapped import mapped_pool
+from datagen.demonstrations.mapping import names, read_mapping
 from datagen.errors import UserError
 from datagen.suites import BBH_TASKS
 

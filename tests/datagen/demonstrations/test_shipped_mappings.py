@@ -15,7 +15,8 @@ import pytest
 from datasets import ClassLabel, Dataset, Features, Value
 from datasets import List as ListOf
 
-from datagen.demonstrations.mapping import TaskMap, mapped_pool, read_mapping
+from datagen.demonstrations.mapped import mapped_pool
+from datagen.demonstrations.mapping import TaskMap, read_mapping
 from datagen.demonstrations.pools import Example, Pool
 from datagen.suites import BBH_TASKS
 

@@ -80,7 +80,7 @@ def test_suites_are_read_from_their_published_files(tmp_path):
 
 
 def test_the_options_of_a_question_are_no_part_of_it():
-    from datagen.filters.contamination import stem
+    from datagen.filters.contamination import without_options
 
-    assert stem(f"{QUESTION}\nOptions:\n(A) one\n(B) two") == QUESTION
-    assert stem("Which one?\nOptions:\n(A) one\n(B) two").endswith("(B) two")
+    assert without_options(f"{QUESTION}\nOptions:\n(A) one\n(B) two") == QUESTION
+    assert without_options("Which one?\nOptions:\n(A) one\n(B) two").endswith("(B) two")

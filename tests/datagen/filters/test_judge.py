@@ -8,8 +8,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from datagen.errors import UserError
-from datagen.filters.judge import read_score, reason
-from datagen.filters.judging import JudgeSettings, run_judge
+from datagen.filters.judge.command import run_judge
+from datagen.filters.judge.score import read_score, reason_to_reject
+from datagen.filters.judge.settings import JudgeSettings
 from datagen.prompts.templates import Templates
 from datagen.teacher import Completion
 from tests.datagen.endpoint import Served
@@ -58,7 +59,7 @@ def test_hostile_text_takes_no_time():
      (None, None, "unparseable_score")],
 )  # fmt: skip
 def test_reasons(score, at_least, why):
-    assert reason(score, at_least) == why
+    assert reason_to_reject(score, at_least) == why
 
 
 @pytest.fixture

@@ -111,7 +111,7 @@ def test_the_threshold_itself_passes(known, text, novel):
     for neighbours in (0, 1):
         pool = Novelty(0.7, neighbours=neighbours)
         pool.add(known, "known")
-        assert pool.judge(text).novel is novel
+        assert pool.compare(text).novel is novel
 
 
 def pair(common, left, right):
@@ -142,7 +142,7 @@ def test_the_nearest_are_the_nearest_of_all():
     for text in varied(rng, 20, vocabulary=[f"w{n}" for n in range(20)], longest=10):
         scores = [float(rouge_l(tokens(text), tokens(other))) for other in texts]
         order = sorted(range(len(texts)), key=lambda place: (-scores[place], place))[:5]
-        verdict = pool.judge(text)
+        verdict = pool.compare(text)
         assert [name for _, name in verdict.nearest] == [f"id{place}" for place in order]
         assert [score for score, _ in verdict.nearest] == pytest.approx(
             [scores[place] for place in order], abs=1e-12
@@ -153,10 +153,10 @@ def test_the_nearest_are_the_nearest_of_all():
 def test_without_neighbours_a_similar_text_names_what_it_met():
     pool = Novelty()
     pool.add("Name three primary colours of light.", "colours")
-    assert pool.judge("Name the three primary colours of light!").nearest == (
+    assert pool.compare("Name the three primary colours of light!").nearest == (
         (pytest.approx(12 / 13), "colours"),
     )
-    assert pool.judge("Sort a list of integers in place.").nearest == ()
+    assert pool.compare("Sort a list of integers in place.").nearest == ()
 
 
 @pytest.mark.parametrize("text", ["写一首诗", "   ", "", "?!…"])

@@ -1,12 +1,10 @@
 import pytest
 
 from datagen.filters.responses import Responses, repetition
-from datagen.prompts.language import language
-from datagen.prompts.templates import Templates
 
 
 def rules(name="en", **settings):
-    return Responses(Templates(name), language(name), **settings)
+    return Responses(name, **settings)
 
 
 GOOD = (

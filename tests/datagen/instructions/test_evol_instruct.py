@@ -21,7 +21,7 @@ from datagen.instructions.evol_instruct.command import (
     evolution_of,
     run_evol_instruct,
 )
-from datagen.instructions.evol_instruct.generate import evolve, operation
+from datagen.instructions.evol_instruct.generate import draw_operation, evolve
 from datagen.instructions.evol_instruct.settings import read_weights
 from datagen.prompts.templates import Templates
 from datagen.schema import Accepted
@@ -254,10 +254,12 @@ def test_operations_are_drawn_by_weight_and_a_new_file_is_a_new_operation(templa
     how = evolution_of(
         EvolSettings("x", templates=templates, teacher="openai:arith", weights=weights, seed=5)
     )
-    drawn = Counter(operation(Prompt(str(i), "", ""), 1, how) for i in range(4000))
+    drawn = Counter(draw_operation(Prompt(str(i), "", ""), 1, how) for i in range(4000))
     assert set(drawn) == {"mine", "deepen"}
     assert abs(drawn["mine"] / 4000 - 0.75) < 4 * (0.75 * 0.25 / 4000) ** 0.5
-    assert operation(Prompt("7", "", ""), 2, how) == operation(Prompt("7", "", ""), 2, how)
+    assert draw_operation(Prompt("7", "", ""), 2, how) == draw_operation(
+        Prompt("7", "", ""), 2, how
+    )
 
 
 @pytest.mark.parametrize(

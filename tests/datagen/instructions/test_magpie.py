@@ -8,8 +8,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from datagen.errors import UserError
+from datagen.instructions.magpie.chat_template import user_turn
 from datagen.instructions.magpie.command import MagpieSettings, run_magpie
-from datagen.instructions.magpie.generate import in_order, unfit, user_turn
+from datagen.instructions.magpie.generate import indices, unfit
+from datagen.instructions.overlap import overlap
 from datagen.teacher import Completion
 from datagen.teacher.local.hf import HfTeacher
 from tests.tiny import save_tiny_model
@@ -173,7 +175,7 @@ def test_results_come_in_order_and_the_rest_is_stopped():
 
     async def go():
         found, most = [], 0
-        stream = in_order(make, ahead=3)
+        stream = overlap(indices(), make, most=3)
         async for index in stream:
             found.append(index)
             most = max(most, len(under_way))

@@ -2,7 +2,7 @@
 
 import pytest
 
-from datagen.instructions.self_instruct.rules import check, rules
+from datagen.instructions.self_instruct.rules import broken_rule, rules
 from datagen.prompts.language import language
 
 BLOCKED = ("image", "images", "map", "go to", "draw", "图片", "PPT")
@@ -74,15 +74,15 @@ ENGLISH, CHINESE, MICRO = (
     ],
 )
 def test_each_rule_catches_and_lets_a_near_miss_through(asked, reason, caught, near_miss):
-    assert check(caught.strip(), asked) == reason
-    assert check(near_miss.strip(), asked) is None
+    assert broken_rule(caught.strip(), asked) == reason
+    assert broken_rule(near_miss.strip(), asked) is None
 
 
 def test_chinese_may_start_outside_ascii_and_english_may_not():
-    assert check("请用三句话介绍你的家乡。", CHINESE) is None
-    assert "non_ascii_start" not in {check("Name four rivers of Asia.", ENGLISH)}
-    assert check("请 用 三 句 话", ENGLISH) == "non_ascii_start"
+    assert broken_rule("请用三句话介绍你的家乡。", CHINESE) is None
+    assert "non_ascii_start" not in {broken_rule("Name four rivers of Asia.", ENGLISH)}
+    assert broken_rule("请 用 三 句 话", ENGLISH) == "non_ascii_start"
 
 
 def test_an_empty_instruction_is_too_short():
-    assert check("", ENGLISH) == "too_short"
+    assert broken_rule("", ENGLISH) == "too_short"

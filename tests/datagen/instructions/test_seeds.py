@@ -10,8 +10,8 @@ from datagen.filters.novelty import Novelty
 from datagen.instructions.evol_instruct.eliminate import Eliminator
 from datagen.instructions.self_instruct import parse
 from datagen.instructions.self_instruct.instances import faults
-from datagen.instructions.self_instruct.rules import check, rules
-from datagen.instructions.self_instruct.seed_tasks import SEEDS, shipped
+from datagen.instructions.self_instruct.rules import broken_rule, rules
+from datagen.instructions.self_instruct.seed_tasks import SEEDS, shipped_seeds
 from datagen.prompts.language import language
 from datagen.prompts.templates import FIELD, SHIPPED, Templates
 from datagen.teacher.base import Completion
@@ -66,7 +66,7 @@ def test_seeds_have_the_published_form(name):
 
 
 def test_seeds_are_many_and_of_both_kinds(name):
-    tasks, (total, labelled) = shipped(name), LEAST[name]
+    tasks, (total, labelled) = shipped_seeds(name), LEAST[name]
     assert len(tasks) >= total
     assert sum(task.is_classification is True for task in tasks) >= labelled
     alone = sum(not task.instances[0].input for task in tasks)
@@ -76,7 +76,7 @@ def test_seeds_are_many_and_of_both_kinds(name):
 
 
 def test_a_classification_has_short_labels_and_more_than_one(name):
-    for task in shipped(name):
+    for task in shipped_seeds(name):
         if task.is_classification:
             outputs = [instance.output for instance in task.instances]
             assert len(set(outputs)) > 1, task.id
@@ -85,7 +85,7 @@ def test_a_classification_has_short_labels_and_more_than_one(name):
 
 def test_no_two_seed_instructions_are_alike(name):
     """By a threshold well below the 0.7 of the method."""
-    tasks, pool = shipped(name), Novelty(threshold=0.5, alphabet=ALPHABET[name])
+    tasks, pool = shipped_seeds(name), Novelty(threshold=0.5, alphabet=ALPHABET[name])
     alike = [task.id for task in tasks if not pool.admit(task.instruction, task.id).novel]
     assert alike == []
 
@@ -96,9 +96,13 @@ def test_seeds_pass_the_rules_that_their_children_must_pass(name):
         language(name), blocked=words("blocked") + words("blocked_alpaca"), starts=words("starts")
     )
     assert {
-        task.id: reason for task in shipped(name) if (reason := check(task.instruction, asked))
+        task.id: reason
+        for task in shipped_seeds(name)
+        if (reason := broken_rule(task.instruction, asked))
     } == {}
-    assert {task.id for task in shipped(name) if any(faults(task.instances, cut=False))} == set()
+    assert {
+        task.id for task in shipped_seeds(name) if any(faults(task.instances, cut=False))
+    } == set()
 
 
 def test_a_language_has_every_template_and_word_list(name):
@@ -147,7 +151,7 @@ def test_examples_in_the_prompts_are_what_the_parser_reads(name):
 def test_a_seed_written_as_a_demonstration_is_read_back(name):
     """No seed holds a line that looks like a label or a separator."""
     label = parse.labels(name)
-    for task in shipped(name):
+    for task in shipped_seeds(name):
         for instance in task.instances:
             written = [
                 (label.instruction, task.instruction),
@@ -180,7 +184,7 @@ def test_examples_of_classification_say_yes_and_no(name):
 
 @pytest.mark.parametrize("operation", sorted(EVOLUTIONS))
 def test_a_copied_evolution_prompt_is_seen(name, operation):
-    templates, parent = Templates(name), shipped(name)[0].instruction
+    templates, parent = Templates(name), shipped_seeds(name)[0].instruction
     copied = templates.text(f"evolve/{operation}", instruction=parent)
     judge = Eliminator(templates, language(name))
     assert judge.of_rewriting(parent, Completion(copied, "stop")) == "scaffolding"
@@ -208,7 +212,7 @@ def test_no_seed_output_is_eliminated(name):
     """Good answers all: whatever the word lists drop of them would be dropped wrongly, but an
     apology in a letter."""
     judge = Eliminator(Templates(name), language(name))
-    outputs = {i.output for task in shipped(name) for i in task.instances}
+    outputs = {i.output for task in shipped_seeds(name) for i in task.instances}
     dropped = {output for output in outputs if judge.of_response(Completion(output, "stop"))}
     assert all("sorry" in output for output in dropped)
 

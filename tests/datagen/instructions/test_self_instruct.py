@@ -15,8 +15,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from datagen.errors import UserError
+from datagen.instructions.overlap import overlap
 from datagen.instructions.self_instruct.command import run_self_instruct
-from datagen.instructions.self_instruct.generate import overlap
 from datagen.instructions.self_instruct.settings import SelfInstructSettings
 from tests.datagen.endpoint import Served
 from tests.datagen.instructions.writer import Writer, write_templates

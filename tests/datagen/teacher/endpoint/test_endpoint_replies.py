@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from datagen.cli import main
-from datagen.filters.judge import read_structured
+from datagen.filters.judge.score import read_structured
 from datagen.teacher import Completion, Request, connect
 from tests.datagen.endpoint import Endpoint, Served
 

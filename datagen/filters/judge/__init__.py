@@ -1,0 +1,1 @@
+"""A teacher as judge: it scores rows from 1 to 10 by a rubric."""

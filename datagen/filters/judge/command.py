@@ -1,0 +1,52 @@
+"""`datagen judge`: reads instruction rows, and gives each a score."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from datagen.filters.judge.score import judge_row, request_for, statistics
+from datagen.filters.judge.settings import JudgeSettings
+from datagen.prompts.templates import recorded_prompts
+from datagen.run.job import Job, RunResult, default_out, run_job, source_record
+from datagen.sources.rows import fields, read_rows
+from datagen.teacher.cost.forecast import Forecast, forecast_of
+
+METHOD = "judge"
+
+
+def run_judge(settings: JudgeSettings) -> RunResult:
+    """Score every row. Raises UserError."""
+    templates, _ = settings.words()
+    rows = read_rows(settings.source, templates, method=METHOD, limit=settings.limit)
+    source = source_record(settings.source, len(rows), ([row["id"], fields(row)] for row in rows))
+    out = settings.out or default_out(METHOD, source["suite"])
+
+    return run_job(
+        Job(
+            method=METHOD,
+            family="instructions",
+            out=out,
+            teacher=settings.connect(out),
+            teacher_license=settings.teacher_license,
+            account=settings.account(),
+            source=source,
+            settings=settings.recorded(templates),
+            prompts=recorded_prompts(templates, [settings.rubric]),
+            work=lambda run, teacher: run.each(
+                rows,
+                partial(judge_row, templates=templates, settings=settings),
+                teacher=teacher,
+                describe=lambda row: row,
+                statistics=statistics,
+                concurrency=settings.under_way,
+            ),
+        )
+    )
+
+
+def forecast_judge(settings: JudgeSettings) -> Forecast:
+    """Return what a run would ask and cost. Raises UserError."""
+    templates, _ = settings.words()
+    rows = read_rows(settings.source, templates, method=METHOD, limit=settings.limit)
+    asked = [request_for(row, templates, settings) for row in rows]
+    return forecast_of(asked, f"{len(rows)} rows to {settings.teacher}", settings)

@@ -1,0 +1,1 @@
+"""A new method as somebody outside this project would write it: settings, prompt, algorithm."""
