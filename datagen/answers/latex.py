@@ -15,7 +15,7 @@ from functools import lru_cache
 from datagen.answers import numbers
 
 MAX_LENGTH = 160
-"""Characters of an expression. The final answers of the MATH data set are shorter."""
+"""Characters of an expression. A final answer is shorter; a longer text is a calculation."""
 MAX_DEPTH = 4
 """Nested brackets. The parser's time grows with the depth."""
 MAX_RUN = 18

@@ -1,0 +1,1 @@
+"""Read the items that methods start from: records, tasks, instructions and rows."""
