@@ -198,7 +198,7 @@ def test_data_root_may_be_the_folder_or_the_file(root: Path) -> None:
             "dev",
             "suite microworld has no split 'dev': choose one of train, validation, test",
         ),
-        ("gsm8k", "train", "holds no file of gsm8k train: looked for gsm8k/train.jsonl"),
+        ("gsm8k", "train", "holds no file of gsm8k train. These were looked for: gsm8k/train.jsonl"),
     ],
 )
 def test_errors(root: Path, name: str, split: str, message: str) -> None:
