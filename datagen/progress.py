@@ -11,7 +11,7 @@ from dataclasses import dataclass
 LOG_EVERY_S = 15.0
 """Seconds between two lines of a log. A run of ten hours writes 2,400 lines."""
 REDRAW_EVERY_S = 0.5
-"""Seconds between two updates of the line in a notebook. Each update is a message to the browser."""
+"""Seconds between two updates of the line in a notebook. Each one is a message to the browser."""
 
 
 @dataclass

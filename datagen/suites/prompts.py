@@ -66,7 +66,7 @@ def direct_prompt(question: Question, suite: Suite) -> str:
 
 
 def hint_prompt(question: Question, suite: Suite, gold: str) -> str:
-    """Return the prompt that shows the gold answer and asks for a chain of thought that explains it.
+    """Return the prompt that shows the gold answer and asks for a chain of thought to it.
 
     Args:
         question: The question.
