@@ -649,13 +649,13 @@ def inspect_run(
 
     Args:
         run: A run folder, finished or not, or the folder of a published version.
-        out: The page, by default inspect.html in the run folder (RUN.html beside a version,
-            which is never changed).
-        rows: The search covers this many rows at most, drawn at random where there are
-            more. A row is about a kilobyte.
-        samples: Rows shown as samples of the accepted and of every reason.
-        trees: Evolutions shown side by side, the longest first.
-        seed: Of what is drawn at random.
+        out: The file of the page. By default this is inspect.html in the run folder. For a
+            version, which never changes, it is VERSION.html beside the version's folder.
+        rows: The search covers at most this many rows. If the run has more, they are drawn
+            at random. Each row adds about a kilobyte to the page.
+        samples: Sample rows of the accepted rows, and of the rows rejected for each reason.
+        trees: Evolutions of Evol-Instruct on the page, those with the most rounds first.
+        seed: The seed for drawing rows and samples. The same seed gives the same page.
 
     Returns:
         The page.

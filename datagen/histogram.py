@@ -1,4 +1,4 @@
-"""Histograms of accepted and rejected rows."""
+"""Make histograms of accepted and rejected rows."""
 
 from __future__ import annotations
 
@@ -9,23 +9,24 @@ from itertools import pairwise
 
 @dataclass
 class Sides:
-    """How often each value occurs, among the accepted and among the rejected."""
+    """How often each value occurs among the accepted and among the rejected rows."""
 
     accepted: Counter[float] = field(default_factory=Counter)
     rejected: Counter[float] = field(default_factory=Counter)
 
     def add(self, value: float, accepted: bool) -> None:
+        """Count the value of one row."""
         (self.accepted if accepted else self.rejected)[value] += 1
 
 
 BINS = 24
-"""A histogram of lengths has at most this many bins before the last, which takes the longest
-hundredth."""
+"""A histogram of lengths has at most this many bins, and one more for the longest 1% of the rows.
+As many bins fit a terminal and a card without scrolling."""
 
 
 @dataclass(frozen=True)
 class Bin:
-    """A bar of a histogram: how many accepted and rejected values it holds."""
+    """A bin of a histogram: its lower edge as text, and the rows that fall into it."""
 
     label: str
     accepted: int
@@ -33,7 +34,15 @@ class Bin:
 
 
 def length_bins(sides: Sides) -> list[Bin]:
-    """Bins of equal, round width up to the 99th percentile; the last takes what is longer."""
+    """Return bins of equal, round width up to the 99th percentile, and one bin for the rest.
+
+    Args:
+        sides: Lengths of rows, in words or characters.
+
+    Returns:
+        The bins in order. The last one is left out if it is empty.
+    """
+    # A few very long rows would otherwise press all others into the first bin.
     both = sides.accepted + sides.rejected
     end = percentile(both, 0.99)
     width = round_width((end + 1) / BINS)
@@ -44,7 +53,10 @@ def length_bins(sides: Sides) -> list[Bin]:
 
 
 def percentile(counts: Counter[float], share: float) -> float:
-    """The least value that `share` of all values do not exceed; 0 of none."""
+    """Return the smallest value that at least `share` of all values do not exceed.
+
+    Returns 0 if there are no values.
+    """
     below = 0
     for value, number in sorted(counts.items()):
         below += number
@@ -54,7 +66,7 @@ def percentile(counts: Counter[float], share: float) -> float:
 
 
 def round_width(least: float) -> int:
-    """The smallest of 1, 2, 5, 10, 20, 50, ... that is at least `least`."""
+    """Return the smallest of 1, 2, 5, 10, 20, 50, ... that is at least `least`."""
     power = 1
     while True:
         for digit in (1, 2, 5):
@@ -64,12 +76,15 @@ def round_width(least: float) -> int:
 
 
 def share_bins(sides: Sides, number: int = 20) -> list[Bin]:
-    """Bins of values from 0 to 1; 1 falls in the last."""
+    """Return `number` bins of equal width for values between 0 and 1, both included."""
+    # The last edge lies above 1, because an upper edge does not belong to its bin.
     edges = [*(n / number for n in range(number)), 1.001]
     return [bin_of(sides, low, high, f"{low:.2f}") for low, high in pairwise(edges)]
 
 
 def bin_of(sides: Sides, low: float, high: float, label: str) -> Bin:
+    """Return the bin of the values from `low` to below `high`."""
+
     def inside(counts: Counter[float]) -> int:
         return sum(number for value, number in counts.items() if low <= value < high)
 

@@ -15,13 +15,16 @@ def run_coroutine(coroutine: Coroutine[Any, Any, Result]) -> Result:
     """Run a coroutine to its end and return its result.
 
     A notebook has a running event loop, in which `asyncio.run` refuses to start. There the
-    coroutine runs in a loop of its own, in a thread, and the caller waits for it.
+    coroutine runs in an event loop of its own in another thread, and the caller waits for it.
 
     Args:
-        coroutine: what to run.
+        coroutine: The coroutine to run.
 
     Returns:
-        Its result. Its exception is raised here; an interrupt cancels it.
+        The result of the coroutine.
+
+    Raises:
+        BaseException: Whatever the coroutine raises. An interrupt cancels the coroutine first.
 
     Example:
         >>> async def double(x: int) -> int:
@@ -37,7 +40,7 @@ def run_coroutine(coroutine: Coroutine[Any, Any, Result]) -> Result:
 
 
 def in_thread(coroutine: Coroutine[Any, Any, Result]) -> Result:
-    """Run a coroutine in a loop of its own, in another thread, and wait for it."""
+    """Run a coroutine in an event loop of its own in another thread, and wait for the result."""
     result: Future[Result] = Future()
     loop = asyncio.new_event_loop()
     task = loop.create_task(coroutine)
@@ -45,6 +48,7 @@ def in_thread(coroutine: Coroutine[Any, Any, Result]) -> Result:
     def work() -> None:
         try:
             result.set_result(loop.run_until_complete(task))
+        # Also a cancellation: otherwise the caller would wait for ever.
         except BaseException as error:
             result.set_exception(error)
         finally:
@@ -55,7 +59,8 @@ def in_thread(coroutine: Coroutine[Any, Any, Result]) -> Result:
     try:
         return result.result()
     except KeyboardInterrupt:
-        # nothing that arrived may be lost: the work ends by its own cleanup, then we leave
+        # Answers that arrived must be stored before this function returns. So the coroutine is
+        # cancelled and does its own cleanup, and the interrupt is passed on after that.
         if thread.is_alive():
             loop.call_soon_threadsafe(task.cancel)
             thread.join()

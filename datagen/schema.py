@@ -1,8 +1,8 @@
-"""What a row is: the one place that names the columns of every dataset config.
+"""Define what a row is. This is the only place that names the columns of the dataset configs.
 
-Every row is ready for TRL as it stands: `prompt` and `completion` are conversational (lists of
-`{"role", "content"}`). Schemas are Arrow's, because Parquet is what is published; `datasets` reads
-its features from them.
+TRL can train on every row as it stands: `prompt` and `completion` are conversational (lists of
+`{"role", "content"}`). The schemas are Arrow schemas, because versions are published as Parquet,
+and `datasets` derives its features from them.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass
+from itertools import chain
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import orjson
@@ -24,15 +25,19 @@ FAMILIES = {
     "instructions": ("instructions",),
     "demonstrations": ("demonstrations",),
 }
-"""The configs of accepted rows, by the family of methods that make them; each family has its own
-`rejected` as well."""
+"""The configs of accepted rows, for each family of methods. Every family also has the config
+`rejected`."""
 
-CONFIGS = (*(config for configs in FAMILIES.values() for config in configs), "rejected")
+CONFIGS = (*chain.from_iterable(FAMILIES.values()), "rejected")
 
 
 @dataclass(frozen=True)
 class Accepted:
-    """A row that belongs to the dataset config `config`.
+    """A row that a method keeps.
+
+    Args:
+        row: The values by column.
+        config: The dataset config that gets the row.
 
     Example:
         >>> Accepted({"id": "1"}, "rationales").config
@@ -45,7 +50,12 @@ class Accepted:
 
 @dataclass(frozen=True)
 class Rejected:
-    """A row that was left out, and the reason: a short, stable word.
+    """A row that a method leaves out.
+
+    Args:
+        row: The values by column.
+        reason: A short word that stays the same between versions, such as "truncated". Statistics
+            count rows by it.
 
     Example:
         >>> Rejected({"id": "1"}, "truncated").reason
@@ -60,44 +70,63 @@ Outcome: TypeAlias = Accepted | Rejected
 
 
 def content_id(*parts: Any) -> str:
-    """16 hex digits of the SHA-256 of the parts' canonical JSON: equal content, equal id, on every
-    machine.
+    """Return an id that depends on the content alone: equal parts have equal ids on every machine.
 
-    Parts are texts, whole numbers, None, and lists of these; floats have no one form in JSON.
+    Args:
+        parts: Texts, whole numbers, None, and lists of these. No floats: JSON can write a float in
+            several ways.
+
+    Returns:
+        The first 16 hex digits of the SHA-256 of the parts as JSON.
+
+    Example:
+        >>> content_id("gsm8k", "How many?") == content_id("gsm8k", "How many?")
+        True
     """
     try:
         canonical = orjson.dumps(parts)
-    except TypeError:  # half a surrogate pair
-        canonical = json.dumps(parts, ensure_ascii=False, separators=(",", ":")).encode(
-            "utf-8", "surrogatepass"
-        )
+    except TypeError:
+        # orjson refuses half a surrogate pair, which a model can write. Both ways give the same
+        # bytes for all other texts.
+        text = json.dumps(parts, ensure_ascii=False, separators=(",", ":"))
+        canonical = text.encode("utf-8", "surrogatepass")
+
+    # 64 bits: among a million rows, two share an id with a probability of 3 in 100 million.
     return hashlib.sha256(canonical).hexdigest()[:16]
 
 
 def user(content: str) -> list[dict[str, str]]:
+    """Return a conversation that holds one message of the user."""
     return [{"role": "user", "content": content}]
 
 
 def assistant(content: str) -> list[dict[str, str]]:
+    """Return a conversation that holds one message of the assistant."""
     return [{"role": "assistant", "content": content}]
 
 
 def arrow_schema(config: str, *, family: str = "rationales") -> pa.Schema:
-    """The columns of a config, in order.
+    """Return the columns of a config in order.
 
-    `rejected` holds the columns of the family's first config, and `reason`.
+    Args:
+        config: One of CONFIGS.
+        family: One of FAMILIES. It matters for `rejected` only, whose rows have the columns of
+            the family's first config and a reason.
+
+    Returns:
+        The Arrow schema.
     """
     import pyarrow as pa
 
     if config == "rejected":
-        detail = (
-            [] if family == "rationales" else [("detail", pa.string())]
-        )  # what it met: a benchmark's row, a score
+        # What a row was rejected for, such as the benchmark question that it repeats, or a score.
+        detail = [] if family == "rationales" else [("detail", pa.string())]
         return pa.schema([*_columns(family), ("reason", pa.string()), *detail])
     return pa.schema(_columns(config))
 
 
 def _columns(config: str) -> list[Any]:
+    """Return the columns of a config of accepted rows."""
     columns = {
         "answers": _answer,
         "rationales": lambda: _answer() + _rationale(),
@@ -107,147 +136,169 @@ def _columns(config: str) -> list[Any]:
     return _common() + columns[config]()
 
 
-def _common() -> list[Any]:
+# The columns stand in functions, because importing pyarrow takes longer than all of `datagen`.
+
+
+def _message() -> pa.StructType:
+    """Return the type of one turn of a conversation."""
     import pyarrow as pa
 
-    message = pa.struct([("role", pa.string()), ("content", pa.string())])
+    return pa.struct([("role", pa.string()), ("content", pa.string())])
+
+
+def _common() -> list[Any]:
+    """Return the columns of all configs."""
+    import pyarrow as pa
+
     return [
-        ("id", pa.string()),  # content hash
-        ("method", pa.string()),  # what made the row: "rationales", "self-instruct", ...
-        ("parents", pa.list_(pa.string())),  # ids of the rows, questions or seeds it was made from
-        ("prompt", pa.list_(message)),
-        ("completion", pa.list_(message)),
+        # The content hash of the row.
+        ("id", pa.string()),
+        # The method that made the row: "rationales", "self-instruct", ...
+        ("method", pa.string()),
+        # Ids of the rows, questions or seed tasks from which the row was made.
+        ("parents", pa.list_(pa.string())),
+        ("prompt", pa.list_(_message())),
+        ("completion", pa.list_(_message())),
     ]
 
 
 def _answer() -> list[Any]:
+    """Return the columns of a question with its answer."""
     import pyarrow as pa
 
     return [
         ("question", pa.string()),
-        ("answer", pa.string()),  # as extracted from the chain, canonical
-        ("gold", pa.string()),  # null where the source has no answers
-        (
-            "agreement",
-            pa.float64(),
-        ),  # the voted answer's share of all chains of the question, 0 to 1
+        # The canonical answer that was extracted from the chain.
+        ("answer", pa.string()),
+        # The canonical gold answer. Null if the source has no answers.
+        ("gold", pa.string()),
+        # The voted answer's share of all chains of the question, between 0 and 1.
+        ("agreement", pa.float64()),
     ]
 
 
 def _rationale() -> list[Any]:
+    """Return the columns of a chain of thought."""
     import pyarrow as pa
 
     return [
-        ("rationale", pa.string()),  # the chain as the teacher wrote it
-        ("votes", pa.int32()),  # chains of the question that gave this row's answer
-        ("samples", pa.int32()),  # chains drawn for the question
-        ("chain", pa.int32()),  # which of them this is, from 0
-        ("correct", pa.bool_()),  # answer equals gold; null without gold
-        ("tied", pa.bool_()),  # the vote had no single winner
-        (
-            "hinted",
-            pa.bool_(),
-        ),  # written with the gold answer as a hint (STaR); the prompt here has no hint
-        (
-            "mean_logprob",
-            pa.float64(),
-        ),  # nats per token under the teacher; null where it does not say
+        # The chain as the teacher wrote it.
+        ("rationale", pa.string()),
+        # The number of chains of the question that have the answer of this row.
+        ("votes", pa.int32()),
+        # The number of chains that were sampled for the question.
+        ("samples", pa.int32()),
+        # The number of this chain among them, from 0.
+        ("chain", pa.int32()),
+        # Whether the answer equals the gold answer. Null without a gold answer.
+        ("correct", pa.bool_()),
+        # Whether the vote had no single winner.
+        ("tied", pa.bool_()),
+        # Whether the teacher saw the gold answer (STaR). The prompt of the row has no hint.
+        ("hinted", pa.bool_()),
+        # Mean log-probability of the chain's tokens under the teacher, in nats. Null if the
+        # teacher does not report it.
+        ("mean_logprob", pa.float64()),
         ("finish_reason", pa.string()),
     ]
 
 
 def _instruction() -> list[Any]:
+    """Return the columns of an instruction with its response."""
     import pyarrow as pa
 
     return [
         ("instruction", pa.string()),
-        ("input", pa.string()),  # empty where the instruction says it all
+        # Empty if the instruction needs no input.
+        ("input", pa.string()),
         ("output", pa.string()),
-        ("is_classification", pa.bool_()),  # null where nobody asked
-        ("operation", pa.string()),  # of Evol-Instruct, or "paraphrase"; null for none
-        ("round", pa.int32()),  # of Evol-Instruct, 0 for a seed
-        ("root", pa.string()),  # id of the instruction an evolution began with
-        ("nearest_id", pa.string()),  # the most similar instruction that was there before
-        ("nearest_similarity", pa.float64()),  # ROUGE-L F1 with it, 0 to 1
-        ("score", pa.float64()),  # a judge's
-        ("system", pa.string()),  # system prompt of the response, first turn of `prompt`
+        # Null if the method did not ask.
+        ("is_classification", pa.bool_()),
+        # The operation of Evol-Instruct, or "paraphrase". Null for other methods.
+        ("operation", pa.string()),
+        # The round of Evol-Instruct; 0 for a seed.
+        ("round", pa.int32()),
+        # The id of the instruction with which an evolution began.
+        ("root", pa.string()),
+        # The most similar instruction among those that were accepted earlier.
+        ("nearest_id", pa.string()),
+        # The ROUGE-L F1 with it, between 0 and 1.
+        ("nearest_similarity", pa.float64()),
+        # The score of a judge.
+        ("score", pa.float64()),
+        # The system prompt of the response. It is the first turn of `prompt`.
+        ("system", pa.string()),
         ("finish_reason", pa.string()),
     ]
 
 
 def _demonstration() -> list[Any]:
+    """Return the columns of an episode: demonstrations, a query and the answer."""
     import pyarrow as pa
 
-    message = pa.struct([("role", pa.string()), ("content", pa.string())])
-    scored = pa.struct([("id", pa.string()), ("score", pa.float64())])
-    shown = pa.struct(
-        [
-            ("id", pa.string()),
-            ("input", pa.string()),
-            ("output", pa.string()),
-            ("score", pa.float64()),
-        ]
-    )
+    candidate = [("id", pa.string()), ("score", pa.float64())]
+    demonstration = [
+        ("id", pa.string()),
+        ("input", pa.string()),
+        ("output", pa.string()),
+        ("score", pa.float64()),
+    ]
     return [
         ("task", pa.string()),
-        ("family", pa.string()),  # tasks of one family differ in their parameters only
-        ("kind", pa.string()),  # "meta-ict", "multitask-ict" or "context-distillation"
-        ("strategy", pa.string()),  # how the demonstrations were chosen
-        ("format", pa.string()),  # how they were written
-        ("k", pa.int32()),  # number of demonstrations
-        (
-            "demonstrations",
-            pa.list_(shown),
-        ),  # in the order shown, the last one nearest to the query
+        # Tasks of one family differ only in their parameters.
+        ("family", pa.string()),
+        # "meta-ict", "multitask-ict" or "context-distillation".
+        ("kind", pa.string()),
+        # The strategy that chose the demonstrations.
+        ("strategy", pa.string()),
+        # The format in which they were written.
+        ("format", pa.string()),
+        # The number of demonstrations.
+        ("k", pa.int32()),
+        # The demonstrations in the order of the prompt. The last one stands next to the query.
+        ("demonstrations", pa.list_(pa.struct(demonstration))),
         ("query", pa.string()),
-        (
-            "teacher_prompt",
-            pa.list_(message),
-        ),  # what the teacher was asked, demonstrations in view; null if it was not
+        # The prompt of the teacher, with the demonstrations. Null if the teacher was not asked.
+        ("teacher_prompt", pa.list_(_message())),
         ("target", pa.string()),
-        ("prediction", pa.string()),  # the teacher's, with the demonstrations in view
-        ("correct", pa.bool_()),  # prediction equals target
-        (
-            "candidates",
-            pa.list_(scored),
-        ),  # every candidate that was considered, and its score under the strategy
-        ("generated", pa.bool_()),  # a demonstration was written by the teacher
+        # The answer of the teacher, which saw the demonstrations.
+        ("prediction", pa.string()),
+        # Whether the prediction equals the target.
+        ("correct", pa.bool_()),
+        # All candidates that were considered, with their scores under the strategy.
+        ("candidates", pa.list_(pa.struct(candidate))),
+        # Whether the teacher wrote one of the demonstrations.
+        ("generated", pa.bool_()),
         ("finish_reason", pa.string()),
     ]
 
 
 TOPK = "teacher_topk"
-"""A column that rows have only where it was asked for: what the teacher thinks of each token of the
-completion."""
+"""A column with the teacher's most probable tokens for each token of the completion. Only
+`datagen topk` adds it."""
 PROMPT_TOPK = "teacher_topk_prompt"
-"""The same of the prompt's tokens, but the first, which nothing foretells; null where teacher and
-student were asked otherwise (context distillation)."""
+"""Teacher probabilities for the prompt tokens, from the second token on. Null if teacher and
+student saw different prompts, as in context distillation."""
 
 
 def with_topk(schema: pa.Schema, column: str = TOPK) -> pa.Schema:
-    """The schema with a column of stored probabilities behind its others."""
+    """Return the schema with a column of stored probabilities at its end.
+
+    Shapes: T tokens of the completion, K most probable tokens for each.
+    """
     import pyarrow as pa
 
-    return schema.append(
-        pa.field(
-            column,
-            pa.struct(
-                [
-                    (
-                        "tokens",
-                        pa.list_(pa.int32()),
-                    ),  # the completion's, the end of turn among them
-                    (
-                        "ids",
-                        pa.list_(pa.list_(pa.int32())),
-                    ),  # in the place of each the K most probable tokens,
-                    (
-                        "logprobs",
-                        pa.list_(pa.list_(pa.float16())),
-                    ),  # nats, under the whole vocabulary
-                    ("tail", pa.list_(pa.float32())),  # the probability of all others
-                    ("tokenizer", pa.string()),  # its fingerprint
-                ]
-            ),
-        )
-    )
+    fields = [
+        # [T] The tokens themselves, with the token that ends the turn.
+        ("tokens", pa.list_(pa.int32())),
+        # [T, K] The most probable tokens in the place of each token.
+        ("ids", pa.list_(pa.list_(pa.int32()))),
+        # [T, K] Their log-probabilities in nats, normalised over the whole vocabulary. 16 bits
+        # keep three digits, and halve the files.
+        ("logprobs", pa.list_(pa.list_(pa.float16()))),
+        # [T] The probability of all other tokens together.
+        ("tail", pa.list_(pa.float32())),
+        # The fingerprint of the teacher's tokenizer.
+        ("tokenizer", pa.string()),
+    ]
+    return schema.append(pa.field(column, pa.struct(fields)))

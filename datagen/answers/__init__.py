@@ -1,7 +1,7 @@
-"""What a chain answers: extraction, equality, voting, and the equations on the way.
+"""Extract answers from chains of thought, compare them, vote on them, and check equations.
 
-Generators and evaluation use this one package, so that what filtered the data is what measures
-the student.
+The methods and the evaluation use this same package. So the rule that filtered the data is also
+the rule that measures the student.
 """
 
 from datagen.answers.equality import equal

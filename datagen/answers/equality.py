@@ -1,4 +1,4 @@
-"""When two answers are the same answer."""
+"""Decide whether two answers are the same answer."""
 
 from __future__ import annotations
 
@@ -10,20 +10,19 @@ from datagen.answers.extract import check_type, normalise
 
 
 def equal(a: str, b: str, answer_type: str, *, tolerance: float = 0) -> bool:
-    """Whether two answers agree.
+    """Return whether two answers agree.
 
     Args:
-        a: an answer.
-        b: another answer.
+        a: An answer.
+        b: Another answer.
         answer_type: "number", "choice", "yesno" or "text".
-        tolerance: greatest absolute difference of two equal numbers. 0 is exact.
+        tolerance: Two numbers are equal if they differ by at most this. 0 means exactly equal.
 
     Returns:
-        True for equal numbers, and for other answers that `extract` would normalise to the same
-        text.
+        True for numbers of equal value, and for other answers with the same normal form.
 
     Raises:
-        ValueError: the type is unknown.
+        ValueError: The answer type is unknown.
 
     Example:
         >>> equal("0.5", "1/2", "number"), equal("(B)", "b", "choice")
@@ -35,9 +34,12 @@ def equal(a: str, b: str, answer_type: str, *, tolerance: float = 0) -> bool:
     return a == b or equal_numbers(a, b, tolerance)
 
 
-@lru_cache(maxsize=1024)  # the answers of a question's chains are few
+# The chains of a question give few different answers, and each pair is compared many times.
+@lru_cache(maxsize=1024)
 def equal_numbers(a: str, b: str, tolerance: float) -> bool:
-    left, right = numbers.parse(a), numbers.parse(b)
+    """Return whether two texts are numbers that differ by at most `tolerance`."""
+    left = numbers.parse(a)
+    right = numbers.parse(b)
     if left is None or right is None:
         return False
-    return left == right if not tolerance else abs(left - right) <= Fraction(tolerance)
+    return abs(left - right) <= Fraction(tolerance)

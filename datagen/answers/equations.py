@@ -1,171 +1,215 @@
-"""The equations of a chain: what tells two chains apart, and whether they hold (RFT, arXiv
-2308.01825).
+"""Find the equations of a chain of thought, and check whether they hold.
+
+The equations tell two chains apart, as in RFT (arXiv 2308.01825): chains with the same equations
+solve a question in the same way.
 """
 
 from __future__ import annotations
 
-import math
-import operator
 import re
-from collections.abc import Sequence
+from bisect import bisect_left
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from itertools import pairwise
+from typing import NamedTuple
 
 from datagen.answers import numbers
+from datagen.answers.arithmetic import holds
 
-TOLERANCE = 1e-3  # relative
 MAX_DIGITS = 40
-MAX_SIDE = 200  # tokens of one side of an equation
+"""Characters of a number. A longer one is noise, such as a repeated digit."""
+MAX_SIDE = 200
+"""Symbols of both sides together. No worked step is longer, and the limit bounds the time."""
 ANNOTATION = re.compile(r"<<([^<>\n]{1,400})>>")
+"""A calculator annotation of GSM8K: "12 + 7 = <<12+7=19>>19"."""
 TOKEN = re.compile(
     r"(?P<mixed>(?<![\d./*+-])\d{1,4} \d{1,2}/\d{1,2}(?![\d./]))|"
-    # not 2x
-    r"(?P<number>(?<!\d)(?<!\d,)(?>\d+(?:,\d{3})*(?:\.\d+)?%?|\.\d+%?)(?!\d|[abcnxyzABCNXYZ]\b))|"
+    # Not the 2 of "2x": with a variable behind it, it is no number of its own.
+    r"(?P<number>(?<!\d)(?<!\d,)(?>\d+(?:,\d{3})*(?:\.\d+)?%?|\.\d+%?)"
+    r"(?!\d|[abcnxyzABCNXYZ]\b))|"
+    # The letter x is a multiplication sign only between operands.
     r"(?P<times>(?<=[\d)%])\s?x\s?(?=[\d($.-])|(?<=[\d)%] "
     r")x\s?(?=[\d($.-])|[*\u00d7\u22c5\u00b7]|\\times|\\cdot)|"
+    # A dash that begins a line is a list mark, not a minus.
     r"(?P<over>[/\u00f7]|\\div)|(?P<bullet>^[ \t]{0,8}-[ "
     r"\t]+)|(?P<sign>[+\u2212-])|(?P<bracket>[()])|(?P<equals>=)|"
     r"(?P<skip>[ \t$\u20ac\u00a3]+)|(?P<other>[\s\S])",
     re.ASCII | re.MULTILINE,
 )
 OPERATORS = "+-*/"
-COMPUTE = {"+": operator.add, "-": operator.sub, "*": operator.mul, "/": operator.truediv}
-PRECEDENCE = {"+": 1, "-": 1, "*": 2, "/": 2, "~": 3}  # "~" is the unary minus
+
+
+class Token(NamedTuple):
+    """A symbol of an equation in normal form, and its place in the text."""
+
+    symbol: str
+    start: int
+    end: int
+
+
+@dataclass(frozen=True)
+class Equation:
+    """An equation in normal form, and its place in the text."""
+
+    left: str
+    right: str
+    start: int
+    end: int
 
 
 def equations(text: str) -> tuple[str, ...]:
-    """The equations of a text in order, normalised.
+    """Return the equations of a text in normal form, in order.
 
-    "12 + 7 = 19", "12+7=$19" and "<<12+7=19>>" are all "12+7=19". An equation that stands both in
-    the sentence and in its <<annotation>> counts once. "a = b = c" gives "a=b" and "b=c". Sides
-    hold numbers, + - * / and parentheses; one of the two must compute something. Takes linear time.
+    "12 + 7 = 19", "12+7=$19" and "<<12+7=19>>" are all "12+7=19". An equation that stands both in a
+    sentence and in its <<annotation>> counts once. "a = b = c" gives "a=b" and "b=c". The sides
+    hold numbers, + - * / and parentheses, and at least one side computes something.
+
+    Args:
+        text: A chain of thought. The time is linear in its length.
+
+    Returns:
+        The equations as texts without spaces.
 
     Example:
         >>> equations("First 3+4=7, then 7*2=14.")
         ('3+4=7', '7*2=14')
     """
-    return tuple(f"{left}={right}" for left, right in pairs(text))
+    return tuple(f"{found.left}={found.right}" for found in find(text))
 
 
 def equation_validity(text: str) -> float | None:
-    """The share of the text's equations that hold within 0.1%, from 0 to 1.
+    """Return the fraction of the text's equations that hold.
+
+    An equation holds if both sides have the same value within 0.1 percent.
+
+    Args:
+        text: A chain of thought.
 
     Returns:
-        The share; None where the text has no equation.
+        A fraction between 0 and 1; None if the text has no equation.
 
     Example:
         >>> equation_validity("First 3+4=7, then 7*2=15.")
         0.5
     """
-    checks = [holds(left, right) for left, right in pairs(text)]
+    checks = [holds(found.left, found.right) for found in find(text)]
     return sum(checks) / len(checks) if checks else None
 
 
-def pairs(text: str) -> list[tuple[str, str]]:
-    """(left, right) of every equation, in order.
+def find(text: str) -> list[Equation]:
+    """Return the equations of a text in order.
 
-    A sentence's equation around an annotation is that annotation's.
+    An annotation repeats the equation of the sentence around it. Then only the annotation counts.
     """
-    found: list[tuple[int, tuple[str, str]]] = []
-    plain, marks, last, length = [], [], 0, 0
+    pieces: list[str] = []
+    annotated: list[Equation] = []
+    last = 0
+    length = 0
     for mark in ANNOTATION.finditer(text):
-        plain.append(text[last : mark.start()])
-        length += len(plain[-1])
-        inside = [pair for _, _, pair in scan(mark[1])]
-        found += [(length, pair) for pair in inside]
-        marks += [length] * bool(inside)
+        piece = text[last : mark.start()]
+        pieces.append(piece)
+        length += len(piece)
         last = mark.end()
-    plain.append(text[last:])
-    marks.append(len(text) + 1)
-    place = 0
-    for start, end, pair in scan("".join(plain)):
-        while marks[place] < start:
-            place += 1
-        if marks[place] > end:
-            found.append((start, pair))
-    return [pair for _, pair in sorted(found, key=lambda item: item[0])]
+        # In the text without annotations, an annotation is the point where it was cut out.
+        annotated += [replace(inside, start=length, end=length) for inside in scan(mark[1])]
+    pieces.append(text[last:])
+
+    points = [equation.start for equation in annotated]
+    written = [found for found in scan("".join(pieces)) if not spans(found, points)]
+
+    # Sorting is stable: equations that begin at the same point keep their order.
+    return sorted([*annotated, *written], key=lambda equation: equation.start)
 
 
-def scan(text: str) -> list[tuple[int, int, tuple[str, str]]]:
-    """(start, end, (left, right)) of the equations written in plain text."""
-    found = []
+def spans(equation: Equation, points: Sequence[int]) -> bool:
+    """Return whether one of the points, which are sorted, lies within the equation."""
+    following = bisect_left(points, equation.start)
+    return following < len(points) and points[following] <= equation.end
+
+
+def scan(text: str) -> Iterator[Equation]:
+    """Yield the equations of a text without annotations."""
     for run in runs(text):
-        sides = split_sides(run)
-        for left, right in pairwise(sides):
-            left, right = whole_suffix(left), whole_prefix(right)
-            if (
-                left
-                and right
-                and len(left) + len(right) <= MAX_SIDE
-                and (computes(left) or computes(right))
-            ):
-                found.append((left[0][1], right[-1][2], (joined(left), joined(right))))
-    return found
+        for before, after in pairwise(split_sides(run)):
+            left = whole_suffix(before)
+            right = whole_prefix(after)
+            if not left or not right or len(left) + len(right) > MAX_SIDE:
+                continue
 
-
-Token = tuple[str, int, int]  # symbol, start, end
+            # "5 = 5" and "x = 5" state a value. They are no step of a calculation.
+            if computes(left) or computes(right):
+                yield Equation(joined(left), joined(right), left[0].start, right[-1].end)
 
 
 def runs(text: str) -> list[list[Token]]:
-    """Stretches of arithmetic: tokens that can follow each other, cut at words, line ends and
-    numbers side by side.
+    """Return the stretches of arithmetic of a text: tokens that can follow each other.
+
+    A stretch ends at a word, at the end of a line, and between two numbers side by side.
     """
     found: list[list[Token]] = [[]]
     for match in TOKEN.finditer(text):
-        kind, start, end = match.lastgroup, match.start(), match.end()
-        if kind in ("other", "bullet") or end - start > MAX_DIGITS:
+        kind = match.lastgroup
+        if kind in ("other", "bullet") or len(match.group()) > MAX_DIGITS:
             found.append([])
         elif kind != "skip":
             for symbol in symbols(match):
-                if (
-                    symbol == "("
-                    and found[-1]
-                    and found[-1][-1][2] == start
-                    and is_operand(found[-1][-1][0])
-                ):
-                    found[-1].append(("*", start, start))  # 2(3+4)
-                if found[-1] and not fits(found[-1][-1][0], symbol):
-                    found.append([])
-                found[-1].append((symbol, start, end))
+                append(found, Token(symbol, match.start(), match.end()))
+
+    # The shortest equation has three tokens.
     return [run for run in found if len(run) > 2]
 
 
+def append(found: list[list[Token]], token: Token) -> None:
+    """Append a token to the last stretch, or begin a new one if it does not fit there."""
+    before = found[-1][-1] if found[-1] else None
+
+    # 2(3+4) is 2*(3+4), but only without a space between them.
+    if before and token.symbol == "(" and before.end == token.start and is_operand(before.symbol):
+        before = Token("*", token.start, token.start)
+        found[-1].append(before)
+
+    if before and not fits(before.symbol, token.symbol):
+        found.append([])
+    found[-1].append(token)
+
+
 def symbols(match: re.Match[str]) -> list[str]:
-    """The normal form of a token; the mixed number 1 1/2 is (1+1/2)."""
-    kind, text = match.lastgroup, match.group()
+    """Return the normal form of a TOKEN match. The mixed number 1 1/2 is (1+1/2)."""
+    kind = match.lastgroup
+    text = match.group()
     if kind == "mixed":
         whole, above, below = re.findall(r"\d+", text)
-        return (
-            ["(", whole, "+", above, "/", below, ")"]
-            if int(above) < int(below)
-            else [whole, above, "/", below]
-        )
+        # "12 7/2" is rather two numbers side by side than a mixed number.
+        proper = int(above) < int(below)
+        return ["(", whole, "+", above, "/", below, ")"] if proper else [whole, above, "/", below]
     if kind == "number":
         return [plain_number(text)]
     return [{"times": "*", "over": "/", "sign": "+" if text == "+" else "-"}.get(kind or "", text)]
 
 
 def plain_number(text: str) -> str:
+    """Return a number in canonical form, and its percent sign."""
     value = numbers.parse(text.rstrip("%"))
     return ("0" if value is None else numbers.canonical(value)) + "%" * text.endswith("%")
 
 
 def fits(before: str, after: str) -> bool:
-    """Whether two symbols can follow each other in arithmetic."""
+    """Return whether two symbols can follow each other in arithmetic."""
     operand = is_operand(before)
     if after[0].isdigit() or after == "(":
         return not operand
-    return (
-        operand
-        or after == "="
-        or (after in "+-" and before in "=(*/")
-        or before + after in ("+-", "--")
-    )
+    if operand or after == "=":
+        return True
+
+    # Otherwise only a sign can follow: "= -3", "(-3", "2*-3", "2+-3", "2--3".
+    return (after in "+-" and before in "=(*/") or before + after in ("+-", "--")
 
 
 def split_sides(run: list[Token]) -> list[list[Token]]:
+    """Split a stretch of arithmetic at its equals signs."""
     sides: list[list[Token]] = [[]]
     for token in run:
-        if token[0] == "=":
+        if token.symbol == "=":
             sides.append([])
         else:
             sides[-1].append(token)
@@ -173,103 +217,58 @@ def split_sides(run: list[Token]) -> list[list[Token]]:
 
 
 def whole_suffix(side: list[Token]) -> list[Token]:
-    """The side from behind its last unmatched bracket; nothing where something unread stands before
-    ("n + 3 + 4").
+    """Return the end of a left side that is a whole expression.
+
+    The expression begins behind the last unmatched bracket. The result is empty if something that
+    was not read stands before it, as in "n + 3 + 4".
     """
-    depth, start = 0, 0
+    depth = 0
+    start = 0
     for place in range(len(side) - 1, -1, -1):
-        depth += (side[place][0] == ")") - (side[place][0] == "(")
+        depth += (side[place].symbol == ")") - (side[place].symbol == "(")
         if depth < 0:
             start = place + 1
             break
+
     side = side[start:]
-    if not side or depth > 0 or side[0][0] in ")*/" or not is_operand(side[-1][0]):
+    if not side or depth > 0 or side[0].symbol in ")*/" or not is_operand(side[-1].symbol):
         return []
-    if side[0][0] in "+-" and side[0][2] != side[1][1]:
-        return []  # a sign stands close to its number
-    return side[1:] if side[0][0] == "+" else side
+
+    # A sign stands close to its number. With a space between, an operand was not read.
+    if side[0].symbol in "+-" and side[0].end != side[1].start:
+        return []
+    return side[1:] if side[0].symbol == "+" else side
 
 
 def whole_prefix(side: list[Token]) -> list[Token]:
-    """The side up to its first unmatched bracket, or to a dash; nothing where something unread
-    follows ("7 + n").
+    """Return the beginning of a right side that is a whole expression.
+
+    The expression ends before the first unmatched bracket or a dash. The result is empty if
+    something that was not read follows it, as in "7 + n".
     """
-    depth, last_whole = 0, 0
-    for end, (symbol, _, _) in enumerate(side, 1):
-        depth += (symbol == "(") - (symbol == ")")
+    depth = 0
+    last_whole = 0
+    for end, token in enumerate(side, 1):
+        depth += (token.symbol == "(") - (token.symbol == ")")
         if depth < 0:
             break
-        if depth == 0 and is_operand(symbol):
+        if depth == 0 and is_operand(token.symbol):
             last_whole = end
-    cut = side[last_whole : last_whole + 1]
-    return [] if cut and cut[0][0] in "+*/(" else side[:last_whole]
+
+    following = side[last_whole : last_whole + 1]
+    return [] if following and following[0].symbol in "+*/(" else side[:last_whole]
 
 
 def is_operand(symbol: str) -> bool:
+    """Return whether an operand ends with this symbol."""
     return symbol[-1].isdigit() or symbol[-1] in ")%"
 
 
 def computes(side: Sequence[Token]) -> bool:
-    """Whether an operator stands between two operands."""
-    return any(symbol in OPERATORS for symbol, _, _ in side[1:])
+    """Return whether a side has an operator, apart from a sign at its beginning."""
+    return any(token.symbol in OPERATORS for token in side[1:])
 
 
 def joined(side: Sequence[Token]) -> str:
-    return "".join(symbol for symbol, _, _ in side)
-
-
-def holds(left: str, right: str) -> bool:
-    """Whether both sides have the same value within the tolerance; "25%" reads as 0.25 or as 25,
-    whichever fits.
-    """
-    return any(
-        math.isclose(a, b, rel_tol=TOLERANCE, abs_tol=1e-9)
-        for a in readings(left)
-        for b in readings(right)
-    )
-
-
-def readings(side: str) -> list[float]:
-    values = [evaluate(side)]
-    if side.endswith("%"):
-        values.append(evaluate(side[:-1]))
-    return [value for value in values if value is not None and math.isfinite(value)]
-
-
-def evaluate(side: str) -> float | None:
-    """The value of a normalised side, by two stacks (shunting-yard): no recursion, no eval. None
-    when it has none.
-    """
-    values: list[float] = []
-    pending: list[str] = []
-    before = "("
-    try:
-        for symbol in re.findall(r"[\d.]+%?|[-+*/()]", side):
-            if symbol[0] in "0123456789.":
-                values.append(float(symbol.rstrip("%")) / (100 if symbol.endswith("%") else 1))
-            elif symbol in "+-" and before in "(+-*/":
-                pending += ["~"] * (symbol == "-")
-            else:
-                apply_waiting(values, pending, symbol)
-            before = symbol
-        apply_waiting(values, pending, "")
-    except (IndexError, KeyError, ZeroDivisionError, OverflowError):
-        return None
-    return values[0] if len(values) == 1 and not pending else None
-
-
-def apply_waiting(values: list[float], pending: list[str], symbol: str) -> None:
-    """Compute what binds at least as tightly as the coming symbol ("" is the end), then put the
-    symbol in line.
-    """
-    if symbol == "(":
-        pending.append(symbol)
-        return
-    level = PRECEDENCE.get(symbol, 0)
-    while pending and pending[-1] != "(" and PRECEDENCE[pending[-1]] >= level:
-        sign, right = pending.pop(), values.pop()
-        values.append(-right if sign == "~" else COMPUTE[sign](values.pop(), right))
-    if symbol == ")":
-        pending.pop()
-    elif symbol:
-        pending.append(symbol)
+    """Return a side as text without spaces."""
+    return "".join(token.symbol for token in side)

@@ -1,1 +1,1 @@
-"""A run as one HTML page: what was kept, what was left out and why, and what the rows say."""
+"""Show a run as one HTML page: accepted rows, and rejected rows with their reasons."""

@@ -1,6 +1,6 @@
-"""Charts as inline SVG.
+"""Draw charts as inline SVG.
 
-Text goes through `Markup.format`, which escapes it; colours are classes of the style sheet.
+All text goes through `Markup.format`, which escapes it. The style sheet has the colours.
 """
 
 from __future__ import annotations
@@ -14,24 +14,31 @@ from datagen.histogram import Bin
 if TYPE_CHECKING:
     from markupsafe import Markup
 
-WIDTH, HEIGHT = 360.0, 150.0
-"""Of a histogram's plot, in SVG units."""
+WIDTH = 360.0
+"""The width of a histogram in SVG units. Two histograms fit side by side on a laptop."""
+HEIGHT = 150.0
+"""The height of a histogram in SVG units."""
+LABELS = 6
+"""Labels under a histogram. With more of them, numbers of four digits would touch."""
 
 
 def markup(template: str, *values: object) -> Markup:
+    """Return a template of SVG with escaped values."""
     from markupsafe import Markup
 
     return Markup(template).format(*values)
 
 
 def joined(parts: Iterable[Markup]) -> Markup:
+    """Return pieces of SVG as one."""
     from markupsafe import Markup
 
     return Markup("").join(parts)
 
 
 def bar(share: float) -> Markup:
-    """A bar as wide as `share`, 0 to 1, of its place."""
+    """Return a bar that fills a fraction of its place. `share` is between 0 and 1."""
+    # A bar of a few rows among thousands stays visible.
     width = f"{max(share * 100, 0.4):.1f}%"
     return markup(
         '<svg class="bar" aria-hidden="true"><rect width="{}" height="100%" rx="2"/></svg>', width
@@ -39,32 +46,49 @@ def bar(share: float) -> Markup:
 
 
 def histogram(bins: Sequence[Bin], name: str) -> Markup:
-    """Columns of accepted with the rejected on top; the tallest gets its count, every fourth its
-    label.
+    """Return a histogram: columns of the accepted rows with the rejected rows on top.
+
+    Args:
+        bins: The columns from left to right.
+        name: What the histogram shows, for screen readers.
     """
     top = max((b.accepted + b.rejected for b in bins), default=0) or 1
-    step, every = WIDTH / max(len(bins), 1), max(1, len(bins) // 6)
+    step = WIDTH / max(len(bins), 1)
     columns = [column(b, place * step, step, HEIGHT / top) for place, b in enumerate(bins)]
+
+    every = max(1, len(bins) // LABELS)
+    tick = '<text x="{:.1f}" y="{:.0f}" class="tick">{}</text>'
     labels = [
-        markup(
-            '<text x="{:.1f}" y="{:.0f}" class="tick">{}</text>', place * step, HEIGHT + 16, b.label
-        )
+        markup(tick, place * step, HEIGHT + 16, b.label)
         for place, b in enumerate(bins)
         if place % every == 0
     ]
+
     lines = markup('<path class="axis" d="M0 {0:.0f}H{1:.0f}M0 0H{1:.0f}"/>', HEIGHT, WIDTH)
     scale = markup('<text x="{:.0f}" y="-5" class="tick end">{:,}</text>', WIDTH, top)
     return markup(
-        '<svg class="histogram" viewBox="0 -18 {:.0f} {:.0f}" role="img" aria-label="{}">'
-        "{}{}{}{}</svg>",
+        '<svg class="histogram" viewBox="0 -18 {:.0f} {:.0f}" role="img" '
+        'aria-label="{}">{}{}{}{}</svg>',
         *(WIDTH + 12, HEIGHT + 40, name, joined(columns), joined(labels), lines, scale),
     )
 
 
 def column(counts: Bin, x: float, step: float, scale: float) -> Markup:
-    low, high = counts.accepted * scale, counts.rejected * scale
+    """Return a column of a histogram.
+
+    Args:
+        counts: The rows of the bin.
+        x: The left edge.
+        step: The width, with the gap to the next column.
+        scale: The height of one row.
+    """
+    low = counts.accepted * scale
+    high = counts.rejected * scale
     rect = '<rect class="{}" x="{:.2f}" y="{:.2f}" width="{:.2f}" height="{:.2f}"/>'
-    place, width = x + step * 0.06, step * 0.88
+
+    # An eighth of the step is the gap between two columns.
+    place = x + step * 0.06
+    width = step * 0.88
     parts = [
         markup(rect, "accepted", place, HEIGHT - low, width, low),
         markup(rect, "rejected", place, HEIGHT - low - high, width, high),
@@ -74,20 +98,21 @@ def column(counts: Bin, x: float, step: float, scale: float) -> Markup:
 
 
 def scores(counts: Counter[float]) -> Markup:
-    """Ten small columns: how often each score from 1 to 10 was given.
+    """Return ten small columns: how often a judge gave each score from 1 to 10.
 
-    Scores beyond fall in the first or the last.
+    Other scores count for 1 or for 10.
     """
-    tens = Counter[int]()
+    by_score = Counter[int]()
     for score, number in counts.items():
-        tens[int(min(max(score, 1), 10))] += number
-    top = max(tens.values(), default=0) or 1
-    columns = [
-        markup(
-            '<rect class="accepted" x="{}" y="{:.1f}" width="7" height="{:.1f}">'
-            "<title>score {}: {:,}</title></rect>",
-            *((n - 1) * 9, 24 - 24 * tens[n] / top, 24 * tens[n] / top, n, tens[n]),
-        )
-        for n in range(1, 11)
-    ]
+        by_score[int(min(max(score, 1), 10))] += number
+
+    top = max(by_score.values(), default=0) or 1
+    rect = (
+        '<rect class="accepted" x="{}" y="{:.1f}" width="7" height="{:.1f}">'
+        "<title>score {}: {:,}</title></rect>"
+    )
+    columns = []
+    for score in range(1, 11):
+        height = 24 * by_score[score] / top
+        columns.append(markup(rect, (score - 1) * 9, 24 - height, height, score, by_score[score]))
     return markup('<svg class="scores" viewBox="0 0 90 25" role="img">{}</svg>', joined(columns))

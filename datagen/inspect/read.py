@@ -1,4 +1,4 @@
-"""The rows of a run as a stream, whether its Parquet files are there yet or not."""
+"""Read the rows of a run one after another, whether the run is finished or not."""
 
 from __future__ import annotations
 
@@ -17,67 +17,71 @@ from datagen.versions.lineage import CONFIG_KEYS, read_json, read_lineage
 
 ACCEPTED = "accepted"
 NOT_READ = {"prompt", "completion", "method", "system", "teacher_topk", "teacher_topk_prompt"}
-"""Columns that say again what others say, or that the page does not show."""
+"""Columns that repeat other columns, or that the page does not show. Stored probabilities are many
+times larger than the text."""
 BATCH = 1024
-"""Rows in memory at once."""
+"""Rows of a Parquet file that are in memory at once: a few megabytes of text."""
 
 
 @dataclass(frozen=True)
 class Entry:
-    """A row of a run, and what became of it."""
+    """A row of a run, and whether it was accepted."""
 
     row: Row
     verdict: str
-    """`accepted`, or the reason it was rejected for."""
+    """`accepted`, or the reason for which the row was rejected."""
     config: str
 
     @property
     def accepted(self) -> bool:
+        """Whether the run keeps the row."""
         return self.verdict == ACCEPTED
 
     @property
     def asked(self) -> str:
-        """The instruction, or the question."""
+        """The instruction or the question, without its input."""
         return self.row.get("instruction") or self.row.get("question") or ""
 
     @property
     def instruction(self) -> str:
-        """What was asked, with its input."""
+        """The instruction or the question, with its input."""
         return f"{self.asked}\n\n{given}" if (given := self.row.get("input")) else self.asked
 
     @property
     def response(self) -> str:
-        """The output, or the chain of thought."""
+        """The output or the chain of thought."""
         return self.row.get("output") or self.row.get("rationale") or ""
 
 
 @dataclass(frozen=True)
 class Source:
-    """A run, or a published version, and how to read it."""
+    """A run or a published version, and how to read it."""
 
     path: Path
     config: dict[str, Any]
-    """What was asked: config.json, or the same of a version's lineage.json."""
+    """The configuration: config.json, or the same keys of a version's lineage.json."""
     stats: dict[str, Any]
-    """stats.json; empty while the run is not finished, and for a version."""
+    """stats.json. Empty for a version, and while the run is not finished."""
     files: dict[str, list[Path]]
-    """Parquet files by config; empty for a run that is not finished."""
+    """The Parquet files of each config. Empty for a run that is not finished."""
     published: bool
 
     @property
     def name(self) -> str:
-        return (
-            f"{self.config['name']} {self.config['version']}" if self.published else self.path.name
-        )
+        """The name for the page's title."""
+        if self.published:
+            return f"{self.config['name']} {self.config['version']}"
+        return self.path.name
 
     @property
     def finished(self) -> bool:
+        """Whether the rows are in their final files."""
         return bool(self.files)
 
     def entries(self) -> Iterator[Entry]:
-        """All rows: the accepted first where the run is finished, in its order otherwise.
+        """Yield all rows: the accepted rows first, or in the order of the run if it is unfinished.
 
-        Raises UserError.
+        Raises UserError if the rows cannot be read.
         """
         if not self.finished:
             yield from database_entries(self.path / "rows.sqlite")
@@ -89,17 +93,20 @@ class Source:
 
 
 def open_source(path: Path) -> Source:
-    """The run in a folder. Raises UserError where there is none."""
+    """Open the run or the version in a folder. Raises UserError if there is none."""
     path = path.resolve()
     if not path.is_dir():
         raise UserError(f"no run folder {path}")
+
     if (path / "lineage.json").is_file():
-        files = {config: sorted((path / config).glob("*.parquet")) for config in CONFIGS}
-        return Source(
-            path, told(read_lineage(path)), {}, {c: f for c, f in files.items() if f}, True
-        )
+        found = {config: sorted((path / config).glob("*.parquet")) for config in CONFIGS}
+        files = {config: files for config, files in found.items() if files}
+        return Source(path, recorded_settings(read_lineage(path)), {}, files, published=True)
+
     if not (path / "config.json").is_file():
         raise UserError(f"{path} is no run folder: it has no config.json")
+
+    # A run writes its statistics last. Without them, its Parquet files may be incomplete.
     config = read_json(path / "config.json")
     if not (path / "stats.json").is_file():
         return Source(path, config, {}, {}, False)
@@ -107,26 +114,30 @@ def open_source(path: Path) -> Source:
     return Source(path, config, read_json(path / "stats.json"), parquet, False)
 
 
-def told(lineage: dict[str, Any]) -> dict[str, Any]:
-    """What a version's run was asked, as a run's config.json has it; of several each under the name
-    of its family.
+def recorded_settings(lineage: dict[str, Any]) -> dict[str, Any]:
+    """Return the settings in a version's lineage, in the form of a run's config.json.
+
+    If the version holds several runs, each stands under the name of its family.
     """
-    about, runs = {key: lineage[key] for key in ("name", "version", "created")}, lineage["runs"]
-    asked = {
+    about = {key: lineage[key] for key in ("name", "version", "created")}
+    runs = lineage["runs"]
+    settings = {
         family: {key: run[key] for key in CONFIG_KEYS if key in run} for family, run in runs.items()
     }
-    if len(asked) == 1:
-        return about | next(iter(asked.values()))
-    return (
-        about | asked | {"method": ", ".join(dict.fromkeys(run["method"] for run in runs.values()))}
-    )
+    if len(settings) == 1:
+        return about | next(iter(settings.values()))
+
+    methods = dict.fromkeys(run["method"] for run in runs.values())
+    return about | settings | {"method": ", ".join(methods)}
 
 
 def entry(row: Row, config: str, reason: str | None) -> Entry:
+    """Return a row with its verdict."""
     return Entry(row, (reason or "rejected") if config == "rejected" else ACCEPTED, config)
 
 
 def parquet_rows(file: Path) -> Iterator[Row]:
+    """Yield the rows of a Parquet file without the columns of NOT_READ."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -140,7 +151,10 @@ def parquet_rows(file: Path) -> Iterator[Row]:
 
 
 def database_entries(file: Path) -> Iterator[Entry]:
-    """What an unfinished run has so far; it may go on meanwhile, nothing is locked."""
+    """Yield the rows that an unfinished run has so far.
+
+    The database is opened for reading only, so the run can continue meanwhile.
+    """
     if not file.is_file():
         raise UserError(f"{file.parent} holds no rows yet: it has no rows.sqlite")
     try:

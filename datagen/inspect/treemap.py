@@ -1,4 +1,4 @@
-"""Verbs and their nouns as boxes within boxes, an inline SVG."""
+"""Draw verbs and their nouns as boxes within boxes, as inline SVG."""
 
 from __future__ import annotations
 
@@ -13,15 +13,17 @@ from datagen.inspect.words import Pair
 if TYPE_CHECKING:
     from markupsafe import Markup
 
-VERBS, NOUNS = 20, 4
-"""The most common verbs, and the most common nouns of each, as in figure 3 of Self-Instruct."""
+VERBS = 20
+"""The treemap has this many verbs, the most common ones, as figure 3 of Self-Instruct."""
+NOUNS = 4
+"""Each verb has this many nouns, its most common ones, as figure 3 of Self-Instruct."""
 LETTER = 7.4
-"""Width of a letter; a Chinese character takes two."""
+"""The width of a letter in SVG units at the page's font size. A Chinese character takes two."""
 
 
 @dataclass(frozen=True)
 class Box:
-    """A rectangle of the treemap, in units of its drawing."""
+    """A rectangle. x and y are its upper left corner."""
 
     x: float
     y: float
@@ -33,16 +35,20 @@ WHOLE = Box(0, 0, 720, 420)
 
 
 def treemap(pairs: Counter[Pair]) -> Markup:
-    """The most common verbs; within each its most common nouns.
+    """Return a treemap of the most common verbs, each with its most common nouns.
 
-    Areas are counts of instructions.
+    Args:
+        pairs: The number of instructions with each verb and noun. Areas are proportional to it.
     """
-    verbs, nouns = Counter[str](), dict[str, Counter[str]]()
+    verbs = Counter[str]()
+    nouns: dict[str, Counter[str]] = {}
     for (verb, noun), number in pairs.items():
         verbs[verb] += number
         nouns.setdefault(verb, Counter())[noun] += number
+
     chosen = verbs.most_common(VERBS)
     boxes = squarify([number for _, number in chosen], WHOLE)
+    # The style sheet has eight colours.
     parts = [
         verb_box(verb, number, nouns[verb], box, place % 8)
         for place, ((verb, number), box) in enumerate(zip(chosen, boxes, strict=True))
@@ -53,8 +59,9 @@ def treemap(pairs: Counter[Pair]) -> Markup:
 
 
 def verb_box(verb: str, number: int, nouns: Counter[str], box: Box, colour: int) -> Markup:
-    """A verb's box: its name on top, below its nouns; what is in none of their boxes is the
-    rest.
+    """Return the box of a verb: its name at the top, and below it the boxes of its nouns.
+
+    One more box stands for the other nouns together.
     """
     head = min(18.0, box.height / 3)
     inner = Box(box.x, box.y + head, box.width, box.height - head)
@@ -63,6 +70,7 @@ def verb_box(verb: str, number: int, nouns: Counter[str], box: Box, colour: int)
     parts = [*named, ("", rest)] if rest else named
     order = sorted(parts, key=lambda part: -part[1])
     boxes = squarify([count for _, count in order], inner)
+
     cells = [cell(verb, *part, place) for part, place in zip(order, boxes, strict=True)]
     title = markup("<title>{}: {:,}</title>", verb, number)
     frame = markup(
@@ -70,21 +78,24 @@ def verb_box(verb: str, number: int, nouns: Counter[str], box: Box, colour: int)
         *astuple(box),
         title,
     )
-    name = written(f"{verb} {number:,}", box, 13, "name") or written(verb, box, 13, "name")
+    # In a narrow box the number is left out before the name is.
+    name = label_in(f"{verb} {number:,}", box, 13, "name") or label_in(verb, box, 13, "name")
     return markup('<g class="tone{}">{}{}{}</g>', colour, frame, name, joined(cells))
 
 
 def cell(verb: str, noun: str, number: int, box: Box) -> Markup:
+    """Return the box of a noun. An empty noun stands for all others."""
     title = markup("<title>{} {}: {:,}</title>", verb, noun or "(others)", number)
     rect = '<rect x="{:.1f}" y="{:.1f}" width="{:.1f}" height="{:.1f}" class="{}">{}</rect>{}'
-    text = written(noun, box, 14, "noun") if box.height > 18 else ""
+    text = label_in(noun, box, 14, "noun") if box.height > 18 else ""
     return markup(rect, *astuple(box), "noun" if noun else "rest", title, text)
 
 
-def written(text: str, box: Box, down: float, kind: str) -> Markup | str:
-    """The text in the box's top left corner, or nothing where it does not fit."""
-    wide = sum(2 if ord(letter) > 0x2E7F else 1 for letter in text) * LETTER + 8
-    if wide > box.width or box.height < 12:
+def label_in(text: str, box: Box, down: float, kind: str) -> Markup | str:
+    """Return a text in the upper left corner of a box, or an empty text if it does not fit."""
+    # Chinese characters begin at U+2E80. The margin is 4 units to each side.
+    width = sum(2 if ord(letter) > 0x2E7F else 1 for letter in text) * LETTER + 8
+    if width > box.width or box.height < 12:
         return ""
     return markup(
         '<text x="{:.1f}" y="{:.1f}" class="{}">{}</text>', box.x + 4, box.y + down, kind, text
@@ -92,35 +103,71 @@ def written(text: str, box: Box, down: float, kind: str) -> Markup | str:
 
 
 def squarify(sizes: Sequence[float], box: Box) -> list[Box]:
-    """Boxes with areas as `sizes`, which fall, filling `box` and as square as a greedy choice of
-    rows makes them (Bruls, Huizing and van Wijk, Squarified Treemaps, 2000).
+    """Fill a box with smaller boxes that are as square as a greedy choice of rows makes them.
+
+    Args:
+        sizes: The sizes of the boxes, the largest first. Areas are proportional to them.
+        box: The box to fill.
+
+    Returns:
+        A box for each size.
+
+    Source:
+        Bruls, Huizing and van Wijk, Squarified Treemaps, 2000.
     """
-    sizes, placed = list(sizes), list[Box]()
-    while sizes:
-        side, total = min(box.width, box.height), sum(sizes)
+    left = list(sizes)
+    placed: list[Box] = []
+    while left:
+        side = min(box.width, box.height)
+        total = sum(left)
         area = box.width * box.height / total if total else 0
+
+        # The row grows as long as its least square box does not become worse.
         length = 1
-        while length < len(sizes) and worst(sizes[: length + 1], side, area) <= worst(
-            sizes[:length], side, area
-        ):
+        ratio = worst_ratio(left[:1], side, area)
+        while length < len(left):
+            longer = worst_ratio(left[: length + 1], side, area)
+            if longer > ratio:
+                break
+            ratio = longer
             length += 1
-        row, sizes = sizes[:length], sizes[length:]
-        boxes, box = lay(row, box, sum(row) / total if total else 1)
+
+        row = left[:length]
+        left = left[length:]
+        boxes, box = lay_row(row, box, sum(row) / total if total else 1)
         placed += boxes
     return placed
 
 
-def worst(row: Sequence[float], side: float, area: float) -> float:
-    """The largest ratio of sides in a row of boxes laid along `side`."""
+def worst_ratio(row: Sequence[float], side: float, area: float) -> float:
+    """Return the largest ratio of width and height, or height and width, in a row of boxes.
+
+    Args:
+        row: The sizes of the boxes.
+        side: The length of the side along which they stand.
+        area: The area of a box of size 1.
+    """
     total = sum(row) * area
     if not total or not side:
         return float("inf")
     return max(max(side**2 * r * area / total**2, total**2 / (side**2 * r * area)) for r in row)
 
 
-def lay(row: Sequence[float], box: Box, share: float) -> tuple[list[Box], Box]:
-    """A row of boxes along the shorter side, taking `share` of the box, and what is left of it."""
-    total, upright, placed, at = sum(row), box.width >= box.height, list[Box](), 0.0
+def lay_row(row: Sequence[float], box: Box, share: float) -> tuple[list[Box], Box]:
+    """Lay a row of boxes along the shorter side of a box.
+
+    Args:
+        row: The sizes of the boxes.
+        box: The box to lay them into.
+        share: The fraction of the box that the row takes.
+
+    Returns:
+        The boxes of the row, and the rest of the box.
+    """
+    total = sum(row)
+    upright = box.width >= box.height
+    placed: list[Box] = []
+    at = 0.0
     for size in row:
         part = size / total
         if upright:
@@ -128,6 +175,7 @@ def lay(row: Sequence[float], box: Box, share: float) -> tuple[list[Box], Box]:
         else:
             placed.append(Box(box.x + at * box.width, box.y, part * box.width, box.height * share))
         at += part
+
     if upright:
         return placed, Box(box.x + box.width * share, box.y, box.width * (1 - share), box.height)
     return placed, Box(box.x, box.y + box.height * share, box.width, box.height * (1 - share))

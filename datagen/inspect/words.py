@@ -1,10 +1,11 @@
-"""What an instruction asks for: its verb and the noun the verb takes, by rules of thumb.
+"""Find the verb of an instruction and its object, by simple rules.
 
 Self-Instruct (arXiv 2212.10560, figure 3) parses each instruction and takes the root verb with its
-direct object. A parser is a model to download, so this looks at the words alone: the first clause
-that begins with a verb of the list verbs.txt, and the last word of the noun phrase behind it. It
-finds fewer pairs than a parser, and says how many. Chinese is written without spaces: there the
-pair is the first two characters and the next two.
+direct object. A parser is a model that must be downloaded, so this module looks at the words alone.
+The verb begins the first clause that begins with a word of verbs.txt. The object is the last word
+of the noun phrase behind it. These rules find fewer pairs than a parser. The page says how many.
+
+Chinese is written without spaces. There the pair is the first two characters and the next two.
 """
 
 from __future__ import annotations
@@ -18,10 +19,10 @@ from typing import TypeAlias
 from datagen.prompts.language import Language
 
 Pair: TypeAlias = tuple[str, str]
-"""Verb and object; the object is empty where the verb takes none."""
+"""Verb and object. The object is empty if the verb has none."""
 
 LONGEST = 500
-"""Characters of an instruction that are looked at."""
+"""Only this many characters of an instruction are read. The verb stands in its first sentences."""
 CLAUSE = re.compile(r"[.,;:!?()\n]+")
 WORD = re.compile(r"[a-z]+(?:['’-][a-z]+)*")
 HAN = re.compile(r"[\u3400-\u9fff]")
@@ -42,7 +43,7 @@ OPENINGS = {
     "to",
 }
 OPENINGS |= {"and", "your", "task", "is", "help", "let's"}
-"""Words that may stand before the verb of a clause."""
+"""Words that can stand before the verb of a clause."""
 SKIPPED = {
     "me",
     "us",
@@ -59,14 +60,14 @@ SKIPPED = {
     "those",
     "your",
 }
-"""Words that may stand right behind a verb and are no part of its object."""
+"""Words that can stand behind a verb and do not belong to its object."""
 CHINESE_OPENINGS = re.compile(
     r"^(?:[^\u3400-\u9fffA-Za-z0-9]|请你|请|帮我|麻烦你?|你能|能否|能不能|可以|给我)+"
 )
 
 
 def pair_of(instruction: str, language: Language) -> Pair | None:
-    """The pair of an instruction; None where no clause begins with a verb."""
+    """Return the verb and the object of an instruction, or None if no clause begins with a verb."""
     text = instruction[:LONGEST]
     if language.by_characters:
         characters = "".join(CHINESE_OPENINGS.sub("", text).split())
@@ -81,24 +82,22 @@ def pair_of(instruction: str, language: Language) -> Pair | None:
 
 
 def object_of(words: list[str]) -> str:
-    """The head of the noun phrase that `words` begin with: its last word, in the singular.
+    """Return the last word of the noun phrase at the beginning of `words`, in the singular.
 
-    Empty where they do not.
+    Returns an empty text if they begin with no noun phrase.
     """
     while words and words[0] in SKIPPED:
         words = words[1:]
-    length = next(
-        (place for place, word in enumerate(words) if word in words_of("ends")), len(words)
-    )
+    ends = (place for place, word in enumerate(words) if word in words_of("ends"))
+    length = next(ends, len(words))
     return singular(words[length - 1]) if length else ""
 
 
 def singular(noun: str) -> str:
-    if (
-        len(noun) <= 3
-        or not noun.endswith("s")
-        or noun.endswith(("ss", "us", "is", "'s", "’s", "ws"))
-    ):
+    """Return the singular of an English noun, by its ending."""
+    # "bus", "class", "analysis", "news" end in s, but are no plurals.
+    endings = ("ss", "us", "is", "'s", "’s", "ws")
+    if len(noun) <= 3 or not noun.endswith("s") or noun.endswith(endings):
         return noun
     if noun.endswith("ies"):
         return noun[:-3] + "y"
@@ -106,14 +105,13 @@ def singular(noun: str) -> str:
 
 
 def guess_language(texts: Iterable[str]) -> str:
-    """Zh where more than a tenth of the characters are Han, en otherwise."""
+    """Return "zh" if more than a tenth of the characters are Han characters, else "en"."""
+    # Not a half: Chinese instructions often contain code or English terms.
     text = "".join(text[:LONGEST] for text in texts)
     return "zh" if len(HAN.findall(text)) * 10 > len(text) else "en"
 
 
 @cache
 def words_of(name: str) -> frozenset[str]:
-    """This project's own lists: `verbs`, that instructions begin with, and `ends`, the words that
-    end a noun phrase.
-    """
+    """Return a word list: `verbs` that begin instructions, or `ends`, which end a noun phrase."""
     return frozenset((Path(__file__).parent / f"{name}.txt").read_text(encoding="utf-8").split())

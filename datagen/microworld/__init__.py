@@ -1,9 +1,8 @@
-"""The micro-world: a procedural world with three abilities, and two small models trained on it from
-scratch.
+"""The micro-world: a generated world with three abilities, and two small models trained on it.
 
-`problems` holds multi-step word problems, `instructions` operations on lists, alone and composed,
-`rules` rules that only demonstrations show. `WEIGHTS / "teacher"` and `WEIGHTS / "student"` are
-folders that `transformers` opens offline.
+`problems` generates multi-step word problems. `instructions` generates operations on lists, alone
+and composed. `rules` generates rules that only demonstrations show. `WEIGHTS / "teacher"` and
+`WEIGHTS / "student"` are folders that `transformers` opens offline.
 """
 
 from pathlib import Path

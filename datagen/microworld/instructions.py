@@ -1,9 +1,10 @@
-"""Instructions over short lists of words or numbers: one operation or several in a row."""
+"""Generate instructions for short lists of words or numbers: one operation, or several in a row."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from random import Random
 
 from datagen.microworld.splits import check_split, split_of
@@ -14,7 +15,7 @@ Items = Sequence[str]
 
 @dataclass(frozen=True)
 class Instruction:
-    """An instruction about a list, with its answer."""
+    """An instruction with its answer, and what it is made of."""
 
     instruction: str
     answer: str
@@ -24,29 +25,28 @@ class Instruction:
 
 @dataclass(frozen=True)
 class Operation:
-    """What an instruction may ask to do with a list."""
+    """An operation on a list."""
 
     phrases: tuple[str, ...]
-    """How it is said after "First," or "then", in lower case."""
+    """Its wordings after "First" or "then", in lower case."""
     apply: Callable[[Items], list[str]]
+    """Returns the list that results."""
     on: str = "any"
-    """"any", "words" or "numbers"."""
+    """The lists that it takes: "any", "words" or "numbers"."""
     last: bool = False
-    """Nothing can follow it: its result is one value."""
+    """Whether its result is one value, so that no operation can follow."""
 
 
 def _numbers(function: Callable[[list[int]], list[int]]) -> Callable[[Items], list[str]]:
+    """Return a function on numbers as a function on their texts."""
     return lambda items: [str(number) for number in function([int(item) for item in items])]
 
 
 def _keep(category: str) -> Operation:
+    """Return the operation that keeps the words of a category."""
     words = set(CATEGORIES[category])
-    said = {"colour": "colours", "animal": "animals", "fruit": "fruits", "vehicle": "vehicles"}[
-        category
-    ]
-    return Operation(
-        (f"keep only the {said}",), lambda items: [item for item in items if item in words], "words"
-    )
+    phrase = f"keep only the {category}s"
+    return Operation((phrase,), lambda items: [item for item in items if item in words], "words")
 
 
 OPERATIONS: dict[str, Operation] = {
@@ -111,8 +111,20 @@ OPERATIONS: dict[str, Operation] = {
 
 
 def instructions(split: str, n: int, *, operations: int = 1, seed: int = 0) -> list[Instruction]:
-    """The first `n` distinct instructions of a split with so many operations; `UserError` for an
-    unknown split.
+    """Generate distinct instructions of a split.
+
+    Args:
+        split: "train", "validation" or "test".
+        n: The number of instructions. A larger number adds instructions and keeps the first ones.
+        operations: The number of operations of each instruction.
+        seed: Decides which instructions are drawn.
+
+    Raises:
+        UserError: There is no such split.
+
+    Example:
+        >>> len(instructions("test", 3, operations=2))
+        3
     """
     check_split(split)
     rng = Random(f"{seed}:instructions:{split}:{operations}")
@@ -132,10 +144,15 @@ def draw(
     shortest: int = 3,
     longest: int = 6,
 ) -> Instruction:
-    """One random instruction of a split; the split is that of its operations and list, not of its
-    wording.
+    """Draw a random instruction of a split.
 
-    `kind` is "words" or "numbers", either by default; the list has `shortest` to `longest` items.
+    Args:
+        rng: The source of random numbers.
+        split: The split of its operations and its list. The wording does not matter.
+        operations: The number of operations.
+        kind: "words" or "numbers"; by default either.
+        shortest: The smallest number of items in the list.
+        longest: The largest number of items in the list.
     """
     while True:
         of = kind or rng.choice(("words", "numbers"))
@@ -149,27 +166,32 @@ def draw(
 
 
 def apply(names: Sequence[str], items: Items) -> str | None:
-    """The answer, or None where the list runs too short on the way."""
+    """Return the answer, or None if the list becomes too short on the way."""
     values = list(items)
     for i, name in enumerate(names):
         values = OPERATIONS[name].apply(values)
+        # With fewer than two items the next operation would have nothing to do.
         if len(values) < (2 if i + 1 < len(names) else 1):
             return None
     return ", ".join(values)
 
 
 def say(rng: Random, names: Sequence[str], items: Items) -> str:
-    """Say it in words: "First reverse the list, then give the last item: dog, pear"."""
-    phrases = [rng.choice(OPERATIONS[name].phrases) for name in names]
-    text = (
-        phrases[0][0].upper() + phrases[0][1:]
-        if len(phrases) == 1
-        else "First " + ", then ".join(phrases)
-    )
+    """Draw a wording: "First reverse the list, then give the last item: dog, pear"."""
+    return join_phrases([rng.choice(OPERATIONS[name].phrases) for name in names], items)
+
+
+def join_phrases(phrases: Sequence[str], items: Items) -> str:
+    """Return an instruction from the phrases of its operations and from its list."""
+    if len(phrases) == 1:
+        text = phrases[0][0].upper() + phrases[0][1:]
+    else:
+        text = "First " + ", then ".join(phrases)
     return f"{text}: {', '.join(items)}"
 
 
 def _draw_operations(rng: Random, kind: str, count: int) -> tuple[str, ...]:
+    """Draw the names of distinct operations that can follow each other."""
     fitting = [name for name, op in OPERATIONS.items() if op.on in ("any", kind)]
     middle = [name for name in fitting if not OPERATIONS[name].last]
     chosen = rng.sample(middle, count - 1)
@@ -179,16 +201,14 @@ def _draw_operations(rng: Random, kind: str, count: int) -> tuple[str, ...]:
 def draw_items(
     rng: Random, kind: str, names: Sequence[str], *, shortest: int = 3, longest: int = 6
 ) -> tuple[str, ...]:
-    """A list that gives the operations something to do."""
+    """Draw a list that gives the operations something to do."""
     length = rng.randint(shortest, longest)
     if kind == "numbers":
         return tuple(str(number) for number in rng.sample(range(1, 100), length))
-    kept = [
-        word
-        for name in names
-        if name.rstrip("s") in CATEGORIES
-        for word in CATEGORIES[name.rstrip("s")]
-    ]
+
+    # Without words of its category, "keep only the animals" would leave an empty list.
+    categories = [name.rstrip("s") for name in names if name.rstrip("s") in CATEGORIES]
+    kept = list(chain.from_iterable(CATEGORIES[category] for category in categories))
     some = rng.sample(kept, min(len(kept), rng.randint(1, 3)))
     rest = rng.sample([word for word in WORDS if word not in some], length - min(length, len(some)))
     return tuple(rng.sample([*some, *rest], length))

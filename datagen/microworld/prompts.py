@@ -1,4 +1,4 @@
-"""How the micro-world's models are asked. They were trained on exactly these words."""
+"""The wording of the micro-world's prompts. Its models were trained on exactly these words."""
 
 RATIONALE_SUFFIX = "\nLet's think step by step."
 DIRECT_SUFFIX = "\nGive only the answer."

@@ -1,7 +1,10 @@
-"""The words of the world. Each is one token of its tokenizer."""
+"""The words of the micro-world. Each word is one token of its tokenizer."""
+
+from itertools import chain
 
 
 def _words(text: str) -> list[str]:
+    """Return the words of a text."""
     return text.split()
 
 
@@ -30,7 +33,7 @@ CATEGORIES = {
     "body": _words("hand foot arm leg head nose ear eye knee neck back toe"),
     "weather": _words("rain snow wind sun fog storm cloud frost hail ice thunder mist"),
 }
-WORDS = [word for words in CATEGORIES.values() for word in words]
+WORDS = list(chain.from_iterable(CATEGORIES.values()))
 SIZES = _words("big small tiny huge long short")
 MATERIALS = _words("wooden iron glass paper stone leather plastic clay")
 THINGS = CATEGORIES["animal"] + CATEGORIES["clothing"] + CATEGORIES["vehicle"]
@@ -44,4 +47,5 @@ ORDERS = {
     "letter": list("abcdefghijklmnopqrstuvwxyz"),
 }
 LETTERS = ORDERS["letter"]
+# Words without a meaning: only demonstrations can show what they stand for.
 LABELS = _words("foo bar dax wug zib nep tam lor kiv mup rel sog vex jat qui hob")

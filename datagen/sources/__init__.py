@@ -1,1 +1,1 @@
-"""One reader for every file and dataset that a method starts from."""
+"""Read the items that methods start from: records, tasks, instructions and rows."""

@@ -1,6 +1,4 @@
-"""What methods that start from instructions ask: the whole prompt of a task, and where it comes
-from.
-"""
+"""Turn tasks into the prompts of methods that start from instructions."""
 
 from __future__ import annotations
 
@@ -14,52 +12,46 @@ from datagen.sources.tasks import Instance, Task
 
 @dataclass(frozen=True)
 class Prompt:
-    """A task with one of its inputs, as a teacher is asked."""
+    """A task with one of its inputs, as the teacher gets it."""
 
     id: str
-    """The task's id; further instances of a task have `#1`, `#2` ... behind it."""
+    """The id of the task. Further inputs of the task add `#1`, `#2` ... to it."""
     text: str
-    """Instruction and input in one."""
+    """The instruction and the input in one text."""
     instruction: str
     input: str = ""
     is_classification: bool | None = None
 
 
 def prompts_of(tasks: Iterable[Task], templates: Templates) -> list[Prompt]:
-    """A prompt for every distinct input of every task; the instruction alone where a task has no
-    instance.
+    """Return a prompt for each distinct input of each task.
+
+    Args:
+        tasks: The tasks. A task without instances gives one prompt without an input.
+        templates: Join instruction and input.
     """
     found = []
     for task in tasks:
-        inputs = dict.fromkeys(instance.input for instance in task.instances or (Instance("", ""),))
+        instances = task.instances or (Instance("", ""),)
+        inputs = dict.fromkeys(instance.input for instance in instances)
         for place, given in enumerate(inputs):
+            # The first prompt keeps the task's id, which is stored in the rows of earlier runs.
             name = f"{task.id}#{place}" if place else task.id
-            text = (
-                templates.text("with_input", instruction=task.instruction, input=given)
-                if given
-                else ""
-            )
-            found.append(
-                Prompt(
-                    name,
-                    text.strip() or task.instruction,
-                    task.instruction,
-                    given,
-                    task.is_classification,
-                )
-            )
+            text = with_input(task, given, templates)
+            found.append(Prompt(name, text, task.instruction, given, task.is_classification))
     return found
 
 
-def whole(task: Task, given: str, templates: Templates) -> str:
-    """The instruction with an input, if there is one."""
+def with_input(task: Task, given: str, templates: Templates) -> str:
+    """Return the instruction of a task with an input, or alone if the input is empty."""
     if not given:
         return task.instruction
-    return templates.text("with_input", instruction=task.instruction, input=given).strip()
+    text = templates.text("with_input", instruction=task.instruction, input=given).strip()
+    return text or task.instruction
 
 
 def describe(prompt: Prompt, method: str) -> Row:
-    """The columns that a prompt gives to the rows made from it."""
+    """Return the columns that all rows made from a prompt share."""
     return {
         "method": method,
         "parents": [prompt.id],

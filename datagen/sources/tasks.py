@@ -1,6 +1,4 @@
-"""Tasks to start from: seed tasks in the published format of Self-Instruct, and instructions from
-anywhere else.
-"""
+"""Read tasks: seed tasks in the format of Self-Instruct, or instructions from other sources."""
 
 from __future__ import annotations
 
@@ -16,16 +14,16 @@ from datagen.schema import content_id
 
 @dataclass(frozen=True)
 class Instance:
-    """An input of a task, with the output that it should have."""
+    """An input of a task, and the output for it."""
 
     input: str
-    """Empty where the instruction says it all."""
+    """Empty if the instruction needs no input."""
     output: str
 
 
 @dataclass(frozen=True)
 class Task:
-    """An instruction with its instances."""
+    """An instruction with examples of inputs and outputs."""
 
     id: str
     instruction: str
@@ -34,15 +32,20 @@ class Task:
 
 
 def read_tasks(path: Path) -> list[Task]:
-    """Seed tasks, one JSON object a line: id, instruction, instances (input, output),
-    is_classification.
+    """Read seed tasks from a JSONL file.
 
-    Raises UserError with file and line for a broken line, a missing field, an empty instruction, a
-    duplicate id.
+    Args:
+        path: Each line is an object with `id`, `instruction`, `instances` (a list of objects with
+            `input` and `output`) and `is_classification`.
+
+    Raises:
+        UserError: A line is broken, a field is missing, an instruction is empty, or an id occurs
+            twice. The message names the line.
     """
     tasks: dict[str, Task] = {}
     for number, record in json_lines(path):
-        task = read_task(record, where := f"{path}, line {number}")
+        where = f"{path}, line {number}"
+        task = read_task(record, where)
         if task.id in tasks:
             raise UserError(f"{where}: the id {task.id!r} was there before; ids must differ")
         tasks[task.id] = task
@@ -52,6 +55,7 @@ def read_tasks(path: Path) -> list[Task]:
 
 
 def read_task(record: dict[str, Any], where: str) -> Task:
+    """Return the seed task of a record. Raises UserError if a field is missing or has no value."""
     for field in ("id", "instruction", "instances", "is_classification"):
         if field not in record:
             raise UserError(
@@ -74,12 +78,17 @@ def read_task(record: dict[str, Any], where: str) -> Task:
 
 
 def instructions_from(source: str) -> list[Task]:
-    """Instructions of a run folder, a version folder, NAME@VERSION, a Parquet or a JSONL file; one
-    task a distinct row.
+    """Read instructions from any source as tasks. Rows that occur twice give one task.
 
-    Rows have `instruction` (and `input`, `output`), or chat `prompt`/`messages` whose first user
-    turn is the instruction. Raises UserError.
+    Args:
+        source: A run folder, a version folder, NAME@VERSION, a Parquet file or a JSONL file. Its
+            rows have an `instruction` (and `input` and `output`), or a conversation in `prompt` or
+            `messages`, whose first message of the user is the instruction.
+
+    Raises:
+        UserError: The source cannot be read, or it holds no instructions.
     """
+    # Seed tasks are JSONL as well. The first line shows which of the two a file holds.
     if source.endswith(".jsonl") and (path := Path(source)).is_file():
         first = next(json_lines(path), (0, {}))[1]
         if "instances" in first:
@@ -94,32 +103,38 @@ def instructions_from(source: str) -> list[Task]:
 
 
 def task_of(record: dict[str, Any], where: str) -> Task:
-    """The task of a row in any of the known forms. Raises UserError for another."""
-    if isinstance(record.get("instruction"), str):
-        instruction, given, output = (
-            str(record.get(k) or "").strip() for k in ("instruction", "input", "output")
-        )
-    else:
-        turns = record.get("messages") or record.get("prompt")
-        if not isinstance(turns, list):
-            found = ", ".join(record) or "none"
-            raise UserError(
-                f"{where}: no column instruction, messages or prompt; the columns are {found}"
-            )
-        turns = turns + (record.get("completion") or [])
-        said = {turn["role"]: str(turn["content"]).strip() for turn in reversed(turns)}
-        instruction, given, output = said.get("user", ""), "", said.get("assistant", "")
+    """Return the task of a row in any of the known forms. Raises UserError for other forms."""
+    instruction, instance = parts_of(record, where)
     if not instruction:
         raise UserError(f"{where}: the instruction is empty; write one or remove the row")
-    name = str(record.get("id") or content_id("instruction", instruction, given))
+
+    name = str(record.get("id") or content_id("instruction", instruction, instance.input))
     label = record.get("is_classification")
-    return Task(
-        name, instruction, (Instance(given, output),), None if label is None else bool(label)
-    )
+    return Task(name, instruction, (instance,), None if label is None else bool(label))
+
+
+def parts_of(record: dict[str, Any], where: str) -> tuple[str, Instance]:
+    """Return the instruction of a row, and its input and output."""
+    if isinstance(record.get("instruction"), str):
+        names = ("instruction", "input", "output")
+        instruction, given, output = (str(record.get(name) or "").strip() for name in names)
+        return instruction, Instance(given, output)
+
+    turns = record.get("messages") or record.get("prompt")
+    if not isinstance(turns, list):
+        found = ", ".join(record) or "none"
+        raise UserError(
+            f"{where}: no column instruction, messages or prompt; the columns are {found}"
+        )
+
+    # Backwards, so that the first message of each role is the one that stays.
+    turns = turns + (record.get("completion") or [])
+    messages = {turn["role"]: str(turn["content"]).strip() for turn in reversed(turns)}
+    return messages.get("user", ""), Instance("", messages.get("assistant", ""))
 
 
 def records(source: str) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Rows with the place they come from."""
+    """Yield the rows of a source, each with its place."""
     path = Path(source)
     if path.is_file() and path.suffix in (".jsonl", ".json"):
         yield from ((f"{path}, line {number}", record) for number, record in json_lines(path))
@@ -136,27 +151,30 @@ def records(source: str) -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 def parquet_files(source: str) -> list[Path]:
-    """The Parquet files that `source` means."""
+    """Return the Parquet files of a file, a run folder, a version folder or a version's name."""
     path = Path(source)
     if path.is_file():
         return [path]
+
     if path.is_dir():
-        found = [path / "instructions.parquet"] if (path / "instructions.parquet").is_file() else []
-        found = found or sorted((path / "instructions").glob("*.parquet"))
+        # A run has one file, a version has a folder of them.
+        single = path / "instructions.parquet"
+        found = [single] if single.is_file() else sorted((path / "instructions").glob("*.parquet"))
         if not found:
             raise UserError(
                 f"{source} holds no instructions (instructions.parquet): is the run finished?"
             )
         return found
+
     from datagen.versions import resolve
 
     return sorted((resolve(source).path / "instructions").glob("*.parquet"))
 
 
 def json_lines(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
-    """The objects of a JSONL file with their line numbers, empty lines left out.
+    """Yield the objects of a JSONL file with their line numbers, without the empty lines.
 
-    Raises UserError.
+    Raises UserError if the file or a line cannot be read.
     """
     try:
         with path.open(encoding="utf-8") as file:
@@ -168,10 +186,11 @@ def json_lines(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
 
 
 def parse(line: str, where: str) -> dict[str, Any]:
+    """Return the JSON object on a line. Raises UserError for anything else."""
     try:
         record = json.loads(line)
     except ValueError as error:
         raise UserError(f"{where} is no JSON: {error}") from None
     if not isinstance(record, dict):
-        raise UserError(f"{where}: a JSON object is wanted")
+        raise UserError(f"{where}: a JSON object is expected")
     return record

@@ -1,6 +1,4 @@
-"""Benchmarks by name: their questions, golds, answer types, splits and prompts; and the same for a
-user's own files.
-"""
+"""Load benchmarks by name, or questions from a user's own file, and write their prompts."""
 
 from datagen.suites.load import load
 from datagen.suites.prompts import direct_prompt, hint_prompt, rationale_prompt

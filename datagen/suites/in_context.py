@@ -1,10 +1,11 @@
-"""The micro-world's rules as a benchmark: the same queries after k demonstrations, for every k and
-every draw of them.
+"""The micro-world's rules as a benchmark of in-context learning.
 
-A query and its rule are fixed; only the demonstrations change. Those of one draw are nested: k of
-them are the last k of any longer row, so that the curve over k is one of more of the same. No
-demonstration has the query's input, except in the two families of recall, which nothing else
-answers.
+A query and its rule are fixed. Only the demonstrations before it change: their number k, and which
+ones are drawn. The demonstrations of one draw are nested: k of them are the last k of any longer
+sequence. So the accuracy over k shows the effect of more demonstrations, not of other ones.
+
+No demonstration has the input of the query. The two families of recall are the exception, because
+there nothing else can answer the query.
 """
 
 from __future__ import annotations
@@ -20,16 +21,17 @@ from datagen.prompts.episodes import Format, Pair
 from datagen.schema import content_id
 
 FORMAT = "arrow"
-"""The micro-world's models know no other."""
+"""The micro-world's models were trained on this format alone."""
 PAIRS = 97
-"""Drawn of a rule beside the query; a category rule has fewer, 24 at least."""
+"""Pairs of a rule besides the query: six times the largest k of the suites, so that two draws share
+few demonstrations. A rule of categories has fewer, but at least 24."""
 RECALLED = 33
-"""Pairs of a rule of recall: from 11 to 16 keys, the query's among them."""
+"""Pairs of a rule of recall. They use 11 to 16 keys, so every key comes about twice."""
 
 
 @dataclass(frozen=True)
 class RuleQuery:
-    """A query, and what may be shown before it."""
+    """A query, and the pairs from which its demonstrations are drawn."""
 
     id: str
     family: str
@@ -39,23 +41,36 @@ class RuleQuery:
     pairs: tuple[Pair, ...]
 
     def demonstrations(self, k: int, *, seed: int = 0) -> list[Pair]:
-        """K pairs in the order shown, of the draw that `seed` names."""
+        """Return k demonstrations in the order of the prompt.
+
+        Args:
+            k: The number of demonstrations, at least 0.
+            seed: Which draw of the demonstrations.
+        """
         rng = Random(f"{seed}:demonstrations:{self.id}")
-        shown = rng.sample(self.pairs, len(self.pairs))[-k:] if k else []
-        if k and self.family in RECALL and all(x != self.input for x, _ in shown):
-            shown[rng.randrange(k)] = (self.input, self.output)
-        return shown
+        chosen = rng.sample(self.pairs, len(self.pairs))[-k:] if k else []
+
+        # A query of recall has an answer only if its key stands among the demonstrations.
+        if k and self.family in RECALL and all(x != self.input for x, _ in chosen):
+            chosen[rng.randrange(k)] = (self.input, self.output)
+        return chosen
 
     def text(self, k: int, *, seed: int = 0) -> str:
-        """The demonstrations and the query, as the micro-world writes them."""
+        """Return the prompt: k demonstrations and the query in the micro-world's format."""
         return Format(FORMAT).text(self.demonstrations(k, seed=seed), self.input)
 
 
 def queries(split: str, n: int, *, families: Sequence[str] = (), seed: int = 0) -> list[RuleQuery]:
-    """`n` queries of every family (all by default), family after family; the first are the same for
-    every `n`.
+    """Return `n` queries of each family, family after family.
 
-    Raises UserError for an unknown split or family.
+    Args:
+        split: "train", "validation" or "test".
+        n: Queries of each family. A larger number adds queries and keeps the first ones.
+        families: The families of rules; by default all.
+        seed: Decides which queries are drawn.
+
+    Raises:
+        UserError: The split or a family is unknown.
     """
     check_split(split)
     for family in families:
@@ -69,9 +84,12 @@ def queries(split: str, n: int, *, families: Sequence[str] = (), seed: int = 0) 
 
 
 def query(split: str, family: str, number: int, seed: int) -> RuleQuery:
+    """Return one query of a family. Its number and the seed decide which one."""
     identity = content_id("in-context", split, family, number, seed)
     length = RECALLED if family in RECALL else PAIRS + 1
     episode = draw(Random(f"in-context:{identity}"), split, family=family, length=length)
     *others, (x, y) = episode.pairs
+
+    # Elsewhere a demonstration with the query's input would give the answer away.
     pairs = tuple(pair for pair in others if family in RECALL or pair[0] != x)
     return RuleQuery(identity, family, episode.rule, x, y, pairs)

@@ -1,9 +1,9 @@
-"""Questions of a suite: from the Hub, from its published files, or made."""
+"""Load the questions of a suite from the Hub or from its published files, or generate them."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from datagen.suites.table import SUITES, Suite
 
 MICROWORLD_SPLITS = ("train", "validation", "test")
 MICROWORLD_QUESTIONS = 500
+"""The default number. An accuracy of 0.5 then has a 95% interval of about 4 points to each side."""
 
 
 def load(
@@ -25,44 +26,74 @@ def load(
     limit: int | None = None,
     seed: int = 0,
 ) -> list[Question]:
-    """The first `limit` questions (all by default) of a suite's split, in published order.
+    """Load the questions of one split of a suite in their published order.
 
-    With `data_root` from the published files below that folder, else from the Hub. The suites of
-    the micro-world are generated from `seed`, 500 questions by default. Raises UserError for an
-    unknown suite or split, a missing or broken file, and a Hub that cannot be reached.
+    Args:
+        name: The name of the suite, such as "gsm8k" or "bbh/navigate".
+        split: The name of the split.
+        data_root: The folder with the published files. By default the questions come from the Hub.
+        limit: Load at most this many questions; by default all of them, or 500 of the micro-world.
+        seed: Decides which questions of the micro-world are generated. Other suites ignore it.
+
+    Returns:
+        The questions.
+
+    Raises:
+        UserError: The suite or the split is unknown, a file is missing or broken, or the Hub
+            cannot be reached.
+
+    Example:
+        >>> [question] = load("microworld", "test", limit=1)
+        >>> question.answer_type
+        'number'
     """
     suite = find(name)
     check_split(suite, split)
-    if is_made(suite):
-        return microworld(
-            suite, split, n=MICROWORLD_QUESTIONS if limit is None else limit, seed=seed
-        )
-    records = (
-        from_files(suite, split, Path(data_root))
-        if data_root is not None
-        else from_hub(suite, split)
-    )
+
+    if is_generated(suite):
+        count = MICROWORLD_QUESTIONS if limit is None else limit
+        return microworld(suite, split, n=count, seed=seed)
+
+    if data_root is None:
+        records = from_hub(suite, split)
+    else:
+        records = from_files(suite, split, Path(data_root))
     return distinct(to_question(suite, record, where) for where, record in islice(records, limit))
 
 
 def find(name: str) -> Suite:
+    """Return the suite with a name. Raises UserError if there is none."""
     if name not in SUITES:
         raise UserError(
-            f"no suite {name!r}: there are {', '.join(n for n in SUITES if '/' not in n)} and "
-            "bbh/TASK"
+            f"no suite {name!r}: choose one of "
+            f"{', '.join(n for n in SUITES if '/' not in n)} or bbh/TASK"
         )
     return SUITES[name]
 
 
 def check_split(suite: Suite, split: str) -> None:
-    known = MICROWORLD_SPLITS if is_made(suite) else tuple(suite.files)
+    """Raise UserError if the suite has no such split."""
+    known = MICROWORLD_SPLITS if is_generated(suite) else tuple(suite.files)
     if split not in known:
-        raise UserError(f"suite {suite.name} has no split {split!r}, but: {', '.join(known)}")
+        raise UserError(
+            f"suite {suite.name} has no split {split!r}: choose one of {', '.join(known)}"
+        )
 
 
 def to_question(suite: Suite, record: Mapping[str, Any], where: str) -> Question:
+    """Return the question of a published record.
+
+    Args:
+        suite: The suite, which knows the format of its records.
+        record: The record, from the file or from the Hub.
+        where: The place of the record, for messages.
+
+    Raises:
+        UserError: The record has another format.
+    """
     try:
         parsed = ROWS[suite.row](record)
+    # A record of another shape fails in whatever way its reader touches it first.
     except (KeyError, IndexError, TypeError, AttributeError, ValueError) as error:
         raise UserError(
             f"{where}: not a record of {suite.name} ({type(error).__name__}: {error})"
@@ -78,8 +109,9 @@ def to_question(suite: Suite, record: Mapping[str, Any], where: str) -> Question
 
 
 def from_files(suite: Suite, split: str, root: Path) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """(where, record) of the split's file; `root` may also be the folder that holds it, or the file
-    itself.
+    """Return the records of the split's published file, each with its place.
+
+    `root` is a data root, the folder that holds the file, or the file itself.
     """
     if root.is_file():
         return read_records(root)
@@ -89,15 +121,17 @@ def from_files(suite: Suite, split: str, root: Path) -> Iterator[tuple[str, Mapp
         if (root / relative).is_file():
             return read_records(root / relative)
     raise UserError(
-        f"{root} holds no file of {suite.name} {split}: looked for {', '.join(suite.files[split])}"
+        f"{root} holds no file of {suite.name} {split}. These were looked for: "
+        f"{', '.join(suite.files[split])}"
     )
 
 
 def from_hub(suite: Suite, split: str) -> Iterable[tuple[str, Mapping[str, Any]]]:
+    """Return the records of the split's copy on the Hub, each with its place."""
     if not suite.hub:
         raise UserError(
-            f"suite {suite.name} has no copy on the Hub that we know: give its published file "
-            "with --data-root"
+            f"suite {suite.name} has no copy on the Hub that we know: name its published file "
+            "with --data_root"
         )
     from datasets import load_dataset
 
@@ -105,37 +139,37 @@ def from_hub(suite: Suite, split: str) -> Iterable[tuple[str, Mapping[str, Any]]
         rows = load_dataset(
             suite.hub, suite.config, split=suite.splits[split], revision=suite.revision
         )
-    except (
-        Exception
-    ) as error:  # whatever the network, the Hub or the loader raises: the person needs one line
+    # The network, the Hub and the loader raise errors of many types. The user needs one line.
+    except Exception as error:
         message = (
-            f"cannot load {suite.hub} for suite {suite.name}: {first_line(error)} (--data-root "
-            "reads local files)"
+            f"cannot load {suite.hub} for suite {suite.name}: {first_line(error)} "
+            "(--data_root reads local files)"
         )
         raise UserError(message) from error
     return ((f"{suite.hub} {split} row {place}", row) for place, row in enumerate(rows))
 
 
-def is_made(suite: Suite) -> bool:
+def is_generated(suite: Suite) -> bool:
+    """Return whether the questions of a suite are generated, not downloaded."""
     return suite.name.split("/")[0] == "microworld"
 
 
 def microworld(suite: Suite, split: str, *, n: int, seed: int) -> list[Question]:
-    """Word problems; instructions of so many operations; rules of all families in turn after so
-    many demonstrations.
+    """Generate `n` questions of a suite of the micro-world.
+
+    "microworld" has word problems. "microworld/instructions-3" has instructions of three
+    operations. "microworld/in-context-4" has queries after four demonstrations.
     """
-    from datagen.microworld import instructions, problems, rules
-    from datagen.suites import in_context
+    from datagen.microworld import instructions, problems
 
     kind, _, number = suite.name.removeprefix("microworld").strip("/").rpartition("-")
     if kind == "instructions":
         tasks = instructions.instructions(split, n, operations=int(number), seed=seed)
-        return [bare(suite, task.instruction, task.answer) for task in tasks]
+        return [whole_prompt(suite, task.instruction, task.answer) for task in tasks]
+
     if kind == "in-context":
-        asked = in_context.queries(split, -(-n // len(rules.FAMILIES)), seed=seed)
-        each = [[q for q in asked if q.family == family] for family in rules.FAMILIES]
-        in_turn = [q for group in zip(*each, strict=True) for q in group][:n]
-        return distinct(bare(suite, q.text(int(number)), q.output) for q in in_turn)
+        return in_context_questions(suite, split, n=n, k=int(number), seed=seed)
+
     return [
         make(
             suite.name,
@@ -148,8 +182,23 @@ def microworld(suite: Suite, split: str, *, n: int, seed: int) -> list[Question]
     ]
 
 
-def bare(suite: Suite, prompt: str, answer: str) -> Question:
-    """A question that is a prompt as it stands; the answer's own words are kept beside its
-    canonical form.
+def in_context_questions(suite: Suite, split: str, *, n: int, k: int, seed: int) -> list[Question]:
+    """Generate `n` queries after `k` demonstrations, with the families of rules in turn."""
+    from datagen.microworld.rules import FAMILIES
+    from datagen.suites import in_context
+
+    # Rounded up: the last round of families may be cut.
+    rounds = -(-n // len(FAMILIES))
+    asked = in_context.queries(split, rounds, seed=seed)
+    by_family = [[query for query in asked if query.family == family] for family in FAMILIES]
+    in_turn = list(chain.from_iterable(zip(*by_family, strict=True)))[:n]
+    return distinct(whole_prompt(suite, query.text(k), query.output) for query in in_turn)
+
+
+def whole_prompt(suite: Suite, prompt: str, answer: str) -> Question:
+    """Return a question that is a whole prompt.
+
+    The answer in its own words is kept as the gold rationale, because the canonical form changes
+    its case and commas.
     """
     return make(suite.name, prompt, answer, answer_type="text", rationale=answer)

@@ -1,4 +1,4 @@
-"""Questions from a user's own file."""
+"""Read questions from a user's own file."""
 
 from __future__ import annotations
 
@@ -21,22 +21,32 @@ def questions_from_file(
     answer_type: str,
     limit: int | None = None,
 ) -> Sequence[Question]:
-    """The questions of a JSONL, JSON, CSV or Parquet file, a dataset folder, or a dataset on the
-    Hub ("ORG/NAME").
+    """Read the questions of a file, a folder or a dataset on the Hub.
 
-    With `limit` the first so many. `question` and `answer` name the columns; `answer=""` says that
-    there are no answers. An answer may be a worked solution that ends in a trigger. Choice options
-    belong into the question text. Of a dataset's splits "train" is read, or the only one. Raises
-    UserError, with the line, for what cannot be read.
+    Args:
+        path: A JSONL, JSON, CSV or Parquet file, a dataset folder, or "ORG/NAME" on the Hub. If a
+            dataset has several splits, "train" is read.
+        question: The column with the questions. The options of a choice belong into this text.
+        answer: The column with the gold answers, or with worked solutions that end in "The answer
+            is ...". Empty if there are no answers.
+        answer_type: "number", "choice", "yesno" or "text".
+        limit: Read at most this many questions; by default all.
+
+    Returns:
+        The questions. They stay on disk until they are used.
+
+    Raises:
+        UserError: Something cannot be read. The message names the line.
     """
     check_type(answer_type)
 
     def read(where: str, record: Record) -> Question:
-        text, gold = (
-            cell(record, column, where) if column else None for column in (question, answer)
-        )
+        text = cell(record, question, where) if question else None
+        gold = cell(record, answer, where) if answer else None
         if not text or not text.strip():
             raise UserError(f"{where}: the column {question!r} is empty")
+
+        # A gold answer that cannot be read would count every chain as wrong.
         found = make("file", text, gold, answer_type=answer_type)
         if gold is not None and found.gold is None:
             raise UserError(f"{where}: no {answer_type} can be read from the answer {gold[:60]!r}")
@@ -49,6 +59,7 @@ def questions_from_file(
 
 
 def cell(record: Record, column: str, where: str) -> str | None:
+    """Return the text in a column of a record. Raises UserError if there is no such column."""
     if column not in record:
         raise UserError(
             f"{where}: no column {column!r}; the columns are: {', '.join(map(str, record))}"

@@ -1,4 +1,7 @@
-"""One function a published record format, for the columns of its file and of its Hub copy alike."""
+"""Read the records of the benchmarks: one function for each published format.
+
+A function reads both the record of the original file and that of the copy on the Hub.
+"""
 
 from __future__ import annotations
 
@@ -12,75 +15,83 @@ Record = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Parsed:
-    """A row of a benchmark, read."""
+    """The parts of a record that matter."""
 
     question: str
     gold: str | None
     options: tuple[str, ...] = ()
     rationale: str | None = None
     answer_type: str | None = None
-    """Where it differs from the suite's."""
+    """Only if it differs from the answer type of the suite."""
 
 
 def gsm8k(record: Record) -> Parsed:
-    """The solution ends in "#### 18"."""
+    """Read a record of GSM8K. Its solution ends in "#### 18"."""
     solution, _, gold = record["answer"].rpartition("####")
     return Parsed(record["question"], gold.strip(), rationale=solution.strip())
 
 
 def aqua(record: Record) -> Parsed:
-    """Options read "A)21"."""
+    """Read a record of AQuA. Its options have the form "A)21"."""
     options = tuple(re.sub(r"^\s*[A-Ea-e]\s?\)\s*", "", option) for option in record["options"])
     return Parsed(record["question"], record["correct"], options, record.get("rationale"))
 
 
 def mathqa(record: Record) -> Parsed:
-    """Options are one string, "a ) 38 , b ) 27.675 , c ) 30 ...", in some files the text of a
-    list.
+    """Read a record of MathQA.
+
+    Its options are one string: "a ) 38 , b ) 27.675 , c ) 30". In some files this string is the
+    text of a Python list.
     """
-    text = (
-        record["options"] if isinstance(record["options"], str) else " , ".join(record["options"])
-    )
+    options_field = record["options"]
+    text = options_field if isinstance(options_field, str) else " , ".join(options_field)
+    # An option can contain a comma ("1,000"), so the letters separate the options.
     pieces = re.split(r"(?:^|[,'\"\[\s])\s*[a-e] \) ", f" {text}")[1:]
     options = tuple(piece.strip(" ,'\"]") for piece in pieces)
     return Parsed(record["Problem"], record["correct"].upper(), options, record.get("Rationale"))
 
 
 def commonsenseqa(record: Record) -> Parsed:
-    """The file nests stem and choices under `question`; the Hub has a string and lists.
+    """Read a record of CommonsenseQA.
 
-    The test has no answers.
+    The file nests the question and its choices under `question`. The Hub has a string and lists.
     """
     inner = record["question"]
     if isinstance(inner, str):
-        stem, options = inner, tuple(record["choices"]["text"])
+        stem = inner
+        options = tuple(record["choices"]["text"])
     else:
-        stem, options = inner["stem"], tuple(choice["text"] for choice in inner["choices"])
+        stem = inner["stem"]
+        options = tuple(choice["text"] for choice in inner["choices"])
+
+    # The test split was published without answers: an empty string on the Hub.
     return Parsed(stem, record.get("answerKey") or None, options)
 
 
 def mawps(record: Record) -> Parsed:
-    """AddSub and MultiArith: `sQuestion`, `lSolutions`; the Hub copy of MultiArith has `question`,
-    `final_ans`.
-    """
+    """Read a record of AddSub or MultiArith. The Hub copy of MultiArith has other column names."""
     if "sQuestion" in record:
         return Parsed(record["sQuestion"], str(record["lSolutions"][0]))
     return Parsed(record["question"], str(record["final_ans"]))
 
 
 def svamp(record: Record) -> Parsed:
+    """Read a record of SVAMP, whose question stands in two columns."""
     body = record["Body"].strip()
+    # Some bodies end without a mark. The question would then run on.
     stop = "" if body.endswith((".", "!", "?", ",")) else "."
     return Parsed(f"{body}{stop} {record['Question'].strip()}", str(record["Answer"]))
 
 
 def strategyqa(record: Record) -> Parsed:
-    """BIG-bench: `input`, `target_scores`, a target "Yes.
+    """Read a record of StrategyQA.
 
-    Because ..."; the Hub: `question`, a boolean, `facts`.
+    The file of BIG-bench has `input`, `target_scores` and a target such as "Yes. Because ...". The
+    Hub has `question`, a boolean answer and `facts`.
     """
     if "input" in record:
-        gold = max(record["target_scores"], key=record["target_scores"].__getitem__)
+        scores = record["target_scores"]
+        gold = max(scores, key=scores.__getitem__)
         return Parsed(record["input"], gold, rationale=record["target"].partition(". ")[2] or None)
     facts = record.get("facts")
     rationale = " ".join(facts) if isinstance(facts, list) else facts
@@ -88,24 +99,27 @@ def strategyqa(record: Record) -> Parsed:
 
 
 def question_answer(record: Record) -> Parsed:
+    """Read a record with the columns `question` and `answer`."""
     return Parsed(record["question"], str(record["answer"]))
 
 
 def bbh(record: Record) -> Parsed:
-    """The options are part of the input.
-
-    Three targets are texts whose options were cut at commas: asked as is.
-    """
-    text, target = record["input"], record["target"]
+    """Read a record of BIG-bench Hard. The options of a choice are part of its input."""
+    text = record["input"]
+    target = record["target"]
     stem, _, listing = text.rpartition("\nOptions:\n")
     options = tuple(re.findall(r"^\([A-Z]\) ?(.*)$", listing, re.MULTILINE))
     if not stem or not options:
         return Parsed(text, target)
+
+    # The options of three records were cut at their commas, and the target is a text. Such a
+    # record is asked as it stands.
     if not re.fullmatch(r"\([A-Z]\)", target):
         return Parsed(text, target, answer_type="text")
     return Parsed(stem, target, options)
 
 
+# By the name that a suite has in its field `row`.
 ROWS: dict[str, Callable[[Record], Parsed]] = {
     "gsm8k": gsm8k,
     "aqua": aqua,

@@ -1,4 +1,4 @@
-"""A million questions without the memory for them."""
+"""Keep a million questions on disk instead of in memory."""
 
 from __future__ import annotations
 
@@ -15,14 +15,20 @@ from datagen.suites.question import Question
 
 
 class Spool(Sequence[Question]):
-    """Questions in a temporary file, read when they are asked for: 8 bytes each stay in memory.
+    """Questions in a temporary file that are read when they are used.
 
-    As in `datagen.suites.question.distinct`, a repeated question gets an id of its own.
+    Only 8 bytes of each question stay in memory. As in `datagen.suites.question.distinct`, a
+    repeated question gets an id of its own.
+
+    Args:
+        questions: The questions. They are read once.
     """
 
     def __init__(self, questions: Iterable[Question]):
         self._file = tempfile.TemporaryFile()  # noqa: SIM115 - it lives as long as the questions
-        self._ends, ids, end = array("Q", [0]), array("Q"), 0
+        self._ends = array("Q", [0])
+        ids = array("Q")
+        end = 0
         for question in questions:
             end += self._file.write(dumps([*vars(question).values()]))
             self._ends.append(end)
@@ -40,22 +46,33 @@ class Spool(Sequence[Question]):
     def __getitem__(self, place: int | slice) -> Question | list[Question]:
         if isinstance(place, slice):
             return [self[i] for i in range(*place.indices(len(self)))]
+        # `range` handles negative numbers and raises IndexError.
         place = range(len(self))[place]
-        start, end = self._ends[place], self._ends[place + 1]
-        identity, text, gold, answer_type, options, rationale = loads(self._read(start, end))
+        content = self._read(self._ends[place], self._ends[place + 1])
+        identity, text, gold, answer_type, options, rationale = loads(content)
         question = Question(identity, text, gold, answer_type, tuple(options), rationale)
         repeat = self._repeats.get(place)
         return replace(question, id=content_id(identity, repeat)) if repeat else question
 
     def _read(self, start: int, end: int) -> bytes:
-        self._file.seek(start)  # the next question is most often in the file's buffer
+        """Return some bytes of the file."""
+        # Questions are mostly used in order, so the next one lies in the file's buffer.
+        self._file.seek(start)
         return self._file.read(end - start)
 
 
 def repeats(ids: array[int]) -> dict[int, int]:
-    """Place → how often its id came before, where it did."""
+    """Return, for each repeated question, how often its id occurred before it.
+
+    Args:
+        ids: The ids of all questions, as 64-bit numbers.
+
+    Returns:
+        A count by the place of the question. Questions that occur for the first time are left out.
+    """
     import numpy as np
 
+    # Sorting finds the few repeated ids without a Python object for every id.
     ordered = np.sort(np.frombuffer(ids, dtype=np.uint64))
     several = set(ordered[1:][ordered[1:] == ordered[:-1]].tolist())
     seen: Counter[int] = Counter()

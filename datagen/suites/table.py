@@ -1,9 +1,11 @@
-"""The suites.
+"""The table of the suites.
 
-The ids of ChilleD/* and lukaemon/bbh were seen in public pages and code; the other Hub ids are
-believed right. None was downloaded when this was written. Where the original is one file (AddSub,
-MultiArith, SVAMP, StrategyQA of BIG-bench, last letters) that file is the split "test"; the Hub
-copies of some cut it into train and test, which are joined again here.
+The ids of ChilleD/* and lukaemon/bbh were seen in public pages and code. The other ids on the Hub
+are believed to be right, but none was downloaded when this was written.
+
+Some benchmarks were published as one file: AddSub, MultiArith, SVAMP, StrategyQA of BIG-bench and
+last letters. This file is the split "test". Some copies on the Hub cut it into train and test,
+which are joined again here, so that scores compare with published ones.
 """
 
 from __future__ import annotations
@@ -11,7 +13,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-LETS_THINK = "Let's think step by step."  # arXiv 2205.11916
+LETS_THINK = "Let's think step by step."
+"""The trigger of Zero-shot-CoT, arXiv 2205.11916."""
 
 THREE_SPLITS = ("train", "validation", "test")
 
@@ -46,46 +49,49 @@ BBH_ANSWERS = {
 }
 BBH_TASKS = tuple(BBH_ANSWERS)
 BBH_WORDS = {"boolean_expressions": ("True", "False"), "formal_fallacies": ("valid", "invalid")}
-
+"""The yes/no tasks that answer in other words, the affirmative first."""
 
 MADE = "made by datagen.microworld, Apache-2.0"
 OPERATIONS = (1, 2, 3, 4)
-"""Operations of the micro-world's instructions; its teacher was trained on up to three."""
+"""Numbers of operations in the micro-world's instructions. Its teacher was trained on up to three,
+so four test whether it generalises."""
 SHOTS = (0, 1, 2, 4, 8, 16)
-"""Demonstrations before a query of the micro-world's rules."""
+"""Numbers of demonstrations before a query of the micro-world's rules. Episodes of the training
+have up to 23 demonstrations."""
 
 
 @dataclass(frozen=True)
 class Suite:
-    """A benchmark, or the user's own questions: `Suite("mine", "number")`."""
+    """A benchmark, or a user's own questions: `Suite("mine", "number")`."""
 
     name: str
     answer_type: str
     hub: str = ""
-    """Dataset id on the Hub; empty where there is none."""
+    """The id of the dataset on the Hub. Empty if there is none."""
     config: str | None = None
     revision: str | None = None
     splits: Mapping[str, str] = field(default_factory=dict)
-    """Split name here: split name on the Hub."""
+    """For each split here, the name of the split on the Hub."""
     files: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    """Split name: the paths below a data root where its published file may lie; the first that
-    exists is read."""
+    """For each split, the paths below a data root where its published file can lie. The first one
+    that exists is read."""
     row: str = ""
-    """Which function of `datagen.suites.rows` reads one record."""
+    """The function of `datagen.suites.rows` that reads a record."""
     trigger: str = LETS_THINK
-    """What makes the model reason, at the end of the question."""
+    """The request to reason, after the question."""
     words: tuple[str, ...] = ()
-    """The two answers of a yes/no suite that says it in other words, the affirmative first."""
+    """The two answers of a yes/no suite that uses other words, the affirmative first."""
     tolerance: float = 0
-    """Absolute difference within which two numbers are the same answer."""
+    """Two numbers are the same answer if they differ by at most this."""
     bare: bool = False
-    """The question is the whole prompt, and the whole completion the answer: no reasoning is asked
-    for."""
+    """Whether the question is the whole prompt and the completion is the whole answer. Such a suite
+    asks for no reasoning."""
     source: str = ""
-    """Paper, and the licence where it is known for certain."""
+    """The paper, and the licence if it is known for certain."""
 
 
 def _bbh(task: str) -> Suite:
+    """Return the suite of a task of BIG-bench Hard."""
     return Suite(
         f"bbh/{task}",
         BBH_ANSWERS[task],
@@ -102,6 +108,9 @@ def _bbh(task: str) -> Suite:
 def _one_file(
     name: str, answer_type: str, *, original: str, row: str, source: str, hub: str = ""
 ) -> Suite:
+    """Return the suite of a benchmark that was published as one file."""
+    # Gold answers such as 9.43 are sums of floats in these files (arXiv 2205.11916).
+    tolerance = 1e-6 if name in ("addsub", "svamp") else 0
     return Suite(
         name,
         answer_type,
@@ -109,9 +118,7 @@ def _one_file(
         splits={"test": "train+test"} if hub else {},
         files={"test": (f"cot_suites/{name}.json", f"{name}/{original}", f"{name}.json", original)},
         row=row,
-        tolerance=1e-6
-        if name in ("addsub", "svamp")
-        else 0,  # golds such as 9.43 (arXiv 2205.11916)
+        tolerance=tolerance,
         source=source,
     )
 
@@ -131,7 +138,8 @@ _SUITES = (
         "mathqa",
         "choice",
         hub="allenai/math_qa",
-        # main is a script, which `datasets` no longer runs; believed, not verified
+        # The main branch holds a script, which `datasets` no longer runs. This branch should hold
+        # the rows as Parquet; it was not tried.
         revision="refs/convert/parquet",
         splits={split: split for split in THREE_SPLITS},
         files={

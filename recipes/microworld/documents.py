@@ -1,4 +1,4 @@
-"""Pre-training documents of the micro-world, and how they are mixed and packed into rows."""
+"""Generate the pre-training documents of the micro-world. `packing.py` mixes them."""
 
 from __future__ import annotations
 
@@ -12,9 +12,11 @@ import datagen
 from datagen.microworld import instructions, problems, prompts, rules, writing
 
 Document = list[tuple[str, float]]
-"""Pieces of text in order, each with the weight of its tokens in the loss."""
+"""Pieces of text in order. Each has the weight of its tokens in the loss."""
 
 PROMPT_WEIGHT = 0.1
+"""The weight of prompts. They are random, so most of their loss cannot be learnt, but they teach
+what the words mean."""
 WRITING = {
     "tasks": 0.12,
     "evolve": 0.3,
@@ -24,7 +26,8 @@ WRITING = {
     "examples": 0.26,
     "label": 0.08,
 }
-TEMPLATES = Path(datagen.__file__).parent / "instructions" / "templates" / "micro"
+"""How often each writing task is drawn. Evolutions and examples have the most variants."""
+TEMPLATES = Path(datagen.__file__).parent / "prompts" / "templates" / "micro"
 RULE_WEIGHTS = {
     "key": 0.13,
     "few_labels": 0.06,
@@ -36,14 +39,16 @@ RULE_WEIGHTS = {
     "cipher": 0.07,
     "prefix": 0.04,
 }
+"""How often each family of rules is drawn. Permutations have the most rules to learn."""
 
 
 def draw(rng: Random, kind: str) -> Document:
-    """One document of a kind, from the training split."""
+    """Draw one document of a kind from the training split."""
     return KINDS[kind](rng)
 
 
 def _chat(user: str, assistant: str, *, weight: float = PROMPT_WEIGHT) -> Document:
+    """Return a conversation of one question and one answer. `weight` is that of the question."""
     return [
         ("<|user|>", 0.0),
         (user, weight),
@@ -55,47 +60,55 @@ def _chat(user: str, assistant: str, *, weight: float = PROMPT_WEIGHT) -> Docume
 
 
 def _problem(rng: Random, steps: tuple[int, ...]) -> problems.Problem:
+    """Draw a word problem of the training split. Its number of steps is one of `steps`."""
     return problems.draw(rng, "train", steps=rng.choice(steps))
 
 
 def _rationale(
     rng: Random, steps: tuple[int, ...] = (1, 2, 2, 3, 3, 4, 4, 4, 5, 5, 5, 6, 6, 6)
 ) -> Document:
+    """Draw a word problem with its rationale. Longer ones are harder and are drawn more often."""
     problem = _problem(rng, steps)
     way = rng.random()
+    # The plain form "Q: ... A: ..." is used by teachers without a chat template.
     if way < 0.06:
         return [
             (prompts.PLAIN_RATIONALE.format(question=problem.question), PROMPT_WEIGHT),
             (" " + problem.rationale, 1.0),
             ("<|end|>", 1.0),
         ]
+    # With the gold answer as a hint, for rationalisation.
     if way < 0.16:
         return _chat(
             problem.question + prompts.HINT_SUFFIX.format(gold=problem.answer), problem.rationale
         )
-    system: Document = (
-        [("<|system|>", 0.0), ("You are a helpful assistant.", 0.0), ("<|end|>", 0.0)]
-        if way < 0.2
-        else []
-    )
+
+    # Endpoints and templates often add this system prompt. It must not disturb the model.
+    system: Document = []
+    if way < 0.2:
+        system = [("<|system|>", 0.0), ("You are a helpful assistant.", 0.0), ("<|end|>", 0.0)]
     return system + _chat(problem.question + prompts.RATIONALE_SUFFIX, problem.rationale)
 
 
 def _one_step(rng: Random) -> Document:
+    """Draw a problem of one step with its rationale."""
     return _rationale(rng, (1,))
 
 
 def _next_step(rng: Random) -> Document:
-    """One step of a longer rationale, the steps before it given: a part of the ability, not the
-    ability."""
+    """Draw one step of a longer rationale, with the steps before it in the prompt.
+
+    This is a part of the ability. It does not teach to reason from beginning to end.
+    """
     problem = _problem(rng, problems.STEPS)
     steps = re.findall(r"[^.]+\.", problem.rationale)
     done = rng.randrange(len(steps))
-    told = "\n" + "".join(steps[:done]) if done else ""
-    return _chat(f"{problem.question}{told}\nGive only one step.", steps[done].strip())
+    given = "\n" + "".join(steps[:done]) if done else ""
+    return _chat(f"{problem.question}{given}\nGive only one step.", steps[done].strip())
 
 
 def _direct(rng: Random) -> Document:
+    """Draw a problem with its answer alone."""
     problem = _problem(rng, (1, *problems.STEPS))
     return _chat(
         problem.question + prompts.DIRECT_SUFFIX, prompts.ANSWER.format(answer=problem.answer)
@@ -103,7 +116,7 @@ def _direct(rng: Random) -> Document:
 
 
 def _arithmetic(rng: Random) -> Document:
-    """Equations as rationales hold them, the result alone in the loss."""
+    """Draw equations as rationales contain them. Only the results count in the loss."""
     document: Document = []
     for _ in range(8):
         left, op, right, value = _equation(rng)
@@ -112,12 +125,20 @@ def _arithmetic(rng: Random) -> Document:
 
 
 def _equation(rng: Random) -> tuple[int, str, int, int]:
+    """Draw an equation: the left operand, the operation, the right operand and the result.
+
+    The ranges are those of the word problems.
+    """
     op = rng.choice("++--**/")
     if op in "+-":
-        small, other = rng.randint(2, 99), rng.randint(2, rng.choice((99, 400, 800)))
+        small = rng.randint(2, 99)
+        other = rng.randint(2, rng.choice((99, 400, 800)))
         left, right = (other, small) if rng.random() < 0.7 else (small, other)
+        # Results of word problems are at least 2.
         if op == "-" and left < right + 2:
-            left, right = max(left, right) + 2, min(left, right)
+            larger = max(left, right)
+            right = min(left, right)
+            left = larger + 2
         return left, op, right, left + right if op == "+" else left - right
     by = rng.randint(2, 9) if rng.random() < 0.7 else rng.randint(3, 12)
     other = rng.randint(2, rng.choice((25, 99, max(2, 900 // by))))
@@ -127,6 +148,8 @@ def _equation(rng: Random) -> tuple[int, str, int, int]:
 
 
 def _instruction(operations: int) -> Callable[[Random], Document]:
+    """Return a function that draws instructions with so many operations."""
+
     def make(rng: Random) -> Document:
         task = instructions.draw(rng, "train", operations=operations)
         return _chat(task.instruction, task.answer)
@@ -135,8 +158,10 @@ def _instruction(operations: int) -> Callable[[Random], Document]:
 
 
 def _writing(rng: Random) -> Document:
-    """Tasks written, rewritten, compared, rated and filled with examples, as Self-Instruct and
-    Evol-Instruct ask."""
+    """Draw a task of Self-Instruct or Evol-Instruct.
+
+    The model writes, rewrites, compares or rates tasks, or it writes examples for them.
+    """
     name = rng.choices(list(WRITING), list(WRITING.values()))[0]
     if name == "tasks":
         return [
@@ -154,13 +179,16 @@ def _writing(rng: Random) -> Document:
     if name in ("same", "difficulty"):
         fields, answer = (writing.same if name == "same" else writing.difficulty)(rng, "train")
         return _chat(_template(name, fields), answer)
-    template, fields, answer = ("classify", *writing.classify(rng, "train"))
     if name == "examples":
         template, fields, answer = writing.examples(rng, "train")
+    else:
+        template = "classify"
+        fields, answer = writing.classify(rng, "train")
     return [(_template(template, fields), 0.0), (answer, 1.0), ("<|end|>", 1.0)]
 
 
 def _template(name: str, fields: dict[str, str] | None = None) -> str:
+    """Return a template with its fields filled in."""
     text = _read(name)
     for field, value in (fields or {}).items():
         text = text.replace(f"{{{field}}}", value)
@@ -169,28 +197,31 @@ def _template(name: str, fields: dict[str, str] | None = None) -> str:
 
 @cache
 def _read(name: str) -> str:
+    """Return the text of a template."""
     return (TEMPLATES / f"{name}.txt").read_text(encoding="utf-8")
 
 
 def _rule(rng: Random) -> Document:
-    """Demonstrations as plain lines, or the same as a chat whose last output is the assistant's."""
+    """Draw demonstrations of a rule, as lines or as a conversation that ends in the last output."""
     family = rng.choices(list(RULE_WEIGHTS), list(RULE_WEIGHTS.values()))[0]
     chat = rng.random() < 0.4
     length = rng.randint(2, 17) if chat else rng.randint(6, 24)
-    episode = rules.draw(
-        rng, "train", family=family, length=min(length, 17) if family == "permutation" else length
-    )
+    # Lines of a permutation are long. More of them would not fit a row of 256 tokens.
+    if family == "permutation":
+        length = min(length, 17)
+    episode = rules.draw(rng, "train", family=family, length=length)
     return _rule_document(episode, chat)
 
 
 def _recall(rng: Random) -> Document:
-    """The simplest of them, on which looking back is learnt: keys that come again."""
+    """Draw keys that are repeated: the simplest rule, on which a model learns to look back."""
     return _rule_document(
         rules.draw(rng, "train", family="key", length=rng.randint(6, 24)), rng.random() < 0.2
     )
 
 
 def _rule_document(episode: rules.Episode, chat: bool) -> Document:
+    """Return the document of an episode. Outputs count only if the pairs before determine them."""
     document: Document = [("<|user|>", 0.0)] if chat else []
     for (x, y), determined in zip(episode.pairs, episode.determined, strict=True):
         document += [(f"{x} ->", 0.0), (f" {y}", float(determined)), ("\n", float(determined))]
@@ -207,7 +238,7 @@ def _rule_document(episode: rules.Episode, chat: bool) -> Document:
 
 
 def _repeat(rng: Random) -> Document:
-    """A few random words, twice or more: what follows a word once follows it again."""
+    """Draw a few random words, three times: what followed a word once follows it again."""
     words = rng.sample(rules.WORDS, rng.randint(4, 16))
     return [(" " + " ".join(words), 0.0), (" " + " ".join(words * 2), 1.0)]
 

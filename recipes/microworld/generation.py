@@ -1,4 +1,4 @@
-"""Batched generation for the evaluations."""
+"""Generate completions in batches, for the evaluations."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
 
 def chat(tokenizer: PreTrainedTokenizerFast, user: str) -> str:
-    """The text that asks the assistant."""
+    """Return the prompt of one user message in the format of the chat template."""
     return str(
         tokenizer.apply_chat_template(
             [{"role": "user", "content": user}], tokenize=False, add_generation_prompt=True
@@ -27,15 +27,26 @@ def generate(
     temperature: float = 0.0,
     batch: int = 256,
 ) -> list[str]:
-    """One completion for each user message, greedy at temperature 0. Batched by length, returned in
-    order."""
+    """Generate one completion for each user message.
+
+    Args:
+        model: The model.
+        tokenizer: Its tokenizer.
+        users: The user messages.
+        max_new_tokens: The longest completion, in tokens.
+        temperature: 0 for greedy decoding.
+        batch: Prompts in a batch.
+
+    Returns:
+        The completions in the order of the messages.
+    """
     texts = [chat(tokenizer, user) for user in users]
+    # Prompts of similar length need little padding.
     order = sorted(range(len(texts)), key=lambda i: len(texts[i]))
-    sampling = (
-        {"do_sample": True, "temperature": temperature, "top_k": 0}
-        if temperature
-        else {"do_sample": False}
-    )
+    sampling: dict[str, bool | float] = {"do_sample": False}
+    if temperature:
+        sampling = {"do_sample": True, "temperature": temperature, "top_k": 0}
+
     answers = [""] * len(texts)
     for start in range(0, len(order), batch):
         chosen = order[start : start + batch]
@@ -53,6 +64,6 @@ def generate(
 
 
 def final_number(text: str) -> str | None:
-    """The number after the last "The answer is"."""
+    """Return the number after the last "The answer is", or None."""
     _, found, tail = text.rpartition("The answer is ")
     return tail.rstrip(".\n ") if found else None

@@ -1,4 +1,7 @@
-"""The two models: their sizes, and what each reads when."""
+"""The models: their sizes, and what they read at which time of their training.
+
+The shares were found by trial, with the accuracy of each ability in the training log (`probes.py`).
+"""
 
 from __future__ import annotations
 
@@ -7,22 +10,25 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Model:
+    """The size of a model and the plan of its training."""
+
     width: int
     layers: int
     heads: int
     hidden: int
     stages: tuple[tuple[float, dict[str, float]], ...]
-    """Shares of tokens by kind of document, each until a number of tokens (below 1: a fraction of
-    all)."""
+    """Stages in order. Each has its end and its mixture: a number of tokens, or a fraction of all
+    tokens if it is at most 1, and the share of each kind of document."""
     rate: float = 0.02
-    """Peak learning rate of Muon."""
+    """The peak learning rate of Muon, for the matrices."""
     adam_rate: float = 0.003
+    """The peak learning rate of AdamW, for all other parameters."""
     looks_back: bool = False
-    """Whether training starts from heads that already look back (`structure.py`)."""
+    """Whether training begins with attention heads that look back (`structure.py`)."""
 
 
 def _mix(**shares: float) -> dict[str, float]:
-    """Shares of tokens by kind of document."""
+    """Return the share of tokens of each kind of document."""
     return shares
 
 
@@ -33,7 +39,9 @@ MODELS = {
         heads=4,
         hidden=672,
         stages=(
+            # First what the later stages build on: copying from the context.
             (1e6, _mix(recall=0.6, repeat=0.1, rule=0.3)),
+            # Then mostly rules, which need the copying.
             (4.5e6, _mix(rule=0.9, recall=0.05, repeat=0.05)),
             (
                 0.5,
@@ -70,6 +78,8 @@ MODELS = {
         heads=4,
         hidden=224,
         stages=(
+            # The student gets parts of the abilities, such as single steps. It can solve few
+            # problems by itself, so that distillation has something to add.
             (
                 8e6,
                 _mix(rule=0.1, one_step=0.15, next_step=0.4, direct=0.1, arithmetic=0.17, one=0.08),
@@ -82,6 +92,7 @@ MODELS = {
             ),
         ),
     ),
+    # A model that learns little but copying from its context.
     "reader": Model(
         width=112,
         layers=4,

@@ -1,4 +1,4 @@
-"""Documents mixed in given shares and packed into rows."""
+"""Mix documents in given shares, and pack them into rows."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from recipes.microworld.documents import Document, draw
 
 @dataclass(frozen=True)
 class Rows:
-    """Packed documents, each array of shape (rows, length)."""
+    """Packed documents. Each array has the shape (rows, length)."""
 
     tokens: np.ndarray
     weights: np.ndarray
-    """Loss weight of each token, as a target."""
+    """The weight of each token in the loss, as a target."""
     documents: np.ndarray
-    """Number of the document in its row; -1 where the row is empty."""
+    """The number of the document in its row; -1 for padding. Attention stays within a document."""
 
 
 def rows(
@@ -31,11 +31,19 @@ def rows(
     count: int,
     length: int = 256,
 ) -> Rows:
-    """`count` rows of documents in given shares of tokens."""
+    """Draw documents and pack them into rows.
+
+    Args:
+        tokenizer: The tokenizer of the micro-world.
+        shares: The share of tokens of each kind of document.
+        seed: Decides which documents are drawn.
+        count: The number of rows.
+        length: Tokens of a row.
+    """
     rng = Random(f"{seed}:documents")
-    bins = _fill(
-        _mixed(tokenizer, shares, rng, budget=count * length, length=length), count, length
-    )
+    documents_drawn = _mixed(tokenizer, shares, rng, budget=count * length, length=length)
+    bins = _fill(documents_drawn, count, length)
+    # Otherwise the first rows of every chunk would have the longest documents.
     rng.shuffle(bins)
     tokens = np.zeros((count, length), dtype=np.int64)
     weights = np.zeros((count, length), dtype=np.float32)
@@ -45,6 +53,7 @@ def rows(
         for number, (ids, weight) in enumerate(packed):
             tokens[row, at : at + len(ids)] = ids
             weights[row, at : at + len(ids)] = weight
+            # Nothing in its own document comes before the first token.
             weights[row, at] = 0.0
             documents[row, at : at + len(ids)] = number
             at += len(ids)
@@ -52,6 +61,7 @@ def rows(
 
 
 Encoded = tuple[list[int], list[float]]
+"""Token ids, and the weight of each."""
 
 
 def _mixed(
@@ -62,12 +72,13 @@ def _mixed(
     budget: int,
     length: int,
 ) -> list[Encoded]:
-    """Documents worth `budget` tokens, always drawing the kind that is most behind its share."""
+    """Draw documents with `budget` tokens together, always of the kind most behind its share."""
     spent = dict.fromkeys(shares, 0.0)
     found: list[Encoded] = []
     while sum(spent.values()) < budget:
         kind = min(shares, key=lambda k: spent[k] / shares[k])
         ids, weight = encode(tokenizer, draw(rng, kind))
+        # A document that is too long counts as well, or its kind would be drawn without end.
         spent[kind] += len(ids)
         if len(ids) <= length:
             found.append((ids, weight))
@@ -75,21 +86,22 @@ def _mixed(
 
 
 def encode(tokenizer: PreTrainedTokenizerFast, document: Document) -> Encoded:
-    """Token ids and the weight of each."""
+    """Return the token ids of a document, and the weight of each."""
     ids: list[int] = []
     weights: list[float] = []
-    for piece, (_, weight) in zip(
-        tokenizer.backend_tokenizer.encode_batch([text for text, _ in document]),
-        document,
-        strict=True,
-    ):
+    # Piece by piece, so that no token spans two pieces with different weights.
+    pieces = tokenizer.backend_tokenizer.encode_batch([text for text, _ in document])
+    for piece, (_, weight) in zip(pieces, document, strict=True):
         ids += piece.ids
         weights += [weight] * len(piece.ids)
     return ids, weights
 
 
 def _fill(documents: Iterable[Encoded], count: int, length: int) -> list[list[Encoded]]:
-    """Best fit, longest first; what fits nowhere is left out."""
+    """Pack documents into rows: the longest first, each into the fullest row that has room.
+
+    Documents without room in any row are left out.
+    """
     bins: list[list[Encoded]] = [[] for _ in range(count)]
     room = [length] * count
     for document in sorted(documents, key=lambda d: -len(d[0])):
@@ -109,8 +121,15 @@ def stream(
     chunk: int,
     start: int = 0,
 ) -> Iterator[Rows]:
-    """Chunks of `chunk` rows without end; `plan` gives the shares of chunk i. The same seed gives
-    the same chunks."""
+    """Yield chunks of rows without end. The same seed gives the same chunks.
+
+    Args:
+        tokenizer: The tokenizer of the micro-world.
+        plan: Returns the shares of a chunk by its number.
+        seed: Decides which documents are drawn.
+        chunk: Rows of a chunk.
+        start: The number of the first chunk, for a training that continues.
+    """
     tokenizer.backend_tokenizer.no_padding()
     while True:
         yield rows(tokenizer, plan(start), seed=f"{seed}:{start}", count=chunk)

@@ -1,4 +1,4 @@
-"""A quick accuracy per ability, on validation items, for the training log."""
+"""Measure the accuracy of each ability quickly, on validation items, for the training log."""
 
 from __future__ import annotations
 
@@ -14,9 +14,10 @@ from recipes.microworld.generation import final_number, generate
 def probe(
     model: PreTrainedModel, tokenizer: PreTrainedTokenizerFast, *, n: int = 60
 ) -> dict[str, float]:
-    """Greedy accuracy by ability, on `n` validation items each."""
+    """Return the greedy accuracy of each ability on `n` validation items."""
     model.eval()
-    rng, hard = Random("0:probe"), problems.problems("validation", n)
+    rng = Random("0:probe")
+    hard = problems.problems("validation", n)
     easy = [problems.draw(rng, "validation", steps=1) for _ in range(n)]
     found = {
         "rationale": word_problems(model, tokenizer, hard, suffix=prompts.RATIONALE_SUFFIX),
@@ -25,11 +26,13 @@ def probe(
         ),
         "direct": word_problems(model, tokenizer, hard, suffix=prompts.DIRECT_SUFFIX, longest=12),
     }
+
     for count in (1, 2):
         tasks = instructions.instructions("validation", n, operations=count)
         found[f"operations_{count}"] = exact(
             model, tokenizer, [(task.instruction, task.answer) for task in tasks]
         )
+
     for family in rules.FAMILIES:
         found[f"{family}_8"] = in_context(model, tokenizer, family, split="validation", k=8, n=n)
     model.train()
@@ -44,13 +47,19 @@ def word_problems(
     suffix: str,
     longest: int = 200,
 ) -> float:
-    answers = generate(
-        model, tokenizer, [problem.question + suffix for problem in asked], max_new_tokens=longest
-    )
-    return sum(
-        final_number(answer) == problem.answer
-        for answer, problem in zip(answers, asked, strict=True)
-    ) / len(asked)
+    """Return the share of word problems that the model solves.
+
+    Args:
+        model: The model.
+        tokenizer: Its tokenizer.
+        asked: The problems.
+        suffix: The end of the prompt: a request for a rationale, or for the answer alone.
+        longest: The longest completion, in tokens.
+    """
+    users = [problem.question + suffix for problem in asked]
+    answers = generate(model, tokenizer, users, max_new_tokens=longest)
+    pairs = zip(answers, asked, strict=True)
+    return sum(final_number(answer) == problem.answer for answer, problem in pairs) / len(asked)
 
 
 def exact(
@@ -60,7 +69,7 @@ def exact(
     *,
     longest: int = 40,
 ) -> float:
-    """Share of prompts whose completion is the target, word for word."""
+    """Return the share of prompts whose completion is exactly the target."""
     answers = generate(model, tokenizer, [prompt for prompt, _ in pairs], max_new_tokens=longest)
     return sum(
         answer.strip() == target for answer, (_, target) in zip(answers, pairs, strict=True)
@@ -76,6 +85,7 @@ def in_context(
     k: int,
     n: int,
 ) -> float:
+    """Return the share of queries of a family that the model answers after k demonstrations."""
     found = rules.episodes(split, n, family=family, k=k)
     return exact(
         model,

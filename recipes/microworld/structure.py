@@ -1,12 +1,15 @@
-"""A structured start for in-context learning: heads that already look back, and one pair that
-already matches.
+"""Begin training with attention heads that look back and match.
 
-The circuit that copies what followed the same key before (an induction head, arXiv 2209.11895) is
-slow to form from random weights. Here layer 0 starts with heads that attend exactly 1, 2 and 3
-positions back, by biases of queries and keys under rotary positions, and note what stands there in
-a subspace each. Layer 1 starts with heads that compare "one back" (or three back, where a chat turn
-ends in between) with "two back": the query `x ->` finds the `y` of an earlier `x -> y`. All of it
-is trained on like any other weight."""
+An induction head (arXiv 2209.11895) copies what followed the same key before. It takes long to form
+from random weights, so training begins with one.
+
+Layer 0 has heads that attend exactly 1, 2 and 3 positions back. Biases of queries and keys do this,
+together with the rotary positions. Each head writes what it sees into a subspace of its own.
+
+Layer 1 has heads that compare what stands one position back (or three, if a chat turn ends between)
+with what stands two positions back. So the query `x ->` finds the `y` of an earlier `x -> y`.
+Training changes all of these weights like any others.
+"""
 
 from __future__ import annotations
 
@@ -14,26 +17,31 @@ import torch
 from transformers import LlamaForCausalLM
 
 OFFSETS = (1, 2, 3)
+"""How many positions each head of layer 0 looks back."""
 SHARPNESS = 6.0
-"""Query and key bias on each of the fast rotary frequencies: attention to the offset of .92 to 1.0
-at the start."""
+"""Query and key biases on the fast rotary frequencies. With this value a head begins with 0.92 to
+1.0 of its attention at its offset."""
 NOTE = 0.35
-"""Scale of what a head writes, so that the token's own embedding stays legible beside it."""
+"""The scale of what a head of layer 0 writes. A larger one would drown the token's embedding."""
 MATCH = 1.4
+"""The scale of the queries and keys that compare."""
 COPY = 0.7
+"""The scale of the outputs that copy."""
 QUIET = 0.05
-"""Scale of all other outputs at the start."""
+"""The scale of all other outputs, so that they do not disturb these heads at first."""
 
 
 @torch.no_grad()
 def look_back(llama: LlamaForCausalLM) -> None:
-    """Lay the heads out in a fresh model of at least two layers and four heads, with biases of
-    attention."""
-    layers, width = llama.model.layers, llama.config.hidden_size
+    """Set the heads of a new model with at least two layers, four heads and attention biases."""
+    layers = llama.model.layers
+    width = llama.config.hidden_size
     head = width // llama.config.num_attention_heads
     for layer in layers:
         layer.self_attn.o_proj.weight.mul_(QUIET)
         layer.mlp.down_proj.weight.mul_(QUIET)
+
+    # Orthogonal subspaces: what one head writes does not disturb what another one does.
     notes = torch.linalg.qr(torch.randn(width, head * len(OFFSETS)))[0].T.split(head)
     _offsets(layers[0].self_attn, notes, head, float(llama.config.rope_parameters["rope_theta"]))
     for layer in layers[1:]:
@@ -44,13 +52,18 @@ def look_back(llama: LlamaForCausalLM) -> None:
 def _offsets(
     attention: torch.nn.Module, notes: tuple[torch.Tensor, ...], head: int, theta: float
 ) -> None:
-    """Head i attends OFFSETS[i] back: its query bias is its key bias turned back by so many
-    positions."""
-    half, fast = head // 2, head // 4
+    """Let head i attend OFFSETS[i] positions back.
+
+    Its query bias is its key bias, rotated back by as many positions.
+    """
+    half = head // 2
+    fast = head // 4
     frequencies = theta ** (-torch.arange(half) * 2 / head)
     value = torch.linalg.qr(torch.randn(attention.v_proj.in_features, head))[0].T
     for i, (back, note) in enumerate(zip(OFFSETS, notes, strict=True)):
-        rows, strength = slice(i * head, (i + 1) * head), torch.zeros(half)
+        rows = slice(i * head, (i + 1) * head)
+        # Slow frequencies cannot tell neighbouring positions apart.
+        strength = torch.zeros(half)
         strength[:fast] = SHARPNESS
         turn = -back * frequencies
         attention.k_proj.bias[rows] = torch.cat((strength, torch.zeros(half)))
@@ -60,7 +73,7 @@ def _offsets(
 
 
 def _copying(attention: torch.nn.Module, head: int) -> None:
-    """The first two heads put out what they read."""
+    """Let the first two heads write what they read."""
     for i in range(2):
         rows = slice(i * head, (i + 1) * head)
         attention.o_proj.weight[:, rows] = COPY * attention.v_proj.weight[rows].T
@@ -69,8 +82,8 @@ def _copying(attention: torch.nn.Module, head: int) -> None:
 def _matching(
     attention: torch.nn.Module, asked: tuple[torch.Tensor, ...], noted: torch.Tensor, head: int
 ) -> None:
-    """Head i compares what `asked[i]` notes at the query with what `noted` notes at the key, on
-    slow frequencies."""
+    """Let head i compare subspace `asked[i]` at the query with subspace `noted` at the key."""
+    # On slow frequencies the distance between query and key hardly matters.
     slow = [*range(head * 9 // 32, head // 2), *range(head // 2 + head * 9 // 32, head)]
     for i, note in enumerate(asked):
         rows = [i * head + dimension for dimension in slow]

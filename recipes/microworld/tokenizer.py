@@ -1,13 +1,15 @@
 """Build the world's tokenizer: `python -m recipes.microworld.tokenizer OUT`.
 
-A byte-level BPE, so lossless on any text, in which every word of the world is one token, with and
-without the space before it. Digits stand alone. The vocabulary is counted on generated documents;
-all else is spelt in bytes."""
+It is a byte-level BPE, so it loses nothing of any text. Each word of the world is one token, with
+and without a space before it. Each digit is a token of its own. The other tokens are the frequent
+pieces of generated documents. All else is spelt in bytes.
+"""
 
 from __future__ import annotations
 
 import sys
 from collections import Counter
+from itertools import chain
 from random import Random
 
 from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers
@@ -17,24 +19,28 @@ from datagen.microworld.words import LABELS, LETTERS, MATERIALS, NAMES, ORDERS, 
 from recipes.microworld.documents import KINDS, draw
 
 SPECIAL = ["<|pad|>", "<|system|>", "<|user|>", "<|assistant|>", "<|end|>"]
+# A space belongs to the word behind it, so that words in a row need no token for the space.
 PIECES = r"'s| ?\p{L}+| ?\d|\n| ?[^\s\p{L}\d]+|\s"
 TEMPLATE = (
-    "{% for message in messages %}{{ '<|' + message['role'] + '|>' + message['content'] + '<|end|>' }}{% endfor %}"
+    "{% for message in messages %}{{ '<|' + message['role'] + '|>' + message['content'] "
+    "+ '<|end|>' }}{% endfor %}"
     "{% if add_generation_prompt %}{{ '<|assistant|>' }}{% endif %}"
 )
 
 
 def build(*, per_kind: int = 3000) -> PreTrainedTokenizerFast:
-    """The tokenizer, from `per_kind` documents of each kind."""
+    """Build the tokenizer from `per_kind` documents of each kind."""
     pieces = pre_tokenizers.Sequence(
         [
             pre_tokenizers.Split(Regex(PIECES), "isolated"),
             pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
         ]
     )
-    seen = _always() + [
-        piece for piece, count in _count(pieces, per_kind).items() if count >= 5 and len(piece) > 1
-    ]
+
+    # A piece that occurs less often would be a token that training hardly sees.
+    counts = _count(pieces, per_kind)
+    frequent = [piece for piece, count in counts.items() if count >= 5 and len(piece) > 1]
+    seen = _always() + frequent
     tokens = dict.fromkeys(
         [*SPECIAL, *sorted(pre_tokenizers.ByteLevel.alphabet()), *sorted(set(seen))]
     )
@@ -56,6 +62,7 @@ def build(*, per_kind: int = 3000) -> PreTrainedTokenizerFast:
 
 
 def _always() -> list[str]:
+    """Return the pieces that are tokens whether they are frequent or not."""
     words = [
         *WORDS,
         *LABELS,
@@ -63,13 +70,16 @@ def _always() -> list[str]:
         *MATERIALS,
         *LETTERS,
         *NAMES,
-        *(word for order in ORDERS.values() for word in order),
+        *chain.from_iterable(ORDERS.values()),
+        *(str(digit) for digit in range(10)),
     ]
-    digits = [str(digit) for digit in range(10)]
-    return [form for word in [*words, *digits] for form in (word, "Ġ" + word) if len(form) > 1]
+    # Byte-level BPE writes a space as "Ġ". Single bytes are in the vocabulary anyway.
+    forms = [*words, *("Ġ" + word for word in words)]
+    return [form for form in forms if len(form) > 1]
 
 
 def _count(pieces: pre_tokenizers.PreTokenizer, per_kind: int) -> Counter[str]:
+    """Count the pieces of generated documents."""
     counts: Counter[str] = Counter()
     for kind in KINDS:
         rng = Random(f"0:tokenizer:{kind}")

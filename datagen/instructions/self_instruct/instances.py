@@ -13,7 +13,7 @@ from typing import Any
 from datagen.instructions.self_instruct import parse
 from datagen.instructions.self_instruct.asking import Asking
 from datagen.schema import Accepted, Outcome, Rejected, Row, assistant, content_id, user
-from datagen.sources.instructions import whole
+from datagen.sources.instructions import with_input
 from datagen.sources.tasks import Instance, Task
 from datagen.teacher.base import Completion, Teacher
 
@@ -185,7 +185,7 @@ def make_row(proposal: Proposal, instance: Instance, *, asking: Asking) -> Row:
     """
     return bare_row(proposal) | {
         "id": f"{proposal.id}-{content_id(instance.input, instance.output)[:8]}",
-        "prompt": user(whole(proposal.task, instance.input, asking.templates)),
+        "prompt": user(with_input(proposal.task, instance.input, asking.templates)),
         "completion": assistant(instance.output),
         "input": instance.input,
         "output": instance.output,

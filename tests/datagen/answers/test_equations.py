@@ -7,7 +7,7 @@ import random
 import pytest
 
 from datagen.answers import equation_validity, equations
-from datagen.answers.equations import evaluate
+from datagen.answers.arithmetic import evaluate
 
 ONE_EQUATION = [
     "12 + 7 = 19",

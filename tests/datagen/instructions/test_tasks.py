@@ -50,7 +50,7 @@ def test_the_published_format(tmp_path):
         ((GOOD | {"instruction": "  "},), r"s.jsonl, line 1: the instruction is empty"),
         ((GOOD | {"instances": ["x"]},), r"s.jsonl, line 1: instances must be"),
         ((GOOD, "{"), r"s.jsonl, line 2 is no JSON"),
-        (("[1]",), r"s.jsonl, line 1: a JSON object is wanted"),
+        (("[1]",), r"s.jsonl, line 1: a JSON object is expected"),
         ((), r"s.jsonl holds no tasks"),
     ],
 )

@@ -122,7 +122,7 @@ BAD = [
     ("mine.jsonl", "\n\n", "mine.jsonl: no rows"),
     ("mine.json", "[]", "mine.json: no rows"),
     ("mine.json", '[{"question": "a?",}]', r"mine.json, line 1: not JSON \("),
-    ("mine.json", "5", "mine.json: neither a list of objects nor an object that holds one"),
+    ("mine.json", "5", "mine.json: this is neither a list of objects nor an object that holds one"),
     ("mine.csv", "question,answer\n", "mine.csv: no rows"),
     (
         "mine.csv",
@@ -175,7 +175,7 @@ def test_a_name_that_is_neither_file_nor_reachable(monkeypatch: pytest.MonkeyPat
     datasets = pytest.importorskip("datasets")
     monkeypatch.setattr(datasets.config, "HF_HUB_OFFLINE", True)
     with pytest.raises(
-        UserError, match="nobody/nothing: neither a file nor a dataset that the Hub gives"
+        UserError, match="nobody/nothing: this is no file, and it cannot be loaded from the Hub"
     ) as error:
         questions_from_file("nobody/nothing", answer_type="number")
     assert "\n" not in str(error.value)

@@ -190,11 +190,19 @@ def test_data_root_may_be_the_folder_or_the_file(root: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "split", "message"),
     [
-        ("gsm", "test", "no suite 'gsm': there are gsm8k, "),
-        ("gsm8k", "dev", "suite gsm8k has no split 'dev', but: train, test"),
-        ("addsub", "train", "suite addsub has no split 'train', but: test"),
-        ("microworld", "dev", "suite microworld has no split 'dev', but: train, validation, test"),
-        ("gsm8k", "train", "holds no file of gsm8k train: looked for gsm8k/train.jsonl"),
+        ("gsm", "test", "no suite 'gsm': choose one of gsm8k, "),
+        ("gsm8k", "dev", "suite gsm8k has no split 'dev': choose one of train, test"),
+        ("addsub", "train", "suite addsub has no split 'train': choose one of test"),
+        (
+            "microworld",
+            "dev",
+            "suite microworld has no split 'dev': choose one of train, validation, test",
+        ),
+        (
+            "gsm8k",
+            "train",
+            "holds no file of gsm8k train. These were looked for: gsm8k/train.jsonl",
+        ),
     ],
 )
 def test_errors(root: Path, name: str, split: str, message: str) -> None:
