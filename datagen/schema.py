@@ -237,12 +237,8 @@ def _demonstration() -> list[Any]:
     import pyarrow as pa
 
     candidate = [("id", pa.string()), ("score", pa.float64())]
-    demonstration = [
-        ("id", pa.string()),
-        ("input", pa.string()),
-        ("output", pa.string()),
-        ("score", pa.float64()),
-    ]
+    texts = [(name, pa.string()) for name in ("id", "input", "output")]
+    demonstration = [*texts, ("score", pa.float64())]
     return [
         ("task", pa.string()),
         # Tasks of one family differ only in their parameters.
@@ -282,10 +278,7 @@ student saw different prompts, as in context distillation."""
 
 
 def with_topk(schema: pa.Schema, column: str = TOPK) -> pa.Schema:
-    """Return the schema with a column of stored probabilities at its end.
-
-    Shapes: T tokens of the completion, K most probable tokens for each.
-    """
+    """Return the schema with stored probabilities at its end: T tokens, K candidates for each."""
     import pyarrow as pa
 
     fields = [

@@ -12,17 +12,16 @@ OPENAI_BASE_URL and OPENAI_API_KEY."""
 from __future__ import annotations
 
 import argparse
-import asyncio
 import os
 import random
 import signal
 import tempfile
+import threading
 import time
 from pathlib import Path
+from typing import Any
 
-from datagen.rationales.command import generate, read_source
-from datagen.rationales.prompts import Prompts
-from datagen.rationales.settings import RationaleSettings
+import datagen
 from tests.datagen.teacher.ray.ray_processes import workers
 
 
@@ -43,11 +42,10 @@ def main() -> int:
         "samples": args.samples,
         "concurrency": 512,
     }
-    here = RationaleSettings("microworld", **asked)
-    there = RationaleSettings("microworld", **asked, engine="ray", workers=args.workers)
+    there = asked | {"engine": "ray", "workers": args.workers}
     with tempfile.TemporaryDirectory() as folder:
         whole, broken = Path(folder) / "here", Path(folder) / "ray"
-        print(f"without Ray: {run(here, whole, kills=0)}")
+        print(f"without Ray: {run(asked, whole, kills=0)}")
         print(
             f"on {args.workers} workers: {run(there, broken, kills=args.kills, every=args.every)}"
         )
@@ -59,32 +57,28 @@ def main() -> int:
     return 0 if same and all(same.values()) else 1
 
 
-def run(settings: RationaleSettings, out: Path, *, kills: int, every: float = 0.0) -> str:
-    suite, questions = read_source(settings)
-    prompts = Prompts(suite, settings.prompt_style, ())
-
-    async def both() -> tuple[dict[str, int], int]:
-        killing = asyncio.create_task(kill(kills, every))
-        stats = await generate(questions, prompts, settings, out)
-        killing.cancel()
-        return stats, killed[0]
-
-    killed = [0]
-
-    async def kill(times: int, every: float) -> None:
-        rng = random.Random(0)
-        while killed[0] < times:
-            await asyncio.sleep(rng.uniform(every / 3, every))
-            if pids := workers():
-                os.kill(rng.choice(pids), signal.SIGKILL)
-                killed[0] += 1
-
+def run(asked: dict[str, Any], out: Path, *, kills: int, every: float = 0.0) -> str:
+    """Make a run while a thread kills its workers. Return what came out, in words."""
+    stopped = threading.Event()
+    landed: list[int] = []
+    killing = threading.Thread(target=kill, args=(kills, every, stopped, landed), daemon=True)
     started = time.monotonic()
-    stats, landed = asyncio.run(both())
-    told = (
-        f"{stats['answers']:,} answers, accepted {stats['accepted']}, rejected {stats['rejected']}"
-    )
-    return f"{told}; {landed} kills; {time.monotonic() - started:.0f} s"
+    killing.start()
+    stats = datagen.generate_rationales("microworld", **asked, out=out).stats
+    stopped.set()
+    killing.join()
+    seconds = time.monotonic() - started
+    return f"accepted {stats.accepted}, rejected {stats.rejected}; {len(landed)} kills; {seconds:.0f} s"
+
+
+def kill(times: int, every: float, stopped: threading.Event, landed: list[int]) -> None:
+    """Kill a random worker now and then, until the run is done."""
+    rng = random.Random(0)
+    while len(landed) < times and not stopped.wait(rng.uniform(every / 3, every)):
+        if pids := workers():
+            victim = rng.choice(pids)
+            os.kill(victim, signal.SIGKILL)
+            landed.append(victim)
 
 
 if __name__ == "__main__":

@@ -94,7 +94,9 @@ def forecast_self_instruct(settings: SelfInstructSettings) -> Forecast:
     recipe = settings.recipe
     sampling = Sampling(max_tokens=recipe.max_tokens)
     pool = Pool(plan.seeds)
-    prompts = [plan.mode.prompt(pool.demonstrations(number, settings)) for number in range(2)]
+    # a later call would draw from a pool that is not there yet
+    known = range(min(2, settings.lag))
+    prompts = [plan.mode.prompt(pool.demonstrations(number, settings)) for number in known]
     asked = [Request(prompt, sampling=sampling) for prompt in prompts]
 
     # after the calls for instructions come those that complete each: classification and instances,

@@ -14,6 +14,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
+import datagen
 from datagen.errors import UserError
 from datagen.instructions.overlap import overlap
 from datagen.instructions.self_instruct.command import run_self_instruct
@@ -367,3 +368,9 @@ def test_overlap_passes_on_what_goes_wrong_on_either_side():
         asyncio.run(all_of(overlap(items(False), work, most=2)))
     with pytest.raises(UserError, match="no more"):
         asyncio.run(all_of(overlap(items(True), fine, most=2)))
+
+
+@pytest.mark.parametrize("lag", [1, 2, 64])
+def test_a_forecast_knows_the_calls_that_draw_from_the_seeds_alone(lag):
+    found = datagen.forecast("self-instruct", target=20, lag=lag)
+    assert "20 instructions wanted of micro" in str(found)
