@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from itertools import chain
 from typing import Any
 
 from cards.figures import accuracy_by_k, charts
@@ -23,14 +24,14 @@ SIZES = (
     (100_000_000, "10M<n<100M"),
     (1_000_000_000, "100M<n<1B"),
 )
-"""Size categories of the Hub: number of rows below which each holds, and its name."""
+"""Size categories of the Hub: each holds below this number of rows."""
 ABOUT = {
     "rationales": "chains of thought: questions, and how a language model reasons to their answers",
     "instructions": "instructions, and a language model's responses",
     "demonstrations": "in-context learning episodes: demonstrations of a task, a query, "
     "and its answer",
 }
-"""What the rows of a family are, by the first config of the family."""
+"""The contents of a family's rows, by the first config of the family."""
 FACTS = (
     "answer",
     "gold",
@@ -43,18 +44,19 @@ FACTS = (
     "score",
     "detail",
 )
-"""Columns that stand above the text of a sample, where they are not null."""
+"""Columns that are shown above the text of a sample, unless they are null."""
 SHOWN = ("id", *FACTS, "reason", "instruction", "prompt", "completion")
 """Columns of a row that a sample needs."""
 
 
 def dataset_card(lineage: Mapping[str, Any]) -> str:
-    """The README.md of a version, with a section for each of its runs.
+    """Return the README.md of a version, with a section for each of its runs.
 
-    Every number of the card stands in the lineage.
+    Every number of the card comes from the lineage.
 
     Args:
-        lineage: the JSON object of the lineage. It needs no `files`: the card is one of them.
+        lineage: the JSON object of the lineage. It needs no `files`, because the card is one of
+            them.
     """
     # `datasets` cannot open a config without rows
     configs = {name: config for name, config in configs_of(lineage).items() if config["rows"]}
@@ -71,7 +73,7 @@ def dataset_card(lineage: Mapping[str, Any]) -> str:
 
 
 def section(family: str, run: Mapping[str, Any]) -> dict[str, Any]:
-    """What the template needs of a run."""
+    """Return what the template needs to know of a run."""
     first = next(iter(run["configs"]))
     return {
         "family": family,
@@ -89,8 +91,9 @@ def section(family: str, run: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def header(lineage: Mapping[str, Any], configs: Mapping[str, Any], first: str) -> dict[str, Any]:
-    """The metadata that the Hub reads."""
+    """Return the metadata that the Hub reads."""
     runs = list(lineage["runs"].values())
+    # rejected rows are published, but they are no rows to train on
     kept = sum(config["rows"] for name, config in configs.items() if name != "rejected")
     return {
         "pretty_name": lineage["name"],
@@ -100,9 +103,7 @@ def header(lineage: Mapping[str, Any], configs: Mapping[str, Any], first: str) -
         "language_creators": ["machine-generated"],
         "size_categories": [size_category(kept)],
         "source_datasets": distinct(run["source"].get("hub") for run in runs),
-        "task_categories": distinct(
-            task for run in runs for task in TASKS.get(run["method"], ["text-generation"])
-        ),
+        "task_categories": distinct(chain.from_iterable(map(tasks_of, runs))),
         "tags": distinct(["synthetic", "distillation", *(run["method"] for run in runs)]),
         "configs": [
             {
@@ -112,6 +113,7 @@ def header(lineage: Mapping[str, Any], configs: Mapping[str, Any], first: str) -
             | ({"default": True} if name == first else {})
             for name, config in configs.items()
         ],
+        # only where families differ in columns: otherwise `datasets` finds them in the files
         "dataset_info": [
             {"config_name": name, "features": features_of(config)}
             for name, config in configs.items()
@@ -120,31 +122,38 @@ def header(lineage: Mapping[str, Any], configs: Mapping[str, Any], first: str) -
     }
 
 
+def tasks_of(run: Mapping[str, Any]) -> list[str]:
+    """Return the task categories of a run."""
+    return TASKS.get(run["method"], ["text-generation"])
+
+
 def distinct(values: Iterable[Any]) -> list[Any]:
-    """The values without repetitions and without empty ones, in their order."""
+    """Return the values in their order, without repetitions and empty values."""
     return [value for value in dict.fromkeys(values) if value]
 
 
 def features_of(config: Mapping[str, Any]) -> list[Any]:
-    """The columns of a config whose families have different columns.
+    """Return the columns of a config whose families have different columns.
 
     `datasets` fills the columns that a file lacks with nulls, if the card names them all.
     """
-    found = [column for its in config["runs"].values() for column in its["features"]]
+    found = chain.from_iterable(its["features"] for its in config["runs"].values())
+    # by name: families share most columns
     return list({column["name"]: column for column in found}.values())
 
 
 def address(lineage: Mapping[str, Any], config: str) -> str:
-    """The arguments of `load_dataset`: name and tag on the Hub, or the folder in a store."""
+    """Return the arguments of `load_dataset`: name and tag on the Hub, or a folder in a store."""
     if lineage.get("hub"):
         return f'"{lineage["name"]}", "{config}", revision="v{lineage["version"]}"'
     return f'"STORE/{lineage["name"]}/{lineage["version"]}", "{config}"'
 
 
 def settings(values: Mapping[str, Any]) -> dict[str, str]:
-    """The settings as the table shows them.
+    """Return the settings as the table shows them.
 
-    The prompts show the text of templates and shots. So the table has only the number of shots.
+    The card shows the text of templates and shots with the prompts. So the table has only the
+    number of shots.
     """
     stated = {name: value for name, value in values.items() if name not in ("templates", "shots")}
     if shots := values.get("shots"):
@@ -153,14 +162,14 @@ def settings(values: Mapping[str, Any]) -> dict[str, str]:
 
 
 def format_setting(value: Any) -> str:
-    """A setting in a cell: items with commas, a dash for nothing."""
+    """Return a setting as a cell: a list with commas, a dash for nothing."""
     if isinstance(value, list | tuple):
         return ", ".join(map(str, value))
     return "-" if value in (None, "") else str(value)
 
 
 def facts(row: Mapping[str, Any]) -> str:
-    """The known facts of a sample, in one line."""
+    """Return the known facts of a sample, in one line."""
     known = [
         (name.replace("_", " "), row[name]) for name in ("id", *FACTS) if row.get(name) is not None
     ]
@@ -170,14 +179,14 @@ def facts(row: Mapping[str, Any]) -> str:
 
 
 def paths_of(name: str, config: Mapping[str, Any]) -> str | list[str]:
-    """The files of a config. Their names hold the hash of the rows of their run."""
+    """Return the files of a config, whose names contain the hash of their run's rows."""
     hashes = [its["rows_sha256"][:16] for its in config["runs"].values() if its["rows"]]
     paths = [f"{name}/*-{digest}.parquet" for digest in hashes]
     return paths[0] if len(paths) == 1 else paths
 
 
 def size_category(rows: int) -> str:
-    """The size category of the Hub.
+    """Return the size category of the Hub.
 
     Args:
         rows: all rows to train on, those of every config but `rejected`.

@@ -1,6 +1,6 @@
 """The figures of a dataset card.
 
-They show only what stands in the lineage. So equal lineages give equal bytes.
+They show only what the lineage contains. So equal lineages give equal bytes.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ SIZE = (6.4, 2.6)
 
 @dataclass(frozen=True)
 class Chart:
-    """A bar chart. The bars of `series` are stacked."""
+    """A bar chart, with the bars of `series` stacked."""
 
     family: str
     name: str
@@ -42,9 +42,11 @@ class Chart:
 
 
 def charts(family: str, run: Mapping[str, Any]) -> list[Chart]:
-    """The charts of all that a run measured."""
-    quality, found = run["quality"], []
+    """Return the charts of everything that a run measured."""
+    quality = run["quality"]
+    found = []
     if histogram := (quality.get("agreement") or {}).get("histogram"):
+        # one label for each tenth of the agreement: its lower edge
         share = [f"0.{tenth}" for tenth in range(len(histogram))]
         caption = (
             "Number of questions by agreement: the share of a question's chains that gives the "
@@ -61,6 +63,7 @@ def charts(family: str, run: Mapping[str, Any]) -> list[Chart]:
                 {"accepted": histogram},
             )
         )
+
     if by_k := accuracy_by_k(quality):
         caption = "Accuracy of the teacher by the number of demonstrations in its prompt."
         heights = {"accepted": [of["accuracy"] for of in by_k.values()]}
@@ -68,6 +71,7 @@ def charts(family: str, run: Mapping[str, Any]) -> list[Chart]:
         found.append(
             Chart(family, "accuracy", caption, x, "accuracy", list(by_k), heights, edges=False)
         )
+
     for name, (caption, x) in MEASURED.items():
         if bins := run.get("histograms", {}).get(name):
             series = {side: bins[side] for side in COLOURS if any(bins[side])}
@@ -94,25 +98,24 @@ MEASURED = {
 
 
 def accuracy_by_k(quality: Mapping[str, Any]) -> dict[str, Any]:
-    """Accuracy by the number of demonstrations; empty where a run did not measure it so."""
+    """Return accuracy by the number of demonstrations, or nothing if a run did not measure it."""
     accuracy = quality.get("accuracy") or {}
     return dict(accuracy) if accuracy and all(key.isdecimal() for key in accuracy) else {}
 
 
 def figures(lineage: Mapping[str, Any]) -> dict[str, bytes]:
-    """The figures of a version: path in the version, and the bytes of the PNG."""
-    return {
-        chart.path: png(chart)
-        for family, run in lineage["runs"].items()
-        for chart in charts(family, run)
-    }
+    """Return the figures of a version: the bytes of each PNG by its path in the version."""
+    found: dict[str, bytes] = {}
+    for family, run in lineage["runs"].items():
+        found |= {chart.path: png(chart) for chart in charts(family, run)}
+    return found
 
 
 def png(chart: Chart) -> bytes:
-    """The bytes of a chart.
+    """Return the bytes of a chart as PNG.
 
-    Matplotlib's own defaults hold, whatever the user has set. The file names neither a date nor
-    the release of matplotlib. So equal charts give equal bytes.
+    Matplotlib's own defaults are used, whatever the user has set. The file contains neither a date
+    nor the release of matplotlib. So equal charts give equal bytes.
     """
     from matplotlib import rc_context, rcParamsDefault
     from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -123,17 +126,21 @@ def png(chart: Chart) -> bytes:
     }
     with rc_context(plain):
         figure = Figure(figsize=SIZE, layout="constrained")
+        # this canvas needs no display
         FigureCanvasAgg(figure)
         draw(figure.subplots(), chart)
         image = io.BytesIO()
+        # the default name of the software contains matplotlib's version
         figure.savefig(image, dpi=150, metadata={"Software": None})
     return image.getvalue()
 
 
 def draw(axes: Axes, chart: Chart) -> None:
+    """Draw a chart: bars, axes and legend."""
     from matplotlib.ticker import MaxNLocator
 
-    places, bottom = range(len(chart.labels)), [0.0] * len(chart.labels)
+    places = range(len(chart.labels))
+    bottom = [0.0] * len(chart.labels)
     for side, heights in chart.series.items():
         width = 0.92 if chart.edges else 0.6
         axes.bar(
@@ -146,11 +153,13 @@ def draw(axes: Axes, chart: Chart) -> None:
             label=side,
         )
         bottom = [low + height for low, height in zip(bottom, heights, strict=True)]
+    # names of bars are all shown; of bins only some, because they have an order
     every = max(1, -(-len(chart.labels) // LABELS)) if chart.edges else 1
     axes.set_xticks(places[::every], chart.labels[::every])
     axes.set_xlabel(chart.x)
     axes.set_ylabel(chart.y)
     axes.yaxis.set_major_locator(MaxNLocator(nbins=5, integer=chart.y != "accuracy"))
+    # all accuracies have the same scale, so that cards can be compared
     if chart.y == "accuracy":
         axes.set_ylim(0, 1.05)
     if len(chart.series) > 1:

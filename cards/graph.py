@@ -13,7 +13,7 @@ ITEMS = {"rationales": "questions", "demonstrations": "queries"}
 
 
 def graph(run: Mapping[str, Any]) -> str:
-    """The graph of a run: source, teacher, configs.
+    """Return the graph of a run: source, teacher, configs.
 
     Example:
         >>> run = {"method": "respond", "source": {"suite": "mine", "questions": 3},
@@ -34,7 +34,7 @@ def graph(run: Mapping[str, Any]) -> str:
 
 
 def source_line(run: Mapping[str, Any]) -> str:
-    """Name, split and size of the source."""
+    """Return the line with name, split and size of the source."""
     source = run["source"]
     split = f", split {source['split']}" if source.get("split") else ""
     count = source.get("questions") or source.get("queries")
@@ -43,12 +43,13 @@ def source_line(run: Mapping[str, Any]) -> str:
 
 
 def source_name(source: Mapping[str, Any]) -> str:
-    """The name of a source. Runs of older releases name it `name`."""
+    """Return the name of a source."""
+    # runs of older releases have `name` instead of `suite`
     return source.get("suite") or source.get("name") or "unnamed"
 
 
 def teacher_line(run: Mapping[str, Any]) -> str:
-    """Method and teacher, and how often the teacher was asked."""
+    """Return the line with method, teacher, and how often the teacher was asked."""
     answers = run["usage"]["answers"]
     if not answers:
         return f"{run['method']}: no model was asked"

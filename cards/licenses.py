@@ -77,14 +77,17 @@ HUB_LICENSES = frozenset(
         "zlib",
     }
 )
-"""The identifiers of https://huggingface.co/docs/hub/repositories-licenses; newer ones may be
+"""The identifiers of https://huggingface.co/docs/hub/repositories-licenses. Newer ones may be
 missing here."""
 
 
 def license_fields(licenses: Sequence[str | None]) -> dict[str, Any]:
-    """The YAML fields of the licences that several runs have: none where one states none; `other`
-    with its name for one that the Hub does not know.
+    """Return the YAML fields for the licences of several runs.
+
+    There are no fields if a run states no licence. A licence that the Hub does not know becomes
+    `other`, with its name in a field of its own.
     """
+    # without a licence of every run, no licence holds for the whole dataset
     if not all(licenses):
         return {}
     names = list(dict.fromkeys(str(license) for license in licenses))

@@ -12,12 +12,12 @@ from cards.render import inline
 
 NOT_MEASURED = "not measured"
 NAMED = 5
-"""How many languages a card names, the most common first. The lineage names all: a detector finds a
-long tail of wrong ones."""
+"""How many languages a card names, the most common first. The lineage names all of them, but a
+detector finds a long tail of wrong ones."""
 
 
 def limits(run: Mapping[str, Any]) -> dict[str, str]:
-    """What a reader asks of a dataset, and the answers in Markdown.
+    """Return what readers ask about a dataset, with the answers in Markdown.
 
     Args:
         run: one run of a lineage.
@@ -31,9 +31,10 @@ def limits(run: Mapping[str, Any]) -> dict[str, str]:
 
 
 def contamination(run: Mapping[str, Any]) -> str:
-    """Which benchmarks the rows were compared with, and how many rows were rejected for it."""
+    """Return the benchmarks that the rows were compared with, and how many were rejected."""
     settings = run["settings"]
     if not settings.get("against"):
+        # `datagen filter` works on instructions only
         known = "instructions" in run["configs"]
         return NOT_MEASURED + ("; `datagen filter --against` measures it" if known else "")
     return (
@@ -46,7 +47,7 @@ def contamination(run: Mapping[str, Any]) -> str:
 
 
 def duplicates(run: Mapping[str, Any]) -> str:
-    """How many duplicates a run rejected, and how many are left.
+    """Return how many duplicates a run rejected, and how many are left.
 
     A filter run rejects them by its filters, a Self-Instruct run by its novelty rule. `publish`
     counts those that are left.
@@ -61,10 +62,13 @@ def duplicates(run: Mapping[str, Any]) -> str:
                 f"{measure} of prompts of at least {threshold}: "
                 f"{rejected(run, f'{name}_duplicate')}"
             )
+
     if run.get("histograms", {}).get("similarity") and settings.get("similarity"):
         found.append(
             f"ROUGE-L of instructions above {settings['similarity']}: {rejected(run, 'similar')}"
         )
+
+    # `publish` counts these, whatever method made the rows
     for config, repeated in run.get("duplicates", {}).items():
         rows = run["configs"][config]["rows"]
         found.append(
@@ -75,45 +79,41 @@ def duplicates(run: Mapping[str, Any]) -> str:
 
 
 def rejected(run: Mapping[str, Any], reason: str) -> str:
-    """How many rows a run rejected for a reason."""
+    """Return how many rows a run rejected for a reason."""
     return f"{run['counts']['rejected'].get(reason, 0):,} rows were rejected"
 
 
 def language(run: Mapping[str, Any]) -> str:
-    """The language that the publisher stated, and where the detected ones stand."""
+    """Return the language that the publisher stated, and where to find the detected ones."""
     stated = f"the publisher states {inline(run['language'])}; " if run["language"] else ""
     detected = "the table below has what a detector found"
     return stated + (detected if run.get("languages") else NOT_MEASURED)
 
 
 def languages(run: Mapping[str, Any]) -> list[tuple[str, int, str, str, int]]:
-    """The rows of the table of languages.
+    """Return the rows of the table of languages.
 
     Returns:
         For each config and each part of its rows: config, rows drawn, part, languages, and how many
         texts were too short for the detector.
     """
-    return [
-        (
-            config,
-            found["sample"],
-            f"{part}s",
-            commonest(found[part]["languages"]),
-            found[part]["too_short"],
-        )
-        for config, found in run.get("languages", {}).get("configs", {}).items()
-        for part in ("prompt", "completion")
-    ]
+    rows = []
+    for config, found in run.get("languages", {}).get("configs", {}).items():
+        for part in ("prompt", "completion"):
+            counted = found[part]
+            most = commonest(counted["languages"])
+            rows.append((config, found["sample"], f"{part}s", most, counted["too_short"]))
+    return rows
 
 
 def commonest(found: Mapping[str, int]) -> str:
-    """The most common languages with their number of texts."""
+    """Return the most common languages with their number of texts."""
     named = [f"{inline(code)} {count:,}" for code, count in list(found.items())[:NAMED]]
     return ", ".join(named) + (", and others" if len(found) > NAMED else "") or "-"
 
 
 def correctness(run: Mapping[str, Any]) -> str:
-    """How far the rows were checked."""
+    """Return how far the rows were checked."""
     text = "a model wrote these rows, and they can be wrong"
     if run["method"] == "rationales":
         return f"{text}; chains were kept by their answers, and nobody checked their reasoning"

@@ -26,12 +26,12 @@ LOSSES = {
     "demonstration_weight": "outputs of the demonstrations in the prompt, each given those "
     "before it",
 }
-"""Settings that make the loss, and what each weighs. A newer student's lineage carries the
-sentences of its losses under `losses`; for older students they stand here."""
+"""Settings that make the loss, and what each of them weighs. The lineage of a newer student has the
+sentences of its losses under `losses`. For older students they are here."""
 
 
 def model_card(lineage: Mapping[str, Any]) -> str:
-    """The README.md of a student.
+    """Return the README.md of a student.
 
     A base or a teacher that is a folder is named without its path.
 
@@ -39,9 +39,12 @@ def model_card(lineage: Mapping[str, Any]) -> str:
         lineage: the JSON object of the lineage (`datagen.records.student`). It needs base, dataset
             and settings.
     """
-    method, settings = lineage.get("method", "sft"), lineage["settings"]
-    base, dataset = public_name(lineage["base"]["name"]), lineage["dataset"]
+    method = lineage.get("method", "sft")
+    settings = lineage["settings"]
+    base = public_name(lineage["base"]["name"])
+    dataset = lineage["dataset"]
     sentences = LOSSES | lineage.get("losses", {})
+    # a mixture has parts, and several of them may be of one dataset
     header = {
         "library_name": "transformers",
         "base_model": base,
@@ -49,6 +52,7 @@ def model_card(lineage: Mapping[str, Any]) -> str:
         "tags": ["distillation", "trl", method],
         "pipeline_tag": "text-generation",
     }
+
     return render(
         "model.md",
         header=header,
@@ -68,6 +72,6 @@ def model_card(lineage: Mapping[str, Any]) -> str:
 
 
 def interval(model: Mapping[str, Any], measure: str) -> str:
-    """`0.430 [0.360, 0.500]`, or nothing where it was not measured."""
+    """Return `0.430 [0.360, 0.500]`, or nothing if it was not measured."""
     found = model.get(measure)
     return f"{found['value']:.3f} [{found['low']:.3f}, {found['high']:.3f}]" if found else ""

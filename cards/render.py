@@ -1,4 +1,4 @@
-"""Fills the templates, and shows the text of models as text, never as markup."""
+"""Filling the templates, with the text of models shown as text, never as markup."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ characters of zero width, private use."""
 
 
 def render(template: str, *, header: dict[str, Any], **values: Any) -> str:
-    """A page: the YAML header and the filled template.
+    """Return a page: the YAML header and the filled template.
 
     Args:
         template: the name of the file in `templates`.
@@ -31,20 +31,23 @@ def render(template: str, *, header: dict[str, Any], **values: Any) -> str:
 
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES),
+        # a missing value must stop the card instead of leaving a gap
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
-        autoescape=False,  # Markdown, not HTML: text of others goes through `fenced` and `inline`
+        # Markdown, not HTML: the text of others goes through `fenced` and `inline` instead
+        autoescape=False,
     )
     environment.filters |= {"fenced": fenced, "inline": inline, "number": number, "plain": plain}
     present = {key: value for key, value in header.items() if value not in (None, [], {})}
+    # a wide line, so that YAML does not wrap long values
     front = yaml.safe_dump(present, sort_keys=False, allow_unicode=True, width=1000)
     return f"---\n{front}---\n\n{environment.get_template(template).render(**values)}"
 
 
 def fenced(text: object) -> str:
-    """A code block that holds a text.
+    """Return a code block that holds a text.
 
     The fence is longer than any sequence of backticks in the text. So no text can end the block.
     Long lines are wrapped, because a page would cut them.
@@ -58,7 +61,10 @@ def fenced(text: object) -> str:
 
 
 def wrapped(line: str) -> str:
-    """A line in parts of at most WIDTH characters, cut at spaces. A line that fits is unchanged."""
+    """Return a line wrapped at spaces to at most WIDTH characters.
+
+    A line that fits is unchanged.
+    """
     if len(line) <= WIDTH:
         return line
     return textwrap.fill(
@@ -67,7 +73,7 @@ def wrapped(line: str) -> str:
 
 
 def visible(text: str) -> str:
-    """The text with every invisible character written as its code, such as `<U+202E>`.
+    """Return the text with invisible characters written as codes, such as `<U+202E>`.
 
     Line feeds are unchanged.
 
@@ -82,7 +88,7 @@ def visible(text: str) -> str:
 
 
 def inline(value: object, longest: int = 200) -> str:
-    r"""One line of text for a sentence or a table cell.
+    r"""Return a value as one line of text for a sentence or a table cell.
 
     It holds no markup, no border of a cell and no line end. An empty text is a dash.
 
@@ -95,12 +101,13 @@ def inline(value: object, longest: int = 200) -> str:
         \*a\* &lt;b&gt;
     """
     text = visible(" ".join(str(value).split())[:longest]) or "-"
+    # & comes first, or the codes of < and > would be escaped again
     text = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     return re.sub(r"([\\`*_~\[\]|#!])", r"\\\1", text)
 
 
 def number(value: object) -> str:
-    """A number with separators, or with three decimals.
+    """Return a number with separators, or with three decimals.
 
     Example:
         >>> number(1234567), number(0.73214), number(None)
@@ -114,7 +121,7 @@ def number(value: object) -> str:
 
 
 def plain(value: float) -> str:
-    """A number with at most six decimals and no zeros behind them, such as an amount of money.
+    """Return a number with at most six decimals, without trailing zeros, such as a price.
 
     Example:
         >>> plain(12.5), plain(0.000312)

@@ -1,4 +1,4 @@
-"""The flags of `train sft`, `train kd` and `train gkd` beside TRL's."""
+"""The flags that `train sft`, `train kd` and `train gkd` add to TRL's."""
 
 from __future__ import annotations
 
@@ -10,10 +10,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from datagen.errors import UserError
 from train.losses import catalogue
+from train.losses.divergences import DIVERGENCES
 from train.losses.record import SHARE
 
-DIVERGENCES = ("forward_kl", "reverse_kl", "jsd", "skewed_kl", "total_variation")
-"""The names of `train.losses.DIVERGENCES`, known here without torch."""
 Arguments = TypeVar("Arguments")
 
 
@@ -24,9 +23,11 @@ def with_loss_flags(kind: type[Arguments]) -> type[Arguments]:
     }
     for option in catalogue.options_of(catalogue.LOSSES):
         flags[option.flag] = (type(option.default).__name__, option.default, option.help)
+    # `@dataclass` takes the fields in this order, and the help lists them in it
     own = inspect.get_annotations(kind)
     kind.__annotations__ = own | {name: annotation for name, (annotation, _, _) in flags.items()}
     for name, (_, default, text) in flags.items():
+        # TRL's parser takes the help of a field from its metadata
         setattr(kind, name, dataclasses.field(default=default, metadata={"help": text}))
     return kind
 
@@ -53,7 +54,7 @@ class SftArguments:
     shortest for the others."""
 
     if TYPE_CHECKING:
-
+        # the flags of the losses are added at run time, so mypy does not see them
         def __getattr__(self, name: str) -> Any: ...
 
     def check(self) -> None:
@@ -87,6 +88,7 @@ class KdArguments:
             raise UserError(f"--divergence {self.divergence}: there are {', '.join(DIVERGENCES)}")
         if not 0 < self.temperature < math.inf:
             raise UserError(f"--temperature {self.temperature}: a number above 0 is needed")
+        # written as ranges that must hold, so that nan fails too
         both = self.kd_weight + self.sft_weight
         if not (self.kd_weight >= 0 and self.sft_weight >= 0 and 0 < both < math.inf):
             raise UserError(

@@ -81,12 +81,16 @@ def run_other(command: str, words: Sequence[str]) -> int:
 
 
 def as_lists(words: Sequence[str], settings: type[Any]) -> list[str]:
-    """`--suite a b` as `--suite ["a", "b"]`, the form in which jsonargparse takes a list."""
+    """Return the words with `--suite a b` written as `--suite ["a", "b"]`.
+
+    jsonargparse takes a list only in this form.
+    """
     flags = {f"--{f.name}" for f in dataclasses.fields(settings) if str(f.type).startswith("tuple")}
     found: list[str] = []
     rest = list(words)
     while rest:
         found.append(rest.pop(0))
+        # a value in brackets is a list in JSON already
         if found[-1] in flags:
             values = []
             while rest and not rest[0].startswith("--"):

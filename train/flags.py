@@ -1,5 +1,6 @@
-"""The flags of a training: our own and all of TRL's, from the command line, a YAML file, or keyword
-arguments.
+"""The flags of a training: our own and all of TRL's.
+
+They come from the command line, a YAML file, or keyword arguments.
 """
 
 from __future__ import annotations
@@ -24,19 +25,19 @@ if TYPE_CHECKING:
 
 Own = TypeVar("Own")
 YES = ("true", "1", "yes", "t", "y")
-"""Words that TRL's parser takes for true."""
+"""Words that TRL's parser reads as true."""
 HELP = ("-h", "--help")
 
 
 @dataclass(frozen=True)
 class Command:
-    """A command that trains: its flags beside those of the data and of TRL's `ModelConfig`."""
+    """A command that trains, and its flags besides those of the data and of TRL's `ModelConfig`."""
 
     name: str
     own: type[Any]
     """The dataclass of its own flags."""
     config: Callable[[], type[Any]]
-    """TRL's configuration. It is imported when it is needed."""
+    """Returns TRL's configuration, which is imported only when it is needed."""
     renamed: Mapping[str, str] = field(default_factory=dict)
     """Other names of TRL's flags."""
     defaults: Mapping[str, Any] = field(default_factory=dict)
@@ -44,15 +45,17 @@ class Command:
 
 
 def sft_config() -> type[Any]:
+    """Return TRL's `SFTConfig`, whose import loads torch."""
     from trl import SFTConfig
 
     return SFTConfig
 
 
 class WordParser(argparse.ArgumentParser):
-    """Reads a few flags before the others are known."""
+    """A parser of a few flags, used before the others are known."""
 
     def __init__(self) -> None:
+        # an abbreviation could also mean a flag that this parser does not know
         super().__init__(add_help=False, allow_abbrev=False)
 
     def error(self, message: str) -> NoReturn:
@@ -60,7 +63,7 @@ class WordParser(argparse.ArgumentParser):
 
 
 def underscored(words: Sequence[str]) -> list[str]:
-    """Flags with underscores, also those that came with dashes.
+    """Return the words with all flags written with underscores instead of dashes.
 
     Example:
         >>> underscored(["--output-dir", "a-b", "--max-steps=3"])
@@ -76,10 +79,11 @@ def underscored(words: Sequence[str]) -> list[str]:
 
 
 def as_flags(values: Mapping[str, Any]) -> dict[str, Any]:
-    """The values of a YAML file, or keyword arguments, as the flags take them.
+    """Return the values of a YAML file or of keyword arguments in the form of flags.
 
     `model` is short for `model_name_or_path`. Names may have dashes. A mixture may be a map from
-    sources to weights. Numbers and paths become texts, which the parser reads as it reads words.
+    sources to weights. Numbers and paths become text, which the parser reads like the words of a
+    command line.
     """
     flags = {name.replace("-", "_"): value for name, value in values.items()}
     if "model" in flags:
@@ -90,7 +94,7 @@ def as_flags(values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def as_word(value: Any) -> Any:
-    """Numbers and paths as texts; all else as it is."""
+    """Return a number or a path as text, and any other value unchanged."""
     # YAML reads `2` as an int where a float is wanted, and `1e-5` as a text
     if type(value) in (int, float) or isinstance(value, os.PathLike):
         return str(value)
@@ -98,7 +102,11 @@ def as_word(value: Any) -> Any:
 
 
 def read_yaml(path: str) -> dict[str, Any]:
-    """A flat YAML file. Raises UserError where it is none."""
+    """Return the values of a flat YAML file.
+
+    Raises:
+        UserError: the file cannot be read, or it is not flat YAML.
+    """
     try:
         found = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
@@ -112,14 +120,16 @@ def read_yaml(path: str) -> dict[str, Any]:
 
 
 def split_config(argv: Sequence[str]) -> tuple[list[str], dict[str, Any]]:
-    """The words without `--config`, their flags with underscores, and the values of that file.
+    """Return the words without `--config`, and the values of the file that it names.
 
-    An `env` block of the file sets variables of the environment, as in TRL.
+    The flags among the words get underscores. An `env` block of the file sets environment
+    variables, as in TRL.
     """
     flags = WordParser()
     flags.add_argument("--config")
     found, rest = flags.parse_known_args(underscored(argv))
     values = read_yaml(found.config) if found.config else {}
+    # `env` is no flag, so it is taken out before the flags are read
     variables = values.pop("env", None) or {}
     if not isinstance(variables, dict):
         raise UserError(
@@ -132,16 +142,17 @@ def split_config(argv: Sequence[str]) -> tuple[list[str], dict[str, Any]]:
 def peek(
     words: Sequence[str], values: Mapping[str, Any], names: Sequence[str], *, switch: str = ""
 ) -> dict[str, Any]:
-    """The values of a few flags, before the parser of all of them is chosen.
+    """Return the values of a few flags, before the parser of all flags is chosen.
 
     Args:
         words: the command line, without `--config`.
-        values: what a file or keyword arguments say; `words` win.
+        values: the values of a file or of keyword arguments; `words` win.
         names: the flags.
         switch: one more flag, which may stand without a value.
     """
     flags = WordParser()
     for name in names:
+        # --mixture takes several values
         flags.add_argument(f"--{name}", nargs="*" if name == "mixture" else None)
     if switch:
         flags.add_argument(f"--{switch}", nargs="?", const="true")
@@ -152,11 +163,12 @@ def peek(
 
 
 def is_yes(value: Any) -> bool:
+    """Return whether TRL's parser would read the value as true."""
     return str(value).lower() in YES
 
 
 def parser_of(command: Command) -> FlagParser:
-    """The parser of a command's flags, with defaults that fit the device."""
+    """Return the parser of a command's flags, with defaults that fit the device."""
     import torch
     from transformers.utils import is_torch_bf16_gpu_available
     from trl import ModelConfig
@@ -182,7 +194,7 @@ def parser_of(command: Command) -> FlagParser:
 def parse(
     command: Command, argv: Sequence[str], values: Mapping[str, Any] | None = None
 ) -> tuple[DataArguments, Any, ModelConfig, Any]:
-    """The settings of a command: data, training, model, and its own.
+    """Return the settings of a command: data, training, model, and its own.
 
     Args:
         command: which flags there are.
@@ -206,7 +218,7 @@ def parse(
 
 
 def check_numbers(training: Any) -> None:
-    """Raise UserError for numbers with which nothing is trained."""
+    """Raise UserError for numbers with which nothing would be trained."""
     longest = getattr(training, "max_length", None)
     if longest is not None and longest < 1:
         raise UserError(f"--max_length {longest}: at least 1 is needed")
@@ -217,6 +229,7 @@ def check_numbers(training: Any) -> None:
     ):
         if getattr(training, name) < least:
             raise UserError(f"--{name} {getattr(training, name)}: at least {least} is needed")
+    # `not >=` instead of `<`, so that nan is refused too
     if not training.learning_rate >= 0:
         raise UserError(
             f"--learning_rate {training.learning_rate}: a number of at least 0 is needed"
@@ -230,11 +243,11 @@ def check_numbers(training: Any) -> None:
 
 def check_folder(training: Any, model: str) -> None:
     """Raise UserError for an output folder that cannot be written to, or that is the base's own."""
-    # said before hours of training, not after them
+    # checked before hours of training, not when the student is saved
     folder = Path(training.output_dir)
-    there = next(found for found in (folder, *folder.absolute().parents) if found.exists())
-    if not there.is_dir() or not os.access(there, os.W_OK):
-        raise UserError(f"--output_dir {folder}: {there} is no folder that can be written to")
+    nearest = next(found for found in (folder, *folder.absolute().parents) if found.exists())
+    if not nearest.is_dir() or not os.access(nearest, os.W_OK):
+        raise UserError(f"--output_dir {folder}: {nearest} is no folder that can be written to")
     if Path(model).is_dir() and folder.exists() and folder.samefile(model):
         raise UserError(
             f"--output_dir {folder}: it is the base's own folder, which would be overwritten"
@@ -242,14 +255,12 @@ def check_folder(training: Any, model: str) -> None:
 
 
 def check_refused(training: Any) -> None:
-    """Raise UserError for flags of TRL that we do not honour, or that fail late with a
-    traceback.
-    """
+    """Raise UserError for flags of TRL that we do not support or that would fail late."""
     import torch
 
     if training.hub_token:
         raise UserError(
-            "--hub_token: it would be written beside the student; set HF_TOKEN in its place"
+            "--hub_token would be stored in the student's folder: set the variable HF_TOKEN instead"
         )
     if training.resume_from_checkpoint:
         raise UserError(
@@ -261,4 +272,4 @@ def check_refused(training: Any) -> None:
     ):
         raise UserError(f"--optim_args {training.optim_args}: NAME=VALUE is needed, with commas")
     if getattr(training, "activation_offloading", False) and not torch.accelerator.is_available():
-        raise UserError("--activation_offloading: it needs an accelerator, and there is none here")
+        raise UserError("--activation_offloading needs an accelerator, and this machine has none")

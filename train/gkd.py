@@ -1,11 +1,14 @@
-"""On-policy distillation from a live teacher: `train gkd`, or `accelerate launch -m train.gkd` on
-several devices.
+"""`train gkd`: on-policy distillation from a live teacher.
 
-TRL's trainers do the training. The flags decide which one: `GKDTrainer` mixes the dataset's
-completions with the student's own (lambda). At lambda = 1 the stable `DistillationTrainer` takes
-its place, and `ServerDistillationTrainer` at any lambda where the teacher is behind a vLLM server.
-With `--cross_tokenizer` it is `GOLDTrainer`. Every flag of the chosen one's configuration is a flag
-here.
+`accelerate launch -m train.gkd` runs it on several devices. TRL's trainers do the training. The
+flags decide which one:
+
+- `GKDTrainer` mixes the dataset's completions with the student's own (lambda).
+- `DistillationTrainer`, which is stable in TRL, replaces it at lambda = 1.
+- `ServerDistillationTrainer` serves any lambda if the teacher is behind a vLLM server.
+- `GOLDTrainer` serves `--cross_tokenizer`.
+
+Every flag of the chosen trainer's configuration is a flag here.
 """
 
 from __future__ import annotations
@@ -29,31 +32,34 @@ if TYPE_CHECKING:
 log = logging.getLogger("train.gkd")
 
 DEFAULTS = {"beta": 0.5, "temperature": 1.0, "learning_rate": 2e-5}
-"""One value for all of TRL's trainers, whose own defaults differ: so that only lambda differs where
-only lambda is changed."""
+"""The same defaults for all of TRL's trainers. Their own defaults differ, so a change of lambda
+would change other settings too."""
 OWN_DEFAULTS: dict[str, dict[str, Any]] = {
     "gold": {"use_uld_loss": True},
     "server": {"beta": 0.0, "loss_top_k": 20},
 }
-"""A server gives the teacher's most probable tokens. They are enough for a forward KL; TRL's mixed
-divergence would know only the first of them. 20 is what `vllm serve` gives without being told
-more."""
+"""A server returns only the teacher's most probable tokens. They are enough for a forward KL. TRL's
+mixed divergence would use only the first of them. 20 is what `vllm serve` returns by default."""
 NEW_TOKENS = "max_new_tokens"
 TRL_NEW_TOKENS = "max_completion_length"
-"""TRL's name of `max_new_tokens` in all trainers but GKD's. Here it has one name in all."""
-LENGTH = 128
-"""The default of `max_new_tokens`: TRL's of GKD, for all."""
-WHEN = {
+"""TRL's name of `max_new_tokens` in all trainers but GKD's. Here all of them use one name."""
+DEFAULT_NEW_TOKENS = 128
+"""The default of `max_new_tokens` in all modes. It is TRL's default for GKD."""
+MODE_CONDITIONS = {
     "gkd": "lambda below 1",
     "on-policy": "lambda = 1",
     "server": "--teacher_model_server_url",
     "gold": "--cross_tokenizer",
 }
-"""When each of TRL's trainers is used, as the help says it."""
+"""When each of TRL's trainers is used, in the words of the help."""
 
 
 def main(argv: Sequence[str]) -> None:
-    """Parse the flags, train, and print where the student lies. Raises UserError for bad input."""
+    """Parse the flags, train, and print where the student is.
+
+    Raises:
+        UserError: the input cannot be used.
+    """
     offline_if_local(argv)
     from train.trainers.fit import train_and_print
 
@@ -63,7 +69,7 @@ def main(argv: Sequence[str]) -> None:
 def parse_gkd(
     argv: Sequence[str], values: Mapping[str, Any] | None = None
 ) -> tuple[str, DataArguments, Any, ModelConfig, GkdArguments]:
-    """The mode, which names a trainer of TRL, and its settings.
+    """Return the mode, which names a trainer of TRL, and its settings.
 
     Args:
         argv: the words of the command line. `--help` prints the flags of all modes and exits.
@@ -77,12 +83,12 @@ def parse_gkd(
         sys.exit(0)
     mode = mode_of(argv, values)
     data, training, model, gkd = parse(command_of(mode), argv, values)
-    check(mode, training, own_share(training, gkd))
+    check(mode, training, lambda_of(training, gkd))
     return mode, data, training, model, gkd
 
 
 def command_of(mode: str) -> Command:
-    """The flags of a mode."""
+    """Return the command with the flags of a mode."""
 
     def config() -> type[Any]:
         from train.trainers.gkd_trainers import MODES
@@ -96,33 +102,38 @@ def command_of(mode: str) -> Command:
         own,
         config,
         renamed={} if mode == "gkd" else {NEW_TOKENS: TRL_NEW_TOKENS},
-        defaults=DEFAULTS | {length: LENGTH} | OWN_DEFAULTS.get(mode, {}),
+        defaults=DEFAULTS | {length: DEFAULT_NEW_TOKENS} | OWN_DEFAULTS.get(mode, {}),
     )
 
 
 def help_of_all() -> str:
-    """The flags of all modes, each once, with the modes that take it where not all do."""
+    """Return the help with each flag once, and its modes if it does not belong to all."""
     from train.trl.parser import merged_help
 
-    parsers = {mode: parser_of(command_of(mode)) for mode in WHEN}
+    parsers = {mode: parser_of(command_of(mode)) for mode in MODE_CONDITIONS}
     return merged_help(
         parsers,
         "Distil a live teacher. Which flags there are depends on the mode. A flag without a note "
         "belongs to all modes.",
-        lambda modes: f"(Only with: {'; '.join(WHEN[mode] for mode in modes)}.)",
+        lambda modes: f"(Only with: {'; '.join(MODE_CONDITIONS[mode] for mode in modes)}.)",
     )
 
 
 def mode_of(argv: Sequence[str], values: Mapping[str, Any] | None = None) -> str:
-    """Which trainer the flags ask for. Raises UserError for a lambda that is no number."""
+    """Return the mode that the flags ask for.
+
+    Raises:
+        UserError: lambda is no number.
+    """
     words, written = split_config(argv)
-    told = {**as_flags(values or {}), **written}
-    flags = peek(words, told, ("lmbda", "teacher_model_server_url"), switch="cross_tokenizer")
+    given = {**as_flags(values or {}), **written}
+    flags = peek(words, given, ("lmbda", "teacher_model_server_url"), switch="cross_tokenizer")
     if is_yes(flags["cross_tokenizer"]):
         return "gold"
     if flags["teacher_model_server_url"]:
         return "server"
     try:
+        # 0.5 is TRL's default of lambda
         return "on-policy" if float(flags["lmbda"] or 0.5) == 1 else "gkd"
     except ValueError:
         raise UserError(f"--lmbda {flags['lmbda']}: a number from 0 to 1 is needed") from None
@@ -137,20 +148,20 @@ def check(mode: str, training: Any, lmbda: float) -> None:
         raise UserError(f"--temperature {temperature}: a number above 0 is needed")
     if mode == "server" and temperature != 1:
         raise UserError(
-            f"--temperature {temperature}: a vLLM server tells probabilities at temperature 1"
+            f"--temperature {temperature}: a vLLM server has probabilities at temperature 1 only"
         )
     if new_tokens(training) < 1:
         raise UserError(f"--{NEW_TOKENS} {new_tokens(training)}: at least 1 is needed")
 
 
-def own_share(training: Any, gkd: GkdArguments) -> float:
-    """lambda, ours or the trainer's."""
+def lambda_of(training: Any, gkd: GkdArguments) -> float:
+    """Return lambda, from our own flag or from the trainer's."""
     lmbda: float = gkd.lmbda if isinstance(gkd, OnPolicyArguments) else training.lmbda
     return lmbda
 
 
 def new_tokens(training: Any) -> int:
-    """How many tokens the student may write for a completion."""
+    """Return how many tokens the student may write for a completion."""
     name = NEW_TOKENS if hasattr(training, NEW_TOKENS) else TRL_NEW_TOKENS
     tokens: int = getattr(training, name)
     return tokens
@@ -159,7 +170,7 @@ def new_tokens(training: Any) -> int:
 def build(
     mode: str, data: DataArguments, training: Any, model: ModelConfig, gkd: GkdArguments
 ) -> Any:
-    """The trainer of these settings.
+    """Return the trainer of these settings.
 
     Raises:
         UserError: the settings, the base, the teacher or the data cannot be used.
@@ -173,10 +184,11 @@ def build(
     from train.trainers.teacher import arguments_of_teacher
 
     tokenizer = open_tokenizer(training, model)
-    tokenizer.padding_side = "left"  # the student writes on from the end of its prompt
+    # the student continues its prompt, so no padding may stand between them
+    tokenizer.padding_side = "left"
     with training.main_process_first():
         loaded = load_one(data)
-    lmbda = own_share(training, gkd)
+    lmbda = lambda_of(training, gkd)
     check_lengths(loaded.rows, tokenizer, training, model, whole=mode == "server" and lmbda < 1)
 
     # before the teacher's arguments are taken out of TRL's settings
@@ -203,11 +215,13 @@ def build(
 
 
 def rows_for(mode: str, rows: Dataset) -> Dataset:
-    """The columns that the mode's trainer reads."""
+    """Return the rows with the columns that the mode's trainer reads."""
     if mode == "on-policy":
+        # all completions are the student's own
         return rows.select_columns(["prompt"])
     if mode == "server":
         return rows.select_columns(["prompt", "completion"])
+    # GKD and GOLD read whole conversations
     return rows.map(
         lambda row: {"messages": row["prompt"] + row["completion"]},
         remove_columns=rows.column_names,
@@ -217,14 +231,14 @@ def rows_for(mode: str, rows: Dataset) -> Dataset:
 def check_lengths(
     rows: Dataset, tokenizer: Any, training: Any, model: ModelConfig, *, whole: bool
 ) -> None:
-    """Check that every row fits.
+    """Check that every row fits into the lengths.
 
     Args:
         rows: prompt and completion.
         tokenizer: the student's.
         training: with the lengths.
         model: the base.
-        whole: the mode cuts no rows, so a row must fit as it is.
+        whole: whether the mode cuts no rows, so that a whole row must fit into the context.
 
     Raises:
         UserError: a prompt leaves no room for what the student writes, a completion leaves none for
@@ -246,7 +260,8 @@ def check_lengths(
             )
         if completion >= limit:
             raise UserError(
-                f"row {number}: its completion fills --max_length {limit}, and leaves no prompt"
+                f"row {number}: its completion fills --max_length {limit} and leaves no room for "
+                "the prompt"
             )
         if whole and prompt + completion > context:
             raise UserError(

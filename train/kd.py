@@ -1,12 +1,14 @@
-"""Distillation of a teacher's probabilities, as a dataset version stores them: `train kd`, or
-`accelerate launch -m train.kd` on several devices. No teacher is in memory.
+"""`train kd`: distillation of the teacher's probabilities that a dataset version stores.
 
-TRL's `SFTTrainer` does the training. The loss of a completion's token is `sft_weight` times its
-cross-entropy and `kd_weight` times the divergence from the teacher's K most probable tokens, with
-all others as one more outcome (`losses.mixed`). It is a mean over all tokens of the step's
-completions. `lm_weight` adds the same loss of the prompts' tokens (`losses.in_context`): with
-`sft_weight` 1-alpha and `kd_weight` alpha this is in-context learning distillation (Huang et al.
-2022, arXiv 2212.10670).
+`accelerate launch -m train.kd` runs it on several devices. No teacher is in memory. TRL's
+`SFTTrainer` does the training.
+
+The loss of a completion's token is `sft_weight` * cross-entropy + `kd_weight` * divergence
+(`losses.mixed`). The divergence is over the teacher's K most probable tokens and, as one more
+outcome, all other tokens. The loss is a mean over all tokens of the step's completions.
+`lm_weight` adds the same loss of the prompts' tokens (`losses.in_context`). With `sft_weight`
+1-alpha and `kd_weight` alpha this is in-context learning distillation (Huang et al. 2022, arXiv
+2212.10670).
 """
 
 from __future__ import annotations
@@ -31,7 +33,11 @@ COMMAND = Command("train kd", KdArguments, sft_config)
 
 
 def main(argv: Sequence[str]) -> None:
-    """Parse the flags, train, and print where the student lies. Raises UserError for bad input."""
+    """Parse the flags, train, and print where the student is.
+
+    Raises:
+        UserError: the input cannot be used.
+    """
     offline_if_local(argv)
     from train.trainers.fit import train_and_print
 
@@ -41,7 +47,7 @@ def main(argv: Sequence[str]) -> None:
 def parse_kd(
     argv: Sequence[str], values: Mapping[str, Any] | None = None
 ) -> tuple[DataArguments, SFTConfig, ModelConfig, KdArguments]:
-    """The settings of `train kd`.
+    """Return the settings of `train kd`.
 
     Args:
         argv: the words of the command line.
@@ -58,7 +64,7 @@ def parse_kd(
 def build(
     data: DataArguments, training: SFTConfig, model: ModelConfig, kd: KdArguments
 ) -> TopkTrainer:
-    """The trainer of these settings, its rows tokenised and checked.
+    """Return the trainer of these settings, with its rows tokenised and checked.
 
     Raises:
         UserError: the settings, the base or the data cannot be used.
@@ -70,8 +76,8 @@ def build(
     refuse_packing(training, "train kd")
     if training.truncation_mode != "keep_start":
         raise UserError(
-            "--truncation_mode: train kd keeps the start; stored probabilities follow the "
-            "completion's start"
+            "--truncation_mode: train kd needs keep_start, because the stored probabilities "
+            "belong to the start of the completion"
         )
     columns = (TOPK, PROMPT_TOPK) if kd.lm_weight else (TOPK,)
     return assemble(

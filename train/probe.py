@@ -1,5 +1,4 @@
-"""`train probe`: how likely a student finds the rows of a dataset version, and whether it answers
-them right.
+"""`train probe`: how likely a student finds each row of a version, and whether it is right.
 
 Rows with a low likelihood or a wrong answer show what the student finds hard. The next round of
 generation can make more questions like these (the feedback of Lion: Jiang et al. 2023, arXiv
@@ -50,7 +49,7 @@ LOGPROB = "student_logprob"
 CORRECT = "student_correct"
 PIECE = 256
 """Rows that are asked at once, and the rows of one row group of the file. A kill loses at most the
-answers that were not in the journal; more rows would only need more memory."""
+answers that were not yet in the journal. More rows would only need more memory."""
 
 
 @dataclass(frozen=True)
@@ -92,13 +91,17 @@ class Probed:
 
     @property
     def summary(self) -> str:
-        """What a person wants to know at the end: a line for each config."""
+        """The closing lines that the command prints, one for each config."""
         lines = [line_of(config, found) for config, found in self.statistics.items()]
         return "\n".join([*lines, f"written to {self.out}; next: datagen publish {self.out} NAME"])
 
 
 def run_and_print(settings: ProbeSettings) -> None:
-    """Probe, and print the statistics. Raises UserError."""
+    """Probe a student and print the statistics.
+
+    Raises:
+        UserError: the input cannot be used.
+    """
     print(probe(settings).summary)
 
 
@@ -125,6 +128,7 @@ def probe(settings: ProbeSettings) -> Probed:
             found = run_coroutine(ask_all(source.files, out, student, settings.max_tokens))
             more = {"finished": True, "probe": found, "code_commit": commit()}
             write_json(out / "stats.json", to_json(source.stats) | more)
+    # from the file, so that a run that was finished before gives the same
     return Probed(out, read_stats(out)["probe"])
 
 
@@ -143,14 +147,14 @@ async def ask_all(
     try:
         await journal.open()
         return {
-            config: await write(config, sources, out, journal, max_tokens)
+            config: await write_config(config, sources, out, journal, max_tokens)
             for config, sources in files.items()
         }
     finally:
         await journal.close()
 
 
-async def write(
+async def write_config(
     config: str, sources: Sequence[Path], out: Path, student: Teacher, max_tokens: int
 ) -> dict[str, Any]:
     """Write one config: its rows as they are, and the two columns of the probe.
@@ -162,46 +166,52 @@ async def write(
     import pyarrow.parquet as pq
 
     rows = ds.dataset([str(source) for source in sources], format="parquet")
-    schema = with_probe(rows.schema)
-    # a version that was probed before has the columns: those of the earlier student go
+    schema = schema_with_columns(rows.schema)
+    # a version that was probed before has these columns: they are replaced
     columns = [name for name in rows.schema.names if name not in (LOGPROB, CORRECT)]
     partial = out / f"{config}.partial"
+    # kept for the statistics; the rows themselves are written piece by piece
     answers: list[tuple[float | None, bool | None]] = []
     with (
         pq.ParquetWriter(partial, schema, compression="zstd") as writer,
         meter(config, rows.count_rows()) as progress,
     ):
         for batch in rows.to_batches(columns=columns, batch_size=PIECE, use_threads=False):
-            asked = (ask(row, student, max_tokens) for row in batch.to_pylist())
+            asked = (ask_row(row, student, max_tokens) for row in batch.to_pylist())
             found = await asyncio.gather(*asked)
             answers += found
-            writer.write_batch(added(batch, found, schema))
+            writer.write_batch(add_columns(batch, found, schema))
             progress.advance(by=len(found))
-    # a file under its own name is whole
+    # renamed only when complete, so a file under its final name is never cut off
     os.replace(partial, out / f"{config}.parquet")
     return statistics(answers)
 
 
-async def ask(row: Row, student: Teacher, max_tokens: int) -> tuple[float | None, bool | None]:
+async def ask_row(row: Row, student: Teacher, max_tokens: int) -> tuple[float | None, bool | None]:
     """Ask one row.
 
     Returns:
         The mean log-probability of the completion's tokens, in nats, and whether the greedy answer
-        is right. None for what the student cannot be asked, such as a row beyond its context.
+        is right. None if the student cannot be asked, for example because the row exceeds its
+        context.
 
     Raises:
-        Unavailable: There was no answer. The same command asks again.
+        Unavailable: the student gave no answer. The same command asks again.
     """
     prompt = tuple((turn["role"], turn["content"]) for turn in row["prompt"])
     completion = row["completion"][-1]["content"]
     greedy = Request(prompt, sampling=Sampling(temperature=0, max_tokens=max_tokens))
-    logprob = correct = None
+
+    logprob = None
+    correct = None
     try:
         scores = await student.score(prompt, completion)
         logprob = sum(scores) / len(scores) if scores else None
+        # greedy, so that a probe gives the same result again
         [answer] = await student.complete(greedy)
         correct = is_right(row, answer.text)
-    except Unavailable:  # an outage says nothing of the row
+    # an outage says nothing about the row, so it must not count as unasked
+    except Unavailable:
         raise
     except TeacherError:
         pass
@@ -209,12 +219,12 @@ async def ask(row: Row, student: Teacher, max_tokens: int) -> tuple[float | None
 
 
 def is_right(row: Row, text: str) -> bool:
-    """Whether a text answers as the row does.
+    """Return whether a text gives the answer of the row.
 
     The row's `answer` decides, else the `target` of an episode, else the completion itself.
     """
     if row.get("answer"):
-        kind = type_of(row["answer"])
+        kind = answer_type_of(row["answer"])
         found = extract(text, kind)
         return found is not None and equal(found, row["answer"], kind)
     if row.get("target"):
@@ -222,8 +232,8 @@ def is_right(row: Row, text: str) -> bool:
     return matches(text.strip() or None, row["completion"][-1]["content"])
 
 
-def type_of(answer: str) -> str:
-    """The type of a canonical answer, from its form, because versions do not say it."""
+def answer_type_of(answer: str) -> str:
+    """Return the type of a canonical answer, judged by its form: versions do not store it."""
     if parse(answer) is not None:
         return "number"
     # letters of choices are upper case in every suite, and canonical texts are lower case
@@ -232,17 +242,18 @@ def type_of(answer: str) -> str:
     return "yesno" if answer in ("yes", "no") else "text"
 
 
-def with_probe(schema: pa.Schema) -> pa.Schema:
-    """The columns of a config, and those of the probe."""
+def schema_with_columns(schema: pa.Schema) -> pa.Schema:
+    """Return the columns of a config, followed by those of the probe."""
     import pyarrow as pa
 
     columns = [column for column in schema if column.name not in (LOGPROB, CORRECT)]
     return pa.schema([*columns, (LOGPROB, pa.float64()), (CORRECT, pa.bool_())])
 
 
-def added(
+def add_columns(
     batch: Any, found: Sequence[tuple[float | None, bool | None]], schema: pa.Schema
 ) -> pa.RecordBatch:
+    """Return the rows with the two columns of the probe."""
     import pyarrow as pa
 
     rounded = [None if logprob is None else round(logprob, 4) for logprob, _ in found]
@@ -255,7 +266,7 @@ def added(
 
 
 def statistics(answers: Sequence[tuple[float | None, bool | None]]) -> dict[str, Any]:
-    """How many rows there are, how many could not be asked, and the means over the others."""
+    """Return the number of rows, of those that could not be asked, and the means of the rest."""
     logprobs = [logprob for logprob, _ in answers if logprob is not None]
     right = [correct for _, correct in answers if correct is not None]
     return {
@@ -267,7 +278,7 @@ def statistics(answers: Sequence[tuple[float | None, bool | None]]) -> dict[str,
 
 
 def line_of(config: str, found: Mapping[str, Any]) -> str:
-    """The statistics of one config, for a person."""
+    """Return the line that the command prints for a config."""
     line = (
         f"{config}: {found['rows']:,} rows; right {found['correct']}, mean log-probability "
         f"{found['mean_logprob']} nats a token"

@@ -1,4 +1,4 @@
-"""What a training command is as a process: errors as one line, and no network where all is here."""
+"""The process of a training command: errors as one line, and no network if all data is local."""
 
 from __future__ import annotations
 
@@ -17,7 +17,10 @@ NAMES = ("model_name_or_path", "teacher_model_name_or_path", "dataset", "mixture
 
 
 def guard(run: Callable[[], None]) -> int:
-    """Run a command and return the exit status. Bad input becomes one line on standard error."""
+    """Run a command and return the exit status.
+
+    For bad input, one line is printed to standard error.
+    """
     try:
         run()
     except DatagenError as error:
@@ -28,23 +31,25 @@ def guard(run: Callable[[], None]) -> int:
             "\ntrain: stopped. The same command goes on from the last checkpoint, if there is one.",
             file=sys.stderr,
         )
+        # the usual exit status after Ctrl-C
         return 130
     return 0
 
 
 def offline_if_local(argv: Sequence[str]) -> None:
-    """Ask nothing over the network where models are folders and data lies in the store.
+    """Turn the Hub off if all models are folders and the data is in the store.
 
-    A student that is to go to the Hub needs it. `HF_HUB_OFFLINE=0` in the environment overrides
-    this. The libraries read the environment when they are imported, so this comes before.
+    `--push_to_hub` keeps the Hub on. `HF_HUB_OFFLINE=0` in the environment overrides this. The
+    libraries read the environment when they are imported, so call this before.
     """
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
     words, values = split_config(argv)
-    # the parser of all flags would import torch, and with it read the environment
+    # the parser of all flags would import the libraries, which then read the environment
     words = [re.sub("^--model(?=$|=)", "--model_name_or_path", word) for word in words]
     flags = peek(words, values, NAMES, switch="push_to_hub")
     if is_yes(flags["push_to_hub"]):
         return
+    # a command without a teacher counts as local, like one with the embedded teacher
     teacher = str(flags["teacher_model_name_or_path"] or "micro")
     base = flags["model_name_or_path"]
     teacher_here = TeacherSpec.of_model(teacher).folder is not None
@@ -54,7 +59,7 @@ def offline_if_local(argv: Sequence[str]) -> None:
 
 
 def data_on_hub(flags: Mapping[str, Any]) -> bool:
-    """Whether a dataset of `--dataset` or `--mixture` comes from the Hub."""
+    """Return whether a dataset of `--dataset` or `--mixture` comes from the Hub."""
     from datagen.versions.locate import on_hub
 
     store = Path(str(flags["store"])) if flags.get("store") else None

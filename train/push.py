@@ -1,9 +1,7 @@
-"""`train push`: a student on the Hub, with its card, its lineage and what was measured of it, in
-one commit.
+"""`train push`: put a student on the Hub in one commit, with card, lineage and measured figures.
 
-After a failure the command looks again: it compares the files in the repository with its own by
-their hashes. So the same command finishes one that was cut off, and it commits nothing where there
-is nothing to add.
+The command compares the files in the repository with its own by their hashes. So the same command
+finishes a push that was cut off. It commits nothing if the repository is already complete.
 """
 
 from __future__ import annotations
@@ -31,13 +29,13 @@ if TYPE_CHECKING:
     from huggingface_hub import HfApi
     from huggingface_hub.hf_api import RepoFile
 
-KINDS = {".safetensors", ".json", ".jinja", ".model", ".txt"}
-"""Suffixes of the files of a student. Optimizer states stay here, and `training_args.bin`, which
-names places on this machine."""
-OWN = {"README.md", "LICENSE", "lineage.json"}
-"""Files that are pushed whatever their suffix."""
-LEFT = {"trainer_state.json"}
-"""Files with such a suffix that stay here."""
+PUSHED_SUFFIXES = {".safetensors", ".json", ".jinja", ".model", ".txt"}
+"""Suffixes of the files that are pushed. Optimizer states are not pushed. Neither is
+`training_args.bin`, which contains paths of this machine."""
+ALWAYS_PUSHED = {"README.md", "LICENSE", "lineage.json"}
+"""Files that are pushed whatever their suffix is."""
+NEVER_PUSHED = {"trainer_state.json"}
+"""Files with such a suffix that are not pushed."""
 
 
 @dataclass(frozen=True)
@@ -72,7 +70,7 @@ class Pushed:
     @property
     def summary(self) -> str:
         """The closing lines that the command prints."""
-        first = f"{self.name} holds this student already, at commit {self.commit}"
+        first = f"{self.name} already holds this student, at commit {self.commit}"
         if self.new:
             first = f"pushed {self.name}: {self.files} files, commit {self.commit}"
         call = f'from_pretrained("{self.name}", revision="{self.commit}")'
@@ -80,7 +78,7 @@ class Pushed:
 
 
 def push_and_print(settings: PushSettings) -> None:
-    """Push, and print where the student lies. Raises UserError."""
+    """Push a student and print where it is."""
     print(push(settings).summary)
 
 
@@ -98,17 +96,22 @@ def push(settings: PushSettings) -> Pushed:
         lineage["retention"] = [to_json(suite) for suite in measured_suites]
     with tempfile.TemporaryDirectory(prefix="train-") as scratch:
         files = files_of(settings.student, lineage, Path(scratch))
-        commit, new = put(name, files, lineage, public=settings.public)
+        commit, new = push_files(name, files, lineage, public=settings.public)
     return Pushed(name, commit, len(files), new)
 
 
 def read_student(folder: Path) -> dict[str, Any]:
-    """The lineage of a finished student. Raises UserError for a folder that holds none."""
+    """Return the lineage of a finished student.
+
+    Raises:
+        UserError: the folder holds no finished student.
+    """
     if not folder.is_dir():
         raise UserError(f"no student folder {folder}")
     if not (folder / "lineage.json").is_file():
         raise UserError(f"{folder} holds no student of `train`: it has no lineage.json")
     lineage = read_json(folder / "lineage.json", ("base", "dataset", "settings"))
+    # `result` is added to the lineage when the training has ended
     if "result" not in lineage or not list(folder.glob("*.safetensors")):
         raise UserError(
             f"{folder} is not finished: the command that trained it, given again, goes on with it"
@@ -117,7 +120,7 @@ def read_student(folder: Path) -> dict[str, Any]:
 
 
 def retention(report: Path, student: Path) -> tuple[SuiteRetention, ...]:
-    """What a report says of the student in this folder, of base and of teacher, for each suite.
+    """Return the figures of the student in this folder, of base and of teacher, by suite.
 
     The student is found by the fingerprint of its files.
 
@@ -141,14 +144,14 @@ def retention(report: Path, student: Path) -> tuple[SuiteRetention, ...]:
         SuiteRetention(
             suite=section.suite,
             n=section.n,
-            models=tuple(measured(model) for model in chosen(section, names)),
+            models=tuple(retention_of_model(model) for model in models_to_show(section, names)),
         )
         for section in found.suites
     )
 
 
-def chosen(section: SuiteSection, names: set[tuple[str, str]]) -> list[SuiteModel]:
-    """The student in each of its modes, and the models that it is compared with."""
+def models_to_show(section: SuiteSection, names: set[tuple[str, str]]) -> list[SuiteModel]:
+    """Return the student in each of its modes, and the base and the teacher."""
     return [
         model
         for model in section.models
@@ -156,8 +159,8 @@ def chosen(section: SuiteSection, names: set[tuple[str, str]]) -> list[SuiteMode
     ]
 
 
-def measured(model: SuiteModel) -> ModelRetention:
-    """The figures of a model that a card shows."""
+def retention_of_model(model: SuiteModel) -> ModelRetention:
+    """Return the figures of a model that a card shows."""
     return ModelRetention(
         role=model.role,
         mode=model.mode,
@@ -168,17 +171,21 @@ def measured(model: SuiteModel) -> ModelRetention:
 
 
 def files_of(student: Path, lineage: dict[str, Any], scratch: Path) -> dict[str, Path]:
-    """What is uploaded, by its name: the student's files, with card and lineage made anew."""
+    """Return the files to upload, by name; card and lineage are written anew."""
     from cards.model import model_card
 
-    kept = [file for file in sorted(student.iterdir()) if file.suffix in KINDS or file.name in OWN]
-    files = {file.name: file for file in kept if file.is_file() and file.name not in LEFT}
+    kept = [
+        file
+        for file in sorted(student.iterdir())
+        if file.suffix in PUSHED_SUFFIXES or file.name in ALWAYS_PUSHED
+    ]
+    files = {file.name: file for file in kept if file.is_file() and file.name not in NEVER_PUSHED}
     written = {
         "README.md": model_card(lineage),
         "lineage.json": json.dumps(lineage, indent=2, ensure_ascii=False) + "\n",
     }
     if "adapter_config.json" in files:
-        written["adapter_config.json"] = adapter(
+        written["adapter_config.json"] = adapter_without_path(
             files["adapter_config.json"], lineage["base"]["name"]
         )
     for name, text in written.items():
@@ -187,8 +194,8 @@ def files_of(student: Path, lineage: dict[str, Any], scratch: Path) -> dict[str,
     return files
 
 
-def adapter(file: Path, base: str) -> str:
-    """The configuration of an adapter, without the place of its base on this machine."""
+def adapter_without_path(file: Path, base: str) -> str:
+    """Return the configuration of an adapter, without the local path of its base."""
     config = read_json(file)
     if Path(str(config.get("base_model_name_or_path"))).is_dir():
         config["base_model_name_or_path"] = base
@@ -199,32 +206,33 @@ def adapter(file: Path, base: str) -> str:
     return json.dumps(config, indent=2) + "\n"
 
 
-def put(
+def push_files(
     name: str, files: dict[str, Path], lineage: Mapping[str, Any], *, public: bool
 ) -> tuple[str, bool]:
-    """Make the repository hold these files.
+    """Put these files into the repository.
 
     Returns:
-        Its head, and whether a commit was made.
+        The head of the repository, and whether a commit was made.
 
     Raises:
         UserError: the Hub refuses.
     """
     api = connect(name, write=True)
-    before = retry(lambda: look_or_create(api, name, public=public), name)
+    before = retry(lambda: find_or_create(api, name, public=public), name)
     data = lineage["dataset"]
     message = (
         f"Push a student of {data.get('name', 'a mixture')} {data.get('version', '')}".rstrip()
     )
     head = retry(lambda: commit(api, name, files, message=message), name)
+    # the head moves only if something was committed
     return head, head != before
 
 
-def look_or_create(api: HfApi, name: str, *, public: bool) -> str:
-    """The repository's head. The repository is created where there is none.
+def find_or_create(api: HfApi, name: str, *, public: bool) -> str:
+    """Return the head of the repository, which is created if it does not exist.
 
     Raises:
-        UserError: it is public and should be private, or the other way round.
+        UserError: the repository is public and should be private, or the other way round.
     """
     if not api.repo_exists(name):
         create(api, name, private=not public, kind="model")
@@ -241,8 +249,9 @@ def look_or_create(api: HfApi, name: str, *, public: bool) -> str:
 
 
 def commit(api: HfApi, name: str, files: dict[str, Path], *, message: str) -> str:
-    """Commit what differs from the head. Returns the new head, or the old one if nothing
-    differs.
+    """Commit the files that differ from the head, and return the new head.
+
+    If no file differs, nothing is committed and the old head is returned.
     """
     from huggingface_hub import CommitOperationAdd, CommitOperationDelete
     from huggingface_hub.hf_api import RepoFile
@@ -250,20 +259,23 @@ def commit(api: HfApi, name: str, files: dict[str, Path], *, message: str) -> st
     # the head is the parent of the commit: if somebody pushes in between, the Hub refuses
     head = str(api.repo_info(name).sha)
     tree = api.list_repo_tree(name, recursive=True, revision=head)
-    there = {entry.path: entry for entry in tree if isinstance(entry, RepoFile)}
-    if (foreign := sorted(there.keys() - NEUTRAL)) and "lineage.json" not in there:
+    remote = {entry.path: entry for entry in tree if isinstance(entry, RepoFile)}
+    # every push writes lineage.json, so files without it are of somebody else
+    if (foreign := sorted(remote.keys() - NEUTRAL)) and "lineage.json" not in remote:
         raise UserError(
             f"{name} on the Hub holds files that are no student ({foreign[0]}, ...): choose "
             "another name"
         )
-    # weights of an earlier student, in shards that this one does not have
+    # files of an earlier student that this one does not have, such as further shards of weights
     stale = [
         path
-        for path in there
-        if path not in files and "/" not in path and Path(path).suffix in KINDS
+        for path in remote
+        if path not in files and "/" not in path and Path(path).suffix in PUSHED_SUFFIXES
     ]
     changed = [
-        path for path, file in files.items() if path not in there or not same(there[path], file)
+        path
+        for path, file in files.items()
+        if path not in remote or not has_same_bytes(remote[path], file)
     ]
     if not (stale or changed):
         return head
@@ -274,8 +286,8 @@ def commit(api: HfApi, name: str, files: dict[str, Path], *, message: str) -> st
     ).oid
 
 
-def same(entry: RepoFile, file: Path) -> bool:
-    """Whether the repository's file has these bytes.
+def has_same_bytes(entry: RepoFile, file: Path) -> bool:
+    """Return whether the repository's file has these bytes.
 
     The Hub gives the SHA-256 of a large file, and git's hash of a small one.
     """
@@ -283,5 +295,6 @@ def same(entry: RepoFile, file: Path) -> bool:
         return False
     if entry.lfs is not None:
         return entry.lfs.sha256 == file_sha256(file)
+    # git hashes a header with the length in front of the content
     content = file.read_bytes()
     return entry.blob_id == hashlib.sha1(b"blob %d\0" % len(content) + content).hexdigest()

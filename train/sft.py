@@ -1,8 +1,8 @@
-"""Supervised fine-tuning of a student on dataset versions: `train sft`, or `accelerate launch -m
-train.sft` on several devices.
+"""`train sft`: supervised fine-tuning of a student on dataset versions.
 
-TRL's `SFTTrainer` does the training, with the loss on the completion. Every flag of TRL's
-`SFTConfig` and `ModelConfig` is a flag here, and a key of the flat YAML file that `--config` names.
+`accelerate launch -m train.sft` runs it on several devices. TRL's `SFTTrainer` does the training,
+with the loss on the completion. Every flag of TRL's `SFTConfig` and `ModelConfig` is a flag here,
+and a key of the flat YAML file that `--config` names.
 """
 
 from __future__ import annotations
@@ -30,7 +30,11 @@ RATIONALE = Need("rationale", "a column rationale, which `datagen rationales` wr
 
 
 def main(argv: Sequence[str]) -> None:
-    """Parse the flags, train, and print where the student lies. Raises UserError for bad input."""
+    """Parse the flags, train, and print where the student is.
+
+    Raises:
+        UserError: the input cannot be used.
+    """
     offline_if_local(argv)
     from train.trainers.fit import train_and_print
 
@@ -40,7 +44,7 @@ def main(argv: Sequence[str]) -> None:
 def parse_sft(
     argv: Sequence[str], values: Mapping[str, Any] | None = None
 ) -> tuple[DataArguments, SFTConfig, ModelConfig, SftArguments]:
-    """The settings of `train sft`.
+    """Return the settings of `train sft`.
 
     Args:
         argv: the words of the command line.
@@ -55,7 +59,9 @@ def parse_sft(
 def build(
     data: DataArguments, training: SFTConfig, model: ModelConfig, sft: SftArguments
 ) -> StudentTrainer:
-    """The trainer of these settings, its rows tokenised. It warns of rows that are cut.
+    """Return the trainer of these settings, with its rows tokenised.
+
+    A warning counts the rows that are cut.
 
     Raises:
         UserError: the settings, the base or the data cannot be used.
@@ -83,7 +89,11 @@ def build(
 def read(
     data: DataArguments, sft: SftArguments, training: SFTConfig, chosen: Chosen
 ) -> TrainingData:
-    """The versions, grouped as the losses need them. Raises UserError for what is missing."""
+    """Return the rows of the versions, grouped as the losses need them.
+
+    Raises:
+        UserError: a version, a config or a column is missing.
+    """
     needs = {loss.flag: loss.need for loss in chosen.losses if loss.need}
     if sft.long_share is not None:
         needs["long_share"] = RATIONALE
@@ -94,7 +104,7 @@ def read(
 
 
 def rows_seen(training: SFTConfig) -> int | None:
-    """How many rows (or groups) a training of a number of steps sees; None for one of epochs."""
+    """Return how many rows (or groups) `--max_steps` steps use, or None without `--max_steps`."""
     if training.max_steps <= 0:
         return None
     per_device = training.per_device_train_batch_size * training.gradient_accumulation_steps
@@ -102,11 +112,12 @@ def rows_seen(training: SFTConfig) -> int | None:
 
 
 def recorded_settings(sft: SftArguments) -> dict[str, Any]:
-    """The settings that the lineage states: those that are not at their default."""
+    """Return the settings that the lineage states: those that differ from their default."""
     differing = {
         name: value for name, value in vars(sft).items() if value != getattr(type(sft), name)
     }
-    differing.pop("mixture", None)  # it stands under `dataset`, by names and hashes
+    # the lineage has the mixture under `dataset`, with names and hashes
+    differing.pop("mixture", None)
     return differing
 
 

@@ -113,7 +113,7 @@ def test_the_same_again_is_no_commit_and_another_student_takes_its_place(hub, st
     push(student)
     head = model_of(hub).main.oid
     assert push(student) == 0
-    assert f"holds this student already, at commit {head}" in capsys.readouterr().out
+    assert f"already holds this student, at commit {head}" in capsys.readouterr().out
     (student / "old.safetensors").unlink()
     (student / "model.safetensors").write_bytes(b"other weights")
     assert push(student) == 0

@@ -116,7 +116,7 @@ def test_the_card_and_the_lineage_say_it(
     [
         ({"unlikelihood_weight": -1}, "--unlikelihood_weight -1.0: a number of at least 0"),
         ({"unlikelihood_weight": 1, "dataset_config": "answers"}, "needs wrong rationales"),
-        ({"unlikelihood_weight": 1, "packing": True}, "does not go with --unlikelihood_weight"),
+        ({"unlikelihood_weight": 1, "packing": True}, "does not work with --unlikelihood_weight"),
     ],
     ids=lambda value: "+".join(value) if isinstance(value, dict) else "",
 )

@@ -12,7 +12,7 @@ import pytest
 from tests.train.test_sft import flags
 from train.cli import main
 from train.flags import as_flags, underscored
-from train.gkd import WHEN, command_of, parse_gkd
+from train.gkd import MODE_CONDITIONS, command_of, parse_gkd
 from train.kd import parse_kd
 from train.sft import parse_sft
 
@@ -117,7 +117,7 @@ def test_the_help_of_gkd_has_the_flags_of_all_modes_with_a_note(
 
     found = help_of("gkd", capsys)
     fields: dict[str, set[str]] = {}
-    for mode in WHEN:
+    for mode in MODE_CONDITIONS:
         for kind in parser_of(command_of(mode)).dataclass_types:
             for name in vars(kind)["__dataclass_fields__"]:
                 name = "max_new_tokens" if name == "max_completion_length" else name
@@ -126,8 +126,10 @@ def test_the_help_of_gkd_has_the_flags_of_all_modes_with_a_note(
     assert not {name for name in missing if not name.startswith("--_")}
     for name, modes in fields.items():
         if name in found:
-            noted = {mode for mode, words in WHEN.items() if words in note_of(found[name])}
-            assert noted == (set() if modes == set(WHEN) else modes), name
+            noted = {
+                mode for mode, words in MODE_CONDITIONS.items() if words in note_of(found[name])
+            }
+            assert noted == (set() if modes == set(MODE_CONDITIONS) else modes), name
     assert "--teacher_model_server_url" in note_of(found["--loss_top_k"])
 
 

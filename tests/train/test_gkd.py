@@ -230,13 +230,16 @@ def test_across_tokenizers_gold_aligns_the_text(
         ({"lmbda": "nan"}, "--lmbda nan: a number from 0 to 1 is needed"),
         (
             {"lmbda": 1, "max_length": 200},
-            "no flag --max_length with these settings, which DistillationConfig serves",
+            "no flag --max_length with these settings, which use DistillationConfig",
         ),
         ({"temperature": 0}, "--temperature 0.0: a number above 0 is needed"),
         ({"temperature": "nan", "lmbda": 1}, "--temperature nan: a number above 0 is needed"),
         ({"max_new_tokens": 0}, "--max_new_tokens 0: at least 1 is needed"),
         ({"max_length": 0}, "--max_length 0: at least 1 is needed"),
-        ({"max_length": 20}, "its completion fills --max_length 20, and leaves no prompt"),
+        (
+            {"max_length": 20},
+            "its completion fills --max_length 20 and leaves no room for the prompt",
+        ),
         ({"dataset_config": "nothing"}, "has no config 'nothing'"),
     ],
     ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",

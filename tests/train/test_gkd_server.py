@@ -171,7 +171,7 @@ def test_the_share_of_own_completions_is_told_in_the_lineage(
         ),
         (
             {"temperature": 0.9},
-            "--temperature 0.9: a vLLM server tells probabilities at temperature 1",
+            "--temperature 0.9: a vLLM server has probabilities at temperature 1 only",
         ),
         ({"lmbda": 1.5}, "--lmbda 1.5: a number from 0 to 1 is needed"),
         ({"beta": 0.5, "loss_top_k": 8}, "loss_top_k must be 1 with beta>0"),

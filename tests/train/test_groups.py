@@ -326,7 +326,7 @@ def test_batches_in_parts_take_the_step_of_the_whole(
         ({"contrast_weight": 1, "negatives": 0}, "--negatives 0: at least 1 is needed"),
         (
             {"contrast_weight": 1, "packing": True},
-            "--packing True: it does not go with --contrast_weight",
+            "--packing True does not work with --contrast_weight",
         ),
         (
             {"preference_weight": 1},

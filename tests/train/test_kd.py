@@ -277,8 +277,8 @@ def test_an_adapter_learns_too(base: Path, stored: Path, tmp_path: Path) -> None
 @pytest.mark.parametrize(
     ("changes", "line"),
     [
-        ({"packing": True}, "--packing True: it does not go with train kd; False does"),
-        ({"truncation_mode": "keep_end"}, "--truncation_mode: train kd keeps the start"),
+        ({"packing": True}, "--packing True does not work with train kd; False does"),
+        ({"truncation_mode": "keep_end"}, "--truncation_mode: train kd needs keep_start"),
         (
             {"divergence": "kl"},
             "--divergence kl: there are forward_kl, reverse_kl, jsd, skewed_kl, total_variation",
@@ -339,7 +339,7 @@ def test_bad_settings_are_one_line(
             lambda topk: (
                 topk | {"tokenizer": "0123456789abcdef", "tokens": [7, *topk["tokens"][1:]]}
             ),
-            "token 0 of row 0's completion is 21 ('6') to it and was 7;",
+            "token 0 of row 0's completion is 21 ('6') for the student, and 7 is stored;",
         ),
     ],
     ids=["tokenizer", "text", "tail", "ids", "vocabulary", "null", "nan", "range", "token"],

@@ -14,7 +14,14 @@ import pytest
 from datagen.errors import UserError
 from tests.train.test_sft import flags, same, weights
 from train.cli import main
-from train.data.mixture import allot, by_length, draws, mixed, read_mixture, whole
+from train.data.mixture import (
+    allot,
+    choose_by_length,
+    mix_rows,
+    read_mixture,
+    repeated_orders,
+    rows_for_full_sources,
+)
 from train.sft import build, parse_sft
 
 
@@ -56,17 +63,21 @@ def test_each_source_has_its_share_within_one_row(total: int) -> None:
 
 
 def test_rows_repeat_only_when_all_came() -> None:
-    found = Counter(draws(7, 25, stream="s"))
+    found = Counter(repeated_orders(7, 25, stream="s"))
     assert set(found) == set(range(7))
     assert set(found.values()) == {3, 4}
-    assert draws(7, 25, stream="s") == draws(7, 25, stream="s") != draws(7, 25, stream="t")
+    assert (
+        repeated_orders(7, 25, stream="s")
+        == repeated_orders(7, 25, stream="s")
+        != repeated_orders(7, 25, stream="t")
+    )
 
 
 def test_every_prefix_of_a_mixture_is_in_proportion() -> None:
     shares, sizes = [Fraction(5, 10), Fraction(3, 10), Fraction(2, 10)], [40, 9, 30]
-    order = mixed(shares, sizes, total=None, seed=0)
+    order = mix_rows(shares, sizes, total=None, seed=0)
     assert (
-        len(order) == 150 == whole(shares, sizes)
+        len(order) == 150 == rows_for_full_sources(shares, sizes)
     )  # 30 rows are a fifth of 150, and 40 fewer than half
     for length in range(1, len(order) + 1):
         counts = Counter(source for source, _ in order[:length])
@@ -80,7 +91,7 @@ def test_every_prefix_of_a_mixture_is_in_proportion() -> None:
 def test_long_and_short_rationales_are_in_the_ratio(share: float) -> None:
     questions = [f"q{row % 20}" for row in range(80)]
     lengths = [(row * 37) % 101 for row in range(80)]
-    kept = by_length(questions, lengths, share=share, seed=0)
+    kept = choose_by_length(questions, lengths, share=share, seed=0)
     assert sorted(questions[row] for row in kept) == sorted(set(questions))
     kinds: Counter[str] = Counter()
     for row in kept:

@@ -236,7 +236,7 @@ def test_the_command_of_a_finished_training_changes_nothing(
     assert f"written to {out}; next: train evaluate" in capsys.readouterr().out
     before = files(out)
     assert main(words) == 0
-    assert "finished; nothing was trained" in capsys.readouterr().out
+    assert "already holds this finished student; nothing was trained" in capsys.readouterr().out
     assert files(out) == before
 
 
@@ -366,7 +366,7 @@ def test_a_key_that_is_no_flag_is_named(
     said = capsys.readouterr().err
     assert "train: --config: seed is null: leave it out for its default" in said
     assert (
-        "train: no flag --learning_rat with these settings, which SFTConfig serves "
+        "train: no flag --learning_rat with these settings, which use SFTConfig "
         "(train sft --help lists" in said
     )
 
@@ -452,7 +452,7 @@ def test_an_adapter_is_trained_and_answers(base: Path, store: Path, tmp_path: Pa
         ({"limit": 0}, "--limit 0: at least one row is needed"),
         (
             {"max_length": 5},
-            "--max_length 5: every row's prompt fills it, and no completion is left",
+            "--max_length 5: the prompt of every row is that long, so no completion is left",
         ),
         ({"model": "/no/such/model"}, "cannot open the model /no/such/model: no such folder"),
         ({"learning_rate": "fast"}, "invalid float value: 'fast'"),
@@ -496,7 +496,7 @@ def test_an_adapter_is_trained_and_answers(base: Path, store: Path, tmp_path: Pa
         ({"temperature": "inf"}, "--temperature inf: a number above 0 is needed"),
         (
             {"hub_token": "hf_x"},
-            "--hub_token: it would be written beside the student; set HF_TOKEN",
+            "--hub_token would be stored in the student's folder: set the variable HF_TOKEN",
         ),
         ({"chat_template_path": "/no/such"}, "/no/such"),
     ],

@@ -87,7 +87,7 @@ def test_a_loss_that_is_no_number_stops_and_says_where(
     assert 1 <= step <= 6
     shown = [part for part in line.split("'") if part.startswith("Tom has")]
     assert shown
-    assert "rows of the batch have none, such as" in line
+    assert "rows of the batch have no finite loss, such as" in line
     assert not (tmp_path / "out" / "model.safetensors").exists()
 
 

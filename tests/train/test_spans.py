@@ -136,7 +136,7 @@ def test_batches_in_parts_take_the_step_of_the_whole(
     ("changes", "line"),
     [
         ({"answer_weight": 1.5}, "--answer_weight 1.5: a number from 0 to 1 is needed"),
-        ({"packing": True}, "--packing True: it does not go with --answer_weight; False does"),
+        ({"packing": True}, "--packing True does not work with --answer_weight; False does"),
         (
             {"max_length": 30},
             "--answer_weight: no row's completion holds its `answer` within --max_length",

@@ -58,7 +58,7 @@ class Report:
     def accuracy(
         self, name: str, suite: str, *, mode: str | None = None, k: int | None = None
     ) -> Estimate | None:
-        """The accuracy of a model's greedy answers.
+        """Return the accuracy of a model's greedy answers.
 
         Args:
             name: a student's name, "base" or "teacher".
@@ -75,11 +75,13 @@ class Report:
         model = self.model(name, suite, mode=mode)
         if k is not None:
             return Estimate.read(self.by_k(model).get(str(k)))
+        # questions have `greedy_accuracy`, rows of a demonstrations version have `accuracy`
         return Estimate.read(model.get("greedy_accuracy") or model.get("accuracy"))
 
     def gap_closed(self, name: str, suite: str) -> Estimate | None:
-        """How much of the gap between base and teacher a student closed: 0 is the base, 1 the
-        teacher.
+        """Return how much of the gap between base and teacher a student closed.
+
+        0 is the base, 1 is the teacher.
 
         Args:
             name: the student's name.
@@ -95,7 +97,7 @@ class Report:
         return Estimate.read(self.model(name, suite).get("gap_closed"))
 
     def slope(self, name: str, suite: str, *, family: str = "all") -> Estimate | None:
-        """The slope of accuracy over log2(k + 1), k the number of demonstrations.
+        """Return the slope of accuracy over log2(k + 1), where k is the number of demonstrations.
 
         Args:
             name: a student's name, "base" or "teacher".
@@ -109,7 +111,7 @@ class Report:
         return Estimate.read(found and found["slope"])
 
     def table(self) -> str:
-        """The tables that the command prints."""
+        """Return the tables that the command prints."""
         from train.evaluate.tables import report_text
 
         return report_text(self.data)
@@ -120,12 +122,13 @@ class Report:
         target.mkdir(parents=True, exist_ok=True)
         for name in FILES:
             source = self.folder / name
+            # the target may be the report's own folder, and a file cannot be copied onto itself
             if source.exists() and not same_file(source, target / name):
                 shutil.copyfile(source, target / name)
         return target
 
     def model(self, name: str, suite: str, *, mode: str | None = None) -> Mapping[str, Any]:
-        """What `data` says of a model on a suite.
+        """Return what `data` says of a model on a suite.
 
         Raises:
             UserError: the report has no such model or suite.
@@ -136,6 +139,7 @@ class Report:
                 f"no suite {suite!r} in this report: there are {', '.join(self.suites)}"
             )
         models: list[Mapping[str, Any]] = section["models"]
+        # the base is asked in both modes, and the section states which one counts
         wanted = mode or (section.get("base_mode") if name == "base" else None)
         for model in models:
             if model["name"] == name and wanted in (None, model.get("mode")):
@@ -146,7 +150,8 @@ class Report:
 
     @staticmethod
     def by_k(model: Mapping[str, Any]) -> Mapping[str, Any]:
-        """The accuracies of a model by the number of demonstrations."""
+        """Return the accuracies of a model by the number of demonstrations."""
+        # `in-context` measures by family and k, a demonstrations version by k alone
         families = model.get("families")
         found: Mapping[str, Any] = (
             families["all"]["accuracy"] if families else model.get("by_k", {})
@@ -155,4 +160,5 @@ class Report:
 
 
 def same_file(source: Path, target: Path) -> bool:
+    """Return whether both paths lead to the same file, which then needs no copy."""
     return target.exists() and source.samefile(target)

@@ -9,7 +9,7 @@ from typing import Any
 from datagen.errors import UserError
 from datagen.records.student import StudentLineage
 from datagen.teacher import TeacherSpec
-from train.trainers.checkpoints import LINEAGE, finished, read_lineage
+from train.trainers.checkpoints import LINEAGE, is_finished, read_lineage
 
 
 @dataclass(frozen=True)
@@ -77,23 +77,24 @@ def open_student(path: str | Path) -> Student:
         1
     """
     folder = Path(path)
-    if not finished(folder):
+    if not is_finished(folder):
         raise UserError(f"{folder} holds no finished student of `train`")
     return Student(folder, StudentLineage.read(read_lineage(folder), f"{folder / LINEAGE}"))
 
 
 def spec_of(model: Any) -> str:
-    """A model as the commands name it.
+    """Return the text by which the commands name a model.
 
     Args:
         model: a spec such as `hf:NAME`, a folder, or an object with a `spec`.
     """
     if hasattr(model, "spec"):
         return str(model.spec)
+    # a folder is named by its path, also without `hf:`
     found = TeacherSpec.of_folder(str(model))
     return found.name if found else str(model)
 
 
 def path_of(value: Any) -> str:
-    """A path or a name as a word; a version, a run or a student stands for its folder."""
+    """Return a path or a name as text; for a version, a run or a student its folder."""
     return str(getattr(value, "path", value))

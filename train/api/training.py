@@ -50,7 +50,7 @@ def fit_sft(
     """
     from train import sft
 
-    return fitted(sft.build(*sft.parse_sft([], values_of(model, data, output_dir, flags))))
+    return train_student(sft.build(*sft.parse_sft([], values_of(model, data, output_dir, flags))))
 
 
 def fit_kd(model: Model, *, data: Data, output_dir: str | Path, **flags: Any) -> Student:
@@ -78,7 +78,7 @@ def fit_kd(model: Model, *, data: Data, output_dir: str | Path, **flags: Any) ->
     """
     from train import kd
 
-    return fitted(kd.build(*kd.parse_kd([], values_of(model, data, output_dir, flags))))
+    return train_student(kd.build(*kd.parse_kd([], values_of(model, data, output_dir, flags))))
 
 
 def fit_gkd(
@@ -113,21 +113,24 @@ def fit_gkd(
 
     values = values_of(model, data, output_dir, flags)
     values["teacher_model_name_or_path"] = path_of(teacher)
-    return fitted(gkd.build(*gkd.parse_gkd([], values)))
+    return train_student(gkd.build(*gkd.parse_gkd([], values)))
 
 
 def values_of(
     model: Model, data: Data | None, output_dir: str | Path, flags: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """The arguments by the names of the flags. None stands for the default."""
+    """Return the arguments by the names of the flags.
+
+    An argument that is None is left out, so its default holds.
+    """
     named = {"model_name_or_path": path_of(model), "output_dir": str(output_dir)}
     if data is not None:
         named["dataset"] = path_of(data)
     return named | {name: value for name, value in flags.items() if value is not None}
 
 
-def fitted(trainer: StudentMixin) -> Student:
-    """Train to the end, and return the student."""
+def train_student(trainer: StudentMixin) -> Student:
+    """Train to the end and return the student."""
     from train.trainers.fit import fit
 
     folder = Path(trainer.args.output_dir)

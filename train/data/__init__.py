@@ -1,1 +1,1 @@
-"""From dataset versions to what a trainer reads."""
+"""Reading dataset versions as the rows that a trainer needs."""

@@ -1,4 +1,4 @@
-"""Candidate demonstrations of a query, which the teacher scored."""
+"""The candidate demonstrations of a query, with the scores that the teacher gave them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ LEAST_CANDIDATES = 3
 
 
 def scored_candidates(read: SourceRows, groups: Groups) -> Attached | None:
-    """For each group, its query after each of its candidates, with the teacher's score."""
+    """Return, for each group, its query after each of its candidates, with the teacher's score."""
     if "candidates" not in read.columns:
         return None
     members, places = candidates_of(read.rows, most=read.options.candidates)
@@ -27,13 +27,12 @@ def scored_candidates(read: SourceRows, groups: Groups) -> Attached | None:
 
 
 def candidates_of(rows: Dataset, *, most: int) -> tuple[Dataset, Groups]:
-    """Members that show a row's query after one of its candidates, and which of them are each
-    row's.
+    """Return the rows with a query after one candidate, and for each given row their numbers.
 
-    Rows keep the ids of their candidates; the texts are those of demonstrations that some row
-    shows. A row counts if the teacher scored its candidates (`--strategy teacher`) and the texts of
-    at least three are known. Of many candidates at most `most` are taken, spread evenly from the
-    best to the worst.
+    A given row holds only the ids and scores of its candidates. The texts come from the
+    demonstrations that some row shows. A row gets candidates if the teacher scored them
+    (`--strategy teacher`) and the texts of at least three are known. If a row has more than `most`
+    candidates, `most` of them are taken, spread evenly from the best to the worst.
     """
     from datasets import Dataset
 
@@ -44,7 +43,7 @@ def candidates_of(rows: Dataset, *, most: int) -> tuple[Dataset, Groups]:
     places: Groups = []
     for row in rows:
         known = [c for c in row["candidates"] if texts.get(c["id"]) and c["score"] is not None]
-        ranked = spread(sorted(known, key=lambda c: -c["score"]), most)
+        ranked = evenly_spaced(sorted(known, key=lambda c: -c["score"]), most)
         if row["strategy"] != "teacher" or len(ranked) < LEAST_CANDIDATES:
             ranked = []
         places.append(list(range(len(made), len(made) + len(ranked))))
@@ -56,9 +55,9 @@ def candidates_of(rows: Dataset, *, most: int) -> tuple[Dataset, Groups]:
 
 
 def texts_of(rows: Dataset) -> dict[str, tuple[str, str]]:
-    """Input and output of every demonstration that a row shows, by id.
+    """Return the input and output of every demonstration that a row shows, by id.
 
-    Demonstrations that rows show with different labels are left out.
+    A demonstration that rows show with different labels is left out.
     """
     texts: dict[str, tuple[str, str]] = {}
     for demonstrations in rows["demonstrations"]:
@@ -69,17 +68,17 @@ def texts_of(rows: Dataset) -> dict[str, tuple[str, str]]:
     return {id: pair for id, pair in texts.items() if any(pair)}
 
 
-def spread(ranked: Sequence[Any], most: int) -> list[Any]:
-    """At most `most` of the items, evenly spaced, with the first and the last among them."""
+def evenly_spaced(ranked: Sequence[Any], most: int) -> list[Any]:
+    """Return at most `most` of the items, evenly spaced, including the first and the last."""
     if len(ranked) <= most:
         return list(ranked)
     return [ranked[round(place * (len(ranked) - 1) / (most - 1))] for place in range(most)]
 
 
 def one_shot(row: Mapping[str, Any], demonstration: tuple[str, str]) -> dict[str, Any]:
-    """The row's query after one demonstration, and its gold answer.
+    """Return the row's query after one demonstration, and its gold answer.
 
-    If the row has a description of the task, it stays in front.
+    A description of the task stays in front of the demonstration.
     """
     format = Format(row["format"])
     prompt = row["prompt"][-1]["content"]

@@ -1,8 +1,8 @@
-"""Which rows stand in a batch together: a question's rationales, its direct answer, wrong
-rationales, and the candidate demonstrations of a query.
+"""Groups of rows that must be in the same batch, because a loss compares them.
 
-The trainer draws groups as it would draw rows. `members` are all rows, tokenised once; a group is a
-list of their numbers.
+A group may hold several rationales of a question, its direct answer, wrong rationales, or candidate
+demonstrations of a query. The trainer draws groups as it would draw rows. `members` are all rows,
+tokenised once. A group is a list of their numbers.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from itertools import pairwise
 from random import Random
 from typing import TYPE_CHECKING, Any
 
-from train.data.mixture import Source, by_length
+from train.data.mixture import Source, choose_by_length
 from train.data.roles import LEARNED
 from train.data.rows import Spans, members_of, output_spans, questions_of
 from train.data.versions import DataArguments, load_version
@@ -33,12 +33,12 @@ Groups = list[list[int]]
 
 @dataclass(frozen=True)
 class Need:
-    """What a loss compares, and how it comes about."""
+    """What a loss needs in the data, and the command that makes it."""
 
     what: str
-    """A column, or what groups have beside learned rows: pairs, label, wrong, candidates."""
+    """A column, or what groups must hold besides learned rows: pairs, label, wrong, candidates."""
     source: str
-    """The words for a person, with the command that makes it."""
+    """What an error message says is missing, with the command that makes it."""
 
 
 @dataclass(frozen=True)
@@ -54,29 +54,30 @@ class SourceRows:
 
     @property
     def has_rationales(self) -> bool:
+        """Whether the version has rationales, so that rows of one question can be grouped."""
         return "rationale" in self.columns
 
 
 @dataclass(frozen=True)
 class Attached:
-    """More members, and for each group the places of its own among them."""
+    """Further members, and for each group the places of its own members among them."""
 
     members: Dataset
     places: Groups
 
 
 Attach = Callable[[SourceRows, Groups], Attached | None]
-"""From the rows and their groups to further members; None where the version has nothing of it."""
+"""Returns further members for the groups, or None if the version has none."""
 
 
 @dataclass(frozen=True)
 class RowPlan:
-    """How rows must stand together."""
+    """Which rows a loss needs together in a group."""
 
     learned: int = 1
-    """How many learned rows of a question stand in a group, at most."""
+    """The largest number of learned rows of a question in a group."""
     attach: Attach | None = None
-    """Which rows join every group."""
+    """Finds the rows that join every group."""
     mark_outputs: bool = False
     """Whether the outputs of the demonstrations in a prompt are marked."""
 
@@ -90,26 +91,28 @@ class Plan:
     """By flag."""
     options: Any = None
     long_share: float | None = None
-    """Keep one rationale a question: the longest for this share of the questions."""
+    """If set, keep one rationale of each question: the longest for this share of the questions."""
 
     @property
     def learned(self) -> int:
+        """The largest number of learned rows in a group that any loss asks for."""
         return max((plan.learned for plan in self.rows), default=1)
 
     @property
     def attach(self) -> list[Attach]:
-        """Each once, although two losses may ask for the same."""
-        # in order: the numbers of the members follow from it
+        """The functions that find further members, each once: two losses may ask for the same."""
+        # a dict, not a set: the order decides the numbers of the members
         return list(dict.fromkeys(plan.attach for plan in self.rows if plan.attach))
 
     @property
     def mark_outputs(self) -> bool:
+        """Whether any loss needs the outputs of the demonstrations marked."""
         return any(plan.mark_outputs for plan in self.rows)
 
 
 @dataclass(frozen=True)
 class GroupedSource:
-    """One source, read: `groups` hold numbers of `members`."""
+    """The rows of one source, grouped. `groups` hold numbers of `members`."""
 
     source: Source
     version: Version
@@ -129,9 +132,10 @@ def read_source(data: DataArguments, source: Source, plan: Plan, *, seed: int) -
     data = replace(data, dataset=source.dataset, dataset_config=source.config)
     version, rows = load_version(data, optional=OPTIONAL)
     read = SourceRows(version, rows, rows.column_names, plan.options, seed)
-    read = with_lengths(read, plan.long_share)
+    read = keep_one_rationale(read, plan.long_share)
 
     groups = [[row] for row in range(len(read.rows))]
+    # only rationales come several to a question
     if plan.learned > 1 and read.has_rationales:
         groups = rows_of_question(questions_of(read.rows), size=plan.learned, seed=seed)
 
@@ -141,31 +145,31 @@ def read_source(data: DataArguments, source: Source, plan: Plan, *, seed: int) -
         attached = attach(read, groups)
         if attached is not None:
             first = sum(len(part) for part in parts)
-            groups = joined(groups, attached.places, first)
+            groups = extend_groups(groups, attached.places, first)
             parts.append(attached.members)
     return GroupedSource(source, version, concatenate_datasets(parts), groups, read.columns)
 
 
-def with_lengths(read: SourceRows, long_share: float | None) -> SourceRows:
-    """One rationale a question, the longest or the shortest (`--long_share`)."""
+def keep_one_rationale(read: SourceRows, long_share: float | None) -> SourceRows:
+    """Return the rows with one rationale per question, the longest or shortest (`--long_share`)."""
     if long_share is None or not read.has_rationales:
         return read
     lengths = [len(rationale) for rationale in read.rows["rationale"]]
-    kept = by_length(questions_of(read.rows), lengths, share=long_share, seed=read.seed)
+    kept = choose_by_length(questions_of(read.rows), lengths, share=long_share, seed=read.seed)
     return replace(read, rows=read.rows.select(kept))
 
 
 def outputs_of(read: SourceRows, plan: Plan) -> list[Spans] | None:
-    """Where the outputs of demonstrations stand in each prompt, if a loss asks for it."""
+    """Return where the outputs of demonstrations are in each prompt, if a loss needs them."""
     if plan.mark_outputs and "demonstrations" in read.columns:
         return output_spans(read.rows)
     return None
 
 
 def rows_of_question(questions: Sequence[str], *, size: int, seed: int) -> Groups:
-    """Groups of `size` rows of one question, in random order.
+    """Return groups of `size` rows of one question, in random order.
 
-    What is left of a question is a smaller group.
+    The last group of a question is smaller if its rows do not divide evenly.
     """
     rows: dict[str, list[int]] = {}
     for row, question in enumerate(questions):
@@ -173,33 +177,34 @@ def rows_of_question(questions: Sequence[str], *, size: int, seed: int) -> Group
 
     groups: Groups = []
     for question, of in rows.items():
-        # a stream for each question: what happens to one leaves the pairs of the others as they are
+        # a random stream for each question: a change to one keeps the groups of the others
         Random(f"{seed}:together:{question}").shuffle(of)
         bounds = [*range(0, len(of), size), len(of)]
         groups += [of[start:end] for start, end in pairwise(bounds)]
     return groups
 
 
-def joined(groups: Groups, places: Groups, first: int) -> Groups:
-    """Each group with its further members, whose numbers start at `first`."""
+def extend_groups(groups: Groups, places: Groups, first: int) -> Groups:
+    """Return each group with its further members, whose numbers start at `first`."""
     return [
         [*group, *(first + place for place in more)]
         for group, more in zip(groups, places, strict=True)
     ]
 
 
-def kept_groups(
+def renumber_groups(
     groups: Iterable[Sequence[int]], members: Sequence[int], roles: Sequence[int]
 ) -> Groups:
-    """The groups of the members that are left, each with a row to learn.
+    """Return the groups with the new numbers of the members, without groups that teach nothing.
 
-    Truncation removes members that keep no token of their completion.
+    Truncation removes members that keep no token of their completion. A group without a learned
+    row is dropped.
 
     Args:
-        groups: numbers of the members as they were.
+        groups: numbers of the members before truncation.
         members: the numbers of those that are left, in their new order.
         roles: the roles of those that are left.
     """
     place = {number: at for at, number in enumerate(members)}
-    left = [[place[number] for number in group if number in place] for group in groups]
-    return [group for group in left if any(roles[at] == LEARNED for at in group)]
+    renumbered = [[place[number] for number in group if number in place] for group in groups]
+    return [group for group in renumbered if any(roles[at] == LEARNED for at in group)]

@@ -1,7 +1,7 @@
-"""Several dataset versions in fixed proportions (hybrid distillation), and long and short
-rationales in a ratio.
+"""Mixing dataset versions in fixed proportions, and long with short rationales.
 
-Proportions are exact, not sampled. Only which rows of a source come, and in which order, is random.
+The proportions are exact, not sampled. Only the choice and the order of a source's rows are random.
+A mixture of versions is hybrid distillation.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class Source:
 
 
 def read_mixture(mixture: Sequence[str], *, config: str) -> list[Source]:
-    """Read the sources of `--mixture`.
+    """Return the sources that `--mixture` names, with weights that add up to 1.
 
     Args:
         mixture: `NAME@VERSION:CONFIG=WEIGHT` for each source. Weights need not add up to 1.
@@ -44,7 +44,7 @@ def read_mixture(mixture: Sequence[str], *, config: str) -> list[Source]:
 
 
 def read_source(text: str, config: str) -> Source:
-    """One source, its weight as it is written."""
+    """Return one source, with its weight as the user wrote it."""
     name, _, weight = text.rpartition("=")
     dataset, colon, own = name.rpartition(":")
     dataset, own = (dataset, own) if colon else (own, config)
@@ -83,18 +83,18 @@ def allot(weights: Sequence[Fraction], total: int) -> list[int]:
     return counts
 
 
-def whole(weights: Sequence[Fraction], sizes: Sequence[int]) -> int:
-    """The fewest rows that hold every source whole in these proportions.
+def rows_for_full_sources(weights: Sequence[Fraction], sizes: Sequence[int]) -> int:
+    """Return the smallest number of rows that contains every source in full, in these proportions.
 
-    The rows of smaller sources repeat.
+    Rows of smaller sources are repeated.
     """
     return max(-(-size // weight) for size, weight in zip(sizes, weights, strict=True))
 
 
-def draws(size: int, count: int, *, stream: str) -> list[int]:
-    """`count` indices below `size`, one random order after another.
+def repeated_orders(size: int, count: int, *, stream: str) -> list[int]:
+    """Return `count` indices below `size`, taken from one random order after another.
 
-    So no index comes a second time before all came once, and so on.
+    So no index is repeated before all of them were used.
     """
     found: list[int] = []
     for number in range(-(-count // size)):
@@ -105,34 +105,36 @@ def draws(size: int, count: int, *, stream: str) -> list[int]:
     return found[:count]
 
 
-def mixed(
+def mix_rows(
     weights: Sequence[Fraction], sizes: Sequence[int], *, total: int | None, seed: int
 ) -> list[tuple[int, int]]:
-    """The rows of an epoch.
+    """Return the rows of an epoch, with the sources spread evenly.
 
-    The sources are spread evenly: at every point each source has had its share, within one row.
+    At every point of the epoch each source has had its share, within one row.
 
     Args:
         weights: of the sources; they add up to 1.
         sizes: how many rows each source has.
-        total: rows of the epoch. Default: the fewest that hold every source whole.
+        total: rows of the epoch. Default: the fewest that contain every source in full.
         seed: of the order of each source's rows.
 
     Returns:
         (source, index) of each row.
     """
-    counts = allot(weights, total if total is not None else whole(weights, sizes))
+    counts = allot(weights, total if total is not None else rows_for_full_sources(weights, sizes))
     # row `number` of a source with `count` rows belongs at (number + 1/2) / count of the epoch:
     # sorted by that, every source is spread evenly
-    places = [
-        (((number + 0.5) / count, source), (source, index))
-        for source, (size, count) in enumerate(zip(sizes, counts, strict=True))
-        for number, index in enumerate(draws(size, count, stream=f"{seed}:mixture:{source}"))
-    ]
+    places = []
+    for source, (size, count) in enumerate(zip(sizes, counts, strict=True)):
+        order = repeated_orders(size, count, stream=f"{seed}:mixture:{source}")
+        places += [
+            (((number + 0.5) / count, source), (source, index))
+            for number, index in enumerate(order)
+        ]
     return [drawn for _, drawn in sorted(places)]
 
 
-def by_length(
+def choose_by_length(
     questions: Sequence[str], lengths: Sequence[int], *, share: float, seed: int
 ) -> list[int]:
     """Choose one rationale of each question: the longest for `share` of the questions.

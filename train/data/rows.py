@@ -1,5 +1,6 @@
-"""The columns that all members of groups have, and what is read from a row: its question, and the
-demonstrations in its prompt.
+"""The columns of the members of groups, and what is read from a row.
+
+From a row come its question and the demonstrations in its prompt.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from datasets import Dataset
 
 Spans = list[list[int]]
-"""First and last + 1 of characters or tokens."""
+"""A list of [start, end] pairs of characters or tokens; the end is excluded."""
 
 
 def members_of(
@@ -24,13 +25,13 @@ def members_of(
     *,
     outputs: Sequence[Spans] | None = None,
 ) -> Dataset:
-    """Rows as members of groups: prompt, completion, answer, role, score, outputs.
+    """Return rows as members of groups: prompt, completion, answer, role, score, outputs.
 
     Args:
         rows: with prompt, completion and perhaps answer.
-        role: one of `train.data.roles`, for all rows.
+        role: the role of all rows, one of `train.data.roles`.
         scores: the teacher's score of each row. Default: 0.
-        outputs: where outputs of demonstrations stand in the prompt of each row. Default: nowhere.
+        outputs: where outputs of demonstrations are in the prompt of each row. Default: nowhere.
     """
     from datasets import List, Value
 
@@ -47,7 +48,7 @@ def members_of(
 
 
 def questions_of(rows: Dataset) -> list[str]:
-    """The question that each row was made from: the first of its `parents`.
+    """Return the question that each row was made from: the first of its `parents`.
 
     Raises:
         UserError: the rows have no such column.
@@ -61,9 +62,10 @@ def questions_of(rows: Dataset) -> list[str]:
 
 
 def output_spans(rows: Dataset) -> list[Spans]:
-    """The characters of the demonstrations' outputs in the last turn of every row's prompt.
+    """Return where the demonstrations' outputs are in the last turn of every row's prompt.
 
-    A row that does not show its demonstrations has none (the student of context distillation).
+    The spans count characters. A row whose prompt does not show its demonstrations has none. That
+    is a student of context distillation.
     """
     found: list[Spans] = []
     for row in rows.select_columns(["prompt", "demonstrations", "query", "format"]):
@@ -79,5 +81,5 @@ def output_spans(rows: Dataset) -> list[Spans]:
 
 
 def pairs_of(row: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """Input and output of the demonstrations that a row shows."""
+    """Return the input and output of each demonstration that a row shows."""
     return [(each["input"], each["output"]) for each in row["demonstrations"]]

@@ -15,29 +15,29 @@ if TYPE_CHECKING:
     from datasets import Dataset
 
 WRONG_REASONS = ("wrong", "minority")
-"""Reasons of rejected rows whose answer is known to be wrong, or lost the vote."""
+"""Reasons for which rows were rejected whose answer is wrong or lost the vote."""
 
 
 def direct_answers(read: SourceRows, groups: Groups) -> Attached | None:
-    """One row of the config `answers` for each group."""
+    """Return one row of the config `answers` for each group."""
     if not read.has_rationales:
         return None
     answers = open_config(read.version.path, "answers")
-    return attached(read, groups, answers, role=LABEL, count=1)
+    return attach_siblings(read, groups, answers, role=LABEL, count=1)
 
 
 def wrong_rationales(read: SourceRows, groups: Groups) -> Attached | None:
-    """At most `negatives` rejected rationales for each group."""
+    """Return at most `negatives` rejected rationales for each group."""
     if not read.has_rationales:
         return None
     wrong = open_config(read.version.path, "rejected").filter(is_wrong)
-    return attached(read, groups, wrong, role=WRONG, count=read.options.negatives)
+    return attach_siblings(read, groups, wrong, role=WRONG, count=read.options.negatives)
 
 
-def attached(
+def attach_siblings(
     read: SourceRows, groups: Groups, others: Dataset, *, role: int, count: int
 ) -> Attached:
-    """The other rows as members, at most `count` of the same question for each group."""
+    """Return the other rows as members, at most `count` of the same question for each group."""
     places = sibling_places(groups, read.rows, others, count=count, seed=read.seed)
     return Attached(members_of(others, role), places)
 
@@ -45,10 +45,10 @@ def attached(
 def sibling_places(
     groups: Groups, rows: Dataset, others: Dataset, *, count: int, seed: int
 ) -> Groups:
-    """For each group the places of `count` other rows of its question.
+    """Return, for each group, the places of `count` other rows of its question.
 
-    The groups of a question take turns through these rows in random order. No row comes twice in a
-    group.
+    The groups of a question take turns through these rows in random order. A group holds no row
+    twice.
     """
     of_question: dict[str, list[int]] = {}
     for place, question in enumerate(questions_of(others)):
@@ -68,7 +68,7 @@ def sibling_places(
 
 
 def is_wrong(row: Mapping[str, Any]) -> bool:
-    """Whether a rejected row is a whole rationale that was left out for its answer."""
+    """Return whether a rejected row is a complete rationale that was rejected for its answer."""
     return (
         row["reason"] in WRONG_REASONS
         and row["correct"] is not True

@@ -1,5 +1,6 @@
-"""Where the answer stands in a completion, and the demonstrations' outputs in a prompt: their
-characters, and their tokens under the student's chat template.
+"""Finding the answer in a completion, and the demonstrations' outputs in a prompt.
+
+They are found as characters first, then as tokens under the student's chat template.
 """
 
 from __future__ import annotations
@@ -19,24 +20,25 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("train.sft")
 SPAN = "answer_span"
+"""The column of the answer's tokens, [start, end]; the end is excluded."""
 
 
 def with_answer_spans(
     dataset: Dataset, tokenizer: Any, args: SFTConfig, *, needed_by: str
 ) -> Dataset:
-    """Replace the column `answer` by `answer_span`, the tokens that name it.
+    """Return the rows with `answer_span`, the tokens that name the answer, in place of `answer`.
 
-    Rows that lose their answer by truncation are counted in a warning.
+    A warning counts the rows that lose their answer by truncation.
 
     Args:
         dataset: with prompt, completion and answer.
         tokenizer: with the chat template.
-        args: TRL's settings of the truncation.
+        args: TRL's settings, which decide the truncation.
         needed_by: the flag that an error names.
 
     Returns:
-        The rows with first and last + 1 of the answer's tokens; two equal numbers where there are
-        none.
+        The rows with the start and the end of the answer's tokens. The end is excluded. Both are
+        equal where there are no such tokens.
 
     Raises:
         UserError: no row has an answer in its completion.
@@ -49,13 +51,15 @@ def with_answer_spans(
         num_proc=args.dataset_num_proc,
     )
 
-    # a loss on answers that no row has would train by nothing, and say so nowhere
+    # a loss on answers that no row has would be 0 throughout, and the user would not notice
     found = sum(start < end for start, end in kept[SPAN])
     if not found:
         raise UserError(f"{needed_by}: no row's completion holds its `answer` within --max_length")
     if found < named and args.process_index == 0:
         lost = named - found
-        what = "%d of %d rows have no `answer` in what is kept of the completion: all is rationale"
+        what = (
+            "%d of %d rows have no `answer` in what is left of the completion: it is all rationale"
+        )
         log.warning(what, lost, named)
     return kept
 
@@ -63,15 +67,16 @@ def with_answer_spans(
 def token_span(
     row: dict[str, Any], tokenizer: Any, max_length: int | None = None, *, keep_end: bool = False
 ) -> tuple[int, int]:
-    """The answer's tokens in prompt and completion under the chat template, cut to `max_length`.
+    """Return the answer's tokens in a row under the chat template, cut to `max_length`.
 
     Returns:
-        First and last + 1 of the tokens; two equal numbers where there are none.
+        Start and end of the tokens in prompt and completion. The end is excluded. Both are equal
+        where there are no such tokens.
     """
     text = tokenizer.apply_chat_template(row["prompt"] + row["completion"], tokenize=False)
     # some templates strip the content
     content = row["completion"][-1]["content"].strip()
-    # the last place: templates repeat no completion behind itself, but a prompt may hold its text
+    # the last match: a prompt may hold the text of the completion too, but it comes before it
     begin = text.rfind(content)
     found = answer_span(content, row["answer"])
     if found is None or begin < 0:
@@ -90,8 +95,8 @@ def kept_tokens(
     *,
     keep_end: bool,
 ) -> list[list[int]]:
-    """The tokens that hold characters of each span, by their places in what truncation keeps."""
-    # the template has written the special tokens already
+    """Return the tokens that overlap each span, by their places after truncation."""
+    # the chat template has already written the special tokens
     encoded = tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)
     offsets = encoded["offset_mapping"]
     limit = len(offsets) if max_length is None else max_length
@@ -104,8 +109,9 @@ def kept_tokens(
 
 
 def with_output_tokens(dataset: Dataset, tokenizer: Any, args: SFTConfig) -> Dataset:
-    """In the column `outputs`, replace the characters in the prompt's last turn by the places of
-    their tokens.
+    """Return the rows with `outputs` as places of tokens instead of characters.
+
+    The characters count from the start of the prompt's last turn.
     """
     keep_end = args.truncation_mode == "keep_end"
 
@@ -122,8 +128,8 @@ def with_output_tokens(dataset: Dataset, tokenizer: Any, args: SFTConfig) -> Dat
 
 
 def start_of_last_turn(prompt: list[dict[str, str]], text: str, tokenizer: Any) -> int:
-    """The first character of the prompt's last turn in the rendered text; -1 where it is not."""
-    # an earlier turn may hold the same text, so the search begins behind it
+    """Return where the prompt's last turn starts in the rendered text, or -1 if it is not there."""
+    # an earlier turn may hold the same text, so the search starts after the earlier turns
     head = ""
     if len(prompt) > 1:
         head = tokenizer.apply_chat_template(prompt[:-1], tokenize=False)
@@ -131,13 +137,13 @@ def start_of_last_turn(prompt: list[dict[str, str]], text: str, tokenizer: Any) 
 
 
 def answer_span(text: str, answer: str | None) -> tuple[int, int] | None:
-    """The characters where a text last names the answer. The search is linear in the text.
+    """Return the characters where a text names the answer for the last time.
 
-    A number is found in whatever way it is written ("1,200" for "1200"). Other answers are found
-    as a word of their own, in upper or lower case.
+    A number is found however it is written ("1,200" for "1200"). Any other answer is found as
+    whole words, in upper or lower case. The search takes time linear in the length of the text.
 
     Returns:
-        First and last + 1 of the characters, or None.
+        Start and end of the characters, or None. The end is excluded.
 
     Example:
         >>> answer_span("3 + 4 = 7. The answer is 7.", "7")

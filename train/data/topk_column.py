@@ -1,6 +1,6 @@
-"""A column of stored probabilities: read, and checked against what the student reads.
+"""Reading a column of stored probabilities, and checking it against the student's tokens.
 
-`teacher_topk` of a row is about the tokens of its completion, with the end of turn:
+`teacher_topk` of a row covers the tokens of its completion, including the end of turn:
 
     tokens     list<int32>            the completion's tokens under the teacher's tokenizer
     ids        list<list<int32>>      for each, the K most probable tokens in its place
@@ -8,13 +8,14 @@
     tail       list<float32>          the probability of all other tokens together
     tokenizer  string                 fingerprint of the tokenizer
 
-`teacher_topk_prompt` is about the prompt's tokens, from the second on.
+`teacher_topk_prompt` covers the tokens of the prompt, from the second token on.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -28,14 +29,15 @@ if TYPE_CHECKING:
     from datasets import Dataset
 
 ROW = "row"
+"""The column of a row's number, by which its probabilities are found after TRL's preparation."""
 FIELDS = ("tokens", "ids", "logprobs", "tail", "tokenizer")
 SLACK = 1e-3
-"""By how much a number in 16 bits may exceed the range of a probability: float16 has 11 bits, which
-is a relative error of 5e-4."""
+"""How far a stored number may exceed the range of a probability. The log-probabilities are float16,
+whose 11 significant bits give a relative error of 5e-4."""
 
 
 class Stored:
-    """A column of stored probabilities, read a row at a time.
+    """A column of stored probabilities, read one row at a time.
 
     Args:
         dataset: the rows.
@@ -43,7 +45,7 @@ class Stored:
         k: how many probabilities each token has. Default: as many as the first token.
 
     Raises:
-        UserError: the column has another form.
+        UserError: the column lacks a field.
     """
 
     def __init__(self, dataset: Dataset, column: str = TOPK, *, k: int | None = None):
@@ -55,17 +57,18 @@ class Stored:
             raise UserError(
                 f"the column {column} has no {', '.join(missing)}: it is not what `train kd` reads"
             )
-        # memory-mapped: the probabilities of a large version are far larger than its texts
+        # Arrow keeps the column memory-mapped: the probabilities of a large version are far larger
+        # than its texts
         self.rows = dataset.select_columns([column]).with_format("arrow")
         ids = (self.field(row, "ids") for row in range(len(self.rows)))
         self.k = k or next((len(first[0]) for first in ids if len(first)), 0)
 
     def field(self, row: int, name: str) -> Any:
-        """One field of one row, as an Arrow array."""
+        """Return one field of one row, as an Arrow array."""
         return self.rows[row][self.column].combine_chunks().field(name).flatten()
 
     def tensors(self, row: int) -> tuple[Tensor, Tensor, Tensor]:
-        """Ids (n, K), log-probabilities (n, K) and tail (n,) of the n tokens of a row."""
+        """Return ids (n, K), log-probabilities (n, K) and tail (n,) of the n tokens of a row."""
         # stored in 16 bits, computed in 32: the loss subtracts numbers of nearly equal size
         tail = self.numbers(self.field(row, "tail")).float()
         ids, logprobs = (
@@ -76,7 +79,7 @@ class Stored:
 
     @staticmethod
     def numbers(values: Any) -> Tensor:
-        """An Arrow array as a tensor."""
+        """Return an Arrow array as a tensor."""
         return torch.from_numpy(values.to_numpy(zero_copy_only=False).copy())
 
     def check_tokenizer(self, tokenizer: Any, dataset: Dataset) -> None:
@@ -87,7 +90,7 @@ class Stored:
         """
         own = tokenizer_fingerprint(tokenizer)
         batches = (batch[self.column].combine_chunks() for batch in self.rows.iter(1000))
-        names = [name for batch in batches for name in batch.field("tokenizer").to_pylist()]
+        names = list(chain.from_iterable(batch.field("tokenizer").to_pylist() for batch in batches))
         if None in names:
             why = (
                 "; --lm_weight needs the teacher to have seen the student's prompt"
@@ -104,7 +107,11 @@ class Stored:
             )
 
     def first_difference(self, tokenizer: Any, dataset: Dataset) -> str:
-        """Where the student's tokenizer reads the first rows otherwise; empty where it does not."""
+        """Return the first difference that the student's tokenizer makes in the first rows.
+
+        The text continues an error message. It is empty if there is no difference.
+        """
+        # the text only helps to find the cause, so it is not searched for in all rows
         for row in range(min(len(dataset), 100)):
             prompt, completion = row_tokens(dataset[row], tokenizer)
             ours = completion if self.part == "completion" else prompt[1:]
@@ -114,8 +121,8 @@ class Stored:
                 if stored != own:
                     text = tokenizer.decode([own])
                     return (
-                        f": token {place} of row {row}'s {self.part} is {own} ({text!r}) to it and "
-                        f"was {stored}"
+                        f": token {place} of row {row}'s {self.part} is {own} ({text!r}) for "
+                        f"the student, and {stored} is stored"
                     )
         return ""
 
@@ -125,7 +132,7 @@ class Stored:
         Truncation may have cut the learned tokens; the stored ones must begin with them.
 
         Raises:
-            UserError: a row is of another text, or a token has not its K probabilities.
+            UserError: a row is of another text, or a token does not have its K probabilities.
         """
         for row, ids, labels in zip(
             prepared[ROW], prepared["input_ids"], prepared["labels"], strict=True
@@ -145,21 +152,25 @@ class Stored:
                     )
 
     def learned(self, ids: Sequence[int], labels: Sequence[int]) -> list[int]:
-        """The tokens of a row that the column is about."""
+        """Return the tokens of a row that the column covers."""
         if self.part == "completion":
             return [label for label in labels if label != -100]
         return list(ids[1 : next(place for place, label in enumerate(labels) if label != -100)])
 
     def check_form(self, row: int, vocabulary: int) -> None:
-        """Check lengths and ranges of one row. Raises UserError."""
+        """Check the lengths and ranges of one row.
+
+        Raises:
+            UserError: a length, a number or a token does not fit.
+        """
         import pyarrow.compute as pc
 
         tokens, tail, *lists = (
             self.field(row, name) for name in ("tokens", "tail", "ids", "logprobs")
         )
         lengths = {len(tail), *map(len, lists)} == {len(tokens)}
-        widths = {k for each in lists for k in pc.list_value_length(each).to_pylist()} <= {self.k}
-        if not (lengths and widths):
+        widths = set[int]().union(*(pc.list_value_length(each).to_pylist() for each in lists))
+        if not (lengths and widths <= {self.k}):
             raise UserError(
                 f"{self.column} of row {row}: every token needs {self.k} ids and log-probabilities"
                 ", and a tail"
@@ -174,7 +185,7 @@ class Stored:
 
 
 def in_range(values: Any, low: float, high: float) -> bool:
-    """Whether all are finite numbers from `low` to `high`."""
+    """Return whether all values are finite numbers from `low` to `high`."""
     import numpy as np
 
     found = values.to_numpy(zero_copy_only=False).astype(np.float64)

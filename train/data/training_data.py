@@ -1,6 +1,4 @@
-"""What `train sft` learns from: one dataset version or a mixture of several, as groups of rows,
-with its lineage.
-"""
+"""The data of `train sft`: one dataset version or a mixture, as groups of rows, with lineage."""
 
 from __future__ import annotations
 
@@ -9,11 +7,12 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from datagen.errors import UserError
 from train.data.grouping import GroupedSource, Groups, Plan, read_source
-from train.data.mixture import Source, mixed, read_mixture
+from train.data.mixture import Source, mix_rows, read_mixture
 from train.data.roles import CANDIDATE, LABEL, LEARNED, WRONG
 from train.data.versions import DataArguments, dataset_lineage
 
@@ -23,36 +22,40 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class TrainingData:
-    """`groups` hold numbers of `members`; `dataset` says in the lineage what they are."""
+    """The rows to train on, as groups, with their entry in the lineage.
+
+    `groups` hold numbers of `members`.
+    """
 
     members: Dataset
     groups: Groups
     dataset: dict[str, Any]
+    """The entry in the lineage."""
 
     @property
     def rows(self) -> Dataset:
-        """Prompt and completion of the learned rows alone, in order."""
+        """Prompt and completion of the learned rows only, in order."""
         learned = self.members.select([group[0] for group in self.groups])
         return learned.select_columns(["prompt", "completion"])
 
 
 @dataclass(frozen=True)
 class Mixture:
-    """The flags that say in which proportions versions come."""
+    """The flags that set the proportions of several versions."""
 
     sources: Sequence[str] | None = None
     """As `--mixture` takes them; None: the one version of `--dataset`."""
     rows: int | None = None
-    """Rows of an epoch. Default: the fewest that hold every version whole."""
+    """Rows of an epoch. Default: the fewest that contain every version in full."""
 
 
 def read_training_data(
     data: DataArguments, mixture: Mixture, plan: Plan, *, seed: int
 ) -> TrainingData:
-    """Read the versions, check them, and bring them into their proportions.
+    """Read the versions, check them, and mix them in their proportions.
 
     Args:
-        data: the version, or what holds for all versions of the mixture.
+        data: the version, or the settings of all versions of the mixture.
         mixture: several versions and their weights.
         plan: what the losses need.
         seed: of the order of the rows.
@@ -66,8 +69,8 @@ def read_training_data(
     parts = [read_source(data, source, plan, seed=seed) for source in sources]
     check_needs(parts, plan)
 
-    order = order_of(parts, mixture, seed)
-    # the members of all sources stand one after another, so the numbers of each are shifted
+    order = epoch_order(parts, mixture, seed)
+    # the members of all sources are concatenated, so the numbers of each source are shifted
     first = [sum(len(part.members) for part in parts[:place]) for place in range(len(parts))]
     groups = [
         [first[place] + number for number in parts[place].groups[index]] for place, index in order
@@ -77,7 +80,11 @@ def read_training_data(
 
 
 def sources_of(data: DataArguments, mixture: Mixture) -> list[Source]:
-    """The sources with their weights. Raises UserError for --dataset beside --mixture."""
+    """Return the sources with their weights.
+
+    Raises:
+        UserError: both --dataset and --mixture are given.
+    """
     if not mixture.sources:
         return [Source(data.dataset, data.dataset_config, Fraction(1))]
     if data.dataset:
@@ -85,40 +92,46 @@ def sources_of(data: DataArguments, mixture: Mixture) -> list[Source]:
     return read_mixture(mixture.sources, config=data.dataset_config)
 
 
-def order_of(parts: Sequence[GroupedSource], mixture: Mixture, seed: int) -> list[tuple[int, int]]:
-    """(source, group) of every group of an epoch."""
+def epoch_order(
+    parts: Sequence[GroupedSource], mixture: Mixture, seed: int
+) -> list[tuple[int, int]]:
+    """Return the source and the index of every group of an epoch."""
     if not mixture.sources:
         return [(0, index) for index in range(len(parts[0].groups))]
     weights = [part.source.weight for part in parts]
     sizes = [len(part.groups) for part in parts]
-    return mixed(weights, sizes, total=mixture.rows, seed=seed)
+    return mix_rows(weights, sizes, total=mixture.rows, seed=seed)
 
 
 def lineage_of_parts(
     parts: Sequence[GroupedSource], order: Sequence[tuple[int, int]], mixture: Mixture
 ) -> dict[str, Any]:
-    """The data in the lineage."""
+    """Return the entry of the data in the lineage."""
     described = [
-        describe(part, [index for at, index in order if at == place])
+        version_lineage(part, [index for at, index in order if at == place])
         for place, part in enumerate(parts)
     ]
-    return combined(described) if mixture.sources else described[0]
+    return mixture_lineage(described) if mixture.sources else described[0]
 
 
-def describe(part: GroupedSource, drawn: Sequence[int]) -> dict[str, Any]:
-    """One version in the lineage: its learned rows, each as often as it comes in an epoch."""
+def version_lineage(part: GroupedSource, drawn: Sequence[int]) -> dict[str, Any]:
+    """Return the lineage of one version.
+
+    It counts the learned rows, each as often as an epoch uses it.
+    """
     roles = part.members["role"]
-    numbers = [number for index in drawn for number in part.groups[index]]
+    numbers = chain.from_iterable(part.groups[index] for index in drawn)
     learned = [number for number in numbers if roles[number] == LEARNED]
     about = dataset_lineage(part.version, part.source.config, len(learned))
+    # a version that is not part of a mixture has the weight 1
     if part.source.weight != 1:
         about |= {"weight": round(float(part.source.weight), 6), "distinct_rows": len(set(learned))}
     return about
 
 
-def combined(parts: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """A mixture as one dataset: the names of all, one hash, and under `parts` what each is."""
-    # one hash for the whole, so that a resumed training notices when any part has changed
+def mixture_lineage(parts: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """Return the lineage of a mixture as one dataset, with its versions under `parts`."""
+    # one hash for all parts, so that a resumed training notices a change in any of them
     hashes = "".join(part["content_sha256"] for part in parts)
     names = {
         key: " + ".join(dict.fromkeys(part[key] for part in parts))
@@ -133,10 +146,10 @@ def combined(parts: Sequence[dict[str, Any]]) -> dict[str, Any]:
 
 
 def check_needs(parts: Sequence[GroupedSource], plan: Plan) -> None:
-    """Check that every loss finds what it compares in some source.
+    """Check that every loss finds what it needs in at least one source.
 
     Raises:
-        UserError: it is in none; the message says what is there.
+        UserError: no source has it. The message names the columns that exist.
     """
     available = set[str]().union(*(available_targets(part) for part in parts))
     for flag, need in plan.needs.items():
@@ -149,10 +162,11 @@ def check_needs(parts: Sequence[GroupedSource], plan: Plan) -> None:
 
 
 def available_targets(part: GroupedSource) -> set[str]:
-    """The columns of a source, and what its groups have beside one learned row."""
+    """Return the columns of a source, and what its groups hold besides one learned row."""
     roles = part.members["role"]
     counts = [Counter(roles[number] for number in group) for group in part.groups]
     further = {"label": LABEL, "wrong": WRONG, "candidates": CANDIDATE}
     found = {name for name, role in further.items() if any(count[role] for count in counts)}
     pairs = {"pairs"} if any(count[LEARNED] > 1 for count in counts) else set()
+    # the column alone is not enough: a query needs several candidates with scores
     return {*(set(part.columns) - {"candidates"}), *found, *pairs}

@@ -1,4 +1,4 @@
-"""From a dataset version to the rows of a training."""
+"""Reading the rows of one dataset version for a training."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ COMMANDS = {
     "teacher_topk": "`datagen topk` adds it",
     "teacher_topk_prompt": "`datagen topk --prompts` adds it",
 }
-"""Columns that only some versions have, and which command makes them."""
+"""How to get the columns that only some versions have, for error messages."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,7 +46,7 @@ def load_version(
 
     Args:
         data: which version, config and rows.
-        columns: columns that the rows must have beside `prompt` and `completion`.
+        columns: columns that the rows must have besides `prompt` and `completion`.
         optional: columns that are read if they are there.
 
     Raises:
@@ -56,12 +56,12 @@ def load_version(
 
     version = locate(data.dataset, store=Path(data.store) if data.store else None)
     rows = open_config(version.path, data.dataset_config)
-    there = [column for column in optional if column in rows.column_names and column not in columns]
-    return version, training_rows(rows, data, [*columns, *there])
+    further = [name for name in optional if name in rows.column_names and name not in columns]
+    return version, training_rows(rows, data, [*columns, *further])
 
 
 def training_rows(dataset: Dataset, data: DataArguments, columns: Sequence[str] = ()) -> Dataset:
-    """Prompt, completion and `columns` of the first `limit` rows.
+    """Return prompt, completion and `columns` of the first `limit` rows.
 
     Raises:
         UserError: a column is missing, or there are no rows.
@@ -83,7 +83,7 @@ def training_rows(dataset: Dataset, data: DataArguments, columns: Sequence[str] 
 
 
 def open_config(folder: Path, config: str) -> Dataset:
-    """The `train` split of one config of a version's folder.
+    """Return the `train` split of one config of a version's folder.
 
     Raises:
         UserError: the version has no such config.
@@ -93,19 +93,18 @@ def open_config(folder: Path, config: str) -> Dataset:
 
     from datagen.versions.local import open_version
 
-    # one file is read, and the bar would stand between the lines of the log
+    # a single file is read, and a progress bar would interrupt the log
     disable_progress_bar()
     configs = get_dataset_config_names(str(folder))
     if config not in configs:
         version = open_version(folder)
-        there = ", ".join(configs)
         name = f"{version.name} {version.version}"
-        raise UserError(f"{name} has no config {config!r}: there are {there}")
+        raise UserError(f"{name} has no config {config!r}; its configs are {', '.join(configs)}")
     return load_dataset(str(folder), config, split="train")
 
 
 def dataset_lineage(version: Version, config: str, rows: int) -> dict[str, Any]:
-    """What a student's lineage says of its data: version, config, rows; the commit on the Hub."""
+    """Return the lineage of one version: name, hash, config, rows, and its commit on the Hub."""
     return {
         "name": version.name,
         "version": version.version,
@@ -128,8 +127,8 @@ def cut_rows(
         workers: processes that count.
 
     Returns:
-        How many rows have more than `max_length` tokens; and how many of these have a prompt of
-        that length. Where the start of a row is kept, they keep nothing of their completion.
+        How many rows have more than `max_length` tokens, and how many of these have a prompt of at
+        least that length. If truncation keeps the start, those lose their whole completion.
     """
     if max_length is None:
         return 0, 0
@@ -145,10 +144,11 @@ def cut_rows(
 
 
 def teaches_to_stop(dataset: Dataset, tokenizer: Any, ends: set[int]) -> bool:
-    """Whether the first row's completion holds a token that ends generation."""
+    """Return whether the first row's completion holds a token that ends generation."""
     row = dataset[0]
     # one row is enough: the template ends all rows alike
-    if isinstance(row["prompt"], str):  # plain text: the trainer adds the end itself
+    # plain text: the trainer adds the end itself
+    if isinstance(row["prompt"], str):
         return True
     prompt = token_ids(row["prompt"], tokenizer, add_generation_prompt=True)
     whole = token_ids(row["prompt"] + row["completion"], tokenizer)

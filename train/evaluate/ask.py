@@ -1,4 +1,4 @@
-"""Put a suite's questions to one model."""
+"""Asking one model the questions of a suite."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from train.evaluate.metrics import edit_distance, gold_logprob
 from train.evaluate.settings import EvaluateSettings
 
 DIRECT_TOKENS = 64
-"""Longest direct answer: room for a long name or number. A model that reasons nevertheless is
-cut."""
+"""Longest direct answer, in tokens. It has room for a long name or number. A model that reasons
+anyway is cut off."""
 
 NEXT_QUESTION = "\n\nQ:"
-"""A base model in plain text goes on with a question of its own: its text is cut there."""
+"""Where the text of a base model is cut: in plain text it continues with a question of its own."""
 
 Advance = Callable[[int], None]
 
@@ -32,7 +32,7 @@ class Answered:
     text: str
     """The greedy completion."""
     answer: str | None
-    """Extracted from it; None where there is none."""
+    """The answer in that text; None if there is none."""
     correct: bool
     samples: tuple[str | None, ...]
     """The answers of the sampled chains."""
@@ -79,6 +79,7 @@ async def ask(
         for question in questions
     ]
     answered = await asyncio.gather(*tasks)
+    # a report with an accuracy of 0 would hide that the model could not be asked
     if all(a.error for a in answered):
         raise UserError(
             f"{teacher.name} answered none of the {len(answered)} questions: {answered[0].error}"
@@ -106,12 +107,13 @@ async def ask_one(
         advance(1)
         if settings.samples:
             request = Request(prompt, n=settings.samples, sampling=sampled)
+            # a second request, because the greedy answer has another temperature
             texts = [completion.text for completion in await teacher.complete(request)]
             advance(settings.samples)
     except TeacherError as failure:
         error = str(failure)
 
-    # scored only after the text: the gold stands where the model's own answer stood
+    # scored after the text is known: the gold replaces the answer in the model's own text
     logprob = None
     unscored = error
     if not error:
@@ -124,16 +126,16 @@ async def ask_one(
 
 
 def samplings(mode: str, settings: EvaluateSettings) -> tuple[Sampling, Sampling]:
-    """How the greedy answer and the samples of the majority are drawn."""
+    """Return the sampling of the greedy answer and that of the samples for the majority."""
     tokens = settings.max_tokens if mode == "rationale" else min(DIRECT_TOKENS, settings.max_tokens)
-    # a chat model ends its turn by itself
+    # only for plain text: a chat model ends its turn by itself
     stop = (NEXT_QUESTION,) if settings.prompt_style == "plain" else ()
     greedy = Sampling(temperature=0, max_tokens=tokens, seed=settings.seed, stop=stop)
     return greedy, replace(greedy, temperature=settings.temperature)
 
 
 def prompt_of(question: Question, *, suite: Suite, mode: str, style: str) -> str | Messages:
-    """What a model is asked: plain text, or a conversation of one turn."""
+    """Return the prompt of a question: plain text, or a conversation of one turn."""
     text = (rationale_prompt if mode == "rationale" else direct_prompt)(question, suite)
     return f"Q: {text}\nA:" if style == "plain" else (("user", text),)
 
@@ -141,7 +143,7 @@ def prompt_of(question: Question, *, suite: Suite, mode: str, style: str) -> str
 async def try_score(
     teacher: Teacher, prompt: str | Messages, *, text: str, gold: str, mode: str
 ) -> tuple[float | None, str | None]:
-    """The gold's log-probability, or None and why there is none."""
+    """Return the gold's log-probability, or None and the reason."""
     try:
         found = await gold_logprob(teacher, prompt, text=text, gold=gold, mode=mode)
     except (UserError, TeacherError) as error:

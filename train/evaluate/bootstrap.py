@@ -24,30 +24,30 @@ LEVEL = 0.95
 
 @dataclass(frozen=True)
 class Bootstrap:
-    """Draws of the questions with replacement.
+    """Draws questions with replacement.
 
-    They are the same for every metric and every model over the same number of questions.
+    The draws are the same for every metric and every model over the same number of questions.
     """
 
     resamples: int = 2000
     seed: int = 0
 
     def draws(self, n: int) -> NDArray[np.int64]:
-        """Question indices, [resamples, n]."""
+        """Return the question indices of all resamples, [resamples, n]."""
         return np.random.default_rng(self.seed).integers(0, n, size=(self.resamples, n))
 
     def mean(self, x_N: Floats) -> Estimate:
-        """The mean of the values, with its interval."""
+        """Return the mean of the values, with its interval."""
         return estimate(x_N.mean(), x_N[self.draws(len(x_N))].mean(1))
 
     def difference(self, a_N: Floats, b_N: Floats) -> Estimate:
-        """mean(a) - mean(b), paired by question."""
+        """Return mean(a) - mean(b), paired by question."""
         return self.mean(a_N - b_N)
 
     def gap_closed(
         self, *, student_N: Floats, base_N: Floats, teacher_N: Floats
     ) -> Estimate | None:
-        """(student - base) / (teacher - base): 0 is the base, 1 is the teacher.
+        """Return (student - base) / (teacher - base): 0 is the base, 1 is the teacher.
 
         Resamples in which teacher and base are equal have no ratio. They are left out of the
         interval.
@@ -68,6 +68,6 @@ class Bootstrap:
 
 
 def estimate(value: float | np.floating, resampled_R: Floats) -> Estimate:
-    """The value with the percentile interval of its resampled values."""
+    """Return the value with the percentile interval of its resampled values."""
     low, high = np.percentile(resampled_R, [100 * (1 - LEVEL) / 2, 100 * (1 + LEVEL) / 2])
     return Estimate(float(value), float(low), float(high))

@@ -1,4 +1,4 @@
-"""Queries after demonstrations, as every model is asked them.
+"""Asking models queries after demonstrations.
 
 There are two sources, by the suite's name. `in-context` has the micro-world's rules after k
 demonstrations of several draws; `in-context/category,shift` has only these families.
@@ -22,10 +22,10 @@ from train.evaluate.settings import Contender, EvaluateSettings
 IN_CONTEXT = "in-context"
 EPISODES = "episodes:"
 QUERIES = 40
-"""Queries of a rule family where the settings set no limit. An accuracy of 0.5 over one draw then
-has an interval of about 0.15 on either side."""
+"""Queries of a rule family if the settings set no limit. An accuracy of 0.5 over one draw then has
+an interval of about 0.15 on either side."""
 TOKENS = 64
-"""Longest answer: labels of rules have a few tokens, and a model that goes on is cut."""
+"""Longest answer, in tokens. Labels of rules have only a few. A model that continues is cut off."""
 
 Advance = Callable[[int], None]
 
@@ -39,10 +39,10 @@ class Case:
     family: str
     k: int
     draw: int
-    """Which demonstration seed; 0 where there is only one."""
+    """The number of the demonstration seed; 0 if there is only one."""
     prompt: str
     teacher_prompt: str
-    """It differs from `prompt` where only the teacher sees the demonstrations."""
+    """It differs from `prompt` if only the teacher sees the demonstrations."""
     target: str
     format: str
 
@@ -58,12 +58,12 @@ class CaseAnswer:
 
 
 def has_cases(suite: str) -> bool:
-    """Whether a suite consists of queries after demonstrations."""
+    """Return whether a suite consists of queries after demonstrations."""
     return suite.partition("/")[0] == IN_CONTEXT or suite.startswith(EPISODES)
 
 
 def read_cases(suite: str, settings: EvaluateSettings) -> list[Case]:
-    """The cases of a suite, ordered by query, then by draw, then by k.
+    """Return the cases of a suite, ordered by query, then by draw, then by k.
 
     Raises:
         UserError: the suite or its version cannot be read.
@@ -76,6 +76,7 @@ def read_cases(suite: str, settings: EvaluateSettings) -> list[Case]:
     asked = in_context.queries(
         settings.split, settings.limit or QUERIES, families=families, seed=settings.seed
     )
+    # `curves_section` reshapes the answers, so it relies on this order
     places = [
         (query, draw, k)
         for query in asked
@@ -86,7 +87,7 @@ def read_cases(suite: str, settings: EvaluateSettings) -> list[Case]:
 
 
 def rule_case(query: Any, draw: int, k: int) -> Case:
-    """A query of a rule after k demonstrations of a draw."""
+    """Return the case of a rule's query after k demonstrations of a draw."""
     from datagen.suites import in_context
 
     text = query.text(k, seed=draw)
@@ -94,7 +95,7 @@ def rule_case(query: Any, draw: int, k: int) -> Case:
 
 
 def from_episodes(reference: str, settings: EvaluateSettings) -> list[Case]:
-    """The first `limit` rows of a version, all by default."""
+    """Return the cases of the first `limit` rows of a version, or of all rows."""
     from datagen.versions import resolve
     from train.data.versions import open_config
 
@@ -109,7 +110,8 @@ def from_episodes(reference: str, settings: EvaluateSettings) -> list[Case]:
 
 
 def case_of(row: dict[str, Any]) -> Case:
-    """The case of a row of a demonstrations version."""
+    """Return the case of a row of a demonstrations version."""
+    # an episode is a conversation of one turn
     [asked] = row["prompt"]
     [seen] = row["teacher_prompt"]
     return Case(
@@ -132,14 +134,15 @@ async def answer_cases(
     settings: EvaluateSettings,
     advance: Advance,
 ) -> list[CaseAnswer]:
-    """The greedy answer to every case, in order.
+    """Return the greedy answer to every case, in order.
 
     Raises:
-        UserError: not one of them could be asked.
+        UserError: none of them could be asked.
     """
     found = await asyncio.gather(
         *(answer_case(teacher, case, contender, settings, advance) for case in cases)
     )
+    # a report with an accuracy of 0 would hide that the model could not be asked
     if all(answer.error for answer in found):
         why = found[0].error
         raise UserError(f"{teacher.name} answered none of the {len(found)} queries: {why}")
@@ -149,7 +152,7 @@ async def answer_cases(
 async def answer_case(
     teacher: Teacher, case: Case, contender: Contender, settings: EvaluateSettings, advance: Advance
 ) -> CaseAnswer:
-    """The greedy answer to one case, cut and judged as in `datagen demonstrations`."""
+    """Return the greedy answer to one case, cut and judged as in `datagen demonstrations`."""
     from datagen.answers.matching import matches
 
     format: Format = Format(case.format)
@@ -169,6 +172,6 @@ async def answer_case(
 
 
 def prompt_of(case: Case, contender: Contender, style: Style) -> str | Messages:
-    """What this contender is asked."""
+    """Return the prompt of a case for this contender."""
     text = case.teacher_prompt if contender.role == "teacher" else case.prompt
     return text if style == "plain" else (("user", text),)

@@ -26,7 +26,7 @@ from train.evaluate.shots import shots_section
 from train.evaluate.tables import print_report
 
 Asked = Mapping[str, Sequence[Question | Case]]
-"""What is asked, in order, by suite."""
+"""The questions or cases by suite, in order."""
 Found = dict[str, dict[Contender, list[Any]]]
 """The answers in that order, by suite and contender: `Answered`, or `CaseAnswer` where the suite
 has cases."""
@@ -38,17 +38,21 @@ UNSTATED = (
     *("out", "data_root", "concurrency", "engine", "workers"),
     *("students", "base", "teacher", "suite"),
 )
-"""Settings that change no number, or that stand elsewhere in the report."""
+"""Settings that do not change the figures, or that the report has elsewhere."""
 
 
 def run(settings: EvaluateSettings) -> None:
-    """Measure, and print the tables. Raises UserError."""
+    """Measure the models and print the tables.
+
+    Raises:
+        UserError: a model, a suite or a setting cannot be used.
+    """
     print_report(evaluate(settings))
     print(f"written to {settings.out}: {REPORT}, {ANSWERS} and the figures")
 
 
 def evaluate(settings: EvaluateSettings) -> dict[str, Any]:
-    """Measure, and write report.json, answers.jsonl and the figures into `out`.
+    """Measure the models, and write report.json, answers.jsonl and the figures into `out`.
 
     Returns:
         The report, as report.json has it.
@@ -57,10 +61,12 @@ def evaluate(settings: EvaluateSettings) -> dict[str, Any]:
         UserError: a model, a suite or a setting cannot be used.
     """
     models = contenders(settings)
+    # everything is read before the first model is opened: a wrong name is reported at once
     asked: Asked = {
         suite: read_cases(suite, settings) if has_cases(suite) else read_questions(suite, settings)
         for suite in settings.suite
     }
+    # only now, so that wrong input leaves no folder behind
     make_folder(settings.out)
     found, identities = run_coroutine(ask_all(models, asked, settings))
 
@@ -72,7 +78,7 @@ def evaluate(settings: EvaluateSettings) -> dict[str, Any]:
 def report_of(
     asked: Asked, found: Found, identities: list[dict[str, str]], settings: EvaluateSettings
 ) -> dict[str, Any]:
-    """The figures of all suites."""
+    """Return the report with the figures of all suites."""
     bootstrap = Bootstrap(settings.resamples, settings.seed)
     questions = {suite: answers for suite, answers in found.items() if not has_cases(suite)}
     cases = {suite: answers for suite, answers in found.items() if has_cases(suite)}
@@ -94,7 +100,11 @@ def report_of(
 
 
 def read_questions(suite: str, settings: EvaluateSettings) -> list[Question]:
-    """The suite's questions that have a gold answer. Raises UserError where there is none."""
+    """Return the suite's questions that have a gold answer.
+
+    Raises:
+        UserError: no question has one.
+    """
     found = load(
         suite,
         settings.split,
@@ -116,11 +126,11 @@ async def ask_all(
     One model is open at a time, once for all its modes.
 
     Returns:
-        The answers; and what each model is.
+        The answers, and what each model is.
     """
     found: Found = {suite: {} for suite in asked}
     identities = []
-    # one model at a time: two may not fit into the memory of one machine
+    # one model at a time: two models may not fit into the memory of one machine
     for spec in dict.fromkeys(contender.spec for contender in models):
         teacher = connect(
             spec,
@@ -145,14 +155,14 @@ async def ask_all(
 
 
 def without_modes(models: Iterable[Contender]) -> list[Contender]:
-    """Each model once: a prompt that is asked as it is has no mode."""
+    """Return each model once: cases have fixed prompts, so they have no mode."""
     return list(dict.fromkeys(replace(contender, mode="direct") for contender in models))
 
 
 def in_order(
     answers: Mapping[Contender, list[Any]], models: Sequence[Contender]
 ) -> dict[Contender, list[Any]]:
-    """The answers in the order in which the models were given."""
+    """Return the answers in the order in which the models were given."""
     names = [contender.name for contender in models]
     return dict(sorted(answers.items(), key=lambda item: names.index(item[0].name)))
 
@@ -164,7 +174,7 @@ async def ask_suite(
     asked: Sequence[Any],
     settings: EvaluateSettings,
 ) -> list[Any]:
-    """One contender's answers to one suite, with a progress bar."""
+    """Return one contender's answers to one suite, with a progress bar."""
     label = f"{contender.name} ({contender.mode}), {suite}"
     if has_cases(suite):
         with meter(label, len(asked)) as bar:
@@ -183,7 +193,7 @@ async def ask_suite(
 
 
 def recorded_settings(settings: EvaluateSettings) -> dict[str, Any]:
-    """The settings that decide the numbers."""
+    """Return the settings that decide the figures."""
     return {name: value for name, value in asdict(settings).items() if name not in UNSTATED}
 
 
@@ -194,6 +204,7 @@ def write(report: Mapping[str, Any], asked: Asked, found: Found, folder: Path) -
     write_answers(asked, found, folder / ANSWERS)
     if report["suites"]:
         draw_accuracy(report, folder / ACCURACY_FIGURE)
+    # rows of a demonstrations version have no curve
     curves = [part for part in report["in_context"] if "slope" in part]
     if curves:
         draw_curves(curves, folder / CURVES_FIGURE)
@@ -206,5 +217,6 @@ def write_answers(asked: Asked, found: Found, path: Path) -> None:
             for contender, answered in answers.items():
                 who = {"suite": suite, "model": contender.name, "mode": contender.mode}
                 for question, answer in zip(asked[suite], answered, strict=True):
+                    # a question is found in its suite by its id, but a case is in no published file
                     case = asdict(question) if isinstance(question, Case) else {}
                     file.write(json.dumps({**who, **case, **asdict(answer)}) + "\n")

@@ -8,5 +8,5 @@ from datagen.records.report import Estimate
 
 
 def rounded(estimate: Estimate) -> dict[str, float]:
-    """The estimate as a report holds it, with six decimals."""
+    """Return the estimate as a report holds it, with six decimals."""
     return {name: round(value, 6) for name, value in asdict(estimate).items()}

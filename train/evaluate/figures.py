@@ -1,4 +1,4 @@
-"""The report as figures: accuracy of every model, and accuracy by the number of demonstrations."""
+"""The figures of a report: accuracy of every model, and by the number of demonstrations."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ if TYPE_CHECKING:
 
 COLOURS = {"base": "#8a8a8a", "student": "#1f6fb4", "teacher": "#c0562b"}
 STUDENTS = ("#1f6fb4", "#2a9d5c", "#8e5bb5", "#c9a227", "#3ab0b8")
-"""Colours of students that stand in one panel."""
+"""Colours of the students in one panel."""
 GRID = "#e6e6e6"
 COLUMNS = 4
-"""Panels side by side: with more, the axes' labels run into each other on a page."""
+"""Panels in a row. With more, the labels of the axes overlap at the width of a page."""
 
 
 def new_figure(width: float, height: float) -> Figure:
-    """A figure without a display, in inches."""
+    """Return a figure that needs no display; width and height are in inches."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -32,15 +32,15 @@ def new_figure(width: float, height: float) -> Figure:
 
 
 def save(figure: Figure, path: Path) -> None:
-    """Write a figure. The same report gives the same bytes."""
-    # the name of the software holds a version, by which the bytes would differ
+    """Write a figure, with the same bytes for the same report."""
+    # the default name of the software contains matplotlib's version, which would change the bytes
     figure.savefig(path, dpi=150, metadata={"Software": None})
 
 
 def draw_accuracy(report: Mapping[str, Any], path: Path) -> None:
     """Draw the greedy accuracy of every model with its interval, a panel for each suite.
 
-    Base and teacher run through as reference lines.
+    Base and teacher are also drawn as vertical reference lines.
     """
     suites = report["suites"]
     rows = max(len(suite["models"]) for suite in suites)
@@ -51,24 +51,26 @@ def draw_accuracy(report: Mapping[str, Any], path: Path) -> None:
 
 
 def accuracy_panel(axes: Axes, suite: Mapping[str, Any]) -> None:
-    """One suite."""
+    """Draw the panel of one suite."""
     models = suite["models"]
     for place, model in enumerate(models):
         add_model(axes, place, model, base_mode=suite["base_mode"])
     axes.set_yticks(range(len(models)), [f"{model['name']} ({model['mode']})" for model in models])
+    # upside down: the first model is at the top, with room for its number
     axes.set_ylim(len(models) - 0.5, -0.7)
     axes.set_xlim(-0.02, 1.02)
     axes.set_xlabel(f"greedy accuracy, 95% interval (n = {suite['n']})")
     axes.set_title(suite["suite"], fontsize=10, loc="left")
     axes.grid(axis="x", color=GRID, linewidth=0.8)
-    finish(axes)
+    style_axes(axes)
 
 
 def add_model(axes: Axes, place: int, model: Mapping[str, Any], *, base_mode: str | None) -> None:
-    """One model: a point with its interval and its number; base and teacher also as a line."""
+    """Draw one model: a point with interval and number, for base and teacher also a line."""
     found = model["greedy_accuracy"]
     colour = COLOURS[model["role"]]
     value = found["value"]
+
     ends = [[value - found["low"]], [found["high"] - value]]
     axes.errorbar(value, place, xerr=ends, fmt="o", color=colour, capsize=3, markersize=6)
     axes.annotate(
@@ -79,6 +81,7 @@ def add_model(axes: Axes, place: int, model: Mapping[str, Any], *, base_mode: st
         ha="center",
         fontsize=8,
     )
+    # the base has two modes, and only one of them is the reference
     is_base = model["role"] == "base" and model["mode"] == base_mode
     if model["role"] == "teacher" or is_base:
         axes.axvline(value, color=colour, linestyle="--", linewidth=1, alpha=0.7, zorder=0)
@@ -89,7 +92,7 @@ def draw_curves(sections: Sequence[Mapping[str, Any]], path: Path) -> None:
 
     The mean of all families comes first.
     """
-    panels = [(section, family) for section in sections for family in families(section)]
+    panels = [(section, family) for section in sections for family in panel_families(section)]
     columns = min(len(panels), COLUMNS)
     rows = -(-len(panels) // columns)
     figure = new_figure(1 + 3.2 * columns, 0.8 + 2.8 * rows)
@@ -97,6 +100,7 @@ def draw_curves(sections: Sequence[Mapping[str, Any]], path: Path) -> None:
     for axes, (section, family) in zip(grid, panels, strict=False):
         curve_panel(axes, section, family)
     for axes in grid[len(panels) :]:
+        # the last row of panels may not be full
         axes.set_visible(False)
 
     handles, labels = grid[0].get_legend_handles_labels()
@@ -106,16 +110,15 @@ def draw_curves(sections: Sequence[Mapping[str, Any]], path: Path) -> None:
     save(figure, path)
 
 
-def families(section: Mapping[str, Any]) -> list[str]:
-    """The panels of a section: `all` and every family. Where there is one family, it stands
-    alone.
-    """
+def panel_families(section: Mapping[str, Any]) -> list[str]:
+    """Return the panels of a section: `all` and every family, or the only family."""
     names = list(section["models"][0]["families"])
+    # with one family the panel `all` would show the same curves
     return names if len(names) > 2 else names[1:]
 
 
 def curve_panel(axes: Axes, section: Mapping[str, Any], family: str) -> None:
-    """One family."""
+    """Draw the panel of one family."""
     fresh = (STUDENTS[number % len(STUDENTS)] for number in count())
     places = range(len(section["shots"]))
     for model in section["models"]:
@@ -125,15 +128,16 @@ def curve_panel(axes: Axes, section: Mapping[str, Any], family: str) -> None:
         style = "-" if model["role"] == "student" else "--"
         axes.plot(places, value, style, marker="o", markersize=3, color=colour, label=model["name"])
         axes.fill_between(places, low, high, color=colour, alpha=0.12, linewidth=0)
+
     axes.set_xticks(places, [str(k) for k in section["shots"]])
     axes.set_ylim(-0.03, 1.03)
     axes.set_title(f"{section['suite']}: {family}", fontsize=9, loc="left")
     axes.set_xlabel("demonstrations k", fontsize=8)
     axes.grid(color=GRID, linewidth=0.8)
-    finish(axes)
+    style_axes(axes)
 
 
-def finish(axes: Axes) -> None:
-    """The grid lies behind the points, and the box is open at the top and at the right."""
+def style_axes(axes: Axes) -> None:
+    """Put the grid behind the points, and remove the top and the right line of the box."""
     axes.set_axisbelow(True)
     axes.spines[["top", "right"]].set_visible(False)

@@ -14,7 +14,7 @@ from datagen.answers.extract import TRIGGER
 from datagen.teacher import Messages, Teacher
 
 OPENING = re.compile(r"[ \t:]{0,4}([(\[$\"'*]{0,3})")
-"""What may stand between a trigger and its answer: a few blanks, and marks such as `**(`."""
+"""What may be between a trigger and its answer: a few blanks, and marks such as `**(`."""
 LEAD = "The answer is"
 
 
@@ -27,12 +27,12 @@ def edit_distance(answer: str | None, gold: str) -> float:
 
 
 def before_answer(text: str, mode: str) -> str:
-    """The text up to its answer, so that the gold answer can be put there instead.
+    """Return the text up to its answer, so that the gold answer can replace the answer.
 
-    The answer stands after the last trigger, such as "The answer is". An opening bracket, quote or
+    The answer follows the last trigger, such as "The answer is". An opening bracket, quote or
     sign that the model wrote there is kept. Without a trigger, "The answer is" is appended to the
-    reasoning. In direct mode it stands alone, since such a text is itself the answer. In bare mode
-    nothing stands before the answer.
+    reasoning. In direct mode it is the whole result, because the text itself is the answer. In bare
+    mode the result is empty.
     """
     if mode == "bare":
         return ""
@@ -42,27 +42,30 @@ def before_answer(text: str, mode: str) -> str:
     opening = OPENING.match(text, last.end())
     mark = opening.group(1) if opening else ""
     before = text[: last.end()].rstrip()
+    # a brace belongs to LaTeX such as \boxed{, which takes no space
     return f"{before} {mark}" if mark and not before.endswith("{") else before + mark
 
 
 async def gold_logprob(
     teacher: Teacher, prompt: str | Messages, *, text: str, gold: str, mode: str
 ) -> float | None:
-    """Mean log-probability of the gold answer's tokens, after the model's own text up to its
-    answer.
+    """Return the mean log-probability of the gold answer's tokens.
 
-    The gold's tokens are those that the continuation has beyond the text alone.
+    The gold answer follows the model's own text up to its answer. Its tokens are those that the
+    text with the gold answer has more than the text alone.
 
     Returns:
-        Nats per token; None where the gold adds no token (a tokenizer that merges across the seam).
+        Nats per token. None if the gold adds no token, because the tokenizer merges it with the
+        text before it.
 
     Raises:
         UserError: the engine cannot score.
         TeacherError: the text does not fit the context.
     """
     before = before_answer(text, mode)
+    # an opening bracket or quote is followed by the answer without a space
     gap = "" if not before or before.endswith(("{", "(", "[", "$", '"', "'", "*")) else " "
-    # both in one request: the engine computes their common prefix once
+    # both in one request, so that the engine computes their common prefix once
     whole, start = await teacher.score_many([(prompt, before + gap + gold), (prompt, before)])
     tail = whole[len(start) :]
     return sum(tail) / len(tail) if tail else None

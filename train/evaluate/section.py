@@ -1,8 +1,8 @@
-"""From answers to the report: one section for each suite, each metric with its 95% interval.
+"""The section of a suite in the report, with the 95% interval of each metric.
 
 The gap closed is (student - base) / (teacher - base) on greedy accuracy. The base is asked in both
-modes and counts with the better one. So a student earns nothing by merely being asked in another
-way: this is the conservative reading.
+modes and counts with the better one. So a student gains nothing just because it is asked in another
+mode. This is the conservative choice.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ METRICS: dict[str, Callable[[Answered], float | bool | None]] = {
     "gold_logprob": lambda a: a.gold_logprob,
     "edit_distance": lambda a: a.edit_distance,
 }
-"""The value of each metric for one answer, or None where it has none. Log-probabilities are in nats
+"""The value of each metric for one answer, or None if it has none. Log-probabilities are in nats
 per token; the edit distance goes from 0 (the same) to 1."""
 
 
 def section(suite: str, answers: Answers, bootstrap: Bootstrap) -> dict[str, Any]:
-    """One suite's part of the report.
+    """Return one suite's part of the report.
 
     Args:
         suite: its name.
@@ -42,9 +42,9 @@ def section(suite: str, answers: Answers, bootstrap: Bootstrap) -> dict[str, Any
     correct = {
         contender: column(found, METRICS["greedy_accuracy"]) for contender, found in answers.items()
     }
-    # the better mode of the base counts, so that a change of mode closes no gap
-    base = best(correct, "base")
-    teacher = best(correct, "teacher")
+    # the better mode of the base counts, so that a mere change of mode closes no gap
+    base = best_contender(correct, "base")
+    teacher = best_contender(correct, "teacher")
     return {
         "suite": suite,
         "n": len(next(iter(answers.values()))),
@@ -59,7 +59,7 @@ def section(suite: str, answers: Answers, bootstrap: Bootstrap) -> dict[str, Any
                 "name": contender.name,
                 "role": contender.role,
                 "mode": contender.mode,
-                **measures(found, bootstrap),
+                **figures_of(found, bootstrap),
                 "gap_closed": gap(contender, correct, base, teacher, bootstrap),
             }
             for contender, found in answers.items()
@@ -71,22 +71,24 @@ def section(suite: str, answers: Answers, bootstrap: Bootstrap) -> dict[str, Any
 def column(
     answers: Sequence[Answered], metric: Callable[[Answered], float | bool | None]
 ) -> Floats:
-    """The values of a metric, [questions that have one]."""
+    """Return the values of a metric, [questions that have one]."""
     return np.array(
         [value for value in map(metric, answers) if value is not None], dtype=np.float64
     )
 
 
-def best(correct: Mapping[Contender, Floats], role: str) -> Contender | None:
-    """The contender of this role with the highest accuracy; of equal ones the first."""
+def best_contender(correct: Mapping[Contender, Floats], role: str) -> Contender | None:
+    """Return the contender of this role with the highest accuracy; if several, the first."""
     return max(
         (c for c in correct if c.role == role), key=lambda c: correct[c].mean(), default=None
     )
 
 
-def measures(answers: Sequence[Answered], bootstrap: Bootstrap) -> dict[str, Any]:
-    """Each metric with its interval, or null; why answers could not be scored; how many texts state
-    no answer, and how many questions could not be asked.
+def figures_of(answers: Sequence[Answered], bootstrap: Bootstrap) -> dict[str, Any]:
+    """Return the figures of one contender: each metric with its interval, or null.
+
+    They also count the answers that could not be scored, the texts without an answer, and the
+    questions that could not be asked.
     """
     values = {name: column(answers, metric) for name, metric in METRICS.items()}
     agreement = float(np.mean([a.agreement for a in answers])) if answers[0].samples else None
@@ -103,7 +105,7 @@ def measures(answers: Sequence[Answered], bootstrap: Bootstrap) -> dict[str, Any
 
 
 def unscored(answers: Sequence[Answered]) -> dict[str, Any] | None:
-    """How many golds have no log-probability, and the most common reason; None where all have."""
+    """Return how many golds have no log-probability and the main reason, or None if all have."""
     reasons = Counter(a.unscored for a in answers if a.unscored)
     if not reasons:
         return None
@@ -117,7 +119,7 @@ def gap(
     teacher: Contender | None,
     bootstrap: Bootstrap,
 ) -> dict[str, float] | None:
-    """The gap that a student closed; None for other roles, or where it is not clear."""
+    """Return the gap that a student closed, or None for other roles or an unclear gap."""
     if contender.role != "student" or base is None or teacher is None:
         return None
     closed = bootstrap.gap_closed(
@@ -127,9 +129,9 @@ def gap(
 
 
 def comparisons(correct: Mapping[Contender, Floats], bootstrap: Bootstrap) -> list[dict[str, Any]]:
-    """Every two students: the difference of their greedy accuracies, paired by question.
+    """Return the difference of the greedy accuracies of every two students, paired by question.
 
-    It is clear where its interval leaves 0 out.
+    A difference is clear if its interval does not contain 0.
     """
     students = [contender for contender in correct if contender.role == "student"]
     found = []

@@ -11,7 +11,7 @@ from datagen.errors import UserError
 from datagen.teacher import TeacherSpec, check_workers
 
 MODES = ("rationale", "direct")
-"""Asked to reason first, or to give only the answer."""
+"""A model is asked to reason first, or to give only the answer."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,6 +73,7 @@ class EvaluateSettings:
         for name, low in least.items():
             if getattr(self, name) < low:
                 raise UserError(f"--{name} {getattr(self, name)}: at least {low}")
+
         if self.limit is not None and self.limit < 1:
             raise UserError(f"--limit {self.limit}: at least 1")
         if self.prompt_style not in ("chat", "plain"):
@@ -95,7 +96,7 @@ class Contender:
 
 
 def contenders(settings: EvaluateSettings) -> list[Contender]:
-    """Base (in both modes), students and teacher, in this order.
+    """Return the base (in both modes), the students and the teacher, in this order.
 
     Raises:
         UserError: a student has no name or no model, or there is nobody to ask.
@@ -107,31 +108,34 @@ def contenders(settings: EvaluateSettings) -> list[Contender]:
             raise UserError(
                 f"--students {student}: write NAME=SPEC, such as rationales=hf:students/rationales"
             )
-        found.append(Contender(name, "student", *mode_apart(spec)))
+        found.append(Contender(name, "student", *split_mode(spec)))
+
     if settings.teacher:
-        found.append(Contender("teacher", "teacher", *mode_apart(settings.teacher)))
+        found.append(Contender("teacher", "teacher", *split_mode(settings.teacher)))
     check_names([c.name for c in found if c.role == "student"])
     if not found:
         raise UserError("nothing to measure: give --students, --base or --teacher")
+    # all of them now, because a later model may be opened only after hours
     for contender in found:
         check_spec(contender.spec)
     return found
 
 
-def mode_apart(spec: str) -> tuple[str, str]:
-    """`hf:PATH:direct` as (`hf:PATH`, `direct`)."""
+def split_mode(spec: str) -> tuple[str, str]:
+    """Return `hf:PATH:direct` as (`hf:PATH`, `direct`)."""
+    # names and paths may contain colons: only a known mode is split off
     head, _, tail = spec.rpartition(":")
     return (head, tail) if head and tail in MODES else (spec, MODES[0])
 
 
 def check_names(names: Sequence[str]) -> None:
+    """Raise UserError for a student's name that is reserved or given twice."""
     for name in names:
         if name in ("base", "teacher") or names.count(name) > 1:
             raise UserError(f"--students {name}=...: the name is taken, choose another")
 
 
 def check_spec(spec: str) -> None:
-    """Raise UserError for an unknown engine or a missing folder before the first model is
-    opened.
-    """
+    """Raise UserError for an unknown engine or a missing folder."""
+    # before the first model is opened: the last one may be reached only after hours
     TeacherSpec.parse(spec).check_folder()

@@ -1,5 +1,4 @@
-"""From answers to accuracy by number of demonstrations, and its slope: the ability to learn in
-context.
+"""Accuracy by the number of demonstrations, and its slope: the ability to learn in context.
 
 Shape suffixes: N queries, S demonstration seeds, K numbers of demonstrations.
 """
@@ -25,13 +24,16 @@ SLOPE = (
     "least-squares slope of accuracy over log2(k + 1); mean over demonstration seeds, bootstrap "
     "over queries"
 )
-"""How the report says what a slope is."""
+"""The definition of a slope in the report."""
 
 
 def shots_section(
     suite: str, cases: Sequence[Case], answers: Answers, bootstrap: Bootstrap
 ) -> dict[str, Any]:
-    """One suite's part of the report. `answers` stand in the order of `cases`."""
+    """Return one suite's section of the report.
+
+    `answers` are in the order of `cases`.
+    """
     right = {
         contender: np.array([answer.correct for answer in found], dtype=np.float64)
         for contender, found in answers.items()
@@ -53,12 +55,13 @@ def shots_section(
 def curves_section(
     cases: Sequence[Case], right: Mapping[Contender, Right], bootstrap: Bootstrap
 ) -> dict[str, Any]:
-    """Curves over k by family and over all families together; every two models' slopes compared."""
+    """Return the curves over k, by family and over all families, and compare the slopes."""
     shots = sorted({case.k for case in cases})
     shape = (-1, len({case.draw for case in cases}), len(shots))
     # the cases are ordered by query, draw and k (`read_cases`), so a reshape is enough
     family_N = np.array([case.family for case in cases]).reshape(shape)[:, 0, 0]
     right_NSK = {contender: flat.reshape(shape) for contender, flat in right.items()}
+    # `all` first: a comparison of the families with themselves is true everywhere
     groups = {"all": family_N == family_N} | {
         family: family_N == family for family in dict.fromkeys(family_N.tolist())
     }
@@ -80,14 +83,14 @@ def curves_section(
         }
         comparisons += [
             {"a": a.name, "b": b.name, "family": family}
-            | compared(slopes_N[a], slopes_N[b], bootstrap)
+            | comparison(slopes_N[a], slopes_N[b], bootstrap)
             for a, b in compared_pairs(right_NSK)
         ]
     return {"slope": SLOPE, "models": models, "comparisons": comparisons}
 
 
 def curve(right_NSK: Right, shots: Sequence[int], bootstrap: Bootstrap) -> dict[str, Any]:
-    """Accuracy at each k, and the slope.
+    """Return the accuracy at each k, and the slope.
 
     Accuracy is the mean over draws of the demonstrations, with its interval over queries, and the
     accuracy of the worst draw.
@@ -109,17 +112,18 @@ def curve(right_NSK: Right, shots: Sequence[int], bootstrap: Bootstrap) -> dict[
 
 
 def slopes(right_NSK: Right, shots: Sequence[int]) -> Floats:
-    """Each query's slope, [N].
+    """Return each query's slope, [N].
 
     A slope is linear in the accuracies, so the mean of the slopes is the slope of the mean curve.
     """
     x_K = np.log2(np.array(shots) + 1.0)
     centred_K = x_K - x_K.mean()
+    # with a single k the sum is 0: the slope is then 0 instead of nan
     return np.asarray(right_NSK.mean(1) @ centred_K / max((centred_K**2).sum(), 1e-12))
 
 
 def compared_pairs(models: Mapping[Contender, Any]) -> list[tuple[Contender, Contender]]:
-    """Each student with the base, with the teacher, and with every other student."""
+    """Return each student paired with the base, with the teacher, and with every other student."""
     students = [c for c in models if c.role == "student"]
     others = [c for c in models if c.role != "student"]
     return [
@@ -128,8 +132,8 @@ def compared_pairs(models: Mapping[Contender, Any]) -> list[tuple[Contender, Con
     ]
 
 
-def compared(a_N: Floats, b_N: Floats, bootstrap: Bootstrap) -> dict[str, Any]:
-    """A - b, paired by query, and whether its interval leaves 0 out."""
+def comparison(a_N: Floats, b_N: Floats, bootstrap: Bootstrap) -> dict[str, Any]:
+    """Return a - b, paired by query, and whether its interval excludes 0."""
     difference = bootstrap.difference(a_N, b_N)
     return {"difference": rounded(difference), "clear": difference.low > 0 or difference.high < 0}
 
@@ -137,7 +141,7 @@ def compared(a_N: Floats, b_N: Floats, bootstrap: Bootstrap) -> dict[str, Any]:
 def episodes_section(
     cases: Sequence[Case], right: Mapping[Contender, Right], bootstrap: Bootstrap
 ) -> dict[str, Any]:
-    """Accuracy in all, by task and by k; every two models compared, paired by row."""
+    """Return the accuracy over all rows, by task and by k, and compare the models by row."""
     tasks = places_by(cases, "family")
     by_k = places_by(cases, "k")
     models = [
@@ -151,7 +155,7 @@ def episodes_section(
         for contender, right_N in right.items()
     ]
     comparisons = [
-        {"a": a.name, "b": b.name, **compared(right[a], right[b], bootstrap)}
+        {"a": a.name, "b": b.name, **comparison(right[a], right[b], bootstrap)}
         for a, b in compared_pairs(right)
     ]
     return {"models": models, "comparisons": comparisons}
@@ -160,7 +164,7 @@ def episodes_section(
 def accuracies(
     right_N: Right, groups: Mapping[str, list[int]], bootstrap: Bootstrap
 ) -> dict[str, Any]:
-    """The accuracy of each group of rows, with its interval and its size."""
+    """Return the accuracy of each group of rows, with its interval and its size."""
     return {
         name: {**rounded(bootstrap.mean(right_N[places])), "n": len(places)}
         for name, places in groups.items()
@@ -168,7 +172,7 @@ def accuracies(
 
 
 def places_by(cases: Sequence[Case], key: str) -> dict[str, list[int]]:
-    """Places of the cases by the value of a field, in its order."""
+    """Return the places of the cases by the value of a field, sorted by the value."""
     found = defaultdict[Any, list[int]](list)
     for place, case in enumerate(cases):
         found[getattr(case, key)].append(place)

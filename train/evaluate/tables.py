@@ -1,4 +1,4 @@
-"""The report as tables for people."""
+"""The tables of a report for the terminal."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 LOG_WIDTH = 110
-"""Columns where the output is no terminal: the widest table fits, and most editors show it
-whole."""
+"""Width in characters if the output is no terminal. The widest table fits, and most editors show
+whole lines of that width."""
 
 
 def print_report(report: Mapping[str, Any]) -> None:
-    """Print a table for each suite, and the students compared."""
+    """Print a table for each suite, and the comparisons of models."""
     from rich.console import Console
 
     console = Console()
@@ -26,7 +26,7 @@ def print_report(report: Mapping[str, Any]) -> None:
 
 
 def report_text(report: Mapping[str, Any]) -> str:
-    """The tables as plain text."""
+    """Return the tables as plain text."""
     from rich.console import Console
 
     text = StringIO()
@@ -39,6 +39,7 @@ def write_report(report: Mapping[str, Any], console: Console) -> None:
     for suite in report["suites"]:
         console.print(suite_table(suite, report["settings"]["samples"]))
         for line in comparison_lines(suite):
+            # rich would colour the numbers of the line
             console.print(line, highlight=False)
     for section in report["in_context"]:
         console.print(curve_table(section) if "slope" in section else episode_table(section))
@@ -47,7 +48,7 @@ def write_report(report: Mapping[str, Any], console: Console) -> None:
 
 
 def suite_table(suite: Mapping[str, Any], samples: int) -> Table:
-    """The models on one suite of questions."""
+    """Return the table of the models on one suite of questions."""
     base = f", base in {suite['base_mode']} mode counts" if suite["base_mode"] else ""
     title = f"{suite['suite']}: {suite['n']} questions, 95% intervals{base}"
     table = new_table(f"{title}; log p in nats per token")
@@ -55,6 +56,7 @@ def suite_table(suite: Mapping[str, Any], samples: int) -> Table:
     majority = [f"majority of {samples}"] if samples else []
     for name in ("greedy", *majority, "gap closed", "log p(gold)", "edit distance"):
         table.add_column(name, justify="right")
+
     for model in suite["models"]:
         table.add_row(
             f"{model['name']} ({model['mode']})",
@@ -68,28 +70,29 @@ def suite_table(suite: Mapping[str, Any], samples: int) -> Table:
 
 
 def comparison_lines(suite: Mapping[str, Any]) -> Iterator[str]:
-    """A line for every two students."""
+    """Yield a line for every two students."""
     for pair in suite["comparisons"]:
         difference = format_interval(pair["difference"])
-        yield f"{pair['a']} − {pair['b']}: {difference}, paired by question{unclear(pair)}"
+        yield f"{pair['a']} − {pair['b']}: {difference}, paired by question{clarity_note(pair)}"
 
 
 def shot_comparison_lines(section: Mapping[str, Any]) -> Iterator[str]:
-    """A line for every two models: of curves the slopes over all families."""
+    """Yield a line for every two models; for curves it compares the slopes over all families."""
     for pair in section["comparisons"]:
         if pair.get("family", "all") == "all":
             what = "slope of " if "family" in pair else ""
             difference = format_interval(pair["difference"])
-            yield f"{what}{pair['a']} − {pair['b']}: {difference}, paired by query{unclear(pair)}"
+            names = f"{what}{pair['a']} − {pair['b']}"
+            yield f"{names}: {difference}, paired by query{clarity_note(pair)}"
 
 
-def unclear(pair: Mapping[str, Any]) -> str:
-    """What is said of a difference whose interval holds 0."""
+def clarity_note(pair: Mapping[str, Any]) -> str:
+    """Return a note for a difference whose interval contains 0."""
     return "" if pair["clear"] else " (not clear: the interval holds 0)"
 
 
 def curve_table(section: Mapping[str, Any]) -> Table:
-    """A line for each family and model: accuracy at each k, and the slope over log2(k + 1)."""
+    """Return the table of curves: accuracy at each k and slope, for each family and model."""
     queries = section["n"]
     seeds = section["demonstration_seeds"]
     title = f"{section['suite']}: {queries} queries, {seeds} demonstration seeds"
@@ -105,11 +108,12 @@ def curve_table(section: Mapping[str, Any]) -> Table:
 
 
 def add_family(table: Table, family: str, models: list[Any]) -> None:
-    """The lines of one family, the last one underlined."""
+    """Add the lines of one family, with a rule below the last one."""
     for place, model in enumerate(models):
         found = model["families"][family]
         cells = [f"{decimal(a['value'])}/{decimal(a['worst'])}" for a in found["accuracy"].values()]
         table.add_row(
+            # only the first line of a family has its name
             "" if place else family,
             model["name"],
             *cells,
@@ -119,7 +123,7 @@ def add_family(table: Table, family: str, models: list[Any]) -> None:
 
 
 def episode_table(section: Mapping[str, Any]) -> Table:
-    """The models on the rows of a demonstrations version."""
+    """Return the table of the models on the rows of a demonstrations version."""
     title = f"{section['suite']}: {section['n']} queries, 95% intervals"
     table = new_table(f"{title}; the teacher sees what it saw")
     table.add_column("model")
@@ -133,6 +137,7 @@ def episode_table(section: Mapping[str, Any]) -> Table:
 
 
 def new_table(title: str) -> Table:
+    """Return an empty table with a title on the left."""
     from rich.table import Table
 
     return Table(title=title, title_justify="left")

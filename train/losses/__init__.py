@@ -1,9 +1,9 @@
-"""The losses: tensors in, scalar out, one for each method, with formula, shapes and source.
+"""The losses of the methods. Each takes tensors and returns a scalar.
 
-Everywhere, `log_probs` of shape (..., T) holds log p(y_t | x, y_<t) of the tokens that were
-written; `logits` of shape (..., T, V) are those that predict these tokens (already shifted); and a
-mask of shape (..., T) is true where a position counts. Values at other positions have no influence,
-as long as they are finite.
+All functions name their tensors alike. `log_probs`, (..., T), holds log p(y_t | x, y_<t) of the
+tokens that were written. `logits`, (..., T, V), are those that predict these tokens (already
+shifted). A mask, (..., T), is true where a position counts. Values at other positions have no
+influence, as long as they are finite.
 
 The names are imported when they are first used, so that importing this package loads no torch.
 """
@@ -17,12 +17,11 @@ PLACES = {
     "train.losses.answer_span": ("rationale_answer",),
     "train.losses.candidate_preference": ("preference",),
     "train.losses.chunks": ("chunked",),
-    "train.losses.divergences": ("DIVERGENCES", "divergence", "jsd"),
+    "train.losses.divergences": ("DIVERGENCES", "divergence", "in_context", "jsd", "mixed"),
     "train.losses.info_nce": ("contrast",),
     "train.losses.likelihood": ("masked_mean", "mean_log_likelihood", "nll", "token_log_probs"),
     "train.losses.mcc_kd": ("consistency",),
     "train.losses.scott": ("counterfactual",),
-    "train.losses.soft_targets": ("in_context", "mixed"),
     "train.losses.stored_topk": (
         "bucket",
         "sampled_forward_kl",
@@ -31,7 +30,7 @@ PLACES = {
     ),
     "train.losses.two_tasks": ("distilling_step_by_step",),
 }
-"""Where the public names stand."""
+"""The modules of the public names."""
 
 MODULES = {name: module for module, names in PLACES.items() for name in names}
 

@@ -1,4 +1,4 @@
-"""The tokens of the answer against those of the rationale (`--answer_weight`)."""
+"""The loss that weighs the answer's tokens against the rationale's (`--answer_weight`)."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from train.data.grouping import Need
 from train.data.roles import LEARNED
-from train.losses.record import SHARE, Loss, likelihood
+from train.losses.record import SHARE, Loss, likelihood_term
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 def rationale_answer(rationale: Tensor, answer: Tensor, alpha: float = 0.5) -> Tensor:
     """Return (1-alpha) * L_rationale + alpha * L_answer.
 
-    Each part is a mean over its own tokens (`nll`), because a handful of answer tokens would vanish
-    beside 150 tokens of a rationale.
+    Each part is a mean over its own tokens (`nll`). In a mean over all tokens, a handful of answer
+    tokens would hardly count next to 150 tokens of a rationale.
 
     Args:
         rationale: cross-entropy of the completion's tokens that do not name the answer, a scalar.
@@ -41,7 +41,7 @@ LOSS = Loss(
         "completion last names the row's `answer`. Default: the mean over all tokens."
     ),
     sentence="tokens of the answer, against all others of the completion",
-    term=likelihood(lambda batch: batch.of(batch.answer, LEARNED)),
+    term=likelihood_term(lambda batch: batch.of(batch.answer, LEARNED)),
     add=rationale_answer,
     need=Need("answer", "a column answer, which `datagen rationales` writes"),
     tokens=frozenset({"answer"}),

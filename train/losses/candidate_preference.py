@@ -1,6 +1,4 @@
-"""The student finds those demonstrations useful that the teacher finds useful
-(`--preference_weight`).
-"""
+"""The loss that makes the student prefer the teacher's demonstrations (`--preference_weight`)."""
 
 from __future__ import annotations
 
@@ -11,12 +9,11 @@ from train.data.grouping import Need, RowPlan
 from train.data.roles import CANDIDATE
 from train.losses.divergences import forward_kl
 from train.losses.likelihood import masked_mean, mean_log_likelihood
-from train.losses.record import TEMPERATURE, WEIGHT, Loss, Option, Term, at_least
+from train.losses.record import TEMPERATURE, WEIGHT, Batch, Loss, Option, Outcome, Term, at_least
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from train.losses.batch import Batch, Outcome
 
 CANDIDATES = Option(
     "candidates",
@@ -36,7 +33,8 @@ def preference(
 ) -> Tensor:
     """Return KL(softmax(z_T/T) || softmax(z_S/T)) over a query's candidates, a mean over queries.
 
-    z are the scores of a query less their mean, over their standard deviation. Queries with fewer
+    z are the scores of a query, standardised: minus their mean, divided by their standard
+    deviation. Queries with fewer
     than three candidates do not count: standardised scores of two are always +1 and -1.
 
     Args:
@@ -66,13 +64,13 @@ def listwise(scores: Tensor, mask: Tensor, temperature: float) -> Tensor:
     return (centred / deviation / temperature).masked_fill(~mask, -1e3).log_softmax(-1)
 
 
-def enough(batch: Batch) -> Tensor:
-    """How many queries of a batch have enough candidates."""
+def comparable_queries(batch: Batch) -> Tensor:
+    """Return how many queries of a batch have enough candidates to compare."""
     return (batch.role_by_group(CANDIDATE).sum(-1) >= LEAST_CANDIDATES).sum()
 
 
 def value(batch: Batch, outcome: Outcome, options: Any, count: Tensor | None) -> Tensor:
-    """The preference of a batch."""
+    """Return the preference loss of a batch."""
     student = batch.by_group(mean_log_likelihood(outcome.log_probs, batch.completion))
     teacher = batch.by_group(batch.inputs["score"].to(student.dtype))
     mask = batch.role_by_group(CANDIDATE)
@@ -88,7 +86,7 @@ LOSS = Loss(
         "candidate demonstrations."
     ),
     sentence="divergence between teacher's and student's preference among demonstrations",
-    term=Term(enough, value),
+    term=Term(comparable_queries, value),
     need=Need(
         "candidates",
         "candidates with scores, which `datagen demonstrations --strategy teacher` writes",

@@ -1,7 +1,11 @@
-"""The losses of `train sft`. To add one, write its file and name its record here."""
+"""The list of the losses of `train sft`.
+
+To add a loss, write its file and name its record here.
+"""
 
 from __future__ import annotations
 
+from itertools import chain
 from typing import Any
 
 from train.losses import (
@@ -25,16 +29,22 @@ LOSSES: tuple[Loss, ...] = (
     prompt_tokens.LANGUAGE_MODEL,
     prompt_tokens.DEMONSTRATIONS,
 )
-"""In the order in which they join the loss: shares of the plain loss first, then what is added."""
+"""All losses, in the order in which they join the whole loss. First come those that take a share of
+it, then those that are added."""
 
 
 def options_of(losses: tuple[Loss, ...]) -> tuple[Option, ...]:
-    """The further flags of these losses, each once."""
-    return tuple(dict.fromkeys(option for loss in losses for option in loss.options))
+    """Return the further flags of these losses, each once."""
+    # a dict instead of a set, which would change the order of the flags
+    return tuple(dict.fromkeys(chain.from_iterable(loss.options for loss in losses)))
 
 
 def check(settings: Any) -> None:
-    """Raise UserError for a weight or an option that is out of range."""
+    """Check that all weights and options are in range.
+
+    Raises:
+        UserError: one of them is out of range.
+    """
     for loss in LOSSES:
         loss.range.check(loss.flag, getattr(settings, loss.flag))
     for option in options_of(LOSSES):
@@ -42,7 +52,7 @@ def check(settings: Any) -> None:
 
 
 def chosen(settings: Any) -> Chosen:
-    """The losses that the settings of `train sft` give a weight."""
+    """Return the losses that the settings of `train sft` give a weight."""
     weights = {loss.flag: getattr(settings, loss.flag) for loss in LOSSES}
     given = tuple(loss for loss in LOSSES if weights[loss.flag] is not None)
     return Chosen({loss.flag: weights[loss.flag] for loss in given}, given, settings)

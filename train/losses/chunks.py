@@ -1,4 +1,4 @@
-"""A loss over a large vocabulary without the logits of all positions at once."""
+"""Computing a loss over a large vocabulary without the logits of all positions at once."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from torch.nn.functional import linear
 from torch.utils.checkpoint import checkpoint
 
 ELEMENTS = 2**24
-"""How many logits exist at once by default: 64 MiB in float32, and a small multiple of that with
-what is derived from them."""
+"""The default number of logits that exist at once. They take 64 MiB in float32, and what is derived
+from them takes a small multiple of that."""
 
 
 def chunked(
@@ -24,12 +24,12 @@ def chunked(
 ) -> tuple[Tensor, ...]:
     """Return `per_position(logits, *targets)`, computed on `rows` positions at a time.
 
-    The backward pass computes each chunk again, so memory is that of one chunk, for one more
-    product with the head. The results are those of all positions at once.
+    The backward pass computes each chunk again. So only one chunk is in memory, at the price of one
+    more product with the head. The results are the same as for all positions at once.
 
     Args:
-        per_position: from logits (rows, V) and targets (rows, ...) to results (rows, ...). What it
-            computes last without a gradient is not computed again.
+        per_position: takes logits (rows, V) and targets (rows, ...), returns results (rows, ...).
+            What it computes last without a gradient is not computed again.
         hidden: hidden states, (N, H).
         weight: the head's weight, (V, H). Logits are in float32 at least.
         targets: further tensors, (N, ...).

@@ -1,8 +1,10 @@
-"""Response distillation: divergences between the teacher's and the student's next-token
-distributions.
+"""Response distillation: divergences from the teacher, alone and together with the cross-entropy.
 
-Each function takes log-probabilities of shape (..., V), the teacher's first, and returns nats of
+A divergence compares the next-token distributions of teacher and student. Each function of
+`DIVERGENCES` takes log-probabilities of shape (..., V), the teacher's first, and returns nats of
 shape (...). The results are finite: an impossible entry (-inf) counts as a probability of e^-1000.
+
+`mixed` and `in_context` are the losses of `train kd`. They add the cross-entropy of the tokens.
 """
 
 from __future__ import annotations
@@ -10,6 +12,8 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING
+
+from train.losses.likelihood import masked_mean, nll
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -79,6 +83,7 @@ def mix(teacher: Tensor, student: Tensor, share: float) -> Tensor:
     """Return log(share * T + (1-share) * S)."""
     import torch
 
+    # in log space, where small probabilities do not round to 0
     return torch.logaddexp(teacher + math.log(share), student + math.log1p(-share))
 
 
@@ -114,3 +119,71 @@ def divergence(
     # tempered logits are normalised anew, so logits and log-probabilities give the same
     tempered = [(x / temperature).log_softmax(-1).clamp(min=IMPOSSIBLE) for x in (teacher, student)]
     return temperature**2 * DIVERGENCES[kind](*tempered)
+
+
+def mixed(
+    log_probs: Tensor,
+    divergence: Tensor,
+    mask: Tensor,
+    *,
+    sft_weight: float = 0.5,
+    kd_weight: float = 0.5,
+    count: Tensor | None = None,
+) -> Tensor:
+    """Return sft_weight * CE + kd_weight * D, each a mean over the mask.
+
+    With weights 1-alpha and alpha, and D = T^2 * KL(teacher||student), this is Hinton's loss.
+
+    Args:
+        log_probs: the student's log-probabilities of the tokens, (..., T).
+        divergence: the divergence from the teacher at each token, (..., T): `divergence` from full
+            logits, `topk_divergence` from stored ones.
+        mask: which tokens count, (..., T).
+        sft_weight: weight of the cross-entropy.
+        kd_weight: weight of the divergence.
+        count: the number of tokens of the whole step. Default: as many as the mask has.
+
+    Source:
+        Hinton et al. 2015, arXiv 1503.02531.
+    """
+    hard = nll(log_probs, mask, count)
+    soft = masked_mean(divergence, mask, count)
+    return sft_weight * hard + kd_weight * soft
+
+
+def in_context(
+    log_probs: Tensor,
+    divergence: Tensor,
+    *,
+    target: Tensor,
+    text: Tensor,
+    sft_weight: float = 0.5,
+    kd_weight: float = 0.5,
+    lm_weight: float = 1.0,
+    counts: tuple[Tensor | None, Tensor | None] = (None, None),
+) -> Tensor:
+    """Return L_ICL + lm_weight * L_LM, each of them `mixed` over its own tokens.
+
+    Teacher and student see the same demonstrations and the same query. The weights of the paper are
+    not established, so all of them are arguments.
+
+    Args:
+        log_probs: the student's log-probabilities of the tokens, (..., T).
+        divergence: the divergence from the teacher at each token, (..., T).
+        target: true at the tokens of the query's answer (L_ICL), (..., T).
+        text: true at the tokens of the language-modelling part (L_LM), (..., T). They may stand in
+            the same rows or in others.
+        sft_weight: weight of the cross-entropy in both parts.
+        kd_weight: weight of the divergence in both parts.
+        lm_weight: weight of L_LM.
+        counts: the numbers of target and text tokens of the whole step. Default: those of the
+            masks.
+
+    Source:
+        In-context learning distillation: Huang et al. 2022, arXiv 2212.10670.
+    """
+    answer, language = (
+        mixed(log_probs, divergence, mask, sft_weight=sft_weight, kd_weight=kd_weight, count=count)
+        for mask, count in zip((target, text), counts, strict=True)
+    )
+    return answer + lm_weight * language

@@ -1,4 +1,4 @@
-"""Right rationales against wrong ones of the same question (`--contrast_weight`): InfoNCE."""
+"""InfoNCE: the loss that contrasts right with wrong rationales (`--contrast_weight`)."""
 
 from __future__ import annotations
 
@@ -8,12 +8,10 @@ from train.data.grouping import Need, RowPlan
 from train.data.roles import LEARNED, WRONG
 from train.data.siblings import wrong_rationales
 from train.losses.likelihood import masked_mean, mean_log_likelihood
-from train.losses.record import NEGATIVES, TEMPERATURE, WEIGHT, Loss, Term
+from train.losses.record import NEGATIVES, TEMPERATURE, WEIGHT, Batch, Loss, Outcome, Term
 
 if TYPE_CHECKING:
     from torch import Tensor
-
-    from train.losses.batch import Batch, Outcome
 
 
 def contrast(
@@ -58,7 +56,7 @@ def contrast(
 
 
 def value(batch: Batch, outcome: Outcome, options: Any, count: Tensor | None) -> Tensor:
-    """The contrast of a batch."""
+    """Return the contrast loss of a batch."""
     scores = batch.by_group(mean_log_likelihood(outcome.log_probs, batch.completion))
     right, wrong = (batch.role_by_group(role) for role in (LEARNED, WRONG))
     return contrast(

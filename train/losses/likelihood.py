@@ -1,4 +1,4 @@
-"""Cross-entropy of the tokens that were written, and what all losses share: the mean over a mask.
+"""Cross-entropy of the tokens that were written, and the masked mean that all losses use.
 
 A training step may consist of several batches, on several devices. Every mean therefore takes an
 optional `count`: the number of positions (or questions) of the whole step. The sum over the batches
@@ -24,6 +24,7 @@ def token_log_probs(logits: Tensor, tokens: Tensor) -> Tensor:
     Returns:
         Log-probabilities in nats, (..., T).
     """
+    # log_softmax would make another tensor of the size of the logits
     chosen = logits.gather(-1, tokens.clamp(min=0).unsqueeze(-1)).squeeze(-1)
     return chosen - logits.logsumexp(-1)
 
@@ -39,6 +40,7 @@ def masked_mean(values: Tensor, mask: Tensor, count: Tensor | None = None) -> Te
     Returns:
         A scalar: the sum over the mask, divided by the count.
     """
+    # at least 1, so that an empty mask gives 0 instead of nan
     number = mask.sum() if count is None else count
     return values.masked_fill(~mask, 0).sum() / number.clamp(min=1)
 
@@ -67,4 +69,5 @@ def mean_log_likelihood(log_probs: Tensor, mask: Tensor) -> Tensor:
     Returns:
         Nats per token, (...).
     """
+    # at least 1 token, so that an empty row gives 0 instead of nan
     return log_probs.masked_fill(~mask, 0).sum(-1) / mask.sum(-1).clamp(min=1)

@@ -1,4 +1,4 @@
-"""Two rationales of a question agree on its answer (`--consistency_weight`): MCC-KD."""
+"""MCC-KD: the loss that makes two rationales agree on the answer (`--consistency_weight`)."""
 
 from __future__ import annotations
 
@@ -7,12 +7,10 @@ from typing import TYPE_CHECKING, Any
 from train.data.grouping import Need, RowPlan
 from train.losses.divergences import divergence
 from train.losses.likelihood import masked_mean
-from train.losses.record import TEMPERATURE, WEIGHT, Loss, Term
+from train.losses.record import TEMPERATURE, WEIGHT, Batch, Loss, Outcome, Term
 
 if TYPE_CHECKING:
     from torch import Tensor
-
-    from train.losses.batch import Batch, Outcome
 
 
 def consistency(
@@ -44,20 +42,23 @@ def consistency(
     return masked_mean(sum(both) / 2, mask, count)
 
 
-def paired(batch: Batch) -> Tensor:
-    """Which positions of the pairs are tokens of an answer, (P, L)."""
+def answer_positions(batch: Batch) -> Tensor:
+    """Return which positions of the pairs are tokens of an answer, (P, L)."""
     return batch.inputs["pairs"][..., 0] >= 0
 
 
 def value(batch: Batch, outcome: Outcome, options: Any, count: Tensor | None) -> Tensor:
-    """The consistency of a batch. Its `pairs` (P, L, 2) are indices into the answers' logits, and
-    -1 where an answer has ended.
+    """Return the consistency loss of a batch.
+
+    Its `pairs` (P, L, 2) are indices into the answers' logits, and -1 where an answer has ended.
     """
     assert outcome.answer_logits is not None
-    # -1 is no index; what stands there is masked
+    # -1 is no index: the value at those positions is arbitrary, and the mask leaves it out
     pairs = batch.inputs["pairs"].clamp(min=0)
     first, second = (outcome.answer_logits[pairs[..., side]] for side in (0, 1))
-    return consistency(first, second, paired(batch), temperature=options.temperature, count=count)
+    return consistency(
+        first, second, answer_positions(batch), temperature=options.temperature, count=count
+    )
 
 
 LOSS = Loss(
@@ -69,7 +70,7 @@ LOSS = Loss(
         "(MCC-KD; the paper uses 0.1). A batch then holds pairs of rationales."
     ),
     sentence="divergence between what two rationales of a question make of its answer",
-    term=Term(lambda batch: paired(batch).sum(), value),
+    term=Term(lambda batch: answer_positions(batch).sum(), value),
     need=Need(
         "pairs", "two rationales of one question: `datagen rationales --samples 8 --keep all`"
     ),

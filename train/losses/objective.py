@@ -1,11 +1,10 @@
-r"""The loss of `train sft` on a batch of groups: the plain cross-entropy, and what the chosen
-losses make of it.
+r"""The whole loss of `train sft` on a batch: the plain cross-entropy and the chosen losses.
 
     (1-w) * { (1-l) * [ (1-a) * L_rationale + a * L_answer ] + l * L_label } + w * L_counterfactual
       + b * L_LM + d * L_demonstrations + c * consistency + i * contrast + p * preference
 
-A part whose weight is not given is not there. Without `a` the bracket is the mean over all tokens
-of the completions.
+A part whose weight is not given is left out. Without `a` the bracket is the mean over all tokens of
+the completions.
 """
 
 from __future__ import annotations
@@ -14,8 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from train.data.roles import LEARNED
-from train.losses.batch import Batch, Outcome
-from train.losses.record import Add, Chosen, Term, added, likelihood
+from train.losses.record import Add, Batch, Chosen, Outcome, Term, add_weighted, likelihood_term
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -32,14 +30,14 @@ class Part:
 
 
 def parts_of(chosen: Chosen) -> list[Part]:
-    """The plain cross-entropy, then the chosen losses in the order of the catalogue."""
+    """Return the plain cross-entropy, then the chosen losses in the order of the catalogue."""
     # a loss that takes tokens for itself (the answer) leaves the others to the plain cross-entropy
     plain = next((loss.plain for loss in chosen.losses if loss.plain), None)
     name, mask = plain or ("nll", lambda batch: batch.of(batch.completion, LEARNED))
     further = [
         Part(loss.name, chosen.weights[loss.flag], loss.term, loss.add) for loss in chosen.losses
     ]
-    return [Part(name, 1.0, likelihood(mask), added), *further]
+    return [Part(name, 1.0, likelihood_term(mask), add_weighted), *further]
 
 
 def total(
@@ -49,14 +47,15 @@ def total(
     options: Any = None,
     counts: Tensor | None = None,
 ) -> tuple[Tensor, dict[str, tuple[Tensor, Tensor]]]:
-    """Return the batch's part of the step's loss, and the value of every part for the log.
+    """Return the batch's share of the step's loss, and the value of every part for the log.
 
     Args:
         parts: what the loss consists of.
         batch: the rows.
-        outcome: what the student makes of them.
+        outcome: what the student computed for them.
         options: temperature, negatives, candidates.
-        counts: of each part, how much the whole step has, (parts,). Default: the batch is the step.
+        counts: the count of each part over the whole step, (parts,). Default: the batch is the
+            step.
 
     Returns:
         The loss; and by name (sum, count) of each part over this batch.

@@ -1,12 +1,14 @@
-"""Losses on what stands in the prompt: all of it (`--lm_weight`), or the outputs of its
-demonstrations (`--demonstration_weight`). Both are cross-entropies (`nll`).
+"""The losses on tokens of the prompt. Both are cross-entropies (`nll`).
+
+`--lm_weight` takes all tokens of the prompt. `--demonstration_weight` takes the outputs of its
+demonstrations.
 """
 
 from __future__ import annotations
 
 from train.data.grouping import Need, RowPlan
 from train.data.roles import LEARNED
-from train.losses.record import WEIGHT, Loss, likelihood
+from train.losses.record import WEIGHT, Loss, likelihood_term
 
 LANGUAGE_MODEL = Loss(
     name="lm",
@@ -17,7 +19,7 @@ LANGUAGE_MODEL = Loss(
         "(in-context distillation)."
     ),
     sentence="language modelling of the prompts",
-    term=likelihood(lambda batch: batch.of(batch.prompt, LEARNED)),
+    term=likelihood_term(lambda batch: batch.of(batch.prompt, LEARNED)),
     tokens=frozenset({"prompt"}),
 )
 
@@ -30,7 +32,7 @@ DEMONSTRATIONS = Loss(
         "before it. An episode of k demonstrations then teaches reading them k more times."
     ),
     sentence="outputs of the demonstrations in the prompt, each given those before it",
-    term=likelihood(lambda batch: batch.of(batch.outputs, LEARNED)),
+    term=likelihood_term(lambda batch: batch.of(batch.outputs, LEARNED)),
     need=Need("demonstrations", "demonstrations: `datagen demonstrations --kind meta-ict`"),
     rows=RowPlan(mark_outputs=True),
     tokens=frozenset({"outputs"}),

@@ -1,8 +1,8 @@
-"""What a loss is: one record for each, which says everything that the rest of `train` needs.
+"""The interface of a loss of `train sft`: the batch that it sees, and the record that declares it.
 
-A file of this folder holds a loss: the function of the paper, which trains, and its record. The
-list in `train.losses.catalogue` names the records. Flags, checks, grouping of rows, the training
-loss and the model card follow from them.
+Each loss has a file in this folder. The file holds the function of the paper, which trains, and the
+record of the loss. The list in `train.losses.catalogue` names the records. Flags, checks, grouping
+of rows, the training loss and the model card follow from them.
 """
 
 from __future__ import annotations
@@ -10,24 +10,96 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
 from datagen.errors import UserError
 from train.data.grouping import Need, RowPlan
+from train.data.roles import LEARNED, WRONG
 from train.losses.likelihood import nll
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from train.losses.batch import Batch, Outcome
-
 Tokens = Literal["answer", "prompt", "outputs"]
-"""Tokens that only some losses look at: the answer in a completion, the prompt, and the outputs of
-the demonstrations in a prompt."""
+"""Tokens that only some losses look at. They are the answer in a completion, the prompt, and the
+outputs of the demonstrations in a prompt."""
 Add = Callable[["Tensor", "Tensor", float], "Tensor"]
-"""(the loss so far, a further part, its weight) -> both together."""
+"""Joins the loss so far with a further part and its weight."""
 Mask = Callable[["Batch"], "Tensor"]
 """The tokens of a batch that a part of the loss looks at, (N, T-1)."""
+
+
+@dataclass(frozen=True)
+class Batch:
+    """N rows of T tokens in groups. Masks are (N, T-1): position t predicts token t+1."""
+
+    inputs: Mapping[str, Tensor]
+    """What the collator of `train.trainers.group_collator` makes."""
+
+    @cached_property
+    def role(self) -> Tensor:
+        """The role of each row (`train.data.roles`), (N,)."""
+        return self.inputs["role"]
+
+    @cached_property
+    def prompt(self) -> Tensor:
+        """Tokens of the prompt, if a loss learns them."""
+        return self.inputs["prompt_mask"][:, 1:]
+
+    @cached_property
+    def outputs(self) -> Tensor:
+        """Tokens of the demonstrations' outputs, if a loss learns them."""
+        return self.inputs["outputs_mask"][:, 1:]
+
+    @cached_property
+    def completion(self) -> Tensor:
+        """Tokens of the completion."""
+        # where a loss learns prompts or outputs, they have labels too
+        return (self.inputs["labels"][:, 1:] != -100) & ~self.prompt & ~self.outputs
+
+    @cached_property
+    def answer(self) -> Tensor:
+        """Tokens of the completion that name the answer."""
+        return self.completion & self.inputs["answer_mask"][:, 1:]
+
+    def of(self, mask: Tensor, role: int) -> Tensor:
+        """Return the mask in the rows of a role, and false in all others."""
+        return mask & (self.role == role)[:, None]
+
+    def by_group(self, values: Tensor) -> Tensor:
+        """Return one value per row, (N,), as (groups, rows of the largest group).
+
+        It is 0 at the places that a smaller group does not have.
+        """
+        import torch
+
+        # groups differ in size: each row gets its place inside of its group
+        group = self.inputs["group"]
+        sizes = group.bincount()
+        starts = sizes.cumsum(0) - sizes
+        place = torch.arange(len(group), device=group.device) - starts[group]
+        return values.new_zeros(len(sizes), int(sizes.max())).index_put((group, place), values)
+
+    def role_by_group(self, role: int) -> Tensor:
+        """Return which places of a group have this role, (groups, rows of the largest group)."""
+        return self.by_group(self.role == role)
+
+    @cached_property
+    def contrasted(self) -> Tensor:
+        """Groups that have both right and wrong rationales, (groups,)."""
+        return self.role_by_group(LEARNED).any(-1) & self.role_by_group(WRONG).any(-1)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What the student computed for a batch."""
+
+    log_probs: Tensor
+    """The log-probability of every label, (N, T-1)."""
+    answer_logits: Tensor | None = None
+    """Logits at the answers' tokens of the learned rows, row by row, (M, V). None if no loss needs
+    them."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +111,7 @@ class Range:
     words: str
 
     def check(self, flag: str, value: float | None) -> None:
-        """Raise UserError for a value outside of the range. None is no value."""
+        """Raise UserError for a value outside of the range; None is accepted."""
         if value is not None and not self.least <= value <= self.most:
             raise UserError(f"--{flag} {value}: {self.words} is needed")
 
@@ -50,13 +122,13 @@ POSITIVE = Range(sys.float_info.min, sys.float_info.max, "a number above 0")
 
 
 def at_least(least: int) -> Range:
-    """A whole number of at least `least`."""
+    """Return the range of whole numbers of at least `least`."""
     return Range(least, sys.maxsize, f"at least {least}")
 
 
 @dataclass(frozen=True)
 class Option:
-    """A further flag, which one loss or several take."""
+    """A further flag that one or several losses take."""
 
     flag: str
     default: int | float
@@ -81,10 +153,11 @@ NEGATIVES = Option(
 
 @dataclass(frozen=True)
 class Term:
-    """A mean over what it counts. Its parts over the batches of a step add up to the step's mean.
+    """A mean over the tokens, positions or questions that it counts.
 
-    `value` gets the batch, the student's outcome, the options of `train sft`, and the count of the
-    whole step (None: the batch is the step).
+    The values of a step's batches add up to the mean over the step. `value` takes the batch, the
+    student's outcome, the options of `train sft`, and the count of the whole step. A count of None
+    means that the batch is the step.
     """
 
     count: Callable[[Batch], Tensor]
@@ -92,15 +165,15 @@ class Term:
     value: Callable[[Batch, Outcome, Any, Tensor | None], Tensor]
 
 
-def likelihood(mask: Mask) -> Term:
-    """The cross-entropy of the tokens of a mask."""
+def likelihood_term(mask: Mask) -> Term:
+    """Return the term of the cross-entropy over the tokens of a mask."""
     return Term(
         lambda batch: mask(batch).sum(),
         lambda batch, outcome, _, count: nll(outcome.log_probs, mask(batch), count),
     )
 
 
-def added(loss: Tensor, part: Tensor, weight: float) -> Tensor:
+def add_weighted(loss: Tensor, part: Tensor, weight: float) -> Tensor:
     """Return loss + weight * part."""
     return loss + weight * part
 
@@ -132,19 +205,19 @@ class Loss:
     sentence: str
     """What the model card says of it."""
     term: Term
-    add: Add = added
-    """How the part joins the loss of those that stand before it in the catalogue."""
+    add: Add = add_weighted
+    """How the part joins the loss of those before it in the catalogue."""
     need: Need | None = None
-    """What some source must have, and which command makes it."""
+    """What at least one source must have, and which command makes it."""
     rows: RowPlan = field(default_factory=RowPlan)
-    """Which rows must stand in a batch together."""
+    """Which rows must be in a batch together."""
     tokens: frozenset[Tokens] = frozenset()
     """Which tokens of the rows must be marked in a batch."""
     compares_logits: bool = False
     """Whether it needs the student's logits at the answer's tokens."""
     plain: tuple[str, Mask] | None = None
-    """The name and the tokens that the plain cross-entropy keeps where this loss takes the others;
-    None: the plain cross-entropy is over all tokens of the completion."""
+    """The name and the tokens of the plain cross-entropy if this loss takes the other tokens. None:
+    the plain cross-entropy is over all tokens of the completion."""
     options: tuple[Option, ...] = ()
 
 
@@ -158,7 +231,7 @@ class Chosen:
     options: Any
 
     def with_tokens(self, tokens: Tokens) -> str | None:
-        """The flag of the first loss that looks at these tokens, or None."""
+        """Return the flag of the first loss that looks at these tokens, or None."""
         return next((loss.flag for loss in self.losses if tokens in loss.tokens), None)
 
     @property

@@ -1,4 +1,4 @@
-"""Wrong rationales and the answers that they lead to (`--counterfactual_weight`): SCOTT."""
+"""SCOTT: the loss on the answers of wrong rationales (`--counterfactual_weight`)."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from train.data.grouping import Need, RowPlan
 from train.data.roles import WRONG
 from train.data.siblings import wrong_rationales
-from train.losses.record import NEGATIVES, SHARE, Loss, likelihood
+from train.losses.record import NEGATIVES, SHARE, Loss, likelihood_term
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 def counterfactual(factual: Tensor, counterfactual: Tensor, weight: float = 0.5) -> Tensor:
     """Return (1-w) * L_factual + w * L_counterfactual.
 
-    A counterfactual row has a rationale that argues for a wrong answer. The rationale is given:
-    only the tokens of its answer are learned. So the student learns to answer what its rationale
-    says.
+    A counterfactual row has a rationale that argues for a wrong answer. The rationale is given, and
+    only the tokens of its answer are learned. So the student learns that the answer follows from
+    the rationale.
 
     Args:
         factual: loss of the right rationales and their answers, a scalar.
@@ -42,7 +42,7 @@ LOSS = Loss(
         "rationales + w * loss of these answers."
     ),
     sentence="answers that wrong rationales end with, against the right rationales",
-    term=likelihood(lambda batch: batch.of(batch.answer, WRONG)),
+    term=likelihood_term(lambda batch: batch.of(batch.answer, WRONG)),
     add=counterfactual,
     need=Need(
         "wrong", "wrong rationales of questions that have right ones, in the config `rejected`"

@@ -1,5 +1,6 @@
-"""Response distillation without the teacher: from its K most probable tokens, as a dataset stores
-them, or from the one token that was sampled.
+"""Response distillation from stored probabilities: no teacher is in memory.
+
+The teacher is known by its K most probable tokens, or by the one token that was sampled.
 
 A dataset stores at each position the K ids, their log-probabilities under the full softmax, and the
 mass of the tail: the probability of all other tokens together. The tail counts as one more outcome,
@@ -36,8 +37,8 @@ def bucket(logits: Tensor, ids: Tensor) -> Tensor:
     """
     import torch
 
-    # the tail from the other logits, not as 1 - sum: a difference of nearly equal numbers would be
-    # all rounding where the K tokens have almost all of the mass
+    # The tail comes from the other logits, not from 1 - sum. Where the K tokens have almost all of
+    # the mass, the difference of nearly equal numbers would be nothing but rounding.
     normaliser = logits.logsumexp(-1, keepdim=True)
     others = logits.scatter(-1, ids, torch.finfo(logits.dtype).min).logsumexp(-1, keepdim=True)
     tail = (others - normaliser).clamp(min=math.log(LEAST_TAIL))
@@ -45,7 +46,7 @@ def bucket(logits: Tensor, ids: Tensor) -> Tensor:
 
 
 def with_tail(logprobs: Tensor, tail: Tensor) -> Tensor:
-    """Return the teacher's side of `bucket`.
+    """Return the teacher's log-probabilities of the K ids and, last, of all other tokens.
 
     Args:
         logprobs: the stored log-probabilities, (..., K).
@@ -70,8 +71,8 @@ def topk_divergence(
 ) -> Tensor:
     """Return T^2 * D over K+1 outcomes at each position.
 
-    With T other than 1 the K+1 outcomes are tempered, the tail as one outcome: how its mass is
-    spread is not stored.
+    If T is not 1, the temperature applies to the K+1 outcomes. The tail is one of them, because the
+    dataset does not store how its mass is spread.
 
     Args:
         logits: the student's, (..., V).

@@ -1,4 +1,4 @@
-"""The direct answer as a second task (`--label_weight`): distilling step by step."""
+"""Distilling step by step: the loss on the direct answer as a second task (`--label_weight`)."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from train.data.grouping import Need, RowPlan
 from train.data.roles import LABEL
 from train.data.siblings import direct_answers
-from train.losses.record import SHARE, Loss, likelihood
+from train.losses.record import SHARE, Loss, likelihood_term
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 def distilling_step_by_step(rationale: Tensor, label: Tensor, alpha: float = 0.5) -> Tensor:
     """Return alpha * L_label + (1-alpha) * L_rationale, over two tasks on the same questions.
 
-    One task asks for the rationale and one for the label alone, in a forward pass of its own.
+    One task asks for the rationale. The other asks for the label alone, in its own forward pass.
 
     Args:
         rationale: loss of the rationales, a scalar.
@@ -39,7 +39,7 @@ LOSS = Loss(
         "(1 - w) * loss of the rationales + w * loss of the direct answers."
     ),
     sentence="the direct answer as a task of its own, against the rationale",
-    term=likelihood(lambda batch: batch.of(batch.completion, LABEL)),
+    term=likelihood_term(lambda batch: batch.of(batch.completion, LABEL)),
     add=distilling_step_by_step,
     need=Need("label", "a config of rationales, and `answers` to the same questions beside it"),
     rows=RowPlan(attach=direct_answers),

@@ -1,4 +1,4 @@
-"""A trainer from its settings: base, tokenizer, rows and lineage."""
+"""Building a trainer from its settings: base, tokenizer, rows and lineage."""
 
 from __future__ import annotations
 
@@ -34,15 +34,15 @@ ROW_BY_ROW = {
     "loss_type": "nll",
     "label_smoothing_factor": 0,
 }
-"""Settings under which every row is a row of the batch and the loss a sum over its tokens."""
+"""Settings with which each row is one row of the batch and the loss is a sum over its tokens."""
 
 
 @dataclass(frozen=True)
 class Loaded:
-    """What a student learns from."""
+    """The data that a student learns from."""
 
     dataset: dict[str, Any]
-    """As the lineage names it."""
+    """The entry of the data in the lineage."""
     rows: Dataset
     own: dict[str, Any] = field(default_factory=dict)
     """Arguments of the trainer that come from the data."""
@@ -50,7 +50,7 @@ class Loaded:
 
 @dataclass(frozen=True)
 class Origin:
-    """What the lineage says beside base, data and TRL's settings."""
+    """What the lineage says besides base, data and TRL's settings."""
 
     method: str
     settings: Mapping[str, Any]
@@ -58,7 +58,7 @@ class Origin:
     """What the card says of each loss, by its flag."""
 
     def add_to(self, lineage: dict[str, Any]) -> dict[str, Any]:
-        """The lineage with this in it."""
+        """Return the lineage with method, settings and losses added."""
         lineage = lineage | {"method": self.method}
         lineage["settings"] = lineage["settings"] | dict(self.settings)
         return lineage | ({"losses": dict(self.losses)} if self.losses else {})
@@ -74,14 +74,14 @@ def assemble(
     load: Callable[[], Loaded],
     **own: Any,
 ) -> Trainer:
-    """A trainer of this kind: base, rows, and lineage.
+    """Return a trainer of this kind with base, rows and lineage.
 
     Args:
-        kind: the class.
+        kind: the class of the trainer.
         data: the flags of the data.
         training: TRL's settings.
         model: TRL's settings of the base and the adapter.
-        origin: what the lineage says beside these.
+        origin: what the lineage says besides these.
         load: reads the rows. On several devices the first process reads them first.
         own: further arguments of the class.
 
@@ -93,7 +93,7 @@ def assemble(
             "--eval_strategy: a version has no evaluation split; measure the student with "
             "`train evaluate`"
         )
-    # before the rows: a wrong name is said at once, not after minutes of reading
+    # before the rows are read, which takes minutes: a wrong name is reported at once
     tokenizer = open_tokenizer(training, model)
     with training.main_process_first():
         loaded = load()
@@ -117,7 +117,7 @@ def assemble(
 
 
 def load_one(data: DataArguments, columns: Sequence[str] = ()) -> Loaded:
-    """The one version of `--dataset`, with these columns."""
+    """Return the one version of `--dataset`, with these columns."""
     version, rows = load_version(data, columns)
     return Loaded(dataset_lineage(version, data.dataset_config, len(rows)), rows)
 
@@ -125,16 +125,16 @@ def load_one(data: DataArguments, columns: Sequence[str] = ()) -> Loaded:
 def refuse_packing(training: SFTConfig, needed_by: str) -> None:
     """Raise UserError for settings of TRL that change rows or loss.
 
-    The weights of single tokens could not follow them.
+    The losses give weights to single tokens, and with those settings the weights would be wrong.
     """
     for name, value in ROW_BY_ROW.items():
         found = getattr(training, name)
         if found != value:
-            raise UserError(f"--{name} {found}: it does not go with {needed_by}; {value} does")
+            raise UserError(f"--{name} {found} does not work with {needed_by}; {value} does")
 
 
 def open_tokenizer(training: SFTConfig, model: ModelConfig) -> Any:
-    """The base's tokenizer.
+    """Return the tokenizer of the base.
 
     Raises:
         UserError: there is no such model, or it has no chat template.
@@ -144,7 +144,7 @@ def open_tokenizer(training: SFTConfig, model: ModelConfig) -> Any:
     name = str(model.model_name_or_path)
     opening = {"revision": model.model_revision, "trust_remote_code": training.trust_remote_code}
     try:
-        # the tokenizer of a folder without a model would open, and the error would come much later
+        # a folder may have a tokenizer but no model, and that error would come much later
         AutoConfig.from_pretrained(name, **opening)
         tokenizer = AutoTokenizer.from_pretrained(name, **opening)
     except (OSError, ValueError) as error:
@@ -160,9 +160,7 @@ def open_tokenizer(training: SFTConfig, model: ModelConfig) -> Any:
 
 
 def check_rows(rows: Dataset, trainer: StudentTrainer) -> None:
-    """Warn of what the student would otherwise silently not learn.
-
-    That is the ends of rows that are too long, and to stop.
+    """Warn if the student will not learn the ends of long rows, or to stop.
 
     Raises:
         UserError: no row has a token of its completion left.
@@ -170,8 +168,9 @@ def check_rows(rows: Dataset, trainer: StudentTrainer) -> None:
     limit = trainer.args.max_length
     if not len(trainer.train_dataset):
         raise UserError(
-            f"--max_length {limit}: every row's prompt fills it, and no completion is left"
+            f"--max_length {limit}: the prompt of every row is that long, so no completion is left"
         )
+    # one process warns for all of them
     if not trainer.is_world_process_zero():
         return
 
@@ -182,7 +181,10 @@ def check_rows(rows: Dataset, trainer: StudentTrainer) -> None:
         what = "%d of %d rows have more than %d tokens and are cut there (--max_length)"
         log.warning(what, cut, len(rows), limit)
     if lost and trainer.args.truncation_mode == "keep_start":
-        log.warning("%d of these have no token of their completion left, and teach nothing", lost)
+        log.warning(
+            "%d of these have no token of their completion left, so they teach nothing",
+            lost,
+        )
     if not teaches_to_stop(rows, tokenizer, trainer.end_tokens()):
         log.warning(
             "the completions hold no token that ends generation: the student will not learn to stop"
@@ -190,7 +192,10 @@ def check_rows(rows: Dataset, trainer: StudentTrainer) -> None:
 
 
 def init_kwargs(training: SFTConfig, model: ModelConfig) -> dict[str, Any]:
-    """How the base is opened, from TRL's `ModelConfig`. `--model_init_kwargs` wins."""
+    """Return the arguments that open the base, from TRL's `ModelConfig`.
+
+    `--model_init_kwargs` wins.
+    """
     return {
         "revision": model.model_revision,
         "trust_remote_code": training.trust_remote_code,

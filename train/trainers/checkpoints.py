@@ -1,6 +1,4 @@
-"""The student's folder: which training it belongs to, whether that is finished, and the checkpoint
-to go on from.
-"""
+"""The student's folder: its training, whether that is finished, and the checkpoint to resume."""
 
 from __future__ import annotations
 
@@ -16,18 +14,18 @@ from datagen.run.folder import differences
 LINEAGE = "lineage.json"
 WEIGHTS = ("model*.safetensors", "adapter_model.safetensors", "pytorch_model*.bin")
 OTHERS = ("README.md", "config.json", *WEIGHTS)
-"""What training would overwrite in a folder that is no student's."""
+"""Files that a training would overwrite in a folder that holds no student."""
 DESCRIBING = ("result", "losses")
-"""Parts of a lineage that say nothing of how the weights come about: `losses` holds sentences."""
+"""Parts of a lineage that do not decide the weights. `losses` holds only sentences for the card."""
 RESUMING = ("optimizer.", "scheduler.", "rng_state")
-"""Files of a checkpoint without which a training cannot go on as it was."""
+"""Files of a checkpoint that a training needs to resume exactly."""
 
 
-def claim(folder: Path, lineage: dict[str, Any]) -> None:
+def check_folder_free(folder: Path, lineage: dict[str, Any]) -> None:
     """Check that a folder is free for this student.
 
     Raises:
-        UserError: it holds another student, or somebody's files.
+        UserError: it holds another student or other files.
     """
     before = read_lineage(folder)
     if not before:
@@ -38,26 +36,26 @@ def claim(folder: Path, lineage: dict[str, Any]) -> None:
         return
     # through JSON, so that tuples and enums compare as they were written
     now = json.loads(json.dumps(lineage))
-    differs = differences(deciding(before), deciding(now))
-    # a folder with a lineage alone is of a command that was stopped before its first checkpoint
-    if differs and (first_file(folder, WEIGHTS) or whole_checkpoints(folder)):
+    differs = differences(deciding_parts(before), deciding_parts(now))
+    # a folder with only a lineage is left by a command that stopped before its first checkpoint
+    if differs and (first_file(folder, WEIGHTS) or complete_checkpoints(folder)):
         raise UserError(
             f"{folder} holds another training ({'; '.join(differs)}): take another --output_dir"
         )
 
 
-def deciding(lineage: dict[str, Any]) -> dict[str, Any]:
-    """What of a lineage decides the weights."""
+def deciding_parts(lineage: dict[str, Any]) -> dict[str, Any]:
+    """Return the parts of a lineage that decide the weights."""
     return {name: value for name, value in lineage.items() if name not in DESCRIBING}
 
 
-def finished(folder: Path) -> bool:
-    """Whether a training left its result here, and its weights."""
+def is_finished(folder: Path) -> bool:
+    """Return whether a folder holds the result and the weights of a training."""
     return "result" in read_lineage(folder) and first_file(folder, WEIGHTS) is not None
 
 
 def read_lineage(folder: Path) -> dict[str, Any]:
-    """The lineage that lies in a folder; empty where none can be read."""
+    """Return the lineage in a folder, or an empty dict if none can be read."""
     try:
         found: dict[str, Any] = json.loads((folder / LINEAGE).read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -66,20 +64,20 @@ def read_lineage(folder: Path) -> dict[str, Any]:
 
 
 def first_file(folder: Path, patterns: Iterable[str]) -> str | None:
-    """The name of the first file that fits one of the patterns."""
+    """Return the name of the first file that fits one of the patterns."""
     return next((file.name for pattern in patterns for file in sorted(folder.glob(pattern))), None)
 
 
 def last_checkpoint(folder: Path) -> str | None:
-    """The newest checkpoint that was written to its end, or None.
+    """Return the newest checkpoint that was written completely, or None.
 
     Raises:
-        UserError: it was damaged since.
+        UserError: it was damaged afterwards.
     """
-    whole = whole_checkpoints(folder)
+    whole = complete_checkpoints(folder)
     if not whole:
         return None
-    if file := damaged(whole[-1]):
+    if file := damaged_file(whole[-1]):
         raise UserError(
             f"{whole[-1]}: {file} is damaged; remove this checkpoint, and the same command goes on "
             "from the one before"
@@ -87,35 +85,37 @@ def last_checkpoint(folder: Path) -> str | None:
     return str(whole[-1])
 
 
-def whole_checkpoints(folder: Path) -> list[Path]:
-    """Checkpoints that were written to their end, oldest first."""
-    # transformers writes this file last
+def complete_checkpoints(folder: Path) -> list[Path]:
+    """Return the checkpoints that were written completely, oldest first."""
+    # transformers writes trainer_state.json last, so a checkpoint with it is complete
     whole = [c for c in folder.glob("checkpoint-*") if (c / "trainer_state.json").is_file()]
     return sorted(whole, key=lambda c: int(c.name.rpartition("-")[2]))
 
 
-def damaged(checkpoint: Path) -> str | None:
-    """The name of a file of a checkpoint that is missing or cannot be read to its end, or None."""
+def damaged_file(checkpoint: Path) -> str | None:
+    """Return the name of a missing or broken file of a checkpoint, or None."""
     files = sorted(checkpoint.iterdir())
-    if broken := next((file.name for file in files if not readable(file)), None):
+    if broken := next((file.name for file in files if not is_complete(file)), None):
         return broken
-    if any(file.is_dir() for file in files):  # sharded: the parts are not ours to know
+    # a sharded checkpoint has folders, whose files depend on the library that wrote them
+    if any(file.is_dir() for file in files):
         return None
     if not first_file(checkpoint, WEIGHTS):
         return "the file of the weights"
 
     names = " ".join(file.name for file in files)
     resumes = [name for name in RESUMING if name in names]
-    if len(resumes) in (0, len(RESUMING)):  # all are there, or none were kept
+    # with --save_only_model none of them was kept
+    if len(resumes) in (0, len(RESUMING)):
         return None
     return f"one of optimizer, scheduler and rng_state, beside {resumes[0]},"
 
 
-def readable(file: Path) -> bool:
-    """Whether a file is whole.
+def is_complete(file: Path) -> bool:
+    """Return whether a file is complete.
 
-    JSON must parse, the lengths in a safetensors file must add up, and torch's files, which are
-    archives, must have an end.
+    JSON must parse. The lengths in a safetensors file must add up. Torch's files are archives and
+    must have the end of an archive.
     """
     from safetensors import SafetensorError, safe_open
 

@@ -1,5 +1,6 @@
-"""What ends a training before its time, said for a person: settings that libraries refuse, a loss
-that is no number, a full disk.
+"""Errors that stop a training, turned into messages for users.
+
+The causes are settings that libraries refuse, a loss that is not finite, and a full disk.
 """
 
 from __future__ import annotations
@@ -12,24 +13,24 @@ from pathlib import Path
 from typing import Any
 
 from datagen.errors import NO_ROOM, UserError
-from train.trainers.checkpoints import whole_checkpoints
+from train.trainers.checkpoints import complete_checkpoints
 
 NO_ROOM_TEXT = re.compile(
     r"os error (28|122|27)\b|No space left|File too large|file write failed|inline_container\.cc"
 )
-"""How safetensors and torch say that the disk is full: their errors have no number. Torch names its
-`inline_container.cc` when the file has another length than what was written."""
+"""How safetensors and torch say that the disk is full, because their errors have no errno. Torch
+names its `inline_container.cc` when the length of the file differs from what was written."""
 NOT_INSTALLED = re.compile(r"requires? \S+ to be installed")
-"""How transformers says it of loggers such as wandb: the error is a RuntimeError."""
+"""How transformers says that a logger such as wandb is missing: the error is a RuntimeError."""
 SHOWN_ROWS = 3
-"""Rows that a message shows: enough to recognise them, and still one line."""
+"""Rows that a message shows: enough to find them in the data, and still one line."""
 SHOWN_CHARACTERS = 40
-"""Characters of each."""
+"""Characters of each of these rows."""
 
 
 @contextlib.contextmanager
 def refusals(*kinds: type[Exception]) -> Iterator[None]:
-    """Raise UserError in the place of errors by which TRL, PEFT and transformers refuse settings.
+    """Raise UserError instead of errors with which TRL, PEFT and transformers refuse settings.
 
     Args:
         kinds: the types of these errors. An error that names a package to install is always one.
@@ -38,23 +39,24 @@ def refusals(*kinds: type[Exception]) -> Iterator[None]:
         yield
     except Exception as error:
         if isinstance(error, (ImportError, *kinds)) or NOT_INSTALLED.search(str(error)):
+            # one line, as all messages of the commands
             raise UserError(" ".join(str(error).split())) from error
         raise
 
 
 @contextlib.contextmanager
 def disk_full(folder: Path) -> Iterator[None]:
-    """Raise UserError in the place of an error that says that the disk is full.
+    """Raise UserError instead of an error that says that the disk is full.
 
-    A checkpoint that is half written is removed.
+    An incomplete checkpoint is removed.
     """
     try:
         yield
     except Exception as error:
         if not says_no_room(error):
             raise
-        # what is half written would only take the room that the next attempt needs
-        whole = whole_checkpoints(folder)
+        # an incomplete checkpoint is of no use and takes the space that the next attempt needs
+        whole = complete_checkpoints(folder)
         for checkpoint in folder.glob("checkpoint-*"):
             if checkpoint not in whole:
                 shutil.rmtree(checkpoint, ignore_errors=True)
@@ -65,37 +67,40 @@ def disk_full(folder: Path) -> Iterator[None]:
 
 
 def says_no_room(error: BaseException) -> bool:
-    """Whether an error says that nothing more can be written."""
+    """Return whether an error says that the disk is full."""
     if isinstance(error, OSError) and error.errno in NO_ROOM:
         return True
     return bool(NO_ROOM_TEXT.search(str(error)))
 
 
-def no_number(trainer: Any, loss: float, inputs: Mapping[str, Any]) -> UserError:
-    """The error of a loss that is no number: in which step, and by which rows of the batch."""
-    whole = whole_checkpoints(Path(trainer.args.output_dir))
+def not_finite(trainer: Any, loss: float, inputs: Mapping[str, Any]) -> UserError:
+    """Return the error for a loss that is not finite, with the step and the rows that cause it."""
+    whole = complete_checkpoints(Path(trainer.args.output_dir))
     kept = f"{whole[-1].name} is kept" if whole else "no checkpoint was written yet"
-    found = blamed(trainer, inputs)
+    found = describe_bad_rows(trainer, inputs)
     return UserError(
         f"the loss is {loss} in step {trainer.state.global_step + 1}: {found}; {kept}. A lower "
         "--learning_rate or --max_grad_norm, or --bf16 in the place of fp16, may help"
     )
 
 
-def blamed(trainer: Any, inputs: Mapping[str, Any]) -> str:
-    """Which rows of the batch have no finite loss by themselves, in words."""
+def describe_bad_rows(trainer: Any, inputs: Mapping[str, Any]) -> str:
+    """Return a sentence about the rows of the batch that alone have no finite loss."""
     rows = rows_without_loss(trainer.model, inputs)
     if not rows:
-        return "each row of the batch has a loss by itself"
+        return "each row of the batch alone has a finite loss"
     if len(rows) == len(inputs.get("input_ids", [])) and len(rows) > 1:
-        return "no row of the batch has one, so the weights themselves are lost"
+        return "no row of the batch has a finite loss, so the weights themselves are broken"
     texts = (trainer.tokenizer.decode(ids, skip_special_tokens=True) for ids in rows[:SHOWN_ROWS])
-    shown = ", ".join(repr(text[:SHOWN_CHARACTERS]) for text in texts)
-    return f"{len(rows)} rows of the batch have none, such as {shown}"
+    examples = ", ".join(repr(text[:SHOWN_CHARACTERS]) for text in texts)
+    return f"{len(rows)} rows of the batch have no finite loss, such as {examples}"
 
 
 def rows_without_loss(model: Any, inputs: Mapping[str, Any]) -> list[list[int]]:
-    """The tokens of the rows whose log-probabilities are not finite, each computed alone."""
+    """Return the tokens of the rows whose log-probabilities are not finite.
+
+    Each row is computed alone.
+    """
     import torch
 
     if "input_ids" not in inputs or "attention_mask" not in inputs:

@@ -1,32 +1,32 @@
-"""Train to the end, or go on from the last whole checkpoint."""
+"""Running a training to its end, also from the last complete checkpoint."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from train.trainers.checkpoints import claim, finished, last_checkpoint
+from train.trainers.checkpoints import check_folder_free, is_finished, last_checkpoint
 from train.trainers.failures import disk_full, refusals
 from train.trainers.student import StudentMixin
 
 
 def fit(trainer: StudentMixin) -> bool:
-    """Train, and leave model, card and lineage in `output_dir`.
+    """Train, and write model, card and lineage to `output_dir`.
 
     Returns:
-        Whether anything was trained: a student that is finished stays as it is.
+        Whether anything was trained. A finished student is not changed.
 
     Raises:
         UserError: the folder holds something else, the disk is full, or the loss is no number.
     """
     folder = Path(trainer.args.output_dir)
-    claim(folder, trainer.lineage)
-    if finished(folder):
+    check_folder_free(folder, trainer.lineage)
+    if is_finished(folder):
         return False
-    # a damaged checkpoint ends the command here: transformers goes on in silence without a file
-    # of the optimizer that is missing
+    # A damaged checkpoint stops the command here. Transformers would resume without a missing file
+    # of the optimizer, and give no warning.
     checkpoint = last_checkpoint(folder)
     with disk_full(folder), refusals():
-        # first the lineage: from now on the folder says whose it is, also after a kill
+        # the lineage comes first: it identifies the training in the folder, also after a kill
         trainer.describe()
         trainer.train(resume_from_checkpoint=checkpoint)  # type: ignore[attr-defined]
         trainer.save_student()
@@ -34,7 +34,7 @@ def fit(trainer: StudentMixin) -> bool:
 
 
 def train_and_print(trainer: StudentMixin) -> None:
-    """Train, and print where the student lies and what to do next."""
+    """Train, and print where the student is and what to do next."""
     trained = fit(trainer)
     if not trainer.is_world_process_zero():
         return
@@ -42,4 +42,4 @@ def train_and_print(trainer: StudentMixin) -> None:
     if trained:
         print(f"written to {folder}; next: train evaluate --students {folder.name}=hf:{folder} ...")
     else:
-        print(f"{folder} holds this student already, finished; nothing was trained")
+        print(f"{folder} already holds this finished student; nothing was trained")

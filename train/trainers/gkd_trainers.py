@@ -1,5 +1,6 @@
-"""TRL's trainers of on-policy distillation, as students. With `train.trl.server` this is the one
-place that imports TRL's experimental modules (1.16).
+"""TRL's trainers of on-policy distillation, with the lineage and the card of a student.
+
+Only this module and `train.trl.server` import TRL's experimental modules (1.16).
 """
 
 from __future__ import annotations
@@ -20,9 +21,10 @@ from train.trl.server import ServerTrainer
 
 
 class GkdStudent(StudentMixin, GKDTrainer):
-    """With probability lambda a step's completions are the student's own.
+    """A trainer that mixes the student's own completions with given ones.
 
-    Else they are the dataset's or, with `seq_kd`, the teacher's.
+    With probability lambda a step's completions are the student's own. Otherwise they are those of
+    the dataset or, with `seq_kd`, the teacher's.
 
     Source:
         Agarwal et al., arXiv 2306.13649, algorithm 1.
@@ -30,15 +32,15 @@ class GkdStudent(StudentMixin, GKDTrainer):
 
 
 class OnPolicyStudent(StudentMixin, DistillationTrainer):
-    """lambda = 1, with a loss in chunks, and generation by vLLM where `use_vllm` says so."""
+    """A trainer for lambda = 1, with a loss in chunks and, with `use_vllm`, generation by vLLM."""
 
 
 class ServerStudent(StudentMixin, ServerTrainer):
-    """The teacher is behind a vLLM server, which gives its most probable tokens alone."""
+    """A trainer with its teacher on a vLLM server, which returns only the most probable tokens."""
 
 
 class GoldStudent(StudentMixin, GOLDTrainer):
-    """Teacher and student have other tokens: both read the same text, aligned by bytes.
+    """A trainer for a teacher with another tokenizer: tokens are aligned by the bytes of the text.
 
     Source:
         ULD, arXiv 2402.12030.
@@ -47,7 +49,7 @@ class GoldStudent(StudentMixin, GOLDTrainer):
 
 @dataclass(frozen=True)
 class Mode:
-    """One of TRL's trainers."""
+    """One of TRL's trainers, with its configuration and our subclass."""
 
     config: type[Any]
     student: type[Any]

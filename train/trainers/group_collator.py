@@ -1,8 +1,9 @@
-"""From groups of rows to a batch with the masks that losses look at."""
+"""Collating groups of rows into a batch, with the masks that losses look at."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -11,7 +12,7 @@ from torch.nn.utils.rnn import pad_sequence
 
 from train.data.roles import LEARNED
 from train.data.spans import SPAN
-from train.losses.batch import Batch
+from train.losses.record import Batch
 from train.trl.trainers import Collator
 
 if TYPE_CHECKING:
@@ -20,14 +21,14 @@ if TYPE_CHECKING:
 MEMBERS = "members"
 """The column of a group: the numbers of its rows."""
 OWN = ("role", "score", "group", "pairs", "answer_mask", "prompt_mask", "outputs_mask")
-"""What a batch holds beside the model's inputs."""
+"""What a batch holds besides the model's inputs."""
 
 
 @dataclass
 class GroupCollator(Collator):
     """TRL's batch of the members of all groups, N rows of T tokens, and more columns.
 
-    group, role, score    (N,)       which group, what for, the teacher's score
+    group, role, score    (N,)       number of the group, role of the row, the teacher's score
     answer_mask           (N, T)     true at the answer's tokens
     prompt_mask           (N, T)     true at the prompt's tokens, if they are learned too
     outputs_mask          (N, T)     true at the demonstrations' outputs, if they are learned too
@@ -38,7 +39,7 @@ class GroupCollator(Collator):
     learn_prompts: bool = False
 
     def torch_call(self, examples: list[dict[str, Any]]) -> dict[str, Any]:
-        numbers = [number for example in examples for number in example[MEMBERS]]
+        numbers = list(chain.from_iterable(example[MEMBERS] for example in examples))
         rows = self.members[numbers]  # type: ignore[index]
         tokens = zip(rows["input_ids"], rows["labels"], strict=True)
         batch = super().torch_call([{"input_ids": ids, "labels": labels} for ids, labels in tokens])
@@ -53,7 +54,7 @@ class GroupCollator(Collator):
         return dict(batch)
 
     def add_masks(self, batch: dict[str, Any], rows: dict[str, Any]) -> None:
-        """Mark the answer, the prompt and the outputs; what is learned of them becomes labels."""
+        """Mark answer, prompt and outputs, and add labels where they are learned."""
         nowhere = torch.zeros_like(batch["labels"], dtype=torch.bool)
         batch["answer_mask"] = nowhere.clone()
         for mask, span in zip(batch["answer_mask"], rows.get(SPAN, []), strict=False):
@@ -63,7 +64,7 @@ class GroupCollator(Collator):
         batch["prompt_mask"] = prompt if self.learn_prompts else nowhere.clone()
         batch["outputs_mask"] = nowhere.clone()
         for mask, outputs in zip(batch["outputs_mask"], rows.get("outputs", []), strict=False):
-            mask[[token for output in outputs for token in output]] = True
+            mask[list(chain.from_iterable(outputs))] = True
 
         # TRL's head computes log-probabilities only where there is a label
         learned = batch["prompt_mask"] | batch["outputs_mask"]
@@ -71,7 +72,7 @@ class GroupCollator(Collator):
 
 
 def answer_pairs(inputs: dict[str, Tensor]) -> Tensor:
-    """Where two rationales of a question name the same answer.
+    """Return the positions at which two rationales of a question name the same answer.
 
     All answers' tokens of learned rows are numbered, row by row. A group counts if it has two
     learned rows whose answers are the same tokens.

@@ -1,6 +1,4 @@
-"""The trainer of `train sft` with losses that look at more than the completion: it draws groups of
-rows.
-"""
+"""The trainer of `train sft` with extra losses. It draws groups of rows."""
 
 from __future__ import annotations
 
@@ -10,12 +8,11 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from train.data.grouping import Groups, kept_groups
+from train.data.grouping import Groups, renumber_groups
 from train.data.roles import LEARNED
 from train.data.spans import with_answer_spans, with_output_tokens
-from train.losses.batch import Batch, Outcome
 from train.losses.objective import parts_of, total
-from train.losses.record import Chosen
+from train.losses.record import Batch, Chosen, Outcome
 from train.trainers.group_collator import MEMBERS, OWN, GroupCollator
 from train.trainers.student import StudentTrainer
 from train.trl.forward import add_answer_logits
@@ -26,11 +23,11 @@ if TYPE_CHECKING:
     from trl import SFTConfig
 
 MEMBER = "member"
-"""The column of a row's number, by which it is known after TRL has left rows out."""
+"""The column of a row's number. It identifies the rows that TRL has kept."""
 
 
 class GroupTrainer(StudentTrainer):
-    """Trains by the loss of `train.losses.objective`, each part a mean over the whole step.
+    """A trainer with the loss of `train.losses.objective`; each part is a mean over the whole step.
 
     A row of the training set is a group; a batch holds the members of its groups.
     """
@@ -56,7 +53,7 @@ class GroupTrainer(StudentTrainer):
         self, model: Any, inputs: Any, return_outputs: bool = False, num_items_in_batch: Any = None
     ) -> Any:
         batch = Batch({name: inputs[name] for name in ("labels", *OWN)})
-        # the model's forward would refuse them
+        # the model's forward takes no such arguments
         for name in OWN:
             del inputs[name]
         if self.chosen.compares_logits:
@@ -87,10 +84,10 @@ class GroupTrainer(StudentTrainer):
     def prepare_rows(
         self, rows: Dataset, tokenizer: Any, args: SFTConfig, prepare: Prepare
     ) -> Dataset:
-        """Tokenise the members once; the rows of the training set are the groups that are left."""
+        """Tokenise the members once, and return the groups that are left as rows."""
         from datasets import Dataset
 
-        # TRL leaves out rows that truncation has emptied: the number says which are left
+        # TRL drops rows whose completion was cut off entirely: the numbers identify the others
         rows = rows.add_column(MEMBER, list(range(len(rows))))
         if flag := self.chosen.with_tokens("answer"):
             rows = with_answer_spans(rows, tokenizer, args, needed_by=f"--{flag}")
@@ -102,7 +99,7 @@ class GroupTrainer(StudentTrainer):
             rows = rows.remove_columns("outputs")
 
         self.members = prepare(rows)
-        groups = kept_groups(self.groups, self.members[MEMBER], self.members["role"])
+        groups = renumber_groups(self.groups, self.members[MEMBER], self.members["role"])
         return Dataset.from_dict({MEMBERS: groups})
 
     def batch_columns(self, columns: Sequence[str]) -> list[str]:

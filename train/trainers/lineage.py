@@ -1,4 +1,4 @@
-"""What a student is made from, as `lineage.json` says it: base, data, settings."""
+"""What a student is made from, for `lineage.json`: base, data, settings."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ STATED = (
     *("max_length", "packing", "max_grad_norm", "bf16", "seed"),
     *("lmbda", "beta", "temperature", "max_new_tokens", "max_completion_length"),
 )
-"""Settings that lineage and card state even at their default."""
+"""Settings that lineage and card always state, even at their default."""
 UNSTATED = (
     *("output_dir", "run_name", "project", "report_to", "use_cpu", "accelerator_config"),
     *("dataloader_num_workers", "dataloader_pin_memory", "dataloader_persistent_workers"),
@@ -26,22 +26,22 @@ UNSTATED = (
     *("pad_to_multiple_of", "teacher_model_name_or_path", "teacher_tokenizer_name_or_path"),
     "teacher_model_server_url",
 )
-"""Settings that change no weight, or that name places on this machine."""
+"""Settings that do not change the weights, or that contain paths or addresses of this machine."""
 UNSTATED_PREFIXES = (
     *("logging", "log_", "save_", "hub_", "push_", "eval_"),
     *("disable_tqdm", "dataset_num_proc"),
 )
-"""Whole families of such settings."""
+"""Prefixes of further settings of that kind."""
 OPENED = {"dtype": "float32", "attn_implementation": None}
-"""How the base is opened, with TRL's defaults."""
+"""TRL's defaults for opening the base. Only other values are stated."""
 ADAPTER_PREFIXES = ("lora_", "use_dora", "use_rslora", "load_in_")
-"""Settings of an adapter."""
+"""Prefixes of the settings of an adapter."""
 
 
 def lineage_of(
     training: Any, model: ModelConfig, *, base: dict[str, Any], dataset: dict[str, Any]
 ) -> dict[str, Any]:
-    """What the student is made from. The same command gives the same dict.
+    """Return what the student is made from; the same command gives the same dict.
 
     Args:
         training: TRL's settings.
@@ -60,18 +60,19 @@ def lineage_of(
 
 
 def settings_of(training: SFTConfig, model: ModelConfig) -> dict[str, Any]:
-    """The settings that decide the weights: the usual ones, and all that are not at their
-    default.
+    """Return the settings that decide the weights.
+
+    They are the usual ones (`STATED`), and all that differ from their default.
     """
-    values = training.to_dict() | hidden_tokens(training)
+    values = training.to_dict() | hidden_settings(training)
     defaults = {field.name: default_of(field) for field in dataclasses.fields(training)}
-    deciding = {name: value for name, value in values.items() if decides(name)}
+    deciding = {name: value for name, value in values.items() if may_change_weights(name)}
     settings = {
         name: value
         for name, value in deciding.items()
         if name in STATED or value != defaults.get(name, value)
     }
-    # the template decides the weights, and its path says nothing to other machines
+    # the template decides the weights, but its path means nothing on other machines
     if path := settings.get("chat_template_path"):
         settings["chat_template_path"] = content_name(path)
 
@@ -86,18 +87,18 @@ def settings_of(training: SFTConfig, model: ModelConfig) -> dict[str, Any]:
     }
 
 
-def decides(name: str) -> bool:
-    """Whether a setting may change the weights."""
+def may_change_weights(name: str) -> bool:
+    """Return whether a setting may change the weights."""
     return name not in UNSTATED and not name.startswith(UNSTATED_PREFIXES)
 
 
-def hidden_tokens(training: Any) -> dict[str, Any]:
-    """Settings that `to_dict` hides, because their names end like those of secrets."""
+def hidden_settings(training: Any) -> dict[str, Any]:
+    """Return the settings that `to_dict` hides because their names look like those of secrets."""
     return {k: vars(training)[k] for k in ("eos_token", "pad_token") if k in vars(training)}
 
 
 def content_name(path: str) -> str:
-    """A name without a machine's path.
+    """Return a name without a path of this machine.
 
     A file is named by the hash of its content, a folder by its last part. A place on the Hub stays
     as it is.
@@ -109,25 +110,25 @@ def content_name(path: str) -> str:
 
 
 def default_of(field: dataclasses.Field[Any]) -> Any:
-    """The default of a setting."""
+    """Return the default of a setting."""
     if field.default_factory is dataclasses.MISSING:
         return field.default
     return field.default_factory()
 
 
 def base_of(model: ModelConfig) -> dict[str, Any]:
-    """The base in the lineage."""
+    """Return the entry of the base in the lineage."""
     return model_lineage(model.model_name_or_path, model.model_revision)
 
 
 def model_lineage(name: str, revision: str | None) -> dict[str, Any]:
-    """A model's name, and the hash or the revision of its files.
+    """Return a model's name, and the hash or the revision of its files.
 
-    Folders are named by their last part: a lineage holds no machine paths.
+    A folder is named by its last part, because a lineage must not contain local paths.
     """
     from datagen.teacher.fingerprint import fingerprint
 
-    # a folder may change, so its files are hashed; a place on the Hub is pinned by its revision
+    # the files of a folder may change, so they are hashed; on the Hub the revision identifies them
     folder = Path(name)
     if folder.is_dir():
         return {"name": folder.resolve().name, "fingerprint": fingerprint(folder)}
@@ -135,7 +136,7 @@ def model_lineage(name: str, revision: str | None) -> dict[str, Any]:
 
 
 def card_of(lineage: dict[str, Any]) -> str:
-    """The model card, rendered from the lineage alone."""
+    """Return the model card, rendered from the lineage alone."""
     from cards.model import model_card
 
     return model_card(lineage)

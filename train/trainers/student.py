@@ -1,6 +1,4 @@
-"""The student's trainer: one of TRL's, with the student's card and lineage in the place of its
-generic card.
-"""
+"""The student's trainer: one of TRL's, which writes our card and lineage instead of TRL's card."""
 
 from __future__ import annotations
 
@@ -10,13 +8,13 @@ from typing import Any
 
 from datagen.run.folder import write_json
 from train.trainers.checkpoints import LINEAGE
-from train.trainers.failures import no_number, refusals
+from train.trainers.failures import not_finite, refusals
 from train.trainers.lineage import card_of
 from train.trl.trainers import AdaptedSftTrainer, AdaptedTrainer
 
 
 class StudentMixin(AdaptedTrainer):
-    """What every trainer of TRL has here.
+    """What is added to every trainer of TRL.
 
     `lineage` says what the student is made from. It becomes `lineage.json` and the card, which
     checkpoints and uploads carry too.
@@ -32,40 +30,41 @@ class StudentMixin(AdaptedTrainer):
         super().__init__(*args, **kwargs)
 
     def training_step(self, *args: Any, **kwargs: Any) -> Any:
-        """Take a step.
+        """Take a step and check its loss.
 
         Raises:
-            UserError: the loss is no number. Every weight would be lost, and the log would not say
-                so.
+            UserError: the loss is not finite. All weights would become NaN, and the log would not
+                say so.
         """
         loss = super().training_step(*args, **kwargs)  # type: ignore[misc]
         if not math.isfinite(loss.item()):
-            raise no_number(self, loss.item(), args[1])
+            raise not_finite(self, loss.item(), args[1])
         return loss
 
     def create_optimizer(self, *args: Any, **kwargs: Any) -> Any:
-        """Make the optimizer. Raises UserError for settings that it refuses."""
+        """Make the optimizer, with a UserError for settings that it refuses."""
         with refusals(ValueError, TypeError):
             return super().create_optimizer(*args, **kwargs)  # type: ignore[misc]
 
     def create_scheduler(self, *args: Any, **kwargs: Any) -> Any:
-        """Make the schedule. Raises UserError for settings that it refuses."""
+        """Make the schedule, with a UserError for settings that it refuses."""
         with refusals(ValueError, TypeError):
             return super().create_scheduler(*args, **kwargs)  # type: ignore[misc]
 
     def describe(self, folder: str | None = None) -> None:
-        """Write lineage and card as they stand now, into the student's folder or a checkpoint."""
+        """Write the current lineage and card into the student's folder or a checkpoint."""
         if self.is_world_process_zero():
             place = Path(folder or self.args.output_dir)
             place.mkdir(parents=True, exist_ok=True)
-            write_json(place / LINEAGE, self.lineage)  # whole at any moment: others read it
+            # `write_json` replaces the file in one move: other processes may read it meanwhile
+            write_json(place / LINEAGE, self.lineage)
             (place / "README.md").write_text(card_of(self.lineage), encoding="utf-8")
 
     def save_student(self) -> None:
-        """Save the finished student, and push it where `--push_to_hub` says so.
+        """Save the finished student, and push it if `--push_to_hub` is set.
 
-        The lineage states no loss: those in the log are means since the last log or resume, not of
-        the weights.
+        The lineage states no loss. The losses in the log are means since the last log line or
+        resume, so they do not describe the final weights.
         """
         self.save_model()
         self.lineage["result"] = {"steps": self.state.global_step}
@@ -74,11 +73,11 @@ class StudentMixin(AdaptedTrainer):
             self.push_to_hub()
 
     def end_tokens(self) -> set[int]:
-        """Token ids at which the student stops generating."""
+        """Return the token ids at which the student stops generating."""
         ends = self.model.generation_config.eos_token_id
         ends = ends if isinstance(ends, list) else [ends]
         return {end for end in [*ends, self.tokenizer.eos_token_id] if end is not None}
 
 
 class StudentTrainer(StudentMixin, AdaptedSftTrainer):
-    """TRL's `SFTTrainer`, with the mean over the completion's tokens as its loss."""
+    """TRL's `SFTTrainer`, whose loss is the mean over the completion's tokens."""

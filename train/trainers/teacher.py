@@ -1,6 +1,4 @@
-"""The teacher of `train gkd`: opened, its tokenizer compared with the student's, its vocabulary
-brought to the student's size.
-"""
+"""The teacher of `train gkd`: opening it, and fitting tokenizer and vocabulary to the student's."""
 
 from __future__ import annotations
 
@@ -21,14 +19,14 @@ if TYPE_CHECKING:
 log = logging.getLogger("train.gkd")
 
 PADDING_LOGIT = -30.0
-"""Logit of a token that no tokenizer knows. Its probability is about e^-30 = 1e-13: no sum in
-float32 or bfloat16 notices it, and it stays finite under every temperature."""
+"""The logit of a token that no tokenizer has. Its probability is about e^-30 = 1e-13, which
+vanishes in any sum in float32 or bfloat16. It stays finite at every temperature."""
 
 
 def arguments_of_teacher(
     mode: str, training: Any, model: ModelConfig, tokenizer: Any
 ) -> tuple[dict[str, Any], dict[str, Any]]:
-    """What the trainer is given of the teacher, and what the lineage says of it.
+    """Return the trainer's arguments of the teacher, and the teacher's entry in the lineage.
 
     Args:
         mode: gkd, on-policy, server or gold.
@@ -37,7 +35,7 @@ def arguments_of_teacher(
         tokenizer: the student's.
 
     Raises:
-        UserError: the teacher cannot be opened, or its tokenizer is another.
+        UserError: the teacher cannot be opened, or it has another tokenizer.
     """
     name = training.teacher_model_name_or_path
     if mode == "server":
@@ -45,6 +43,7 @@ def arguments_of_teacher(
 
     path = teacher_path(name)
     if mode == "gold":
+        # GOLD aligns two tokenizers, so they may differ
         training.teacher_tokenizer_name_or_path = path
     else:
         check_same_tokens(tokenizer, open_teacher_tokenizer(path, training))
@@ -52,12 +51,16 @@ def arguments_of_teacher(
     teacher = open_teacher(path, training)
     if mode != "gold":
         fit_vocabulary(teacher, config_of(training, model).vocab_size)
-    training.teacher_model_init_kwargs = None  # they are used up; TRL refuses them beside a model
+    # already used above, and TRL refuses them together with an open model
+    training.teacher_model_init_kwargs = None
     return {"teacher_model": teacher}, lineage
 
 
 def arguments_of_server(training: Any, tokenizer: Any) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The client of the server. The teacher's tokenizer is checked where its name is known."""
+    """Return the client of the teacher's server, and its entry in the lineage.
+
+    The teacher's tokenizer is checked if its name is known.
+    """
     from train.trl.server import TeacherServer
 
     server = TeacherServer(training.teacher_model_server_url)
@@ -74,14 +77,14 @@ def arguments_of_server(training: Any, tokenizer: Any) -> tuple[dict[str, Any], 
 
 
 def teacher_lineage(name: str, training: Any) -> dict[str, Any]:
-    """The teacher in the lineage."""
+    """Return the entry of the teacher in the lineage."""
     revision = getattr(training, "teacher_model_revision", None)
     lineage = model_lineage(teacher_path(name), revision)
     return lineage | ({"name": name} if TeacherSpec.of_model(name).is_embedded else {})
 
 
 def teacher_path(name: str | None) -> str:
-    """What transformers opens; for `micro` the folder of the embedded teacher.
+    """Return what transformers opens: for `micro` the folder of the embedded teacher.
 
     Raises:
         UserError: no teacher is named, or it is behind an endpoint.
@@ -100,10 +103,13 @@ def teacher_path(name: str | None) -> str:
 
 
 def open_teacher(path: str, training: Any) -> Any:
-    """The teacher's model.
+    """Return the teacher's model.
 
-    Its weights are bfloat16 where the student trains in it, else float32;
-    `--teacher_model_init_kwargs` wins. Raises UserError where it cannot be opened.
+    Its weights are bfloat16 if the student trains in bfloat16, else float32.
+    `--teacher_model_init_kwargs` wins.
+
+    Raises:
+        UserError: it cannot be opened.
     """
     import torch
     from transformers import AutoModelForCausalLM
@@ -112,21 +118,25 @@ def open_teacher(path: str, training: Any) -> Any:
     own = dict(training.teacher_model_init_kwargs or {})
     with cannot_open(path):
         model = AutoModelForCausalLM.from_pretrained(
-            path, **opening(training) | {"dtype": dtype} | own
+            path, **opening_arguments(training) | {"dtype": dtype} | own
         )
     return model.eval()
 
 
 def open_teacher_tokenizer(path: str, training: Any) -> Any:
-    """The teacher's tokenizer. Raises UserError where it cannot be opened."""
+    """Return the teacher's tokenizer.
+
+    Raises:
+        UserError: it cannot be opened.
+    """
     from transformers import AutoTokenizer
 
     with cannot_open(path):
-        return AutoTokenizer.from_pretrained(path, **opening(training))
+        return AutoTokenizer.from_pretrained(path, **opening_arguments(training))
 
 
-def opening(training: Any) -> dict[str, Any]:
-    """Arguments of `from_pretrained`."""
+def opening_arguments(training: Any) -> dict[str, Any]:
+    """Return the arguments of `from_pretrained` for the teacher."""
     revision = getattr(training, "teacher_model_revision", None)
     found = {"trust_remote_code": training.trust_remote_code}
     return found | ({"revision": revision} if revision else {})
@@ -134,23 +144,23 @@ def opening(training: Any) -> dict[str, Any]:
 
 @contextmanager
 def cannot_open(path: str) -> Iterator[None]:
-    """Raise UserError where transformers cannot open a model."""
+    """Raise UserError if transformers cannot open a model."""
     try:
         yield
     except (OSError, ValueError) as error:
         missing = path.startswith((".", "/")) and not Path(path).is_dir()
-        said = (str(error).strip() or type(error).__name__).splitlines()[0]
-        why = "no such folder" if missing else said
+        first_line = (str(error).strip() or type(error).__name__).splitlines()[0]
+        why = "no such folder" if missing else first_line
         raise UserError(f"cannot open the teacher {path}: {why}") from None
 
 
 def check_same_tokens(student: Any, teacher: Any) -> None:
-    """Check that every id means the same token to both.
+    """Check that every id means the same token to student and teacher.
 
-    A model may pad its vocabulary; that is no difference of the tokenizers.
+    A model may pad its vocabulary. That is not a difference between the tokenizers.
 
     Raises:
-        UserError: it names the first id that differs.
+        UserError: an id differs. The message names the first one.
     """
     ours, theirs = (
         {number: token for token, number in t.get_vocab().items()} for t in (student, teacher)
@@ -170,8 +180,8 @@ def check_same_tokens(student: Any, teacher: Any) -> None:
 def fit_vocabulary(teacher: Any, size: int) -> None:
     """Give the teacher's head as many rows as the student's.
 
-    The tokenizers are the same, so rows that come or go are padding. A bias leaves no probability
-    to rows that come.
+    The tokenizers are the same, so the rows that are added or removed are padding. A bias leaves
+    no probability to the added rows.
 
     Args:
         teacher: the model.
@@ -182,7 +192,7 @@ def fit_vocabulary(teacher: Any, size: int) -> None:
     before = teacher.get_output_embeddings().weight.shape[0]
     if size == before:
         return
-    # without the mean of all embeddings: the bias below decides alone
+    # no need to compute the mean of all embeddings: the bias below decides the logits
     teacher.resize_token_embeddings(size, mean_resizing=False)
     teacher.config.get_text_config().vocab_size = size
     if size > before:
@@ -195,7 +205,7 @@ def fit_vocabulary(teacher: Any, size: int) -> None:
 
 
 def config_of(training: Any, model: ModelConfig) -> Any:
-    """The configuration of the student's language model."""
+    """Return the configuration of the student's language model."""
     from transformers import AutoConfig
 
     opening = {"revision": model.model_revision, "trust_remote_code": training.trust_remote_code}

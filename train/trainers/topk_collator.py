@@ -1,4 +1,4 @@
-"""From rows to a batch with the teacher's stored probabilities."""
+"""Collating rows into a batch with the teacher's stored probabilities."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from train.trl.trainers import Collator
 
 TENSORS = ("topk_ids", "topk_logprobs", "topk_tail")
 NOT_STORED = -1.0
-"""A tail that no probability can have."""
+"""Marks positions where nothing is stored: no probability is negative."""
 
 
 @dataclass
 class TopkCollator(Collator):
-    """TRL's batch, and in the place of every label what the teacher stored for it.
+    """TRL's batch, with the teacher's stored probabilities at the position of every label.
 
     topk_ids, topk_logprobs  (B, T, K)  the K most probable tokens
     topk_tail                (B, T)     the mass of all others; below 0 where nothing is stored
     prompt_mask              (B, T)     true at the prompts' tokens that are learned
 
-    With `prompts` the prompts' tokens are learned too, all but the first. They have no label.
+    With `prompts` the prompts' tokens are learned too, except the first one. They have no label.
     """
 
     stored: Stored | None = None
@@ -41,18 +41,21 @@ class TopkCollator(Collator):
         batch["topk_logprobs"] = torch.zeros(*shape, k)
         batch["topk_tail"] = torch.full(shape, NOT_STORED)
         batch["prompt_mask"] = torch.zeros(shape, dtype=torch.bool)
+
         for b, example in enumerate(examples):
             start = int((batch["labels"][b] != -100).int().argmax())
             end = len(example["input_ids"])
-            put(batch, b, self.stored.tensors(example[ROW]), start, end)
+            write_stored(batch, b, self.stored.tensors(example[ROW]), start, end)
             if self.prompts is not None:
-                put(batch, b, self.prompts.tensors(example[ROW]), 1, start)
+                write_stored(batch, b, self.prompts.tensors(example[ROW]), 1, start)
                 batch["prompt_mask"][b, 1:start] = True
         return batch
 
 
-def put(batch: dict[str, Tensor], b: int, tensors: Sequence[Tensor], start: int, end: int) -> None:
-    """Write what is stored into row b, from place `start` on and at most up to `end`."""
+def write_stored(
+    batch: dict[str, Tensor], b: int, tensors: Sequence[Tensor], start: int, end: int
+) -> None:
+    """Write stored probabilities into row b of a batch, from place `start` up to `end` at most."""
     # truncation may have cut the row, and padding follows it
     end = min(start + len(tensors[0]), end)
     for name, values in zip(TENSORS, tensors, strict=True):

@@ -10,8 +10,8 @@ from torch import Tensor
 
 from datagen.schema import PROMPT_TOPK
 from train.data.topk_column import ROW, Stored
+from train.losses.divergences import in_context, mixed
 from train.losses.likelihood import token_log_probs
-from train.losses.soft_targets import in_context, mixed
 from train.losses.stored_topk import topk_divergence
 from train.trainers.student import StudentTrainer
 from train.trainers.topk_collator import TopkCollator
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 class TopkTrainer(StudentTrainer):
-    """Trains by `losses.mixed` on the completions or, with `lm_weight`, by `losses.in_context`.
+    """A trainer with the loss `losses.mixed` or, with `lm_weight`, `losses.in_context`.
 
     Each part is a mean over its own tokens of the whole step.
     """
@@ -37,6 +37,7 @@ class TopkTrainer(StudentTrainer):
     def __init__(self, *args: Any, kd: KdArguments, **kwargs: Any):
         self.kd = kd
         super().__init__(*args, **kwargs)
+        # after TRL's constructor, which calls `prepare_rows` and replaces the model's forward
         self.data_collator = TopkCollator(
             pad_token_id=self.tokenizer.pad_token_id,
             pad_to_multiple_of=self.args.pad_to_multiple_of,
@@ -48,7 +49,7 @@ class TopkTrainer(StudentTrainer):
     def per_token(
         self, logits: Tensor, tokens: Tensor, ids: Tensor, logprobs: Tensor, tail: Tensor
     ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Divergence, log-probability, entropy, and whether the token is the most likely one.
+        """Return divergence, log-probability, entropy, and whether a token is the most likely one.
 
         Entropy and accuracy are for the log only, without a gradient.
         """
@@ -74,7 +75,7 @@ class TopkTrainer(StudentTrainer):
         return self.loss_from(loss_of, model, inputs, return_outputs)
 
     def loss(self, outputs: Any, prompt: Tensor, counts: Tensor | None) -> Tensor:
-        """The loss of a batch, as its part of the step that has these counts."""
+        """Return the batch's share of the loss of the step that has these counts."""
         weights = {"sft_weight": self.kd.sft_weight, "kd_weight": self.kd.kd_weight}
         completions, prompts = (None, None) if counts is None else counts
         values = outputs.log_probs, outputs.divergence
@@ -90,12 +91,13 @@ class TopkTrainer(StudentTrainer):
         )
 
     def log_parts(self, outputs: Any, prompt: Tensor) -> None:
-        """Log the parts of the loss: means over the batches of all devices."""
+        """Log the parts of the loss as means over the batches of all devices."""
         parts = {"": outputs.label_mask} | ({"lm_": prompt} if self.kd.lm_weight else {})
         for prefix, mask in parts.items():
             values = (outputs.divergence[mask].sum(), -outputs.log_probs[mask].sum(), mask.sum())
             kd, nll, tokens = self.accelerator.reduce(torch.stack(values).detach()).tolist()
             for name, value in (("kd", kd), ("nll", nll)):
+                # a batch may have no such token
                 self.log_mean(prefix + name, value / max(tokens, 1))
 
     def counts_of(self, batch: Mapping[str, Any]) -> Tensor:
@@ -105,9 +107,10 @@ class TopkTrainer(StudentTrainer):
     def prepare_rows(
         self, rows: Dataset, tokenizer: Any, args: SFTConfig, prepare: Prepare
     ) -> Dataset:
-        """The probabilities stay where they lie, memory-mapped.
+        """Tokenise the rows, and check them against the stored probabilities.
 
-        Rows carry only their number through TRL's preparation.
+        The probabilities stay memory-mapped. Only the number of each row goes through TRL's
+        preparation.
         """
         self.stored = Stored(rows)
         self.prompts = Stored(rows, PROMPT_TOPK, k=self.stored.k) if self.kd.lm_weight else None

@@ -1,8 +1,9 @@
-"""Models whose forward pass gives more than TRL's: logits at chosen tokens, and the divergence from
-stored probabilities.
+"""Models whose forward pass returns more than TRL's.
+
+They also return logits at chosen tokens, or the divergence from stored probabilities.
 
 TRL 1.16 replaces `model.forward` by one that computes the head in chunks and returns a
-`FusedCausalLMOutput`. Here it is replaced once more, for batches that hold an argument of ours.
+`FusedCausalLMOutput`. Here it is replaced once more, for batches with an argument of ours.
 """
 
 from __future__ import annotations
@@ -26,16 +27,15 @@ SCALES = (
     "lm_head_multiplier",
     "logits_scaling",
 )
-"""Names, in the configurations of some architectures, of what they do to the logits behind the
-head. We multiply hidden states with the head ourselves, so such a model would be trained
-wrongly."""
+"""How the configurations of some architectures name what they do to the logits after the head. We
+multiply hidden states with the head ourselves, so such a model would be trained wrongly."""
 PerToken = Callable[..., tuple[Tensor, Tensor, Tensor, Tensor]]
 """(logits (n, V), tokens (n,), ids (n, K), logprobs (n, K), tail (n,)) -> divergence,
 log-probability, entropy, and whether the token is the most likely one, each (n,)."""
 
 
 def unwrapped(model: Any) -> Any:
-    """The model itself, where PEFT has wrapped it."""
+    """Return the model itself, also if PEFT has wrapped it."""
     return getattr(model, "get_base_model", lambda: model)()
 
 
@@ -49,13 +49,15 @@ def check_head(model: Any, *, needed_by: str) -> None:
 
 
 def extend_forward(model: Any, argument: str, forward: Callable[..., Any]) -> None:
-    """Let `forward(before, **batch)` answer for the batches that hold the argument.
+    """Replace the model's forward for the batches that hold the argument.
 
-    `before` is the forward that the model had. It goes on answering for all other batches.
+    For these batches `forward(before, **batch)` is called. `before` is the forward that the model
+    had. It still serves all other batches.
     """
     before = model.forward
 
-    @functools.wraps(before)  # TRL and transformers read the signature
+    # with the old signature, which TRL and transformers read
+    @functools.wraps(before)
     def extended(_: Any, *args: Any, **batch: Any) -> Any:
         if batch.get(argument) is None:
             batch.pop(argument, None)
@@ -67,7 +69,7 @@ def extend_forward(model: Any, argument: str, forward: Callable[..., Any]) -> No
 
 @dataclass
 class AnswerOutput(FusedCausalLMOutput):
-    """TRL's output of its fused head, and the logits at the answers' tokens, (M, V)."""
+    """TRL's output of its fused head, plus the logits at the answers' tokens, (M, V)."""
 
     answer_logits: Tensor | None = None
 
@@ -84,6 +86,7 @@ def add_answer_logits(wrapped: Any, *, needed_by: str) -> None:
     check_head(model, needed_by=needed_by)
 
     def forward(before: Any, *args: Any, answers: Tensor, **batch: Any) -> AnswerOutput:
+        # TRL's forward does not return the hidden states: a hook catches them
         hidden: list[Tensor] = []
         hook = model.base_model.register_forward_hook(
             lambda _, __, out: hidden.append(out.last_hidden_state)
@@ -92,6 +95,7 @@ def add_answer_logits(wrapped: Any, *, needed_by: str) -> None:
             outputs = before(*args, **batch)
         finally:
             hook.remove()
+        # position t predicts token t+1, so the last position is left out
         logits = model.get_output_embeddings()(hidden[-1][:, :-1][answers]).float()
         return AnswerOutput(**outputs, answer_logits=logits)
 
@@ -100,10 +104,10 @@ def add_answer_logits(wrapped: Any, *, needed_by: str) -> None:
 
 @dataclass
 class DistilledOutput(FusedCausalLMOutput):
-    """TRL's output of its fused head, and the divergence of each token that is learned.
+    """TRL's output of its fused head, plus the divergence of each token that is learned.
 
     `divergence` (B, T-1) is 0 at other tokens and where nothing is stored. `log_probs` are those of
-    all tokens that are learned; the other fields are about the labels alone, as TRL's.
+    all tokens that are learned. The other fields cover only the labels, as in TRL.
     """
 
     divergence: Tensor | None = None
@@ -125,6 +129,7 @@ def add_distillation_head(wrapped: Any, per_token: PerToken, *, needed_by: str) 
     def forward(_: Any, *args: Any, topk_tail: Tensor, **batch: Any) -> DistilledOutput:
         stored = [batch.pop("topk_ids"), batch.pop("topk_logprobs"), topk_tail]
         labels = batch.pop("labels")[:, 1:]
+        # an argument of TRL's forward, which the base model does not take
         batch.pop("fused_lm_head", None)
         labeled = labels != -100
         mask = labeled | batch.pop("prompt_mask")[:, 1:]

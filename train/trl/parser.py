@@ -1,6 +1,4 @@
-"""TRL's parser of flags and YAML files, with one spelling, errors as exceptions, and our
-defaults.
-"""
+"""TRL's parser of flags and YAML files, with one spelling, exceptions, and our defaults."""
 
 from __future__ import annotations
 
@@ -38,6 +36,7 @@ class FlagParser(TrlParser):
         super().__init__(list(kinds), prog=command, usage=usage)
         self.command = command
         self.renamed = dict(renamed or {})
+
         self.add_argument("--config", help="YAML file with a line `flag: value` for each flag.")
         # one spelling in the help; `train.flags.underscored` lets people write both
         actions = self.by_name()
@@ -47,11 +46,12 @@ class FlagParser(TrlParser):
         for name, target in self.renamed.items():
             self.rename(actions[target], name)
         self.rename(actions["model_name_or_path"], "model", keep=True)
+
         describe(actions, kinds)
         self.set_defaults(**(defaults or {}))
 
     def by_name(self) -> dict[str, argparse.Action]:
-        """The flags by their names; of a switch and its `no_...` twin, the switch."""
+        """Return the flags by name; a switch is there without its `no_...` twin."""
         found: dict[str, argparse.Action] = {}
         for action in self._actions:
             found.setdefault(action.dest, action)
@@ -63,7 +63,7 @@ class FlagParser(TrlParser):
         action.option_strings = [f"--{name}", *(action.option_strings if keep else [])]
 
     def parse(self, words: Sequence[str], values: Mapping[str, Any]) -> tuple[Any, ...]:
-        """The dataclasses of these flags.
+        """Return the dataclasses of these flags.
 
         Args:
             words: flags and values, as the command line has them.
@@ -72,10 +72,11 @@ class FlagParser(TrlParser):
         Raises:
             UserError: a flag is unknown, or a value does not fit.
         """
-        # as defaults, so that the words of the command line win
+        # the values are set as defaults, so that the words of the command line win
         named = {self.renamed.get(name, name): value for name, value in values.items()}
         self.refuse_nulls(named)
         try:
+            # TRL returns what it does not know as flag, value, flag, value, ...
             unknown = self.set_defaults_with_config(**named)[::2]
             *found, rest, left = self.parse_args_into_dataclasses(
                 list(words), return_remaining_strings=True, look_for_args_file=False
@@ -88,21 +89,21 @@ class FlagParser(TrlParser):
         return tuple(found)
 
     def refuse(self, words: Sequence[str]) -> NoReturn:
-        """Raise UserError for flags that there are not."""
+        """Raise UserError for flags that do not exist."""
         names = ", ".join(word.partition("=")[0] for word in words if word.startswith("--"))
         raise UserError(
-            f"no flag {names or words[0]} with these settings, which {self.config_name} serves "
+            f"no flag {names or words[0]} with these settings, which use {self.config_name} "
             f"({self.command} --help lists them)"
         )
 
     @property
     def config_name(self) -> str:
-        """TRL's configuration among the dataclasses."""
+        """The name of TRL's configuration among the dataclasses."""
         names = [kind.__name__ for kind in self.dataclass_types]
         return next((name for name in names if name.endswith("Config")), names[0])
 
     def refuse_nulls(self, values: Mapping[str, Any]) -> None:
-        """Raise UserError for a value that is null where one is needed."""
+        """Raise UserError for a null where a value is needed."""
         for kind in self.dataclass_types:
             for field in dataclasses.fields(kind):
                 optional = field.default is None or re.search("None|Optional", str(field.type))
@@ -114,7 +115,10 @@ class FlagParser(TrlParser):
 
 
 def spell_with_underscores(action: argparse.Action) -> None:
-    """Show one spelling of a flag. Dashes are accepted before the parser sees the words."""
+    """Show one spelling of a flag.
+
+    Dashes are replaced before the parser sees the words, so they are accepted too.
+    """
     known = [name for name in action.option_strings if "-" not in name.lstrip("-")]
     action.option_strings = known or action.option_strings
 
@@ -127,10 +131,11 @@ def accept_as_switch(action: argparse.Action) -> None:
 
 
 def describe(actions: Mapping[str, argparse.Action], kinds: Sequence[type[Any]]) -> None:
-    """The docstrings under the fields become the help."""
+    """Use the docstrings under the fields as help texts."""
     from docstring_parser import parse_from_object
 
     for kind in kinds:
+        # TRL's own fields have help texts already
         if kind.__module__.split(".")[0] == "train":
             for parameter in parse_from_object(kind).params:
                 if parameter.description:
@@ -138,19 +143,19 @@ def describe(actions: Mapping[str, argparse.Action], kinds: Sequence[type[Any]])
 
 
 def escaped(text: str) -> str:
-    """A text as argparse takes it, which formats percent signs."""
+    """Return a help text for argparse, which gives percent signs a meaning."""
     return text.replace("%", "%%")
 
 
 def merged_help(
     parsers: Mapping[str, FlagParser], about: str, note: Callable[[list[str]], str]
 ) -> str:
-    """The help of a command whose modes have parsers of their own: every flag once.
+    """Return the help of a command whose modes have their own parsers, with each flag once.
 
     Args:
         parsers: by mode.
         about: the description.
-        note: what is said of a flag, from the modes that take it; nothing where all do.
+        note: returns the note on a flag from the modes that take it. It is not called if all do.
     """
     first = next(iter(parsers.values()))
     merged = argparse.ArgumentParser(
@@ -160,16 +165,16 @@ def merged_help(
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
         add_help=False,
     )
-    shown: dict[str, argparse.Action] = {}
+    actions: dict[str, argparse.Action] = {}
     modes: dict[str, list[str]] = {}
     for mode, parser in parsers.items():
         for action in parser._actions:
             name = action.option_strings[0]
-            shown.setdefault(name, action)
+            actions.setdefault(name, action)
             modes.setdefault(name, []).append(mode)
 
-    for name, action in shown.items():
-        said = note(modes[name]) if len(modes[name]) < len(parsers) else ""
-        action.help = " ".join(part for part in (action.help, said) if part)
+    for name, action in actions.items():
+        remark = note(modes[name]) if len(modes[name]) < len(parsers) else ""
+        action.help = " ".join(part for part in (action.help, remark) if part)
         merged._add_action(action)
     return merged.format_help()

@@ -1,9 +1,8 @@
-"""The teacher behind vLLM's own server (`vllm serve MODEL`), asked over HTTP for the probabilities
-of given tokens.
+"""A teacher behind vLLM's own server, asked over HTTP for the probabilities of given tokens.
 
-Beside `/v1/models` one endpoint is used: `/v1/completions`, with token ids as the prompt and
-`prompt_logprobs`, which vLLM alone gives. TRL's client asks the same, but it can be made only where
-vLLM is installed.
+`vllm serve MODEL` starts the server. Besides `/v1/models` one endpoint is used: `/v1/completions`,
+with token ids as the prompt and `prompt_logprobs`, which only vLLM offers. TRL's client sends the
+same requests, but its constructor needs an installed vLLM.
 """
 
 from __future__ import annotations
@@ -23,14 +22,14 @@ from datagen.errors import UserError
 from datagen.teacher.tokens import row_tokens
 
 RETRIES = 5
-"""How often a request is sent again that failed on its way, or with a status that may pass. The
-client waits longer each time, so five tries bridge a short interruption."""
-SHOWN = 300
+"""How often a request is sent again after a network error or a temporary status. The client waits
+longer each time, so five tries outlast a short interruption."""
+MESSAGE_LENGTH = 300
 """Characters of the server's own message that an error shows: enough for its first sentences."""
 
 
 class TeacherServer(VLLMClient):
-    """TRL's client with another transport. `get_sequence_logprobs` is TRL's."""
+    """TRL's client with another transport; `get_sequence_logprobs` is unchanged."""
 
     def __init__(self, url: str):
         """Connect to a server.
@@ -39,11 +38,13 @@ class TeacherServer(VLLMClient):
             UserError: no vLLM server answers.
         """
         self.base_url = url.strip().rstrip("/").removesuffix("/v1")
+        # the SDK needs some key, and a server without keys accepts any
         key = os.environ.get("VLLM_API_KEY") or "none"
         self.client = openai.OpenAI(
             base_url=f"{self.base_url}/v1", api_key=key, max_retries=RETRIES
         )
         with refusals_of(self.base_url):
+            # without retries: a wrong address is reported at once
             models = self.client.with_options(max_retries=0).models.list().data
         if not models:
             raise UserError(f"--teacher_model_server_url {url}: it serves no model")
@@ -53,16 +54,17 @@ class TeacherServer(VLLMClient):
         path = url.removeprefix(f"{self.base_url}/v1")
         with refusals_of(self.base_url):
             found: Any = self.client.post(path, body=kwargs["json"], cast_to=object)
+        # other servers accept the request but leave the probabilities out
         if not all(choice.get("prompt_logprobs") for choice in found["choices"]):
             raise UserError(
-                f"{self.base_url} gives no prompt_logprobs: the server of `vllm serve` does"
+                f"{self.base_url} returns no prompt_logprobs; a server of `vllm serve` does"
             )
         return dict(found)
 
 
 @contextmanager
 def refusals_of(url: str) -> Iterator[None]:
-    """Raise a UserError of one line where the server refuses, or where there is none."""
+    """Raise a UserError of one line if the server refuses, or if there is none."""
     try:
         yield
     except openai.APIConnectionError:
@@ -70,7 +72,7 @@ def refusals_of(url: str) -> Iterator[None]:
             f"no server at {url}: `vllm serve TEACHER` starts one, and prints its address"
         ) from None
     except openai.APIStatusError as error:
-        why = " ".join(str(error.message).split())[:SHOWN]
+        why = " ".join(str(error.message).split())[:MESSAGE_LENGTH]
         hint = ""
         if "logprobs" in why:
             hint = "; start it with `vllm serve --max-logprobs -1`, or lower --loss_top_k"
@@ -78,10 +80,10 @@ def refusals_of(url: str) -> Iterator[None]:
 
 
 class ServerTrainer(ServerDistillationTrainer):
-    """TRL's trainer with a server's teacher, for any share of the student's own completions.
+    """TRL's trainer with a teacher on a server, for any share of the student's own completions.
 
-    The server gives its most probable tokens alone. With probability `lmbda` the completions of a
-    step are the student's own, else those of the dataset. TRL's trainer has lmbda = 1 alone.
+    The server returns only its most probable tokens. With probability `lmbda` the completions of a
+    step are the student's own, otherwise those of the dataset. TRL's trainer has only lmbda = 1.
 
     Source:
         GKD: Agarwal et al., arXiv 2306.13649, algorithm 1.
@@ -90,7 +92,7 @@ class ServerTrainer(ServerDistillationTrainer):
     def __init__(self, *args: Any, teacher: TeacherServer, lmbda: float, **kwargs: Any):
         self.lmbda = lmbda
         self.given: list[list[int]] | None = None
-        # the constructor of ServerDistillationTrainer is left out: it opens TRL's own client
+        # the constructor of ServerDistillationTrainer is skipped: it opens TRL's own client
         DistillationTrainer.__init__(self, *args, teacher_model=None, **kwargs)
         self.teacher_client = teacher
         self.loss_top_k = self.args.loss_top_k
@@ -98,7 +100,7 @@ class ServerTrainer(ServerDistillationTrainer):
         self.reverse_kl_top_1_mode = self.args.reverse_kl_top_1_mode
 
     def _generate_and_score_completions(self, inputs: list[dict[str, Any]]) -> dict[str, Any]:
-        # the step's number decides, so that a resumed training draws the same
+        # seeded by the step's number, so that a resumed training makes the same choices
         own = Random(f"{self.args.seed}:lmbda:{self.state.global_step}").random() < self.lmbda
         self.given = None if own else [row_tokens(row, self._tokenizer)[1] for row in inputs]
         return super()._generate_and_score_completions(inputs)

@@ -1,4 +1,4 @@
-"""TRL's trainers with public hooks in the place of their private methods (TRL 1.16)."""
+"""TRL's trainers, with public hooks instead of their private methods (TRL 1.16)."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Prepare = Callable[["Dataset"], "Dataset"]
 
 
 class AdaptedTrainer:
-    """Mixed into any trainer of TRL, in front of it."""
+    """A mixin that comes before any trainer of TRL among the base classes."""
 
     args: Any
     state: Any
@@ -30,48 +30,55 @@ class AdaptedTrainer:
 
     @property
     def tokenizer(self) -> Any:
-        """The tokenizer of the student, also where the trainer holds a processor."""
+        """The tokenizer of the student, also if the trainer holds a processor."""
         return self._tokenizer
 
     def log_mean(self, name: str, value: float) -> None:
-        """Add a value to the next line of the training log, which shows the mean."""
+        """Add a value to the next line of the training log, which shows the mean of its values."""
         self._metrics["train"][name].append(value)
 
     def describe(self, folder: str | None = None) -> None:
-        """Write what the student is made from. TRL's generic card is written nowhere."""
+        """Write what the student is made from, in place of TRL's generic card."""
         raise NotImplementedError
 
     def create_model_card(self, *_: Any, **__: Any) -> None:
         self.describe()
 
     def _run_epoch(self, *args: Any, **kwargs: Any) -> None:
-        # resumed from the checkpoint of its last step, transformers would take one step more
+        # if resumed from the checkpoint of the last step, transformers would take one more step
         if self.state.global_step < self.state.max_steps:
             super()._run_epoch(*args, **kwargs)  # type: ignore[misc]
 
     def _save(self, output_dir: str | None = None, state_dict: Any = None) -> None:
         super()._save(output_dir, state_dict)  # type: ignore[misc]
-        self.describe(output_dir)  # PEFT has written a card of its own
+        # after saving: PEFT writes its own card, which is replaced here
+        self.describe(output_dir)
 
 
 class AdaptedSftTrainer(SFTTrainer):
-    """TRL's `SFTTrainer` for losses of our own: what rows and batches hold, and a scalar loss."""
+    """TRL's `SFTTrainer` with hooks for the rows, the batches and a scalar loss."""
 
     step_counts: Tensor | None = None
-    """What `counts_of` counted in all batches of the step, on all devices."""
+    """The sum of `counts_of` over all batches of the step, on all devices."""
 
     def prepare_rows(
         self, rows: Dataset, tokenizer: Any, args: SFTConfig, prepare: Prepare
     ) -> Dataset:
-        """Change the rows before or after TRL's preparation. It runs inside of the constructor."""
+        """Change the rows before or after TRL's preparation.
+
+        TRL calls this in its constructor.
+        """
         return prepare(rows)
 
     def batch_columns(self, columns: Sequence[str]) -> list[str]:
-        """Which columns of the prepared rows reach the collator."""
+        """Return which columns of the prepared rows reach the collator."""
         return list(columns)
 
     def counts_of(self, batch: Mapping[str, Any]) -> Tensor | None:
-        """The numbers by which the parts of the loss are divided, (parts,). None: TRL's own."""
+        """Return the numbers by which the parts of the loss are divided, (parts,), or None.
+
+        None means that TRL's own count is used.
+        """
         return None
 
     def loss_from(
@@ -81,14 +88,14 @@ class AdaptedSftTrainer(SFTTrainer):
         inputs: dict[str, Any],
         return_outputs: bool,
     ) -> Any:
-        """Train by a scalar that is computed from the model's outputs.
+        """Train with a scalar loss that is computed from the model's outputs.
 
         TRL's loss is the negative sum of `log_probs`, divided by the number of items and multiplied
-        by the number of devices. The scalar is handed over as the only log-probability of one item,
-        so TRL's metrics, mixed precision and scaling stay as they are.
+        by the number of devices. The scalar is passed as the only log-probability of one item. So
+        TRL's metrics, mixed precision and scaling work as usual.
 
         Args:
-            loss_of: from the model's outputs to this batch's part of the step's loss.
+            loss_of: returns the batch's share of the step's loss from the model's outputs.
             model: the student.
             inputs: the batch.
             return_outputs: whether the outputs are returned too.
@@ -102,7 +109,7 @@ class AdaptedSftTrainer(SFTTrainer):
         return super().compute_loss(forward, inputs, return_outputs, num_items_in_batch=1)
 
     def count_step(self, batches: list[Any], device: Any) -> Any:
-        """Count a step's batches before the first of them is computed, as the trainer does."""
+        """Count the batches of a step before the first of them is computed, as the trainer does."""
         return self._get_num_items_in_batch(batches, device)
 
     def _prepare_dataset(self, dataset: Any, processing_class: Any, args: Any, *rest: Any) -> Any:
@@ -123,6 +130,7 @@ class AdaptedSftTrainer(SFTTrainer):
         self.step_counts = None
         if found:
             counts = torch.stack(found).sum(0)
+            # each device sees only its own batches of the step
             if self.args.average_tokens_across_devices and self.args.world_size > 1:
                 counts = self.accelerator.gather(counts[None]).sum(0)
             self.step_counts = counts
