@@ -24,7 +24,7 @@ from datagen.prompts.episodes import Format
 from datagen.run.job import Job, RunResult, counted, run_job
 from datagen.teacher import Request, Sampling, Teacher
 from datagen.teacher.base import transcript
-from datagen.teacher.cost.budget import spending
+from datagen.teacher.cost.budget import format_spending
 from datagen.teacher.cost.forecast import Forecast, forecast_of
 from datagen.teacher.settings import UNRECORDED
 
@@ -214,7 +214,7 @@ def summary(stats: dict[str, Any], out: Path) -> str:
         f"accepted:  {stats['accepted'].get('demonstrations', 0):,} episodes",
         f"rejected:  {counted(stats['rejected'])}",
         f"accuracy:  {accuracy}",
-        spending(stats),
+        format_spending(stats),
         f"written to {out}; next: datagen publish {out} NAME",
     ]
     return "\n".join(lines)

@@ -19,7 +19,7 @@ from datagen.run.open_run import OpenRun
 from datagen.suites import SUITES, Question, Suite, load, questions_from_file
 from datagen.suites.load import find
 from datagen.teacher import Request, Teacher
-from datagen.teacher.cost.budget import spending
+from datagen.teacher.cost.budget import format_spending
 from datagen.teacher.cost.forecast import Bound, Forecast, forecast_of
 from datagen.teacher.settings import UNRECORDED
 from datagen.teacher.topk import check_topk
@@ -178,5 +178,5 @@ def summary(stats: dict[str, Any], out: Path) -> str:
             f"any {accuracy['solved']:.3f}"
         )
 
-    lines += [spending(stats), f"written to {out}; next: datagen publish {out} NAME"]
+    lines += [format_spending(stats), f"written to {out}; next: datagen publish {out} NAME"]
     return "\n".join(line for line in lines if line)

@@ -20,7 +20,7 @@ from datagen.records.serialise import from_json
 from datagen.run.open_run import OpenRun
 from datagen.running import run_coroutine
 from datagen.teacher import Teacher
-from datagen.teacher.cost.budget import Account, spending
+from datagen.teacher.cost.budget import Account, format_spending
 from datagen.teacher.license import find_license
 
 Stats = dict[str, Any]
@@ -149,7 +149,7 @@ def summary(stats: Stats, out: Path) -> str:
             f"{stats['questions']:,} items, {stats['answers']:,} answers in {stats['seconds']:,} s",
             f"accepted:  {sum(stats['accepted'].values()):,}",
             f"rejected:  {counted(stats['rejected'])}",
-            spending(stats),
+            format_spending(stats),
             f"written to {out}; next: datagen inspect {out}, datagen publish {out} NAME",
         ]
     )

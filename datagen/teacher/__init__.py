@@ -1,4 +1,4 @@
-"""Teachers: engines behind one seam (`base.py`), opened by `connect`."""
+"""Teachers. All engines have the interface in `base.py`, and `connect` makes one from a spec."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ __all__ = [
 
 
 def check_workers(workers: int | None) -> None:
-    """Raises UserError for a number of workers that is out of range."""
+    """Raise UserError for a number of workers that is out of range."""
     if workers is not None and workers < 1:
         raise UserError(f"--workers {workers}: must be at least 1")
 
@@ -57,21 +57,21 @@ def connect(
     patience: Patience | None = None,
     batches: Path | None = None,
 ) -> Teacher:
-    """The teacher that a spec names. Nothing is loaded or reached before `open`.
+    """Return the teacher that a spec names. Nothing is loaded or reached before `open`.
 
     Args:
         spec: `micro`, `hf:NAME_OR_PATH`, `vllm:NAME_OR_PATH` or `openai:MODEL`, or a parsed spec.
-        engine: Where the teacher answers: "local" is this process, "ray" the workers of a Ray
+        engine: where the teacher runs: "local" is this process, "ray" the workers of a Ray
             cluster. With "ray" this function joins the cluster, so the main thread must call it.
-        workers: With "ray", how many teachers there are: by default as many as the cluster's GPUs
-            hold, or one a machine.
-        concurrency: Most requests in flight at an endpoint.
-        patience: How long an endpoint is waited for.
-        batches: A file that remembers what is under way. With it, an endpoint is asked through its
-            Batch API.
+        workers: the number of teachers with "ray". Default: as many as the cluster's GPUs hold, or
+            one a machine without GPUs.
+        concurrency: the most requests in flight at an endpoint.
+        patience: how long to wait for an endpoint.
+        batches: a file that records the submitted batches. With it, an endpoint is asked through
+            its Batch API.
 
     Raises:
-        UserError: The spec names no teacher, or what was asked for does not fit it.
+        UserError: the spec names no teacher, or an argument does not fit it.
 
     Example:
         >>> connect("micro").name
@@ -80,6 +80,8 @@ def connect(
     spec = spec if isinstance(spec, TeacherSpec) else TeacherSpec.parse(spec)
     if batches and not (spec.capabilities.batch_api and engine == "local"):
         raise UserError(f"{spec.name} has no Batch API here: only openai: teachers may have one")
+
+    # engines are imported late: Ray, torch and vLLM take seconds, and need not be installed
     if engine == "ray":
         from datagen.teacher.ray.teacher import RayTeacher
 

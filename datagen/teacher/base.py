@@ -1,4 +1,4 @@
-"""The teacher seam: what every engine answers, and how it is asked."""
+"""The interface of a teacher: the requests that it takes and the answers that it gives."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ __all__ = [
 ]
 
 Messages: TypeAlias = tuple[tuple[str, str], ...]
-"""Chat turns as (role, content) pairs: hashable, and JSON in one step."""
+"""Chat turns as (role, content) pairs. Tuples are hashable, and JSON writes them as lists."""
 
 Pair: TypeAlias = tuple[str | Messages, str]
 """A prompt and the continuation to score."""
 
 
 def transcript(prompt: str | Messages) -> str:
-    """A prompt for people: chat turns with their roles, or the text as it is."""
+    """Return a prompt in a form for people: chat turns with their roles, or the text as it is."""
     if isinstance(prompt, str):
         return prompt
     return "\n".join(f"[{role}] {content}" for role, content in prompt)
@@ -64,7 +64,7 @@ class Sampling:
 class Request:
     """Samples `first` to `first + n - 1` of one prompt.
 
-    A text is continued; messages, as (role, content) pairs, are answered.
+    A text is continued. Messages, as (role, content) pairs, are answered.
 
     Example:
         >>> Request((("user", "What is 3 plus 4?"),), n=4).first
@@ -81,8 +81,6 @@ class Request:
 class Completion:
     """One sampled answer.
 
-    `finish_reason` is "stop" or "length" (cut off), or what the endpoint said.
-
     Example:
         >>> Completion("The answer is 7.", tokens=5).finish_reason
         'stop'
@@ -90,49 +88,52 @@ class Completion:
 
     text: str
     finish_reason: str = "stop"
-    """"stop", "length" (cut off at `max_tokens`), or another word of the endpoint."""
+    """"stop", "length" (cut off at `max_tokens`), or another word that the endpoint uses."""
     tokens: int = 0
     """Completion tokens."""
     prompt_tokens: int = 0
     """Prompt tokens billed for this sample. Sample 0 of a request has the prompt's count, the
     others have 0."""
     cached_tokens: int = 0
-    """How many of the prompt tokens the endpoint had in its cache, if it says so. They can cost
+    """How many prompt tokens the endpoint had in its cache, if it reports them. They can cost
     less."""
     mean_logprob: float | None = None
     """Nats per token at temperature 1."""
     reasoning: str | None = None
-    """The thoughts of a reasoning model before its answer, if the endpoint returns them apart."""
+    """What a reasoning model wrote before its answer, if the endpoint returns it separately."""
 
 
 class Teacher(Protocol):
-    """Who answers. An engine is safe to call from many asyncio tasks at once."""
+    """A model that answers requests. It is safe to use from many asyncio tasks at once."""
 
     name: str
-    """As given to `connect`, for lineage: "openai:gpt-x", "hf:path", "micro"."""
+    """The spec as given to `connect`, such as "openai:gpt-x", "hf:path" or "micro"."""
     capabilities: Capabilities
     """What the engine can do besides completing prompts."""
 
     async def identify(self) -> str:
-        """What the journal keys answers by: the name with the endpoint's URL, a folder's
-        fingerprint or a Hub commit. Loads no weights and asks no endpoint.
+        """Return the name under which the journal stores answers.
+
+        Loads no weights and asks no endpoint. It is the teacher's name with the endpoint's URL, a
+        folder's fingerprint or a Hub commit.
 
         Raises:
-            UserError: There is no such model.
+            UserError: there is no such model.
         """
         ...
 
     async def open(self) -> None:
-        """Make the teacher ready to answer: load the model, or reach the endpoint and look the
-        model up. The second call does nothing.
+        """Make the teacher ready to answer. The second call does nothing.
+
+        A local engine loads the model. An endpoint is reached, and the model is looked up there.
 
         Raises:
-            UserError: The model cannot be opened, or the endpoint cannot be reached.
+            UserError: the model cannot be opened, or the endpoint cannot be reached.
         """
         ...
 
     async def complete(self, request: Request) -> list[Completion]:
-        """The n samples of a request, in order.
+        """Return the n samples of a request, in order.
 
         Raises:
             TeacherError: This request failed for good. The subclass says how.
@@ -141,7 +142,7 @@ class Teacher(Protocol):
         ...
 
     async def score(self, prompt: str | Messages, continuation: str) -> list[float]:
-        """Log-probability, in nats, of each token of the continuation given the prompt.
+        """Return the log-probability, in nats, of each token of the continuation given the prompt.
 
         Raises:
             UserError: The engine cannot score.
@@ -150,7 +151,7 @@ class Teacher(Protocol):
         ...
 
     async def score_many(self, pairs: Sequence[Pair]) -> list[list[float]]:
-        """What `score` returns for each pair.
+        """Return what `score` returns for each pair.
 
         An engine may compute a shared prefix once; the others use
         `datagen.teacher.scoring.score_each`.
@@ -158,5 +159,5 @@ class Teacher(Protocol):
         ...
 
     async def close(self) -> None:
-        """Stop what is in flight, and release what `open` took."""
+        """Stop the requests in flight, and release what `open` acquired."""
         ...

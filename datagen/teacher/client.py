@@ -40,19 +40,20 @@ class TeacherClient:
         self._thread = LoopThread()
         self._opening = asyncio.Lock()
         self._is_open = False
-        # a client that nobody holds any more takes its thread with it
+
+        # the thread also ends when a client is garbage-collected without `close`
         self._stop = weakref.finalize(self, self._thread.stop)
 
     @classmethod
     def connect(cls, spec: str | TeacherSpec, **options: Any) -> TeacherClient:
-        """The client of the teacher that a spec names. Nothing is loaded or reached yet.
+        """Return the client of the teacher that a spec names. Nothing is loaded or reached yet.
 
         Args:
             spec: `micro`, `hf:NAME_OR_PATH`, `vllm:NAME_OR_PATH` or `openai:MODEL`.
-            options: As `datagen.teacher.connect` takes them.
+            options: the keyword arguments of `datagen.teacher.connect`.
 
         Raises:
-            UserError: The spec names no teacher.
+            UserError: the spec names no teacher.
         """
         return cls(connect(spec, **options))
 
@@ -67,7 +68,7 @@ class TeacherClient:
         return self._teacher.capabilities
 
     def identity(self) -> str:
-        """The name with the endpoint's URL or the revision of the weights. Loads no weights.
+        """Return the name with the endpoint's URL or the revision of the weights. Loads no weights.
 
         Raises:
             UserError: There is no such model.
@@ -86,7 +87,7 @@ class TeacherClient:
         seed: int = 0,
         prompt_style: PromptStyle = "chat",
     ) -> list[Completion]:
-        """The teacher's answers to one prompt. The first call opens the teacher.
+        """Return the teacher's answers to one prompt. The first call opens the teacher.
 
         Args:
             prompt: A question, or chat turns.
@@ -124,7 +125,10 @@ class TeacherClient:
         seed: int = 0,
         prompt_style: PromptStyle = "chat",
     ) -> list[Completion]:
-        """Like `ask`. Calls that are awaited together are batched together."""
+        """Return the teacher's answers to one prompt, like `ask`, without blocking the event loop.
+
+        Calls that are awaited together are batched together.
+        """
         sampling = Sampling(
             temperature=temperature, top_p=top_p, max_tokens=max_tokens, stop=tuple(stop), seed=seed
         )
@@ -134,7 +138,7 @@ class TeacherClient:
     def score(
         self, prompt: Prompt, continuation: str, *, prompt_style: PromptStyle = "chat"
     ) -> list[float]:
-        """Log-probability, in nats, of each token of a continuation given the prompt.
+        """Return the log-probability, in nats, of each token of a continuation given the prompt.
 
         Raises:
             TeacherError: The request failed for good. The subclass says how.
@@ -146,21 +150,21 @@ class TeacherClient:
     async def ascore(
         self, prompt: Prompt, continuation: str, *, prompt_style: PromptStyle = "chat"
     ) -> list[float]:
-        """Like `score`."""
+        """Score a continuation, like `score`, without blocking the event loop."""
         asked = as_prompt(prompt, prompt_style)
         return await self._arun(lambda: self._score(asked, continuation))
 
     def close(self) -> None:
-        """Stop what is in flight, and release the model or the connections.
+        """Stop the requests in flight, and release the model or the connections.
 
-        Nothing can be asked afterwards; a second call does nothing.
+        Nothing can be asked afterwards. A second call does nothing.
         """
         if self._stop.alive:
             self._run(self._teacher.close)
             self._stop()
 
     async def aclose(self) -> None:
-        """Like `close`."""
+        """Close the client, like `close`, without blocking the event loop."""
         if self._stop.alive:
             await self._arun(self._teacher.close)
             self._stop()
@@ -198,13 +202,15 @@ class TeacherClient:
         return await self._teacher.complete(request)
 
     async def _score(self, prompt: str | Messages, continuation: str) -> list[float]:
+        # refused before opening, which can load a large model
         if not self.capabilities.score:
             raise UserError(f"{self.name} cannot score a given continuation")
         await self._open()
         return await self._teacher.score(prompt, continuation)
 
     async def _open(self) -> None:
-        async with self._opening:  # many calls may come at once
+        # many calls may come at once, and a failed opening is tried again by the next call
+        async with self._opening:
             if not self._is_open:
                 await self._teacher.open()
                 self._is_open = True
@@ -223,11 +229,15 @@ class TeacherClient:
 
 
 async def awaited(work: Callable[[], Awaitable[Result]]) -> Result:
+    """Await what `work` returns.
+
+    The event loop needs a coroutine, and `work` may return any awaitable.
+    """
     return await work()
 
 
 def as_prompt(prompt: Prompt, style: PromptStyle) -> str | Messages:
-    """A prompt as a request holds it.
+    """Return a prompt as a request holds it.
 
     Raises:
         UserError: It is neither a text nor chat turns.

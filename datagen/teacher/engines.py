@@ -1,4 +1,4 @@
-"""The engines that answer in this process, or from it through an endpoint."""
+"""Making the engine of a spec: one that runs in this process, or one that asks an endpoint."""
 
 from __future__ import annotations
 
@@ -19,9 +19,10 @@ def make_engine(
     patience: Patience | None = None,
     batches: Path | None = None,
 ) -> Teacher:
-    """The engine of a spec, not opened yet. `datagen.teacher.connect` describes the arguments.
+    """Return the engine of a spec, not opened yet.
 
-    A Ray worker uses this function too; that is why it stands apart from `connect`.
+    `datagen.teacher.connect` describes the arguments. Ray workers use this function too, so it is
+    separate from `connect`.
     """
     if spec.engine == "openai":
         from datagen.teacher.endpoint.openai import OpenAITeacher

@@ -11,18 +11,22 @@ from datagen.teacher.spec import check_folder
 MODEL_FILES = {".json", ".safetensors", ".bin", ".model", ".jinja"}
 """Suffixes of the files that decide what a model answers."""
 SAMPLE_BYTES = 1 << 20
-"""Bytes read at each end of a file. Reading all weights would take minutes for a large model, and
-training changes every tensor, so also the last ones."""
+"""Bytes read at each end of a file. Reading all weights of a large model would take minutes.
+Training changes every tensor, so the first and the last bytes show it."""
 
 
 def fingerprint(folder: Path) -> str:
-    """16 hex digits over a model's files: small files whole, weights by their size and their first
-    and last megabyte.
+    """Return 16 hex digits of a hash over a model's files.
+
+    Small files are hashed whole. Of the weights, the hash covers the size and the first and last
+    megabyte.
     """
     digest = hashlib.sha256()
     for file in sorted(folder.glob("*")):
+        # lineage.json describes a student and does not change its answers
         if file.suffix not in MODEL_FILES or file.name == "lineage.json":
             continue
+
         size = file.stat().st_size
         digest.update(f"{file.name}:{size}\n".encode())
         with file.open("rb") as handle:
@@ -33,10 +37,10 @@ def fingerprint(folder: Path) -> str:
 
 
 def revision_of(path: str) -> str | None:
-    """The fingerprint of a folder, or the Hub's commit of a model by name.
+    """Return the fingerprint of a folder, or the Hub's commit of a model by name.
 
     Raises:
-        UserError: There is no such folder, or the Hub has no such model.
+        UserError: there is no such folder, or the Hub has no such model.
     """
     folder = Path(path)
     if folder.is_dir():
@@ -46,7 +50,7 @@ def revision_of(path: str) -> str | None:
 
 
 def commit_of(name: str) -> str | None:
-    """The Hub's commit of a model by name; None if the model comes from elsewhere."""
+    """Return the Hub's commit of a model by name; None if the model comes from elsewhere."""
     from transformers import AutoConfig
 
     try:

@@ -1,9 +1,9 @@
 """The request journal: every answer is on disk before anything depends on it.
 
-Each request has one record with the samples that it brought, and pairs that were scored together
-have one record. The key is all that decides an answer: engine and endpoint, messages, sampling
-settings. So a changed prompt or setting is a new request, and no sample that is there is asked for
-again, across kills and restarts.
+Each request has one record that holds its samples. Pairs that were scored together also have one
+record. The key is everything that decides an answer: engine, endpoint, messages and sampling
+settings. So a changed prompt or setting is a new request, and a recorded sample is never asked for
+again, even after a kill.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ from datagen.teacher.cost.budget import Account
 Answer = TypeVar("Answer")
 
 GATHER_S = 0.004
-"""Answers that arrive within this time share a commit. A commit for each would slow a fast engine
-down, and nobody notices a delay of milliseconds."""
+"""Answers that arrive within this time share a commit. A commit for each answer would slow down a
+fast engine. A delay of milliseconds is too short to notice."""
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS replies (
     request       BLOB NOT NULL,
@@ -47,7 +47,7 @@ CREATE TABLE IF NOT EXISTS scores (
 
 @dataclass
 class Usage:
-    """Answered samples in the journal, and their tokens."""
+    """The number of answered samples in the journal, and their tokens."""
 
     answers: int
     completion_tokens: int
@@ -65,14 +65,13 @@ class Usage:
 
 
 class JournaledTeacher:
-    """A teacher that remembers. Equal requests under way at the same time are asked once."""
+    """A teacher whose answers are recorded. Equal requests at the same time are asked only once."""
 
     def __init__(self, teacher: Teacher, path: Path, *, account: Account | None = None):
         """Args:
-        teacher: Who is asked for what the journal does not hold.
-        path: The journal's file.
-        account: The teacher is asked only as long as the account's budget pays for it, what
-            the journal holds included.
+        teacher: the teacher that is asked for what the journal does not hold.
+        path: the journal's file.
+        account: the budget of the run. What the journal holds counts as spent.
         """
         self.name = teacher.name
         self.capabilities = teacher.capabilities
@@ -82,12 +81,12 @@ class JournaledTeacher:
         self.teacher = account.watch(teacher, self.usage) if account else teacher
         self._identity: str | None = None
         self._under_way: dict[Any, asyncio.Future[Any]] = {}
-        self._unsaved: list[tuple[str, tuple[Any, ...]]] = []
+        self._uncommitted: list[tuple[str, tuple[Any, ...]]] = []
         self._waiting: list[asyncio.Future[None]] = []
         self._timer: asyncio.TimerHandle | None = None
 
     async def identify(self) -> str:
-        """The teacher's identity, as it was when it was asked for it first."""
+        """Return the teacher's identity. The teacher is asked for it only once."""
         if self._identity is None:
             self._identity = await self.teacher.identify()
         return self._identity
@@ -102,19 +101,20 @@ class JournaledTeacher:
             found = self._find(key, request)
             if len(found) < request.n:
                 found = await self._ask(key, request, known=found)
-            await self._saved()
+            await self._wait_until_saved()
             return [found[request.first + i] for i in range(request.n)]
 
-        return await self._once((key, request.first, request.n), ask)
+        return await self._ask_once((key, request.first, request.n), ask)
 
     async def score(self, prompt: str | Messages, continuation: str) -> list[float]:
         [scores] = await self.score_many([(prompt, continuation)])
         return scores
 
     async def score_many(self, pairs: Sequence[Pair]) -> list[list[float]]:
-        """One record for all the pairs, which an engine computes together.
+        """Return what `score` returns for each pair. All pairs share one record.
 
-        After a kill all of them are there, or all are asked again.
+        An engine computes the pairs together. So after a kill all scores are recorded, or all pairs
+        are asked again.
         """
         key = digest([await self.identify(), "score", list(pairs)])
 
@@ -125,10 +125,10 @@ class JournaledTeacher:
             if not found:
                 found = (dumps(await self.teacher.score_many(pairs)),)
                 self._insert("INSERT OR IGNORE INTO scores VALUES (?, ?)", (key, *found))
-            await self._saved()
+            await self._wait_until_saved()
             return [list(scores) for scores in loads(found[0])]
 
-        return await self._once(key, ask)
+        return await self._ask_once(key, ask)
 
     async def close(self) -> None:
         await self.teacher.close()
@@ -137,16 +137,22 @@ class JournaledTeacher:
         self._commit()
         self._database.close()
 
-    async def _once(self, work: Any, ask: Callable[[], Awaitable[Answer]]) -> Answer:
-        """The result of `ask`.
+    async def _ask_once(self, work: Any, ask: Callable[[], Awaitable[Answer]]) -> Answer:
+        """Return the result of `ask`, which is called only once for equal work at the same time.
 
-        Of equal work at the same time only the first asks; if that is cancelled, the next one does.
+        The other tasks wait for the first. If the first is cancelled, the next one asks.
+
+        Args:
+            work: names the work. Equal work has equal names.
+            ask: does the work.
         """
         while other := self._under_way.get(work):
             await asyncio.wait([other])
             if not other.cancelled():
                 return other.result()
-            await self._saved()  # it may have had its answer
+            # the cancelled task may have inserted its answer: `ask` then finds it on disk
+            await self._wait_until_saved()
+
         mine = self._under_way[work] = asyncio.get_running_loop().create_future()
         try:
             answer = await ask()
@@ -154,16 +160,21 @@ class JournaledTeacher:
             return answer
         except Exception as error:
             mine.set_exception(error)
-            mine.exception()  # nobody else need be waiting for it
+            # asyncio warns of an exception that nobody retrieved, and no other task may be waiting
+            mine.exception()
             raise
         finally:
             del self._under_way[work]
-            mine.cancel()  # where it has no result yet
+            # without a result this task was cancelled: the waiting tasks see it, and one asks
+            mine.cancel()
 
     async def _ask(
         self, key: bytes, request: Request, *, known: dict[int, Completion]
     ) -> dict[int, Completion]:
-        """Ask, and keep the answers. A sample that is `known` stays as it is."""
+        """Ask the teacher, record its answers, and return the samples by index.
+
+        A sample that is `known` stays as it is.
+        """
         answers = await self.teacher.complete(request)
         spent = (
             len(answers),
@@ -177,11 +188,12 @@ class JournaledTeacher:
         return dict(enumerate(answers, request.first)) | known
 
     def _find(self, key: bytes, request: Request) -> dict[int, Completion]:
-        """The samples of a request that the journal has, by their index."""
+        """Return the samples of a request that the journal has, by their index."""
         query = "SELECT first, answers FROM replies WHERE request = ? ORDER BY rowid DESC"
         wanted = range(request.first, request.first + request.n)
         found: dict[int, Completion] = {}
         for first, answers in self._database.execute(query, (key,)):
+            # the newest records come first, so the oldest answer to a sample wins, as in `_ask`
             found |= {
                 i: Completion(**a) for i, a in enumerate(loads(answers), first) if i in wanted
             }
@@ -193,22 +205,24 @@ class JournaledTeacher:
         return Usage(*self._database.execute(f"SELECT {sums} FROM replies").fetchone())
 
     def _insert(self, statement: str, row: tuple[Any, ...]) -> None:
-        """Insert soon: what arrives within moments shares a commit."""
-        if not self._unsaved:
+        """Insert a row with the next commit. Rows of the next few milliseconds share a commit."""
+        if not self._uncommitted:
             self._timer = asyncio.get_running_loop().call_later(GATHER_S, self._commit)
-        self._unsaved.append((statement, row))
+        self._uncommitted.append((statement, row))
 
-    async def _saved(self) -> None:
-        """Wait until all that was inserted is on disk."""
-        if self._unsaved:
+    async def _wait_until_saved(self) -> None:
+        """Wait until all rows that were inserted are on disk."""
+        if self._uncommitted:
             self._waiting.append(asyncio.get_running_loop().create_future())
             await self._waiting[-1]
 
     def _commit(self) -> None:
-        unsaved = self._unsaved
+        """Write the waiting rows to disk, and wake the tasks that wait for them."""
+        unsaved = self._uncommitted
         waiting = self._waiting
-        self._unsaved = []
+        self._uncommitted = []
         self._waiting = []
+
         error = None
         try:
             self._database.execute("BEGIN")
@@ -219,6 +233,7 @@ class JournaledTeacher:
             if self._database.in_transaction:
                 self._database.execute("ROLLBACK")
             error = UserError(f"{self._path} cannot be written: {failure}")
+
         for future in waiting:
             if not future.done():
                 future.set_exception(error) if error else future.set_result(None)

@@ -1,4 +1,4 @@
-"""An event loop in a thread of its own, so that plain code can wait for coroutines anywhere."""
+"""An event loop in its own thread, so that plain code can wait for coroutines anywhere."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ thread does not keep the process alive."""
 
 
 class LoopThread:
-    """Runs coroutines, also where the calling thread has a running loop of its own."""
+    """Runs coroutines in its own thread, even if the calling thread has a running event loop."""
 
     def __init__(self) -> None:
         self._loop = asyncio.new_event_loop()
@@ -24,7 +24,7 @@ class LoopThread:
         self._starting = threading.Lock()
 
     def run(self, work: Coroutine[Any, Any, Result]) -> Result:
-        """Wait for a coroutine's result. If the wait is interrupted, the coroutine is cancelled."""
+        """Return a coroutine's result. If the wait is interrupted, the coroutine is cancelled."""
         future = self._submit(work)
         try:
             return future.result()
@@ -33,19 +33,21 @@ class LoopThread:
             raise
 
     async def arun(self, work: Coroutine[Any, Any, Result]) -> Result:
-        """Await a coroutine's result from another event loop."""
+        """Return a coroutine's result, for callers in another event loop."""
         return await asyncio.wrap_future(self._submit(work))
 
     def stop(self) -> None:
-        """Cancel what runs, and end the thread. Nothing can run afterwards."""
+        """Cancel the running coroutines and end the thread. Nothing can run afterwards."""
         if self._thread.is_alive():
             self._loop.call_soon_threadsafe(self._cancel_all)
+            # a finalizer may run in this very thread, which cannot wait for itself
             if self._thread is not threading.current_thread():
                 self._thread.join(JOIN_S)
         if not self._loop.is_running():
             self._loop.close()
 
     def _submit(self, work: Coroutine[Any, Any, Result]) -> concurrent.futures.Future[Result]:
+        # the thread starts with the first coroutine, so a client that asks nothing costs none
         with self._starting:
             if self._thread.ident is None:
                 self._thread.start()

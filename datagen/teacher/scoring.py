@@ -1,4 +1,4 @@
-"""Scoring many continuations, for engines that compute nothing together."""
+"""Scoring many continuations, for engines that cannot share computation between them."""
 
 from __future__ import annotations
 
@@ -11,6 +11,6 @@ __all__ = ["Pair", "score_each"]
 
 
 async def score_each(teacher: Teacher, pairs: Sequence[Pair]) -> list[list[float]]:
-    """`Teacher.score_many` by one `score` for each pair, all under way at once."""
+    """Return what `Teacher.score` returns for each pair. All pairs are scored at the same time."""
     scores = (teacher.score(prompt, continuation) for prompt, continuation in pairs)
     return list(await asyncio.gather(*scores))

@@ -1,6 +1,4 @@
-"""The flags of every command that asks a teacher: which one, how patiently, how much at once, and
-what it may cost.
-"""
+"""The flags of every command that asks a teacher: which teacher, time limits, speed and cost."""
 
 from __future__ import annotations
 
@@ -17,8 +15,8 @@ from datagen.teacher.endpoint.throttle import Patience
 from datagen.teacher.license import check_license
 
 BATCH_UNDER_WAY = 10_000
-"""Items under way with --batch. What they ask for at the same time goes into one file, and few
-large files are answered sooner than many small ones."""
+"""Items under way with --batch. Requests of the same moment go into one file. A few large files are
+answered sooner than many small ones."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,7 +62,7 @@ class TeacherSettings:
     nothing and write nothing."""
 
     def __post_init__(self) -> None:
-        """Raises UserError for values out of range."""
+        """Raise UserError for values out of range."""
         check(
             self,
             concurrency=(self.concurrency >= 1, "at least 1"),
@@ -85,15 +83,19 @@ class TeacherSettings:
 
     @property
     def teacher_spec(self) -> TeacherSpec:
-        """The parsed --teacher. Raises UserError for an unknown one."""
+        """The parsed --teacher.
+
+        Raises:
+            UserError: --teacher names no teacher.
+        """
         return TeacherSpec.parse(self.teacher)
 
     @property
     def under_way(self) -> int:
-        """Items to work on at once.
+        """How many items the command works on at once.
 
-        For an endpoint this is more than may be in flight, so that others ask while some items keep
-        or read their answers.
+        For an endpoint this is more than the requests in flight. While some items save or read
+        their answers, others can ask, so the endpoint is never idle.
         """
         if self.batch:
             return max(self.concurrency, BATCH_UNDER_WAY)
@@ -101,13 +103,13 @@ class TeacherSettings:
         return self.concurrency if local else self.concurrency * 3 // 2
 
     def connect(self, out: Path) -> Teacher:
-        """The teacher, not opened yet.
+        """Return the teacher, not opened yet.
 
         Args:
-            out: The run folder, which remembers what is under way at a Batch API.
+            out: the run folder. It records the batches that were submitted to a Batch API.
 
         Raises:
-            UserError: There is no such teacher, or Ray is not installed.
+            UserError: there is no such teacher, or Ray is not installed.
         """
         return connect(
             self.teacher_spec,
@@ -119,7 +121,7 @@ class TeacherSettings:
         )
 
     def account(self) -> Account:
-        """The budget, with the prices that it needs.
+        """Return the budget, with the prices that it needs.
 
         Raises:
             UserError: The budget is in money and the teacher's price is not known.
@@ -145,7 +147,11 @@ UNRECORDED = {field.name for field in fields(TeacherSettings)} - {"seed"}
 def sampling_checks(
     *, samples: int, temperature: float, top_p: float, max_tokens: int
 ) -> dict[str, tuple[bool, str]]:
-    """The checks of settings that draw several samples of a prompt, for `datagen.flags.check`."""
+    """Return the checks of settings that draw several samples of a prompt.
+
+    The result is for `datagen.flags.check`: for each setting, whether it is right, and what it must
+    be.
+    """
     return {
         "samples": (samples >= 1, "at least 1"),
         "temperature": (

@@ -1,4 +1,4 @@
-"""Which teacher is meant: the one place where a spec such as `vllm:MODEL?lora=FOLDER` is parsed."""
+"""Parsing specs of teachers, such as `vllm:MODEL?lora=FOLDER`. No other module parses them."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ FORMS = "micro, hf:NAME_OR_PATH, vllm:NAME_OR_PATH or openai:MODEL"
 
 @dataclass(frozen=True)
 class TeacherSpec:
-    """A teacher by engine and model.
+    """A teacher as the user names it: engine, model, and arguments for vLLM.
 
     Example:
         >>> spec = TeacherSpec.parse("vllm:org/model?max_model_len=4096")
@@ -43,12 +43,14 @@ class TeacherSpec:
 
     @classmethod
     def parse(cls, text: str) -> TeacherSpec:
-        """The teacher that a text names: `micro` (embedded), `hf:NAME_OR_PATH` (transformers),
-        `vllm:NAME_OR_PATH` (vLLM in this process, `?NAME=VALUE&...` for its arguments) or
-        `openai:MODEL` (any compatible endpoint).
+        """Return the teacher that a text names.
+
+        The text is `micro` (embedded), `hf:NAME_OR_PATH` (transformers), `vllm:NAME_OR_PATH` (vLLM
+        in this process, `?NAME=VALUE&...` for its arguments) or `openai:MODEL` (any compatible
+        endpoint).
 
         Raises:
-            UserError: The text names no engine, no model, or arguments that cannot be read.
+            UserError: the text names no engine, no model, or arguments that cannot be read.
         """
         engine, _, model = text.partition(":")
         if engine not in ENGINES or bool(model) == (engine == "micro"):
@@ -61,7 +63,9 @@ class TeacherSpec:
 
     @classmethod
     def of_model(cls, text: str) -> TeacherSpec:
-        """Like `parse`, but a text that names no engine is a folder or a name on the Hub.
+        """Return the teacher that a text names.
+
+        A text without an engine is a folder or a name on the Hub.
 
         Example:
             >>> TeacherSpec.of_model("students/a").name
@@ -73,7 +77,7 @@ class TeacherSpec:
 
     @classmethod
     def of_folder(cls, text: str) -> TeacherSpec | None:
-        """The model in a folder on this machine; None if the text is no folder."""
+        """Return the model in a folder on this machine, or None if the text is no folder."""
         return cls("hf", text) if Path(text).is_dir() else None
 
     @property
@@ -84,10 +88,12 @@ class TeacherSpec:
 
     @property
     def capabilities(self) -> Capabilities:
+        """What the engine can do."""
         return ENGINES[self.engine]
 
     @property
     def arguments(self) -> dict[str, Any]:
+        """The engine arguments of vLLM, by name."""
         return read_arguments(self.query)
 
     @property
@@ -111,19 +117,22 @@ class TeacherSpec:
         return folder if self.capabilities.local and folder.is_dir() else None
 
     def check_folder(self) -> None:
-        """Raises UserError for a path, rather than a Hub name, where there is no folder."""
+        """Raise UserError if the model is a path, not a Hub name, and no such folder exists."""
         if self.capabilities.local:
             check_folder(self.path)
 
 
 def check_folder(path: str) -> None:
-    """Raises UserError for a path, rather than a Hub name, where there is no folder."""
+    """Raise UserError for a path, rather than a Hub name, if there is no such folder."""
     if (path.startswith(("/", ".")) or "\\" in path) and not Path(path).is_dir():
         raise UserError(f"no model at {path}: the folder does not exist")
 
 
 def read_arguments(query: str) -> dict[str, Any]:
-    """The arguments of a query. Numbers, true and false are read as JSON; the rest is text.
+    """Return the arguments of a query. Numbers, true and false are read as JSON; the rest is text.
+
+    Raises:
+        UserError: the query is not of the form NAME=VALUE&NAME=VALUE.
 
     Example:
         >>> read_arguments("max_model_len=4096&dtype=bfloat16")
@@ -137,6 +146,7 @@ def read_arguments(query: str) -> dict[str, Any]:
 
 
 def value_of(text: str) -> Any:
+    """Return the JSON value of a text, or the text itself if it is no JSON."""
     try:
         return json.loads(text)
     except ValueError:

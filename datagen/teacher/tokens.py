@@ -13,9 +13,10 @@ from datagen.errors import UserError
 def token_ids(
     turns: str | list[dict[str, str]], tokenizer: Any, *, add_generation_prompt: bool = False
 ) -> list[int]:
-    """Tokens of a text, or of chat turns under the tokenizer's template."""
+    """Return the tokens of a text, or of chat turns under the tokenizer's template."""
     if isinstance(turns, str):
         return list(tokenizer(turns).input_ids)
+    # the template writes the special tokens, so the tokenizer must not add them again
     text = tokenizer.apply_chat_template(
         turns, tokenize=False, add_generation_prompt=add_generation_prompt
     )
@@ -23,10 +24,13 @@ def token_ids(
 
 
 def row_tokens(row: Mapping[str, Any], tokenizer: Any) -> tuple[list[int], list[int]]:
-    """Tokens of a row's prompt, as a teacher is asked it, and of its completion, the end of turn
-    among them.
+    """Return the tokens of a row's prompt and the tokens of its completion.
 
-    Raises UserError for a template that writes a prompt otherwise once it is answered.
+    The prompt ends with the template's opening of an answer, as a teacher is asked it. The
+    completion includes the end of the turn.
+
+    Raises:
+        UserError: the chat template writes a prompt in another way once an answer follows.
     """
     prompt = token_ids(row["prompt"], tokenizer, add_generation_prompt=True)
     whole = token_ids(row["prompt"] + row["completion"], tokenizer)
@@ -39,8 +43,10 @@ def row_tokens(row: Mapping[str, Any], tokenizer: Any) -> tuple[list[int], list[
 
 
 def tokenizer_fingerprint(tokenizer: Any) -> str:
-    """16 hex digits over the tokens and their ids: equal where an id means the same token, whatever
-    a model pads its vocabulary to.
+    """Return 16 hex digits of a hash over the tokens and their ids.
+
+    Two tokenizers have the same fingerprint if every id means the same token in both. It does not
+    matter to what size a model pads its vocabulary.
     """
     vocabulary = sorted((number, token) for token, number in tokenizer.get_vocab().items())
     return hashlib.sha256(json.dumps(vocabulary).encode()).hexdigest()[:16]

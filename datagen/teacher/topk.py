@@ -1,7 +1,7 @@
-"""The K most probable tokens of a teacher in the place of given tokens.
+"""The K most probable tokens of a teacher at each position of a given text.
 
-`await teacher.topk(pairs, k)` is the seam. Engines with the capability `topk` have it; they also
-have a tokenizer and, once they are open, a context.
+`await teacher.topk(pairs, k)` is the interface. Engines with the capability `topk` have it. They
+also have a tokenizer and, once they are open, a context.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ if TYPE_CHECKING:
     from numpy import ndarray
 
 Tokens: TypeAlias = tuple[list[int], list[int]]
-"""Tokens of a prompt and of its completion. Together they fit the teacher's context."""
+"""Tokens of a prompt, and of its completion. Together they fit the teacher's context."""
 
 
 @dataclass(frozen=True)
 class Topk:
-    """The K most probable tokens for each of a completion's n tokens, in their order.
+    """The K most probable tokens at each of a completion's n positions.
 
-    The ids of a place differ from one another, the most probable first.
+    The ids of a position differ from one another. The most probable comes first.
     """
 
     ids: ndarray
@@ -36,7 +36,7 @@ class Topk:
     """(n,) float32: the probability of all other tokens together."""
 
     def __getitem__(self, places: slice) -> Topk:
-        """The same for some of the places."""
+        """Return the same for some of the positions."""
         return Topk(self.ids[places], self.logprobs[places], self.tail[places])
 
 
@@ -44,7 +44,7 @@ class TokenizingTeacher(Teacher, Protocol):
     """A teacher with the capability `tokenizer`."""
 
     def load_tokenizer(self) -> Any:
-        """The model's own tokenizer, with its chat template.
+        """Return the model's own tokenizer, with its chat template.
 
         Loads no weights; the second call returns the same object.
 
@@ -63,15 +63,19 @@ class TopkTeacher(TokenizingTeacher, Protocol):
         ...
 
     async def topk(self, pairs: Sequence[Tokens], k: int) -> list[Topk]:
-        """The K most probable tokens in the place of each token of each completion.
+        """Return the K most probable tokens at each position of each completion.
 
-        The engine batches the pairs; the result depends on them and on nothing else.
+        The engine batches the pairs. The result depends on the pairs and on nothing else.
         """
         ...
 
 
 def check_topk(teacher: Any, k: int) -> None:
-    """Raises UserError if the engine has no topk, or its vocabulary has fewer than k tokens."""
+    """Check that the engine has topk, and that its vocabulary has at least k tokens.
+
+    Raises:
+        UserError: it has no topk, or `k` is out of range.
+    """
     if not teacher.capabilities.topk:
         able = [f"{name}:" if name != "micro" else name for name in ENGINES if ENGINES[name].topk]
         raise UserError(
@@ -83,8 +87,8 @@ def check_topk(teacher: Any, k: int) -> None:
         raise UserError(f"--teacher-topk {k}: from 1 to {tokens}, the tokens of {teacher.name}")
 
 
-def nothing(k: int) -> Topk:
-    """The topk of a completion without tokens."""
+def empty_topk(k: int) -> Topk:
+    """Return the result for a completion without tokens."""
     import numpy as np
 
     return Topk(np.empty((0, k), np.int32), np.empty((0, k), np.float16), np.empty(0, np.float32))

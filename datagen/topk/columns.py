@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from datagen.schema import PROMPT_TOPK, TOPK, with_topk
 from datagen.teacher.tokens import row_tokens, tokenizer_fingerprint
-from datagen.teacher.topk import Tokens, Topk, TopkTeacher, nothing
+from datagen.teacher.topk import Tokens, Topk, TopkTeacher, empty_topk
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -39,7 +39,7 @@ class RowTokens:
     """The tokens of a row that the teacher reads, as far as its context reaches."""
 
     given: list[int]
-    """Tokens for which nothing is stored: the prompt, or only its first token."""
+    """Tokens for which empty_topk is stored: the prompt, or only its first token."""
     prompt: list[int] | None
     """The other tokens of the prompt, if they are stored."""
     answer: list[int]
@@ -76,7 +76,7 @@ async def with_columns(table: pa.Table, storing: Storing) -> pa.Table:
     # a row without room for any token is not asked
     wanted = [row.pair for row in rows if row.pair[1]]
     answers = iter(await storing.teacher.topk(wanted, storing.k))
-    found = [next(answers) if row.pair[1] else nothing(storing.k) for row in rows]
+    found = [next(answers) if row.pair[1] else empty_topk(storing.k) for row in rows]
 
     # each result holds the stored tokens of the prompt, then those of the completion
     starts = [len(row.prompt or []) for row in rows]

@@ -26,7 +26,7 @@ from datagen.run.job import Incomplete, Job, RunResult, counted, run_job
 from datagen.run.open_run import OpenRun
 from datagen.sources.tasks import Task, read_tasks
 from datagen.teacher import Request, Sampling, Teacher
-from datagen.teacher.cost.budget import spending
+from datagen.teacher.cost.budget import format_spending
 from datagen.teacher.cost.forecast import Forecast, forecast_of
 
 if TYPE_CHECKING:
@@ -235,5 +235,5 @@ def summary(stats: dict[str, Any], out: Path) -> str:
     if share is not None:
         lines.append(f"classification: {share:.1%} of the instructions")
 
-    lines += [spending(stats), f"written to {out}; next: datagen publish {out} NAME"]
+    lines += [format_spending(stats), f"written to {out}; next: datagen publish {out} NAME"]
     return "\n".join(line for line in lines if line)

@@ -1,4 +1,4 @@
-"""What a run spends, and where it stops: no request is sent that could cost more than is left."""
+"""What a run spends, and its budget. No request is sent that could cost more than is left."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from datagen.teacher.base import Completion, Messages, Pair, Request, Teacher
 from datagen.teacher.cost.prices import Price
 
 BYTES_A_TOKEN = 4
-"""An estimate for the tokenizers of large models: about four English letters, or a little more than
-one Chinese character."""
+"""An estimate for the tokenizers of large models. Four bytes are four English letters, or a little
+more than one Chinese character."""
 
 
 class Usage(Protocol):
-    """Tokens of all answers of a run."""
+    """The tokens of all answers of a run."""
 
     @property
     def completion_tokens(self) -> int: ...
@@ -29,7 +29,7 @@ class Usage(Protocol):
 
 
 class BudgetSpent(UserError):
-    """The budget does not pay for another request."""
+    """The budget is too small for another request."""
 
     status = 3
 
@@ -42,7 +42,7 @@ class Limit:
     unit: str
 
     def __str__(self) -> str:
-        return amount(self.amount, self.unit)
+        return format_amount(self.amount, self.unit)
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class Account:
     limit: Limit | None = None
 
     def statistics(self, usage: Usage) -> dict[str, Any]:
-        """`cost`, null where the price is unknown, and its `currency`."""
+        """Return `cost`, which is None if the price is unknown, and its `currency`."""
         if self.price is None:
             return {"cost": None, "currency": None}
         cost = self.price.of(
@@ -66,7 +66,7 @@ class Account:
     def in_units(
         self, *, prompt_tokens: float, completion_tokens: float, cached_tokens: float = 0
     ) -> float:
-        """What the tokens take of the limit."""
+        """Return what the tokens cost, in the unit of the limit."""
         assert self.limit
         if self.limit.unit == "tokens":
             return prompt_tokens + completion_tokens
@@ -78,7 +78,7 @@ class Account:
         )
 
     def watch(self, teacher: Teacher, usage: Usage) -> Teacher:
-        """The teacher, limited to what is left after `usage`."""
+        """Return the teacher, limited to what is left after `usage`."""
         if self.limit is None:
             return teacher
         spent = self.in_units(
@@ -90,11 +90,11 @@ class Account:
 
 
 class WatchedTeacher:
-    """A teacher that is asked as long as the budget pays for it.
+    """A teacher that is asked only as long as the budget is large enough.
 
     Every request under way reserves the most that it can cost: its estimated prompt, and its
-    answers at their longest. A request that does not fit waits until others have ended and have
-    cost less. If none is under way, the budget is spent.
+    answers at full length. A request that does not fit waits until others have ended and have cost
+    less than they reserved. If none is under way, the budget is spent.
     """
 
     def __init__(self, teacher: Teacher, account: Account, limit: Limit, spent: float):
@@ -104,9 +104,9 @@ class WatchedTeacher:
         self._account = account
         self._limit = limit
         self._spent = spent
-        self._held = 0.0
+        self._reserved = 0.0
         self._under_way = 0
-        self._turn = asyncio.Lock()
+        self._order = asyncio.Lock()
         self._ended = asyncio.Event()
 
     async def identify(self) -> str:
@@ -116,14 +116,17 @@ class WatchedTeacher:
         await self.teacher.open()
 
     async def complete(self, request: Request) -> list[Completion]:
-        """Raises BudgetSpent, but only once everything under way is answered, so that nothing that
-        was paid for is lost.
+        """Return the samples of a request.
+
+        Raises:
+            BudgetSpent: the budget is too small. This is raised only after everything under way is
+                answered, so no answer that was paid for is lost.
         """
         most = self._account.in_units(
             prompt_tokens=estimated_tokens(request.prompt),
             completion_tokens=request.n * request.sampling.max_tokens,
         )
-        await self._hold(most)
+        await self._reserve(most)
         try:
             answers = await self.teacher.complete(request)
             self._spent += self._account.in_units(
@@ -133,12 +136,13 @@ class WatchedTeacher:
             )
             return answers
         finally:
-            self._held -= most
+            # also after a failure: what was reserved is free for the requests that wait
+            self._reserved -= most
             self._under_way -= 1
             self._ended.set()
 
     async def score(self, prompt: str | Messages, continuation: str) -> list[float]:
-        """Not counted: nobody bills for scores."""
+        """Return the scores. They are not counted, because no endpoint charges for them."""
         return await self.teacher.score(prompt, continuation)
 
     async def score_many(self, pairs: Sequence[Pair]) -> list[list[float]]:
@@ -147,32 +151,40 @@ class WatchedTeacher:
     async def close(self) -> None:
         await self.teacher.close()
 
-    async def _hold(self, most: float) -> None:
-        async with self._turn:
-            while self._spent + self._held + most > self._limit.amount:
+    async def _reserve(self, most: float) -> None:
+        """Wait until the budget has room for a request, and reserve its cost.
+
+        Raises:
+            BudgetSpent: no request is under way, and the budget has no room.
+        """
+        # the lock makes requests wait in order, so that small ones cannot overtake a large one
+        async with self._order:
+            while self._spent + self._reserved + most > self._limit.amount:
                 if not self._under_way:
-                    raise self._over(most)
+                    raise self._budget_error(most)
                 self._ended.clear()
                 await self._ended.wait()
-            self._held += most
+            self._reserved += most
             self._under_way += 1
 
-    def _over(self, most: float) -> BudgetSpent:
+    def _budget_error(self, most: float) -> BudgetSpent:
         spent = self._spent
         unit = self._limit.unit
         return BudgetSpent(
-            f"the budget of {self._limit} is spent: {amount(spent, unit)} so far, and the next "
-            f"request can cost {amount(most, unit)}. What arrived is kept; the same command with a "
-            "higher --budget goes on"
+            f"the budget of {self._limit} is spent: {format_amount(spent, unit)} so far, and the "
+            f"next request can cost {format_amount(most, unit)}. What arrived is kept: run the "
+            "same command with a higher --budget to continue"
         )
 
 
-def spending(stats: Mapping[str, Any]) -> str:
-    """The line of a run's closing words that says what it took."""
+def format_spending(stats: Mapping[str, Any]) -> str:
+    """Return the closing line of a run that states its tokens and its cost."""
     cost = stats.get("cost")
     tokens = stats["prompt_tokens"] + stats["completion_tokens"]
     known = (
-        "cost unknown (see --prices)" if cost is None else f"cost {amount(cost, stats['currency'])}"
+        "cost unknown (see --prices)"
+        if cost is None
+        else f"cost {format_amount(cost, stats['currency'])}"
     )
     return (
         f"tokens:    {stats['prompt_tokens']:,} prompt, {stats['completion_tokens']:,} completion"
@@ -181,7 +193,13 @@ def spending(stats: Mapping[str, Any]) -> str:
 
 
 def read_limit(text: str) -> Limit | None:
-    """`5usd`, `0.5 eur` or `2000000tokens`; None of nothing. Raises UserError."""
+    """Return the limit that a text states, or None for an empty text.
+
+    The text has a form such as `5usd`, `0.5 eur` or `2000000tokens`.
+
+    Raises:
+        UserError: the text has no such form.
+    """
     if not text.strip():
         return None
     found = re.fullmatch(r"([0-9]{1,15}(?:\.[0-9]{1,9})?) ?([a-zA-Z]{3,6})", text.strip())
@@ -194,12 +212,14 @@ def read_limit(text: str) -> Limit | None:
 
 
 def estimated_tokens(prompt: str | Messages) -> int:
+    """Return the estimated number of tokens of a prompt, rounded up."""
     text = prompt if isinstance(prompt, str) else "".join(content for _, content in prompt)
+    # minus twice: integer division that rounds up
     return -(-len(text.encode("utf-8", "surrogatepass")) // BYTES_A_TOKEN)
 
 
-def amount(number: float, unit: str) -> str:
-    """`1,200 tokens`, `4.50 usd`, `0.00031 usd`."""
+def format_amount(number: float, unit: str) -> str:
+    """Return an amount with its unit: `1,200 tokens`, `4.50 usd`, `0.00031 usd`."""
     if unit == "tokens":
         return f"{number:,.0f} tokens"
     return f"{number:,.2f} {unit}" if number >= 1 or number == 0 else f"{number:.2g} {unit}"

@@ -1,4 +1,4 @@
-"""What a run would ask and cost, without asking anything: `--dry-run`."""
+"""The forecast of `--dry-run`: what a run would ask and cost. Nothing is asked for it."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from typing import Literal
 
 from datagen.teacher.base import Request, transcript
-from datagen.teacher.cost.budget import BYTES_A_TOKEN, amount, estimated_tokens
+from datagen.teacher.cost.budget import BYTES_A_TOKEN, estimated_tokens, format_amount
 from datagen.teacher.settings import TeacherSettings
 
 Bound = Literal["", "at most ", "at least "]
-FIRST = 3
-"""Prompts that a forecast shows: enough to see the form, few enough for one screen."""
+SHOWN_PROMPTS = 3
+"""Prompts that a forecast shows. That is enough to see their form, and fits one screen."""
 
 
 @dataclass(frozen=True)
@@ -46,10 +46,10 @@ class Forecast:
     """What the figures leave out."""
 
     def lines(self) -> list[str]:
-        """Requests, tokens and cost, a line each."""
+        """Return three lines: the requests, the tokens and the cost."""
         cost = "unknown (see --prices)"
         if self.cost is not None and self.currency:
-            cost = amount(self.cost, self.currency) + " then"
+            cost = format_amount(self.cost, self.currency) + " then"
         return [
             f"requests:  {self.bound}{self.requests:,.0f}, for {self.answers:,.0f} answers",
             f"tokens:    about {self.prompt_tokens:,.0f} of prompts (one per {BYTES_A_TOKEN} "
@@ -70,26 +70,27 @@ def forecast_of(
     what: str,
     settings: TeacherSettings,
     *,
-    first: int = FIRST,
+    first: int = SHOWN_PROMPTS,
     calls: int | None = None,
     bound: Bound = "",
     notes: Sequence[str] = (),
 ) -> Forecast:
-    """The forecast of these requests.
+    """Return the forecast for these requests.
 
     Args:
-        requests: those that are known beforehand.
+        requests: the requests that are known before the run.
         what: the run in one line.
-        settings: whose teacher's price counts.
-        first: how many prompts are shown.
-        calls: how many requests there would be, where not each is known yet. The unknown ones
-            count as long as the known ones.
+        settings: the settings with the teacher and its prices.
+        first: how many prompts to show.
+        calls: the number of requests, if not all are known yet. The unknown ones count as being as
+            long as the known ones.
         bound: for a method whose answers decide how many requests there are.
         notes: lines that say what the figures leave out.
 
     Raises:
         UserError: the price file or the budget cannot be read.
     """
+    # requests that are not known yet count as long as the mean of the known ones
     times = (len(requests) if calls is None else calls) / max(len(requests), 1)
     prompts = sum(estimated_tokens(request.prompt) for request in requests) * times
     longest = sum(request.n * request.sampling.max_tokens for request in requests) * times

@@ -1,4 +1,4 @@
-"""What tokens cost, by a file that the user can edit."""
+"""The prices of tokens, from a file that the user can edit."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ KEYS = {"input", "output", "cached", "batch"}
 
 @dataclass(frozen=True, kw_only=True)
 class Price:
-    """What a million tokens of one model cost."""
+    """The price of a million tokens of one model."""
 
     currency: str
     input: float
@@ -27,7 +27,7 @@ class Price:
     def of(
         self, *, prompt_tokens: float, completion_tokens: float, cached_tokens: float = 0
     ) -> float:
-        """The cost; cached tokens are among the prompt's."""
+        """Return the cost of tokens. The cached tokens are part of the prompt tokens."""
         fresh = prompt_tokens - cached_tokens
         return (
             fresh * self.input + cached_tokens * self.cached + completion_tokens * self.output
@@ -35,20 +35,27 @@ class Price:
 
 
 def price_of(teacher: str, file: Path | None = None, *, batch: bool = False) -> Price | None:
-    """The first price whose pattern fits, in `file` and then in the shipped one; None for a model
-    in neither.
+    """Return the first price whose pattern fits a teacher, or None if there is none.
 
-    Raises UserError for a file that is missing or is no price file.
+    Args:
+        teacher: the spec of the teacher.
+        file: a price file that is searched before the one that ships with the package.
+        batch: whether the Batch API is used.
+
+    Raises:
+        UserError: a file is missing or is no price file.
     """
+    # the user's file comes first, so that its prices win over the shipped ones
     for source in [file, SHIPPED] if file else [SHIPPED]:
-        for pattern, price in entries(source, batch=batch):
+        for pattern, price in price_entries(source, batch=batch):
             if fnmatchcase(teacher, pattern):
                 return price
     return None
 
 
-def entries(file: Path, *, batch: bool) -> Iterator[tuple[str, Price]]:
-    read = load(file)
+def price_entries(file: Path, *, batch: bool) -> Iterator[tuple[str, Price]]:
+    """Yield the patterns of a price file with their prices."""
+    read = load_yaml(file)
     currency = read.get("currency", "usd")
     models = read.get("models") or {}
     if not isinstance(currency, str) or not isinstance(models, dict):
@@ -56,11 +63,16 @@ def entries(file: Path, *, batch: bool) -> Iterator[tuple[str, Price]]:
     for pattern, value in models.items():
         yield (
             str(pattern),
-            entry(value, currency.lower(), f"{file}: models: {pattern}", batch=batch),
+            parse_price(value, currency.lower(), f"{file}: models: {pattern}", batch=batch),
         )
 
 
-def load(file: Path) -> dict[str, Any]:
+def load_yaml(file: Path) -> dict[str, Any]:
+    """Return the mapping in a price file.
+
+    Raises:
+        UserError: the file is missing or holds no mapping.
+    """
     import yaml
 
     try:
@@ -76,8 +88,12 @@ def load(file: Path) -> dict[str, Any]:
     return read
 
 
-def entry(value: Any, currency: str, where: str, *, batch: bool) -> Price:
-    """A price, times what `batch` leaves of it. Raises UserError, naming the key that is wrong."""
+def parse_price(value: Any, currency: str, where: str, *, batch: bool) -> Price:
+    """Return the price that an entry states, with the discount for batches if `batch` is set.
+
+    Raises:
+        UserError: the entry has a wrong key or value. The message names the key.
+    """
     if not isinstance(value, dict) or not {"input", "output"} <= set(value):
         raise UserError(f"{where}: needs input and output, the price of a million tokens each")
     if unknown := set(value) - KEYS:
@@ -85,6 +101,7 @@ def entry(value: Any, currency: str, where: str, *, batch: bool) -> Price:
             f"{where}: no key {sorted(map(str, unknown))[0]!r}; there are {', '.join(sorted(KEYS))}"
         )
     for key, number in value.items():
+        # True is an int to Python, and YAML reads `.inf` and `.nan` as floats
         if (
             isinstance(number, bool)
             or not isinstance(number, int | float)
@@ -92,10 +109,10 @@ def entry(value: Any, currency: str, where: str, *, batch: bool) -> Price:
         ):
             raise UserError(f"{where}: {key}: {number!r} is no price")
     price: dict[str, float] = value
-    left = price.get("batch", 1.0) if batch else 1.0
+    factor = price.get("batch", 1.0) if batch else 1.0
     return Price(
         currency=currency,
-        input=price["input"] * left,
-        cached=price.get("cached", price["input"]) * left,
-        output=price["output"] * left,
+        input=price["input"] * factor,
+        cached=price.get("cached", price["input"]) * factor,
+        output=price["output"] * factor,
     )

@@ -1,1 +1,1 @@
-"""An OpenAI-compatible endpoint: what it is asked, how often, how fast, and what it replied."""
+"""An OpenAI-compatible endpoint: requests, replies, retries, and how many requests are sent."""

@@ -1,9 +1,9 @@
-"""The Batch API: requests are gathered into files, submitted, polled and collected, in as many
-sessions as it takes.
+"""The Batch API: requests are gathered into files, submitted, polled and collected.
 
-A file of the run folder (batch_book.py) holds what is under way, so the same command continues
-after a kill. A batch carries our own name for it as metadata. If its submission was cut short, it
-is looked for under that name before it is submitted again.
+A batch may take longer than one session. A file of the run folder (batch_book.py) records the
+batches, so the same command continues after a kill. A batch carries a name of ours as metadata. If
+its submission was interrupted, the endpoint is searched for that name before it is submitted again.
+`batch_client.py` makes the calls.
 """
 
 from __future__ import annotations
@@ -14,48 +14,48 @@ import hashlib
 import json
 import sys
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from datagen.errors import Unavailable, UserError
 from datagen.teacher.endpoint.batch_book import SUBMITTED, SUBMITTING, Book, Reply
-from datagen.teacher.endpoint.batch_files import in_files, made_of, read_replies
+from datagen.teacher.endpoint.batch_client import BatchClient
+from datagen.teacher.endpoint.batch_files import read_replies, read_reply, split_into_files
 from datagen.teacher.endpoint.endpoint import parsed
 from datagen.teacher.endpoint.throttle import Patience
-from datagen.teacher.endpoint.transport import Failure, Transport, may_pass, reason, retry_after
+from datagen.teacher.endpoint.transport import Failure, Transport
 
 if TYPE_CHECKING:
-    from openai import AsyncOpenAI
     from openai.types import Batch
 
 Answer = TypeVar("Answer")
 
 GATHER_S = 1.0
-"""A file is submitted when nothing was asked for this long, or when it is full."""
+"""A file is submitted when no request has come for this long. Few large files are answered sooner
+than many small ones."""
 FIRST_POLL_S = 0.5
-"""Seconds between the first two looks at a batch: small ones end within seconds."""
+"""Seconds between the first two polls of a batch. Small batches end within seconds."""
 LONGEST_POLL_S = 60.0
-"""A batch may take a day; a look a minute costs nothing and loses little."""
-TRIES = 3
-"""Batches that one command sends a request in before it fails."""
-OVER = {"completed", "expired", "cancelled", "failed"}
-NAME = "emergent-distill"
-"""Key of the metadata that holds our own name for a batch."""
+"""Most seconds between two polls. A batch may take a day, so polling once a minute delays it
+little."""
+MAX_BATCHES = 3
+"""How many batches one command puts a request into before the request fails."""
+END_STATES = {"completed", "expired", "cancelled", "failed"}
+"""The states in which a batch does not change any more."""
 
 
 class Batches:
-    """Asked like an endpoint, one request at a time.
+    """Asks an endpoint through its Batch API, with the same `ask` as `Endpoint`.
 
-    Whoever asks waits until a batch has brought the reply.
+    A task asks one request at a time, and waits until a batch has brought the reply.
     """
 
     def __init__(self, transport: Transport, file: Path, patience: Patience):
         self._transport = transport
-        self._patience = patience
         self._book = Book(file)
-        self._client: AsyncOpenAI | None = None
+        self._client = BatchClient(transport, patience)
         self._waiting: dict[str, asyncio.Future[Reply]] = {}
         self._gathered: dict[str, dict[str, str]] = {}  # by path: bodies by id
         self._asked_at = 0.0
@@ -65,138 +65,130 @@ class Batches:
     async def ask(
         self, path: str, body: dict[str, Any], read: Callable[[dict[str, Any]], Answer]
     ) -> Answer:
-        """What `read` makes of the reply, which may take days. Raises as `Endpoint.ask` does."""
+        """Return what `read` makes of the reply, which may take days.
+
+        Raises:
+            Unavailable: no batch brought an answer.
+            Refused: asking again is of no use.
+            ContextExceeded: the text is longer than the model's context.
+            UserError: the endpoint is down for good, or it refuses the batch.
+        """
         text = json.dumps(body)
         id = hashlib.sha256(f"{path}\n{text}".encode()).hexdigest()[:48]
         reply, under_way = self._book.find(id)
-        if reply and reply.status == 200:  # collected, but the process died before it was used
+
+        # the reply was collected, but the process died before it was used
+        if reply and reply.status == 200:
             with contextlib.suppress(Failure):
                 return parsed(reply.content.encode(), read)
-        for _ in range(TRIES):
+
+        for _ in range(MAX_BATCHES):
             reply = await self._reply(id, path, text, under_way=under_way)
             try:
-                return made_of(reply, read)
+                return read_reply(reply, read)
             except Failure as failure:
                 last = failure
                 under_way = False
-        raise Unavailable(f"no answer in {TRIES} batches, the last: {last}")
+        raise Unavailable(f"no answer in {MAX_BATCHES} batches, the last: {last}")
 
     async def close(self) -> None:
-        """Leave. The endpoint goes on with what was submitted; the next session finds it there."""
+        """Stop waiting. The endpoint keeps the batches, and the next session collects them."""
         tasks = [*self._following.values(), *([self._gathering] if self._gathering else [])]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         for future in self._waiting.values():
             future.cancel()
-        if self._client is not None:
-            await self._client.close()
+        await self._client.close()
         self._book.close()
 
     async def _reply(self, id: str, path: str, text: str, *, under_way: bool) -> Reply:
+        """Return the reply to a request, and add the request to a new batch if it is in none."""
         if id not in self._waiting:
             self._waiting[id] = asyncio.get_running_loop().create_future()
-            for name in self._book.unended() if not self._following else ():
+            # the first request of a session takes up the batches of earlier sessions
+            for name in self._book.unfinished() if not self._following else ():
                 self._follow(name)
             if not under_way:
                 self._gathered.setdefault(path, {})[id] = text
                 self._asked_at = time.monotonic()
                 self._gathering = self._gathering or asyncio.create_task(self._gather())
+        # several tasks may wait for one reply, so a cancelled one must not cancel the future
         return await asyncio.shield(self._waiting[id])
 
     async def _gather(self) -> None:
-        """Once nothing more is asked, write down what was, and send it off."""
+        """Record the gathered requests as batches and submit them, when no more requests come."""
         while self._gathered:
             if (wait := self._asked_at + GATHER_S - time.monotonic()) > 0:
                 await asyncio.sleep(wait)
                 continue
             path, bodies = self._gathered.popitem()
-            for requests in in_files(bodies):
+            for requests in split_into_files(bodies):
                 self._follow(self._book.open(path, requests))
         self._gathering = None
 
     def _follow(self, name: str) -> None:
-        self._following[name] = asyncio.create_task(self._to_its_end(name))
+        self._following[name] = asyncio.create_task(self._process(name))
 
-    async def _to_its_end(self, name: str) -> None:
+    async def _process(self, name: str) -> None:
+        """Submit a batch, poll it until it has ended, and deliver its replies."""
         try:
-            batch = await self._submitted(name)
+            batch = await self._ensure_submitted(name)
             delay = FIRST_POLL_S
-            while batch.status not in OVER:
+            while batch.status not in END_STATES:
                 await asyncio.sleep(delay)
                 delay = min(1.5 * delay, LONGEST_POLL_S)
-                batch = await self._retrieve(batch.id)
+                batch = await self._client.retrieve(batch.id)
             await self._collect(name, batch)
         except UserError as error:
             self._deliver(name, error)
         except Exception as error:
-            self._deliver(name, UserError(f"batch {name}: {self._transport.line(error)}"))
+            self._deliver(name, UserError(f"batch {name}: {self._transport.redact(error)}"))
 
-    async def _submitted(self, name: str) -> Batch:
-        """The batch as the endpoint knows it, submitted unless it is there already."""
-        _, state, id = self._book.batch(name)
+    async def _ensure_submitted(self, name: str) -> Batch:
+        """Return the batch as the endpoint knows it, and submit it first if it is not there yet."""
+        path, state, id = self._book.batch(name)
         if id:
-            return await self._retrieve(id)
+            return await self._client.retrieve(id)
         while True:
-            batch = await self._look_for(name) if state == SUBMITTING else None
+            # after a kill during the submission, the batch may be at the endpoint already
+            batch = await self._client.find(name) if state == SUBMITTING else None
             if batch is None:
                 self._book.set_state(name, state := SUBMITTING)
                 try:
-                    batch = await self._submit(name)
+                    content = b"".join(self._book.lines(name))
+                    batch = await self._client.submit(name, path, content)
                 except Failure:
+                    # it may have arrived all the same, so the next round searches for it first
                     await asyncio.sleep(FIRST_POLL_S)
-                    continue  # it may have arrived all the same
+                    continue
             self._book.set_state(name, SUBMITTED, batch.id)
             count = len(self._book.ids(name))
-            say(
+            log(
                 f"{count:,} requests are in batch {batch.id} at {self._transport.url}; "
-                "the same command goes on later"
+                "run the same command again to collect them later"
             )
             return batch
 
-    async def _look_for(self, name: str) -> Batch | None:
-        async def look(client: AsyncOpenAI) -> Batch | None:
-            async for batch in client.batches.list(limit=100):
-                if (batch.metadata or {}).get(NAME) == name:
-                    return batch
-            return None
-
-        return await self._patiently(look)
-
-    async def _submit(self, name: str) -> Batch:
-        """Raises Failure where it is unknown whether the batch arrived."""
-        path, _, _ = self._book.batch(name)
-        content = b"".join(self._book.lines(name))
-        file = await self._patiently(
-            lambda client: client.files.create(file=(f"{name}.jsonl", content), purpose="batch")
-        )
-        return await self._once(
-            lambda client: client.batches.create(
-                input_file_id=file.id,
-                endpoint=f"/v1/{path}",  # type: ignore[arg-type]
-                completion_window="24h",
-                metadata={NAME: name},
-            )
-        )
-
     async def _collect(self, name: str, batch: Batch) -> None:
-        """Write down what a batch brought, whole or in part, and hand it out."""
+        """Record the replies that a batch brought, all or some of them, and deliver them."""
         replies: list[tuple[str, Reply]] = []
+        # a batch that expired or failed can still have answers to some of its requests
         for file in filter(None, (batch.output_file_id, batch.error_file_id)):
-            replies += map(self._without_secrets, read_replies(await self._content(file)))
+            replies += map(self._redacted, read_replies(await self._client.content(file)))
         why = "; ".join(error.message or "" for error in (batch.errors and batch.errors.data) or [])
         self._book.end(
             name,
             replies,
-            without=self._transport.line(f"batch {batch.id} {batch.status} {why}".strip()),
+            without=self._transport.redact(f"batch {batch.id} {batch.status} {why}".strip()),
         )
-        say(f"batch {batch.id} {batch.status} with {len(replies):,} replies")
+        log(f"batch {batch.id} {batch.status} with {len(replies):,} replies")
         stopped = f"batch {batch.id} at {self._transport.url} {batch.status} {why}".strip()
         stopped += ": the same command submits again what has no answer"
         self._deliver(name, UserError(stopped) if batch.status in {"failed", "cancelled"} else None)
 
     def _deliver(self, name: str, error: UserError | None) -> None:
-        """Hand every reply to whoever waits for it, and `error` to those without a reply."""
+        """Give every reply to the task that waits for it, and `error` to tasks without a reply."""
         for id in self._book.ids(name):
             reply, _ = self._book.find(id)
             future = self._waiting.pop(id, None)
@@ -204,69 +196,19 @@ class Batches:
                 continue
             if error and (reply is None or reply.status == 0):
                 future.set_exception(error)
-                future.exception()  # nobody need be waiting
+                # asyncio warns of an exception that nobody retrieved, and no task may be waiting
+                future.exception()
             elif reply:
                 future.set_result(reply)
 
-    def _without_secrets(self, found: tuple[str, Reply]) -> tuple[str, Reply]:
+    def _redacted(self, found: tuple[str, Reply]) -> tuple[str, Reply]:
+        """Return a reply without secrets. Only error texts are changed: they can repeat the key."""
         id, reply = found
         return id, reply if reply.status == 200 else replace(
-            reply, content=self._transport.line(reply.content)
+            reply, content=self._transport.redact(reply.content)
         )
 
-    async def _retrieve(self, id: str) -> Batch:
-        return await self._patiently(lambda client: client.batches.retrieve(id))
 
-    async def _content(self, file: str) -> bytes:
-        return (await self._patiently(lambda client: client.files.content(file))).content
-
-    async def _patiently(self, ask: Callable[[AsyncOpenAI], Awaitable[Answer]]) -> Answer:
-        """Ask until there is an answer. Raises UserError when the endpoint is down for too long."""
-        began = time.monotonic()
-        delay = FIRST_POLL_S
-        while True:
-            try:
-                return await self._once(ask)
-            except Failure as failure:
-                if time.monotonic() - began > self._patience.down_s:
-                    minutes = (time.monotonic() - began) / 60
-                    raise UserError(
-                        f"{self._transport.url} has been down for {minutes:.0f} min ({failure}): "
-                        "the same command goes on from here later"
-                    ) from None
-                await asyncio.sleep(failure.retry_after or delay)
-                delay = min(2 * delay, LONGEST_POLL_S)
-
-    async def _once(self, ask: Callable[[AsyncOpenAI], Awaitable[Answer]]) -> Answer:
-        """Raises Failure for what may pass, UserError for what will not."""
-        import openai
-
-        try:
-            return await ask(self._opened())
-        except openai.APIStatusError as error:
-            status = error.status_code
-            content = error.response.content
-            message = self._transport.line(f"{status} {reason(content)}")
-            if may_pass(status, content):
-                wait = retry_after(error.response.headers)
-                raise Failure(message, status=status, retry_after=wait) from None
-            raise UserError(f"{self._transport.url} refuses a batch: {message}") from None
-        except openai.APIError as error:
-            raise Failure(self._transport.line(error), unreachable=True) from None
-
-    def _opened(self) -> AsyncOpenAI:
-        if self._client is None:
-            from openai import AsyncOpenAI
-
-            self._client = AsyncOpenAI(
-                api_key="in the header",
-                base_url=self._transport.url,
-                default_headers={"Authorization": self._transport.headers["Authorization"]},
-                timeout=self._patience.attempt_s,
-                max_retries=0,  # a lost submission is looked for before it is sent again
-            )
-        return self._client
-
-
-def say(line: str) -> None:
+def log(line: str) -> None:
+    """Print a line for the user at once, also if standard error is a file."""
     print(line, file=sys.stderr, flush=True)

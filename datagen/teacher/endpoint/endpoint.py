@@ -1,4 +1,4 @@
-"""An endpoint that is asked until it answers: attempts, retries, and where to stop."""
+"""An endpoint that is asked until it answers: attempts, waits between them, and when to stop."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from datagen.teacher.endpoint.transport import TOO_MANY, Failure, Transport
 Answer = TypeVar("Answer")
 
 FIRST_DELAY_S = 0.25
-"""Seconds before the second attempt, about the time that a hiccup lasts. Each wait doubles it."""
+"""Seconds before the second attempt, about as long as a short disturbance. Each wait doubles it."""
 LONGEST_DELAY_S = 30.0
-"""By then an outage is a matter of minutes, and the breaker watches for its end."""
+"""Most seconds before an attempt. A longer outage is handled by the breaker."""
 
 
 class Endpoint:
-    """One base URL. `concurrency` is the most that is in flight at any time."""
+    """One base URL. At most `concurrency` requests are in flight at any time."""
 
     def __init__(self, url: str, key: str, *, concurrency: int, patience: Patience):
         self.transport = Transport(url, key)
@@ -36,18 +36,18 @@ class Endpoint:
     async def ask(
         self, path: str, body: dict[str, Any], read: Callable[[dict[str, Any]], Answer]
     ) -> Answer:
-        """Post a body, again and again, until there is an answer.
+        """Post a body, with retries, and return the answer.
 
         Args:
-            path: Relative to the base URL.
-            body: What is posted, as JSON.
-            read: Makes the answer of a reply, or raises Failure for a reply that is none.
+            path: the path relative to the base URL.
+            body: what is posted, as JSON.
+            read: makes the answer of a reply. It raises Failure for a reply that is no answer.
 
         Raises:
-            Unavailable: All attempts were used up.
-            Refused: Asking again is of no use.
-            ContextExceeded: The text is longer than the model's context.
-            UserError: The endpoint is down for good.
+            Unavailable: all attempts were used up.
+            Refused: asking again is of no use.
+            ContextExceeded: the text is longer than the model's context.
+            UserError: the endpoint is down for good.
         """
         tries = Tries(next(self._numbers), self.patience)
         payload = dumps(body)
@@ -59,14 +59,17 @@ class Endpoint:
                 await self.throttle.enter(again=tries.attempts > 0)
                 started = time.monotonic()
                 try:
-                    content = await self.transport.send("POST", path, payload, timeout=tries.left())
+                    content = await self.transport.send(
+                        "POST", path, payload, timeout=tries.seconds_left()
+                    )
                     answer = parsed(content, read)
                 except Failure as failure:
                     self.throttle.failed(tries.who, started, failure)
+                    # attempts during an outage are free: the request is not to blame
                     down = self.throttle.down and failure.endpoint_at_fault
                     delay = tries.delay(failure, time.monotonic() - started, free=down)
                 except BaseException:
-                    self.throttle.left()
+                    self.throttle.leave()
                     raise
                 else:
                     self.throttle.answered(started)
@@ -76,7 +79,7 @@ class Endpoint:
             self._asking.discard(me)
 
     async def close(self) -> None:
-        """End what is in flight, and the connections."""
+        """Cancel the requests in flight, and close the connections."""
         asking = list(self._asking)
         for task in asking:
             task.cancel()
@@ -91,41 +94,51 @@ class Tries:
     who: int
     patience: Patience
     lost: int = 0
-    """Attempts that failed otherwise."""
+    """Attempts that failed for another reason than a 429."""
     refused: int = 0
     """Attempts that ended with a 429."""
     seconds: float = 0.0
+    """Seconds of all attempts that counted, and of the waits between them."""
 
     @property
     def attempts(self) -> int:
+        """How many attempts have failed."""
         return self.lost + self.refused
 
-    def left(self) -> float:
-        """Seconds that the next attempt may take."""
+    def seconds_left(self) -> float:
+        """Return the seconds that the next attempt may take."""
         return max(min(self.patience.attempt_s, self.patience.request_s - self.seconds), 0.1)
 
     def delay(self, failure: Failure, took: float, *, free: bool) -> float:
-        """Seconds until the next attempt.
+        """Return the seconds until the next attempt.
 
         Args:
-            took: Seconds of the attempt that failed.
-            free: The attempt does not count, because the endpoint was down.
+            failure: why the last attempt failed.
+            took: the seconds that it took.
+            free: the attempt does not count, because the endpoint was down.
 
         Raises:
-            Unavailable: There is no next attempt.
+            Unavailable: there is no next attempt.
         """
         if not free:
             self._count(failure, took)
         if failure.retry_after is not None:
             # the throttle holds everyone back for as long as the endpoint asked
             return random.uniform(0.0, 0.1)
+        # 429s and other failures double their waits separately
         before = max(self.refused if failure.status == TOO_MANY else self.lost, 1) - 1
         longest = min(FIRST_DELAY_S * 2 ** min(before, 10), LONGEST_DELAY_S)
+        # random, so that requests that failed together are not sent again together
         seconds = longest * random.uniform(0.5, 1.0)
         self.seconds += 0.0 if free else seconds
         return seconds
 
     def _count(self, failure: Failure, took: float) -> None:
+        """Count a failed attempt.
+
+        Raises:
+            Unavailable: no attempt or no time is left.
+        """
         self.seconds += took
         if failure.status == TOO_MANY:
             self.refused += 1
@@ -133,6 +146,7 @@ class Tries:
             self.lost += 1
         spent = self.lost > self.patience.retries or self.refused > self.patience.refusals
         if spent or self.seconds >= self.patience.request_s:
+            # the caller rejects the row as failed, and the next run asks again
             raise Unavailable(
                 f"no answer after {self.attempts} attempts in {self.seconds:.0f} s, "
                 f"the last: {failure}"
@@ -140,10 +154,10 @@ class Tries:
 
 
 def parsed(content: bytes, read: Callable[[dict[str, Any]], Answer]) -> Answer:
-    """What `read` makes of a JSON body.
+    """Return what `read` makes of a JSON body.
 
     Raises:
-        Failure: The body is broken, or has another shape than `read` expects.
+        Failure: the body is broken, or has another shape than `read` expects.
     """
     try:
         return read(loads_any(content))

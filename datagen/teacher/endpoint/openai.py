@@ -1,6 +1,6 @@
-"""The teacher behind any OpenAI-compatible endpoint: what is asked, and what the replies mean.
+"""The teacher behind any OpenAI-compatible endpoint: the bodies of requests, and reading replies.
 
-How it is asked stands in endpoint.py.
+`endpoint.py` sends the requests.
 """
 
 from __future__ import annotations
@@ -17,19 +17,20 @@ from datagen.teacher.endpoint.batch import Batches
 from datagen.teacher.endpoint.endpoint import Endpoint
 from datagen.teacher.endpoint.prompt_logprobs import score
 from datagen.teacher.endpoint.throttle import Patience
-from datagen.teacher.endpoint.transport import TOO_MANY, Failure, without_password
+from datagen.teacher.endpoint.transport import TOO_MANY, Failure, without_credentials
 from datagen.teacher.scoring import score_each
 from datagen.teacher.spec import ENGINES
 
 CHECK_S = 20.0
-"""Seconds for the list of models: it is short, so a slower server is taken for none."""
-NO_WAY_IN = {301, 302, 303, 307, 308, 401, 402, 403, 404, TOO_MANY}
-"""Refusals that every request would meet: address, key, credit, model."""
+"""Seconds for the list of models. The list is short, so a slower server counts as unreachable."""
+FATAL_STATUSES = {301, 302, 303, 307, 308, 401, 402, 403, 404, TOO_MANY}
+"""Statuses that every request would get: the URL, the key, the credit or the model is wrong."""
 
 
 class OpenAITeacher:
-    """A model behind `OPENAI_BASE_URL` (the public API without it), with the key from
-    `OPENAI_API_KEY`.
+    """A model behind `OPENAI_BASE_URL`, or behind the public API if that is not set.
+
+    The key comes from `OPENAI_API_KEY`.
     """
 
     capabilities = ENGINES["openai"]
@@ -43,15 +44,15 @@ class OpenAITeacher:
         batches: Path | None = None,
     ):
         """Args:
-        model: The name that the endpoint knows.
-        concurrency: Most requests in flight.
-        patience: How long the endpoint is waited for.
-        batches: A file that remembers what is under way. With it, the Batch API is asked.
+        model: the name that the endpoint knows.
+        concurrency: the most requests in flight.
+        patience: how long to wait for the endpoint.
+        batches: a file that records the submitted batches. With it, the Batch API is used.
         """
         self.model = model
         self.name = f"openai:{model}"
         self._url = os.environ.get("OPENAI_BASE_URL", "https://api.openai.com/v1").rstrip("/")
-        self.base_url = without_password(self._url)
+        self.base_url = without_credentials(self._url)
         """The URL that messages and lineage show."""
         self._concurrency = concurrency
         self._patience = patience or Patience()
@@ -63,7 +64,11 @@ class OpenAITeacher:
         return f"{self.name}@{self.base_url}"
 
     async def open(self) -> None:
-        """Reach the endpoint and look the model up, if it lists its models."""
+        """Connect to the endpoint, and look the model up if the endpoint lists its models.
+
+        Raises:
+            UserError: the endpoint cannot be reached, refuses the key, or lacks the model.
+        """
         try:
             names = await self._model_names()
         except Refused as error:
@@ -71,13 +76,15 @@ class OpenAITeacher:
                 raise UserError(
                     f"{self.base_url} refused the key in OPENAI_API_KEY ({error.status})"
                 ) from None
-            if error.status != 404:  # an endpoint need not list its models
+            # an endpoint need not list its models
+            if error.status != 404:
                 raise UserError(
                     f"{self.base_url} is no OpenAI-compatible server: {error}"
                 ) from None
             return
         except Failure as failure:
-            if failure.status != TOO_MANY:  # after a 429 the requests wait as it asks
+            # after a 429 the endpoint is there, and the requests wait as it asks
+            if failure.status != TOO_MANY:
                 raise UserError(
                     f"cannot reach {self.base_url} (OPENAI_BASE_URL): {failure}"
                 ) from None
@@ -87,25 +94,28 @@ class OpenAITeacher:
             raise UserError(f"{self.base_url} has no model {self.model!r}; it has: {has}")
 
     async def complete(self, request: Request) -> list[Completion]:
-        """As many calls as the endpoint needs for n choices; each answers at least one."""
+        """Return the n samples of a request.
+
+        An endpoint may return fewer choices than were asked for. It is called until there are n.
+        """
         found: list[Completion] = []
         try:
             while len(found) < request.n:
-                path, body = call(self.model, request, len(found))
-                found += await self._asked().ask(path, body, completions)
+                path, body = make_call(self.model, request, len(found))
+                found += await self._completion_service().ask(path, body, completions)
         except Refused as error:
-            if error.status in NO_WAY_IN:
+            if error.status in FATAL_STATUSES:
                 raise UserError(f"{self.base_url} refuses model {self.model!r}: {error}") from None
             raise
         return found[: request.n]
 
     async def score(self, prompt: str | Messages, continuation: str) -> list[float]:
-        """Log-probability in nats of each token of the continuation, given the prompt.
+        """Return the log-probability in nats of each token of the continuation, given the prompt.
 
         Only vLLM servers return it.
         """
         try:
-            return await score(self._opened(), self.model, prompt, continuation)
+            return await score(self._open_endpoint(), self.model, prompt, continuation)
         except Refused as error:
             raise UserError(
                 f"{self.name} cannot score a given continuation: {self.base_url} returns no prompt "
@@ -116,7 +126,7 @@ class OpenAITeacher:
         return await score_each(self, pairs)
 
     async def close(self) -> None:
-        """Stop what is in flight. A later request opens the endpoint again."""
+        """Cancel the requests in flight. A later request opens the endpoint again."""
         for opened in (self._batches, self._endpoint):
             if opened is not None:
                 await opened.close()
@@ -124,7 +134,7 @@ class OpenAITeacher:
         self._endpoint = None
 
     async def _model_names(self) -> list[str]:
-        content = await self._opened().transport.send("GET", "models", timeout=CHECK_S)
+        content = await self._open_endpoint().transport.send("GET", "models", timeout=CHECK_S)
         try:
             return [model["id"] for model in json.loads(content)["data"]]
         except (ValueError, KeyError, TypeError, AttributeError):
@@ -132,25 +142,29 @@ class OpenAITeacher:
                 f"{self.base_url} is no OpenAI-compatible server: it lists no models"
             ) from None
 
-    def _opened(self) -> Endpoint:
+    def _open_endpoint(self) -> Endpoint:
         if self._endpoint is None:
             self._endpoint = Endpoint(
                 self._url, api_key(), concurrency=self._concurrency, patience=self._patience
             )
         return self._endpoint
 
-    def _asked(self) -> Endpoint | Batches:
-        """What answers requests for completions."""
+    def _completion_service(self) -> Endpoint | Batches:
+        """Return the object that requests for completions go to."""
         if self._batches_file is None:
-            return self._opened()
+            return self._open_endpoint()
         if self._batches is None:
-            transport = self._opened().transport
+            transport = self._open_endpoint().transport
             self._batches = Batches(transport, self._batches_file, self._patience)
         return self._batches
 
 
 def api_key() -> str:
-    """The key in OPENAI_API_KEY. Raises UserError for none, or for one that no key looks like."""
+    """Return the key in OPENAI_API_KEY.
+
+    Raises:
+        UserError: there is none, or it holds a character that no key has.
+    """
     key = os.environ.get("OPENAI_API_KEY", "").strip()
     if not key:
         raise UserError(
@@ -161,14 +175,15 @@ def api_key() -> str:
     return key
 
 
-def call(model: str, request: Request, have: int) -> tuple[str, dict[str, Any]]:
-    """Path and body of the call for the samples that are still wanted after the first `have`."""
+def make_call(model: str, request: Request, have: int) -> tuple[str, dict[str, Any]]:
+    """Return the path and the body of the call for the samples after the first `have`."""
     if isinstance(request.prompt, str):
         return "completions", text_body(model, request, have)
     return "chat/completions", chat_body(model, request, request.prompt, have)
 
 
 def common_body(model: str, request: Request, have: int) -> dict[str, Any]:
+    """Return the part of the body that chat and text requests share."""
     sampling = request.sampling
     body: dict[str, Any] = {
         "model": model,
@@ -178,6 +193,7 @@ def common_body(model: str, request: Request, have: int) -> dict[str, Any]:
         # one seed for each call: the samples of later calls must differ
         "seed": sampling.seed + request.first + have,
     }
+
     if sampling.top_p < 1:
         body["top_p"] = sampling.top_p
     if sampling.stop:
@@ -204,12 +220,13 @@ def text_body(model: str, request: Request, have: int) -> dict[str, Any]:
 
 
 def completions(reply: dict[str, Any]) -> list[Completion]:
-    """The usable choices of a reply, at least one.
+    """Return the usable choices of a reply, at least one.
 
-    Usage is the call's: prompt tokens go to the first choice, completion tokens are shared out.
+    Usage is counted for the whole call. The first choice gets the prompt tokens; the completion
+    tokens are split evenly.
 
     Raises:
-        Failure: No choice has content.
+        Failure: no choice has content.
     """
     choices = sorted(reply["choices"], key=lambda c: c.get("index", 0))
     usage = reply.get("usage") or {}
@@ -217,6 +234,7 @@ def completions(reply: dict[str, Any]) -> list[Completion]:
     prompt_tokens = int(usage.get("prompt_tokens") or 0)
     cached = int((usage.get("prompt_tokens_details") or {}).get("cached_tokens") or 0)
 
+    # the first choices get the remainder, so that the sum is what the endpoint counted
     share, rest = divmod(spent, max(len(choices), 1))
     billed = (prompt_tokens, min(cached, prompt_tokens))
     usable: list[Completion] = []
@@ -231,11 +249,12 @@ def completions(reply: dict[str, Any]) -> list[Completion]:
 def completion(
     choice: dict[str, Any], tokens: int, prompt_tokens: int, cached_tokens: int
 ) -> Completion | None:
-    """A choice as a completion; None if it has no content and no reason for that."""
+    """Return a choice as a completion, or None if it has no content and no reason for that."""
     message = choice.get("message") or {}
     content = message.get("content") if message else choice.get("text")
     if content is None:
-        content = message.get("refusal")  # the model refused to follow a JSON schema
+        # the field of a model that refused to follow a JSON schema
+        content = message.get("refusal")
     finish_reason = choice.get("finish_reason")
     reasoning = message.get("reasoning_content") or message.get("reasoning")
     if content is None and not reasoning and finish_reason in {None, "stop"}:
@@ -252,16 +271,16 @@ def completion(
 
 
 def readable(text: str) -> str:
-    """The text with U+FFFD in the place of halves of surrogate pairs, which no file can hold."""
+    """Return the text with U+FFFD in place of unpaired surrogates, which no file can hold."""
     if text.isascii():
         return text
     return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
 
 
 def mean_logprob(logprobs: dict[str, Any] | None) -> float | None:
-    """The mean over a choice's tokens, in nats.
+    """Return the mean over a choice's tokens, in nats.
 
-    Chat replies list tokens under `content`, plain ones under `token_logprobs`.
+    Chat replies list tokens under `content`, text replies under `token_logprobs`.
     """
     if not logprobs:
         return None

@@ -1,8 +1,8 @@
-"""Scoring a given continuation on a vLLM server, by its `/tokenize` route and by `prompt_logprobs`
-in `/v1/completions`.
+"""Scoring a given continuation on a vLLM server.
 
-The tokens are those of the hf engine: the prompt's (under the chat template for messages), then
-the continuation's, tokenized by itself.
+It uses the server's `/tokenize` route, and `prompt_logprobs` in `/v1/completions`. The tokens are
+the same as in the hf engine: first those of the prompt (under the chat template for messages), then
+those of the continuation, which is tokenized separately.
 """
 
 from __future__ import annotations
@@ -17,13 +17,14 @@ from datagen.teacher.endpoint.endpoint import Endpoint
 async def score(
     endpoint: Endpoint, model: str, prompt: str | Messages, continuation: str
 ) -> list[float]:
-    """Log-probability, in nats, of each token of the continuation.
+    """Return the log-probability, in nats, of each token of the continuation.
 
     Raises:
-        Refused: The server is no vLLM server, or it refuses the request.
-        ContextExceeded: Prompt and continuation are longer than the model's context.
-        Unavailable: No answer after all attempts.
+        Refused: the server is no vLLM server, or it refuses the request.
+        ContextExceeded: prompt and continuation are longer than the model's context.
+        Unavailable: there was no answer after all attempts.
     """
+    # without special tokens: the continuation follows the prompt, and begins no text
     given = {"model": model, "prompt": continuation, "add_special_tokens": False}
     answer = await tokens(endpoint, given)
     if not answer:
@@ -33,15 +34,15 @@ async def score(
     body = {
         "model": model,
         "prompt": ids,
-        "prompt_logprobs": 0,  # of the given token alone, and of no others
+        # 0: the log-probability of the given token, and of no other tokens
+        "prompt_logprobs": 0,
+        # the server must draw at least one token
         "max_tokens": 1,
         "temperature": 0.0,
     }
 
     def read(reply: dict[str, Any]) -> list[float]:
-        """The reply has an entry for each token: null for the first, then
-        {"TOKEN ID": {"logprob": ...}}.
-        """
+        """Return the log-probabilities of the last tokens of a reply."""
         entries = reply["choices"][0].get("prompt_logprobs")
         if not entries:
             raise Refused("no prompt_logprobs in the reply", status=200)
@@ -52,7 +53,7 @@ async def score(
 
 
 async def tokens(endpoint: Endpoint, body: dict[str, Any]) -> list[int]:
-    """The tokens of a text or of messages, by the server's `/tokenize`."""
+    """Return the tokens of a text or of messages, from the server's `/tokenize`."""
 
     def read(reply: dict[str, Any]) -> list[int]:
         if not isinstance(reply.get("tokens"), list):

@@ -1,4 +1,4 @@
-"""The queue before an endpoint: how much is asked at once, how fast, and when nothing may be."""
+"""The queue of requests before an endpoint: how many, how fast, and when none may be sent."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from datagen.errors import UserError
-from datagen.teacher.endpoint.breaker import LONGEST_PROBE_S, PROBE_S, Breaker
+from datagen.teacher.endpoint.breaker import MAX_PROBE_S, PROBE_S, Breaker
 from datagen.teacher.endpoint.level import Level
 from datagen.teacher.endpoint.pace import Pace
 from datagen.teacher.endpoint.transport import TOO_MANY, Failure
@@ -21,7 +21,7 @@ OVERLOAD = {TOO_MANY, 408, 503, 529}
 
 @dataclass(frozen=True, kw_only=True)
 class Patience:
-    """How long an endpoint is waited for."""
+    """How long to wait for an endpoint."""
 
     attempt_s: float = 300.0
     """Deadline of one attempt, in seconds."""
@@ -29,19 +29,16 @@ class Patience:
     """Deadline of a request over all its attempts and the waits between them. Time in the queue is
     not counted."""
     retries: int = 8
-    """Attempts that a request may lose before it fails for good. Those lost while the endpoint was
-    down are free."""
+    """Failed attempts that a request may have before it fails for good. Attempts while the endpoint
+    was down do not count."""
     refusals: int = 60
-    """The same for 429s, which say more about the load than about the request."""
+    """The same for 429s. There may be more of them, because they are caused by the load."""
     down_s: float = 600.0
-    """How long an endpoint may be down before the run gives up."""
+    """Seconds that an endpoint may be down before the run stops."""
 
 
 class Throttle:
-    """The queue before an endpoint: first come, first served.
-
-    A request that is asked again goes before new ones.
-    """
+    """A queue before an endpoint, first come, first served. Retried requests go before new ones."""
 
     def __init__(
         self,
@@ -49,7 +46,7 @@ class Throttle:
         ceiling: int,
         patience: Patience,
         *,
-        say: Callable[[str], None] | None = None,
+        log: Callable[[str], None] | None = None,
     ):
         self.where = where
         self.patience = patience
@@ -57,119 +54,132 @@ class Throttle:
         self.pace = Pace()
         self.breaker = Breaker(ceiling)
         self.in_flight = 0
-        self._say = say or (lambda line: print(line, file=sys.stderr, flush=True))
+        self._log = log or (lambda line: print(line, file=sys.stderr, flush=True))
         self._waiting: deque[asyncio.Future[None]] = deque()
         self._not_before = 0.0
         self._alarm: asyncio.TimerHandle | None = None
-        self._over: UserError | None = None
+        self._fatal_error: UserError | None = None
 
     @property
     def down(self) -> bool:
         return self.breaker.since is not None
 
     async def enter(self, *, again: bool = False) -> None:
-        """Wait until one more may be asked.
+        """Wait until this request may be sent.
 
-        Raises UserError when the endpoint was down for too long.
+        Args:
+            again: whether the request was sent before.
+
+        Raises:
+            UserError: the endpoint was down for too long.
         """
-        if self._over:
-            raise self._over
+        if self._fatal_error:
+            raise self._fatal_error
         turn = asyncio.get_running_loop().create_future()
         if again and not self.down:
             self._waiting.appendleft(turn)
-        else:  # while it is down everyone has a turn at trying it
+        else:
+            # during an outage all requests take turns at trying the endpoint
             self._waiting.append(turn)
-        self._wake()
+        self._admit_waiting()
         try:
             await turn
         except asyncio.CancelledError:
+            # the task was cancelled after it was admitted: its place must be given back
             if turn.done() and not turn.cancelled() and not turn.exception():
-                self.left()
+                self.leave()
             raise
 
     def answered(self, started: float) -> None:
-        """An attempt that began at `started` brought an answer."""
+        """Record that an attempt that began at `started` brought an answer."""
         now = time.monotonic()
         if self.breaker.since is not None:
             self._not_before = now
             if self.breaker.announced:
-                self._say(f"{self.where} is back after {now - self.breaker.since:.0f} s")
+                self._log(f"{self.where} is back after {now - self.breaker.since:.0f} s")
         self.breaker.answered()
         self.level.answered(started, now, full=self.in_flight >= self.level.limit)
         self.pace.answered(now)
-        self.left()
+        self.leave()
 
     def failed(self, who: int, started: float, failure: Failure) -> None:
-        """An attempt of request `who` failed."""
+        """Record that an attempt of request `who`, which began at `started`, failed."""
         now = time.monotonic()
         refused = failure.status == TOO_MANY
         if failure.status in OVERLOAD and not (refused and self.pace.refused(started, now)):
             self.level.overloaded(started, now, certain=refused)
+        # an endpoint that has just gone down is left alone for a moment
         if self.breaker.failed(who, failure, now):
             self._not_before = now + PROBE_S
         self._announce(failure, now)
         self._not_before = max(self._not_before, now + (failure.retry_after or 0.0))
         self._give_up_if_hopeless(failure, now)
-        self.left()
+        self.leave()
 
     def _announce(self, failure: Failure, now: float) -> None:
+        """Tell the user, once, that the endpoint is down."""
         if (
             self.breaker.since is not None
             and not self.breaker.announced
             and now - self.breaker.since >= PROBE_S
         ):
             self.breaker.announced = True
-            self._say(
+            self._log(
                 f"{self.where} is down ({failure}): waiting for it, "
                 f"{self.patience.down_s / 60:.0f} min at most"
             )
 
-    def left(self) -> None:
-        """An attempt ended, in whatever way."""
+    def leave(self) -> None:
+        """Record that an attempt has ended, for whatever reason."""
         self.in_flight -= 1
-        self._wake()
+        self._admit_waiting()
 
-    def _wake(self) -> None:
-        """Let those go that may."""
+    def _admit_waiting(self) -> None:
+        """Let waiting requests go, as many as level and pace allow."""
         now = time.monotonic()
         while (
-            self._waiting and now >= self._next and (self.down or self.in_flight < self.level.limit)
+            self._waiting
+            and now >= self._next_time
+            and (self.down or self.in_flight < self.level.limit)
         ):
             turn = self._waiting.popleft()
             if not turn.done():
                 self._admit(now)
                 turn.set_result(None)
-        if self._waiting and now < self._next and self._alarm is None:
-            self._alarm = asyncio.get_running_loop().call_later(self._next - now, self._ring)
+        if self._waiting and now < self._next_time and self._alarm is None:
+            self._alarm = asyncio.get_running_loop().call_later(
+                self._next_time - now, self._on_alarm
+            )
 
     @property
-    def _next(self) -> float:
+    def _next_time(self) -> float:
         return max(self._not_before, self.pace.next)
 
     def _admit(self, now: float) -> None:
         self.in_flight += 1
         self.pace.admitted(now)
-        if self.down:  # one request at a time finds out whether it is back
+        # during an outage one request at a time finds out whether the endpoint is back
+        if self.down:
             self._not_before = now + self.breaker.delay
-            self.breaker.delay = min(2 * self.breaker.delay, LONGEST_PROBE_S)
+            self.breaker.delay = min(2 * self.breaker.delay, MAX_PROBE_S)
 
-    def _ring(self) -> None:
+    def _on_alarm(self) -> None:
         self._alarm = None
-        self._wake()
+        self._admit_waiting()
 
     def _give_up_if_hopeless(self, failure: Failure, now: float) -> None:
-        again = "the same command goes on from here"
+        """Fail all waiting requests if the endpoint was down for too long."""
         if self.breaker.since is not None and now - self.breaker.since > self.patience.down_s:
-            self._over = UserError(
+            self._fatal_error = UserError(
                 f"{self.where} has been down for {(now - self.breaker.since) / 60:.0f} min "
-                f"({failure}): {again} later"
+                f"({failure}): run the same command later to continue"
             )
         elif failure.retry_after and failure.retry_after > self.patience.down_s:
-            self._over = UserError(
+            self._fatal_error = UserError(
                 f"{self.where} asks to wait {failure.retry_after / 60:.0f} min ({failure}): "
-                f"{again} then"
+                "run the same command then to continue"
             )
-        while self._over and self._waiting:
+        while self._fatal_error and self._waiting:
             turn = self._waiting.popleft()
             if not turn.done():
-                turn.set_exception(self._over)
+                turn.set_exception(self._fatal_error)

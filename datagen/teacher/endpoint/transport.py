@@ -1,5 +1,7 @@
-"""One attempt at an endpoint over HTTP: send, read, and sort errors into those that may pass and
-those that will not.
+"""One attempt at an endpoint over HTTP.
+
+It sends a request, reads the reply, and sorts errors into those that may pass and those that will
+not.
 """
 
 from __future__ import annotations
@@ -21,24 +23,25 @@ if TYPE_CHECKING:
     import aiohttp
 
 CONNECT_S = 20.0
-PASSING = {408, 409, 425, 429}
+"""Seconds for a connection. A server that is there accepts one much sooner."""
+RETRYABLE = {408, 409, 425, 429}
 """Client errors that may succeed later, as all server errors may."""
 TOO_MANY = 429
 OUT_OF_CREDIT = "insufficient_quota"
-"""Code of a 429 that no waiting cures."""
+"""The code of a 429 that does not pass: the account has no credit."""
 TOO_LONG_STATUS = {400, 413, 422}
-"""Statuses of a reply that says that the text is too long."""
+"""The statuses with which servers say that the text is too long."""
 TOO_LONG = re.compile(
     rb"context_length_exceeded"  # the public API's code
     rb"|maximum (context|model) length"  # vLLM, and the public API's message
     rb"|context (length|size|window)",  # SGLang, llama.cpp and others
     re.IGNORECASE,
 )
-"""What such a reply says. Servers share no code for it, so their words are read, here alone."""
+"""Words in such a reply. Servers have no common error code for it, so the message is searched."""
 
 
 class Failure(Exception):
-    """An attempt that brought no answer, while another may."""
+    """An attempt that brought no answer. Another attempt may succeed."""
 
     def __init__(
         self,
@@ -52,23 +55,26 @@ class Failure(Exception):
         self.status = status
         """HTTP status: 0 if there was no reply, 408 if the deadline passed."""
         self.unreachable = unreachable
-        """No connection at all."""
+        """Whether there was no connection at all."""
         self.retry_after = retry_after
-        """Seconds the endpoint asks to wait."""
+        """Seconds that the endpoint asks to wait."""
 
     @property
     def endpoint_at_fault(self) -> bool:
-        """Nobody answers, or a gateway says so. Any other request would have failed too."""
+        """Whether the endpoint is unreachable, or a gateway says so.
+
+        Any other request would have failed too.
+        """
         return self.unreachable or self.status in {502, 503, 504}
 
 
 class Transport:
-    """A session with one endpoint. No error ever holds the key or the password."""
+    """A session with one endpoint. No error message ever holds the key or the password."""
 
     def __init__(self, url: str, key: str):
         """Args:
-            url: The base URL. User and password in it (user:password@) go in the key's place.
-            key: The API key.
+            url: the base URL. If it holds user:password@, they are sent instead of the key.
+            key: the API key.
 
         Raises:
             UserError: `url` is no URL.
@@ -76,10 +82,11 @@ class Transport:
         parts = urlsplit(url)
         if parts.scheme not in {"http", "https"} or not parts.hostname:
             raise UserError(
-                f"OPENAI_BASE_URL {without_password(url)!r} is no address: "
+                f"OPENAI_BASE_URL {without_credentials(url)!r} is no address: "
                 "it begins with http:// or https://"
             )
-        self.url = without_password(url)
+        self.url = without_credentials(url)
+        # a server can repeat the password in an error as it was typed, or decoded
         self._secrets = [
             secret for secret in (key, parts.password, unquote(parts.password or "")) if secret
         ]
@@ -88,6 +95,8 @@ class Transport:
             "Content-Type": "application/json",
             "User-Agent": f"emergent-distill/{datagen.__version__}",
         }
+
+        # by default aiohttp ignores the proxies of the environment, and `no_proxy`
         host = parts.hostname
         self._proxy = (
             None
@@ -99,16 +108,19 @@ class Transport:
     async def send(
         self, method: str, path: str, body: bytes | None = None, *, timeout: float
     ) -> bytes:
-        """The body of a reply with status 200.
+        """Return the body of a reply with status 200.
 
         Args:
-            path: Relative to the base URL. A path from the root ("/tokenize") leaves out its /v1.
-            timeout: Seconds for the whole attempt.
+            method: the HTTP method.
+            path: the path relative to the base URL. For a path that begins with a slash
+                ("/tokenize"), the /v1 of the base URL is left out.
+            body: what is sent.
+            timeout: seconds for the whole attempt.
 
         Raises:
-            Failure: Another attempt may succeed.
-            Refused: The endpoint will never take this request.
-            ContextExceeded: The text is longer than the model's context.
+            Failure: another attempt may succeed.
+            Refused: the endpoint will never take this request.
+            ContextExceeded: the text is longer than the model's context.
         """
         import aiohttp
 
@@ -128,11 +140,11 @@ class Transport:
                     return content
                 raise self._rejection(response, content)
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
-            raise Failure(self.line(error), unreachable=True) from None
+            raise Failure(self.redact(error), unreachable=True) from None
         except TimeoutError:
             raise Failure(f"no answer within {timeout:.0f} s", status=408) from None
         except (aiohttp.ClientError, OSError) as error:
-            raise Failure(f"connection lost: {self.line(error)}") from None
+            raise Failure(f"connection lost: {self.redact(error)}") from None
 
     async def close(self) -> None:
         if self._session is not None:
@@ -144,8 +156,9 @@ class Transport:
 
         if self._session is None:
             secure = self.url.startswith("https")
+            # no limit of connections here: the throttle decides how many requests are in flight
             connector = aiohttp.TCPConnector(
-                limit=0, ttl_dns_cache=300, ssl=certificates() if secure else True
+                limit=0, ttl_dns_cache=300, ssl=tls_context() if secure else True
             )
             self._session = aiohttp.ClientSession(connector=connector, headers=self.headers)
         return self._session
@@ -153,52 +166,61 @@ class Transport:
     def _rejection(
         self, response: aiohttp.ClientResponse, content: bytes
     ) -> Failure | Refused | ContextExceeded:
+        """Return the error for a reply with another status than 200."""
         status = response.status
-        message = self.line(f"{status} {reason(content)}")
+        message = self.redact(f"{status} {error_message(content)}")
         if 300 <= status < 400:
-            target = self.line(response.headers.get("Location", "elsewhere"))
+            target = self.redact(response.headers.get("Location", "elsewhere"))
             return Refused(
                 f"it redirects to {target}: set OPENAI_BASE_URL to the address itself",
                 status=status,
             )
-        if may_pass(status, content):
+        if is_retryable(status, content):
             return Failure(message, status=status, retry_after=retry_after(response.headers))
         return refusal(status, message, content)
 
-    def line(self, error: object) -> str:
-        """An error as one line without secrets."""
+    def redact(self, error: object) -> str:
+        """Return an error as one line without secrets."""
         text = str(error).strip() or type(error).__name__
         for secret in self._secrets:
             text = text.replace(secret, "***")
         return text.splitlines()[0][:300]
 
 
-def may_pass(status: int, content: bytes) -> bool:
-    """Whether the same request may succeed later, by the status and the body of the reply."""
-    return (status in PASSING or status >= 500) and OUT_OF_CREDIT.encode() not in content
+def is_retryable(status: int, content: bytes) -> bool:
+    """Return whether the same request may succeed later, judged by the reply's status and body."""
+    return (status in RETRYABLE or status >= 500) and OUT_OF_CREDIT.encode() not in content
 
 
 def refusal(status: int, message: str, content: bytes) -> Refused | ContextExceeded:
-    """The error for a reply that no later attempt will better."""
+    """Return the error for a request that will fail however often it is sent."""
+    # only the beginning is searched: an error body can be of any size
     if status in TOO_LONG_STATUS and TOO_LONG.search(content[:100_000]):
         return ContextExceeded(message)
     return Refused(message, status=status)
 
 
 def authorization(key: str, user: str | None, password: str | None) -> str:
+    """Return the Authorization header.
+
+    It is HTTP Basic if the URL names a user, and else the key as a bearer token.
+    """
     if user is None:
         return f"Bearer {key}"
     pair = f"{unquote(user)}:{unquote(password or '')}"
     return "Basic " + base64.b64encode(pair.encode()).decode()
 
 
-def without_password(url: str) -> str:
+def without_credentials(url: str) -> str:
+    """Return a URL without user and password."""
     return re.sub(r"//[^/@]*@", "//", url)
 
 
-def certificates() -> Any:
-    """Trusted roots: those of SSL_CERT_FILE or SSL_CERT_DIR, else certifi's, because an image may
-    have none of its own.
+def tls_context() -> Any:
+    """Return a TLS context with the trusted root certificates.
+
+    They are those of SSL_CERT_FILE or SSL_CERT_DIR, or else those of certifi, because a container
+    image may have none.
     """
     import os
     import ssl
@@ -211,11 +233,12 @@ def certificates() -> Any:
     )
 
 
-def reason(content: bytes) -> str:
-    """The message of an error body, in any of the shapes that servers use."""
+def error_message(content: bytes) -> str:
+    """Return the message of an error body, in any of the shapes that servers use."""
     text = content[:100_000].decode("utf-8", "replace")
     try:
         found = json.loads(text)
+        # {"error": {"message": ...}}, {"detail": ...} and the like, however deep
         while isinstance(found, dict):
             found = next(found[key] for key in ("error", "message", "detail") if key in found)
     except (ValueError, StopIteration, RecursionError):
@@ -224,8 +247,11 @@ def reason(content: bytes) -> str:
 
 
 def retry_after(headers: Any) -> float | None:
-    """Seconds to wait by `Retry-After-Ms` or `Retry-After` (seconds or an HTTP date, RFC 9110,
-    section 10.2.3).
+    """Return the seconds that the endpoint asks to wait, or None.
+
+    The header is `Retry-After-Ms`, or `Retry-After` in seconds or as an HTTP date.
+
+    Source: RFC 9110, section 10.2.3.
     """
     for name, scale in (("Retry-After-Ms", 1e-3), ("Retry-After", 1.0)):
         value = headers.get(name, "")

@@ -1,4 +1,4 @@
-"""Concurrent requests gathered into batches for one model."""
+"""Gathering concurrent requests into batches for one model."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ TokenPair: TypeAlias = tuple[list[int], list[int]]
 """Tokens of a prompt and of its continuation."""
 
 GATHER_S = 0.005
-"""Seconds before a batch is formed: the tasks that the last batch woke ask their next question
-meanwhile. Far shorter than a batch takes."""
+"""Seconds before a batch is formed. Meanwhile the tasks that got answers from the last batch can
+ask their next question. A batch takes far longer than this."""
 
 
 @dataclass
 class Job:
-    """A request, or pairs to score, on the way through a batch."""
+    """A request, or pairs to score, that waits for its batch."""
 
     ids: list[int]
     """Prompt tokens of the request."""
@@ -34,23 +34,26 @@ class Job:
 
     @property
     def settings(self) -> Sampling | None:
-        """What one batch must share: the sampling settings but for the seed, or None for scores."""
+        """What all jobs of a batch must share: the sampling settings without the seed.
+
+        None for scores.
+        """
         return replace(self.request.sampling, seed=0) if self.request else None
 
 
 class Batched(Protocol):
-    """A model that computes a batch."""
+    """A model that computes batches."""
 
     batch_rows: int
     """Most sequences at once."""
 
     def compute(self, jobs: list[Job]) -> list[Any]:
-        """One result for each job. Runs in a thread."""
+        """Return one result for each job. This runs in a thread."""
         ...
 
 
 class Batcher:
-    """A queue of jobs before a model. Jobs of one batch are near in length."""
+    """A queue of jobs before a model. The jobs of one batch have similar lengths."""
 
     def __init__(self, model: Batched):
         self._model = model
@@ -60,10 +63,15 @@ class Batcher:
     async def submit(
         self, ids: list[int], request: Request | None = None, pairs: list[TokenPair] | None = None
     ) -> Any:
-        """The result of a request whose prompt has these tokens, or of pairs to score.
+        """Return the completions of a request, or the scores of pairs.
+
+        Args:
+            ids: the prompt tokens of the request.
+            request: the request.
+            pairs: the pairs to score, if there is no request.
 
         Raises:
-            TeacherError: The computation failed.
+            TeacherError: the computation failed.
         """
         job = Job(ids, request, pairs or [], asyncio.get_running_loop().create_future())
         self._waiting.append(job)
@@ -72,7 +80,7 @@ class Batcher:
         return await job.done
 
     def close(self) -> None:
-        """Stop after the batch that is being computed."""
+        """Stop after the current batch."""
         if self._worker is not None:
             self._worker.cancel()
             self._worker = None
@@ -80,14 +88,15 @@ class Batcher:
     async def _work(self) -> None:
         """Compute batch after batch until no job waits.
 
-        A thread computes, so that new requests keep arriving.
+        The computation runs in a thread, so that new requests can arrive meanwhile.
         """
         while self._waiting:
             await asyncio.sleep(GATHER_S)
-            batch = self._take()
+            batch = self._next_batch()
             try:
                 results = await asyncio.to_thread(self._model.compute, batch)
             except Exception as error:
+                # by name, because this module works without torch
                 if type(error).__name__ == "OutOfMemoryError" and self._halve(batch):
                     self._waiting = batch + self._waiting
                 else:
@@ -98,21 +107,23 @@ class Batcher:
                     job.done.set_result(result)
 
     def _halve(self, batch: list[Job]) -> bool:
-        """Compute fewer rows at once from now on. Returns whether that can help this batch."""
+        """Halve the rows that are computed at once, and return whether this can help the batch."""
         rows = min(sum(job.rows for job in batch), self._model.batch_rows)
+        # the samples of one request are not split, so a smaller batch is the same batch
         if rows < 2 or (len(batch) == 1 and batch[0].request):
             return False
         self._model.batch_rows = rows // 2
         return True
 
-    def _take(self) -> list[Job]:
-        """The first job and those that go with it, nearest in length, as many as fit a batch.
+    def _next_batch(self) -> list[Job]:
+        """Remove and return the first job and others of similar length that can share its batch.
 
-        Pairs to score go alone, so that their numbers depend on nothing else that is asked.
+        Pairs to score are a batch of their own, so that their numbers depend on no other request.
         """
         first = self._waiting[0]
         if first.request is None:
             return [self._waiting.pop(0)]
+
         alike = [job for job in self._waiting if job.settings == first.settings]
         alike.sort(key=lambda job: abs(len(job.ids) - len(first.ids)))
         batch = [first]
@@ -121,6 +132,8 @@ class Batcher:
             if job is not first and rows + job.rows <= self._model.batch_rows:
                 batch.append(job)
                 rows += job.rows
+
+        # by identity: equal jobs of several tasks are separate jobs
         taken = {id(job) for job in batch}
         self._waiting = [job for job in self._waiting if id(job) not in taken]
         return batch

@@ -1,10 +1,10 @@
-"""Sampling from a causal language model, a batch at a time: one prefill per prompt, one random
-stream per sample.
+"""Sampling from a causal language model in batches.
 
-This is a loop of our own instead of `model.generate`, for two reasons. Every row draws from its own
-stream, so its text depends neither on the batch nor on the order. And rows that have ended leave
-the batch (`tests/bench/decode.py` measures what that saves). Shape suffixes: P prompts, B rows
-(samples), T steps, V vocabulary.
+Each prompt has one prefill, and each sample has its own random stream. This is our own loop instead
+of `model.generate`, for two reasons. Every row draws from its own stream, so its text depends
+neither on the batch nor on the order. And rows that have ended leave the batch
+(`tests/bench/decode.py` measures what that saves). Shape suffixes: P prompts, B rows (samples), T
+steps, V vocabulary.
 """
 
 from __future__ import annotations
@@ -16,24 +16,23 @@ from typing import Any
 from datagen.teacher.base import Sampling
 
 SHRINK = 0.8
-"""The batch is cut down to its live rows once they are fewer than this share of it. It is not cut
-after every row, because copying the cache costs time."""
+"""Ended rows leave the batch once the live rows are fewer than this share of it. They do not leave
+one by one, because copying the cache costs time."""
 
 
 @dataclass
 class Row:
-    """One sample while it grows.
-
-    `uniforms`: numbers in [0, 1), one a step, as many as tokens may be drawn.
-    """
+    """One sample while it is being generated."""
 
     prompt: int
+    """The index of its prompt."""
     uniforms: Sequence[float]
+    """Random numbers in [0, 1), one a step, as many as tokens may be drawn."""
     tokens: list[int] = field(default_factory=list)
     logprobs: list[float] = field(default_factory=list)
     """Nats at temperature 1, one a token."""
     ended: bool = False
-    """Whether an end token or a stop string came; else the text was cut off."""
+    """Whether an end token or a stop string came. If not, the text was cut off."""
 
 
 def decode(
@@ -46,12 +45,16 @@ def decode(
     ends: set[int],
     stopped: Callable[[list[int]], bool],
 ) -> None:
-    """Grow every row until an end token, a stop, or the end of its uniforms.
+    """Extend every row until an end token, a stop string, or the end of its uniforms.
 
-    Prompts are left-padded.
-
-    `stopped` says whether a row's tokens hold a stop string. An end token is kept as the row's
-    last.
+    Args:
+        model: a causal language model of transformers.
+        ids_PT: the prompts, left-padded.
+        mask_PT: 1 for real tokens, 0 for padding.
+        rows: the samples. They are extended in place. An end token is kept as a row's last token.
+        sampling: temperature and top_p.
+        ends: the end tokens.
+        stopped: says whether a row's tokens contain a stop string.
     """
     import torch
 
@@ -60,7 +63,9 @@ def decode(
     cache, logits_BV = prefill(model, ids_PT, mask_PT, owner_B)
     mask_BT = mask_PT[owner_B]
     step = 0
+
     while True:
+        # rows that have ended stay in the batch for a while: their draws are ignored
         uniform_B = torch.tensor(
             [row.uniforms[step] if step < len(row.uniforms) else 0.0 for row in live]
         )
@@ -70,16 +75,19 @@ def decode(
                 row.tokens.append(token)
                 row.logprobs.append(logprob)
                 row.ended = token in ends or stopped(row.tokens)
+
         step += 1
         going = [i for i, row in enumerate(live) if not row.ended and step < len(row.uniforms)]
         if not going:
             return
+
         if len(going) < SHRINK * len(live):
             keep_B = torch.tensor(going, device=ids_PT.device)
             live = [live[i] for i in going]
             token_B = token_B[keep_B]
             mask_BT = mask_BT[keep_B]
             cache.batch_select_indices(keep_B)
+
         mask_BT = torch.cat([mask_BT, mask_BT.new_ones(len(live), 1)], dim=1)
         logits_BV = model(
             input_ids=token_B[:, None],
@@ -90,8 +98,9 @@ def decode(
 
 
 def prefill(model: Any, ids_PT: Any, mask_PT: Any, owner_B: Any) -> tuple[Any, Any]:
-    """The prompts' cache, computed once and repeated for their samples, and the logits of the first
-    step [B, V].
+    """Return the cache of the prompts, and the logits of the first step [B, V].
+
+    Each prompt is computed once. Its cache is repeated for its samples.
     """
     output = model(
         input_ids=ids_PT,
@@ -105,14 +114,16 @@ def prefill(model: Any, ids_PT: Any, mask_PT: Any, owner_B: Any) -> tuple[Any, A
 
 
 def positions(mask_BT: Any) -> Any:
-    """Position of every token among the real ones of its row."""
+    """Return the position of every token among the real tokens of its row."""
     return (mask_BT.cumsum(-1) - 1).clamp(min=0)
 
 
 def draw(logits_BV: Any, uniform_B: Any, sampling: Sampling) -> tuple[Any, Any]:
-    """Tokens [B] by inverse CDF of the uniform numbers, and their log-probabilities [B] in nats at
-    temperature 1.
+    """Return the next tokens [B], and their log-probabilities [B] in nats at temperature 1.
+
+    The tokens are drawn by the inverse CDF of the uniform numbers.
     """
+    # at temperature 1, whatever the temperature of the sampling
     logprobs_BV = logits_BV.float().log_softmax(-1)
     if sampling.temperature == 0:
         token_B = logprobs_BV.argmax(-1)
@@ -123,14 +134,19 @@ def draw(logits_BV: Any, uniform_B: Any, sampling: Sampling) -> tuple[Any, Any]:
             .double()
             .cumsum(-1)
         )
+        # in double precision, because a float32 sum over the vocabulary loses small
+        # probabilities; times the last sum, because a nucleus adds up to less than 1
         target_B = uniform_B * mass_BV[:, -1]
         token_B = (mass_BV <= target_B[:, None]).sum(-1).clamp(max=mass_BV.shape[-1] - 1)
     return token_B, logprobs_BV.gather(-1, token_B[:, None])[:, 0]
 
 
 def nucleus(probs_BV: Any, top_p: float) -> Any:
-    """Zero all but the fewest most probable tokens whose mass reaches top_p (arXiv 1904.09751,
-    section 3.1).
+    """Return the probabilities with all but the most probable tokens set to 0.
+
+    The tokens that stay are the fewest whose mass reaches top_p.
+
+    Source: arXiv 1904.09751, section 3.1.
     """
     sorted_BV, order_BV = probs_BV.sort(dim=-1, descending=True, stable=True)
     before_BV = sorted_BV.cumsum(-1) - sorted_BV
@@ -140,12 +156,14 @@ def nucleus(probs_BV: Any, top_p: float) -> Any:
 def score(
     model: Any, ids_BT: Any, mask_BT: Any, longest: int, *, prefix: Sequence[int] = ()
 ) -> Any:
-    """Log-probability in nats of each of the last `longest` tokens, [B, longest].
+    """Return the log-probability in nats of each of the last `longest` tokens, [B, longest].
 
-    Rows are left-padded.
-
-    `prefix`: tokens that stand before every row; they are computed once, and their cache is
-    repeated for the rows.
+    Args:
+        model: a causal language model of transformers.
+        ids_BT: the tokens, left-padded.
+        mask_BT: 1 for real tokens, 0 for padding.
+        longest: how many tokens of each row to score.
+        prefix: tokens before every row. They are computed once, and their cache is repeated.
     """
     import torch
 

@@ -1,8 +1,9 @@
 """Models of transformers, in this process.
 
-Concurrent requests are gathered into batches: near in length, left-padded, with one prefill for
-each prompt, which its n samples share. Every sample draws from a random stream of its own, named by
-(seed, prompt, sample). So neither the order of arrival nor the batch decides what is drawn.
+Concurrent requests are gathered into batches of similar length. They are left-padded, and the n
+samples of a prompt share one prefill. Every sample draws from its own random stream, which is
+seeded by (seed, prompt, sample). So neither the order of arrival nor the batch changes what is
+drawn.
 """
 
 from __future__ import annotations
@@ -23,8 +24,8 @@ from datagen.teacher.spec import ENGINES
 from datagen.teacher.topk import Tokens, Topk
 
 BATCH_ROWS = 256
-"""Sequences generated at once: on a CPU more bring nothing, and a GPU that cannot hold them halves
-the number by itself."""
+"""The most sequences that are generated at once. On a CPU more are no faster. If a GPU cannot hold
+them, the number is halved."""
 
 
 class HfTeacher:
@@ -45,7 +46,7 @@ class HfTeacher:
         return f"{self.name}@{await asyncio.to_thread(revision_of, self.path)}"
 
     def load_tokenizer(self) -> Any:
-        """The model's own tokenizer, with its chat template. Loads no weights."""
+        """Return the model's own tokenizer, with its chat template. Loads no weights."""
         with self._loading:
             if self._tokenizer is None:
                 self._tokenizer = open_tokenizer(self.path)
@@ -56,7 +57,8 @@ class HfTeacher:
             await asyncio.to_thread(self._load)
 
     def _load(self) -> None:
-        with self._loading:  # many tasks may ask for the model at once; it is opened once
+        # many tasks may ask for the model at once, and it is opened once
+        with self._loading:
             if self._model is None:
                 self._open()
 
@@ -90,8 +92,10 @@ class HfTeacher:
         return scores
 
     async def score_many(self, pairs: Sequence[Pair]) -> list[list[float]]:
-        """The pairs are a batch of their own, so that their numbers depend on nothing else that is
-        asked at the time. Tokens with which all of them begin are computed once.
+        """Return what `score` returns for each pair.
+
+        The pairs are a batch of their own, so that their numbers depend on no other request. Tokens
+        with which all pairs begin are computed once.
         """
         batcher = await self._opened()
         encoded = [
@@ -111,7 +115,7 @@ class HfTeacher:
         return [next(scores) if answer else [] for _, answer in encoded]
 
     async def topk(self, pairs: Sequence[Tokens], k: int) -> list[Topk]:
-        """The K most probable tokens in the place of each of the completions' tokens."""
+        """Return the K most probable tokens at each position of each completion."""
         await self.open()
         return await asyncio.to_thread(topk, self.model, pairs, k)
 

@@ -1,4 +1,4 @@
-"""A causal language model and its tokenizer, in memory: what a batch computes."""
+"""A causal language model and its tokenizer in memory, and the computation of one batch."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ class CausalModel:
         self.network = network
         self.tokenizer = tokenizer
         self.batch_rows = batch_rows
-        """Most sequences at once. Halved when a GPU runs out of memory."""
+        """The most sequences at once. It is halved when a GPU runs out of memory."""
         self.tokens_asked = 0
         """Tokens of all pairs that were scored."""
         self.tokens_computed = 0
-        """Those of them that went through the model: a shared prefix counts once."""
+        """How many of these tokens the model computed. A shared prefix counts once."""
 
     @property
     def context(self) -> int:
@@ -33,11 +33,11 @@ class CausalModel:
         return int(getattr(self.network.config, "max_position_embeddings", 1 << 30))
 
     def compute(self, jobs: list[Job]) -> list[Any]:
-        """The completions of each request, or the scores of the one job that has pairs."""
+        """Return the completions of each request, or the scores of the one job that has pairs."""
         return self._generate(jobs) if jobs[0].request else [self._score(jobs[0].pairs)]
 
     def pad(self, sequences: list[list[int]]) -> tuple[Any, Any]:
-        """Left-padded ids and attention mask, both [batch, longest]."""
+        """Return left-padded ids and their attention mask, both [batch, longest]."""
         import torch
 
         longest = max(map(len, sequences))
@@ -48,6 +48,7 @@ class CausalModel:
         return torch.tensor(ids, device=device), torch.tensor(mask, device=device)
 
     def _generate(self, jobs: list[Job]) -> list[list[Completion]]:
+        """Return the completions of each job."""
         import torch
 
         sampling = jobs[0].request.sampling if jobs[0].request else Sampling()
@@ -65,12 +66,13 @@ class CausalModel:
             )
         answers: list[list[Completion]] = [[] for _ in jobs]
         for row in rows:
+            # the first sample of a request carries the prompt's tokens, as at an endpoint
             cost = 0 if answers[row.prompt] else len(jobs[row.prompt].ids)
             answers[row.prompt].append(self._completion(row, sampling, cost))
         return answers
 
     def _rows(self, place: int, job: Job) -> list[Row]:
-        """The samples of a request, each with a random stream of its own."""
+        """Return the samples of a request, each with its own random stream."""
         if job.request is None:
             return []
         request = job.request
@@ -80,15 +82,16 @@ class CausalModel:
 
     @property
     def _ends(self) -> set[int]:
-        """Tokens that end a text."""
+        """The tokens that end a text."""
         ends = self.network.generation_config.eos_token_id
         listed = ends if isinstance(ends, list) else [ends]
         return {*listed, self.tokenizer.eos_token_id} - {None}
 
     def _stopped(self, stop: tuple[str, ...]) -> Callable[[list[int]], bool]:
-        """Whether a stop string stands in a text.
+        """Return a function that says whether a text contains a stop string.
 
-        Its last tokens are enough: each token holds at least one byte.
+        It looks at the last tokens only. Every token holds at least one byte, so as many tokens as
+        the longest stop string has bytes are enough.
         """
         if not stop:
             return lambda tokens: False
@@ -97,6 +100,7 @@ class CausalModel:
 
     def _completion(self, row: Row, sampling: Sampling, prompt_tokens: int) -> Completion:
         text = self.tokenizer.decode(row.tokens, skip_special_tokens=True)
+        # a token can hold the stop string and more, so the text is cut before it
         cuts = [at for at in (text.find(s) for s in sampling.stop) if at >= 0]
         return Completion(
             text=text[: min(cuts)] if cuts else text,
@@ -107,7 +111,7 @@ class CausalModel:
         )
 
     def _score(self, pairs: list[TokenPair]) -> list[list[float]]:
-        """In batches of near length, each with its shared prefix."""
+        """Return the scores of the pairs, computed in batches of similar length."""
         order = sorted(range(len(pairs)), key=lambda i: len(pairs[i][0]) + len(pairs[i][1]))
         scores: list[list[float]] = [[] for _ in pairs]
         for first in range(0, len(order), self.batch_rows):
@@ -118,10 +122,12 @@ class CausalModel:
         return scores
 
     def _score_batch(self, pairs: list[TokenPair]) -> list[list[float]]:
+        """Return the scores of one batch. A prefix that all pairs share is computed once."""
         import torch
 
         # under a sliding window, the padding between a prefix and its rows would count as distance
         sliding = getattr(self.network.config, "sliding_window", None) is not None
+        # without the prompt's last token, whose logits score the first token of the answer
         prefix = [] if sliding else shared_prefix([ids[:-1] for ids, _ in pairs])
         ids, mask = self.pad([(ids + answer)[len(prefix) :] for ids, answer in pairs])
         longest = max(len(answer) for _, answer in pairs)
@@ -139,7 +145,7 @@ def open_model(path: str, tokenizer: Any, *, batch_rows: int) -> CausalModel:
     """Load a model's weights: in bfloat16 on a GPU if there is one, else in float32.
 
     Raises:
-        UserError: There is no such model.
+        UserError: there is no such model.
     """
     import torch
     from transformers import AutoModelForCausalLM
@@ -156,9 +162,10 @@ def open_model(path: str, tokenizer: Any, *, batch_rows: int) -> CausalModel:
 
 
 def stream(request: Request, sample: int, length: int) -> list[float]:
-    """The uniform numbers of one sample: a function of seed, prompt and sample index alone."""
+    """Return the uniform numbers of one sample: a function of seed, prompt and sample index."""
     import numpy as np
 
+    # Philox takes any key as its seed, so a hash of the name gives independent streams
     name = f"{request.sampling.seed}:{sample}:{request.prompt}"
     key = int.from_bytes(hashlib.sha256(name.encode("utf-8", "surrogatepass")).digest()[:16], "big")
     return np.random.Generator(np.random.Philox(key=key)).random(length).tolist()

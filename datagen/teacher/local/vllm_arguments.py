@@ -1,4 +1,4 @@
-"""What vLLM's engine is given, and how its replies are read."""
+"""The arguments of vLLM's engine, its sampling parameters, and reading its outputs."""
 
 from __future__ import annotations
 
@@ -16,13 +16,19 @@ DEFAULTS: dict[str, Any] = {
     "disable_log_stats": True,
     "max_logprobs": -1,
 }
-"""Engine arguments where the user gives none. max_logprobs -1: as many as are asked for."""
+"""Engine arguments that the user need not give. max_logprobs -1 means no limit: vLLM's own limit is
+below what `datagen topk` can ask for."""
 LORA_RANKS = (1, 8, 16, 32, 64, 128, 256, 320, 512)
-"""The adapter ranks that vLLM has room for."""
+"""The adapter ranks that vLLM supports."""
 
 
 def engine_arguments(path: str, adapter: str | None, given: Mapping[str, Any]) -> dict[str, Any]:
-    """All arguments of vLLM's engine; those that the user gave win.
+    """Return all arguments of vLLM's engine. The arguments that the user gave win.
+
+    Args:
+        path: the model.
+        adapter: the folder of a LoRA adapter, or None.
+        given: the arguments that the user gave.
 
     Raises:
         UserError: `adapter` is no folder of an adapter.
@@ -38,10 +44,12 @@ def engine_arguments(path: str, adapter: str | None, given: Mapping[str, Any]) -
 
 
 def lora_rank(folder: Path) -> int:
-    """An adapter's rank, rounded up to one that vLLM has room for. vLLM must know it beforehand.
+    """Return an adapter's rank, rounded up to one that vLLM supports.
+
+    vLLM must know the rank before it loads the adapter.
 
     Raises:
-        UserError: The folder holds no adapter.
+        UserError: the folder holds no adapter.
     """
     try:
         rank = int(json.loads((folder / "adapter_config.json").read_text(encoding="utf-8"))["r"])
@@ -53,10 +61,10 @@ def lora_rank(folder: Path) -> int:
 
 
 def sampling_params(request: Request, room: int) -> Any:
-    """VLLM's settings for a request, at most `room` tokens long.
+    """Return vLLM's settings for a request of at most `room` tokens.
 
-    vLLM draws sample i of n with seed + i, so sample `first + i` is the same however samples are
-    split into requests.
+    vLLM draws sample i of n with seed + i. So sample `first + i` is the same however the samples
+    are split into requests.
     """
     from vllm import SamplingParams
     from vllm.sampling_params import RequestOutputKind
@@ -68,6 +76,7 @@ def sampling_params(request: Request, room: int) -> Any:
         top_p=sampling.top_p,
         max_tokens=min(sampling.max_tokens, room),
         stop=list(sampling.stop) or None,
+        # vLLM needs the text only to find stop strings; else the teacher decodes faster itself
         detokenize=bool(sampling.stop),
         seed=sampling.seed + request.first,
         logprobs=0 if sampling.logprobs else None,
@@ -76,6 +85,7 @@ def sampling_params(request: Request, room: int) -> Any:
 
 
 def read_completion(choice: Any, text: str, prompt_tokens: int, sampling: Sampling) -> Completion:
+    """Return a choice of vLLM as a completion."""
     tokens = len(choice.token_ids)
     mean = choice.cumulative_logprob / tokens if sampling.logprobs and tokens else None
     return Completion(
@@ -88,12 +98,13 @@ def read_completion(choice: Any, text: str, prompt_tokens: int, sampling: Sampli
 
 
 def read_topk(places: Sequence[Mapping[int, Any]], k: int) -> Topk:
-    """Topk from vLLM's {token: (logprob, rank)} of each place.
+    """Return the topk from vLLM's {token: (logprob, rank)} of each position.
 
     The tail is 1 minus the sum of the K probabilities, exact to about 1e-7.
     """
     import numpy as np
 
+    # sorted by the log-probability, and equal ones by id, so that the order is always the same
     best = [
         sorted(place.items(), key=lambda pair: (-pair[1].logprob, pair[0]))[:k] for place in places
     ]

@@ -1,4 +1,4 @@
-"""A Ray cluster: joining it, what it has room for, and the life of its workers."""
+"""A Ray cluster: joining it, its resources, and starting its workers."""
 
 from __future__ import annotations
 
@@ -13,19 +13,25 @@ from datagen.teacher.ray.worker import WorkerFacts
 from datagen.teacher.spec import TeacherSpec
 
 RESTART_S = 1.0
-"""Seconds between two looks at a worker that Ray starts again, which takes a few seconds."""
+"""Seconds between two checks of a worker that Ray is starting again. That takes a few seconds."""
 
 
 def join() -> Any:
-    """Ray, joined or started here.
+    """Return the module `ray`, after joining a cluster or starting one here.
 
-    The main thread must call this: the kernel ends what Ray starts with the thread that started it.
+    The main thread must call this: the kernel ends the processes that Ray starts together with the
+    thread that started them.
+
+    Raises:
+        UserError: Ray is not installed, or the cluster cannot be joined.
     """
+    # Ray reports usage to its makers unless it is told not to
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     try:
         import ray
     except ImportError:
         raise UserError("Ray is not installed: pip install 'emergent-distill[ray]'") from None
+    # a process can join only once, and the caller may have joined a cluster already
     if not ray.is_initialized():
         try:
             ray.init(log_to_driver=False, logging_level="ERROR", include_dashboard=False)
@@ -37,7 +43,7 @@ def join() -> Any:
 
 
 def gpus_of(spec: TeacherSpec) -> int:
-    """GPUs that a worker with this teacher needs, on a cluster that has some."""
+    """Return how many GPUs a worker with this teacher needs, on a cluster that has GPUs."""
     if not spec.capabilities.gpu:
         return 0
     sizes = ("tensor_parallel_size", "pipeline_parallel_size", "data_parallel_size")
@@ -45,8 +51,12 @@ def gpus_of(spec: TeacherSpec) -> int:
 
 
 def workers_for(ray: Any, gpus: int) -> int:
-    """Number of workers: as many as the GPUs can hold, or one a machine without GPUs, because an
-    engine uses all its cores.
+    """Return the number of workers: as many as the GPUs hold, or one a machine without GPUs.
+
+    Without GPUs an engine uses all cores of its machine.
+
+    Raises:
+        UserError: the cluster has too few GPUs for one worker.
     """
     if gpus:
         found = int(ray.cluster_resources()["GPU"] // gpus)
@@ -58,23 +68,24 @@ def workers_for(ray: Any, gpus: int) -> int:
     return sum(node["Alive"] for node in ray.nodes())
 
 
-def identity_of(ray: Any, worker: Any, asked: Any) -> str:
-    """The worker's reply to `asked`. If it died before, it is asked again after its restart."""
+def wait_for_identity(ray: Any, worker: Any, asked: Any) -> str:
+    """Return the worker's reply to `asked`. If the worker has died, ask again after its restart."""
     from ray.exceptions import RayError
 
     while True:
         try:
             return str(ray.get(asked))
         except RayError as error:
-            stop_at(error)
+            raise_if_final(error)
             time.sleep(RESTART_S)
             asked = worker.identify.remote()
 
 
-async def opened(worker: Any) -> WorkerFacts:
-    """Wait until a worker's teacher is open, on whatever machine Ray finds for it.
+async def wait_until_open(worker: Any) -> WorkerFacts:
+    """Wait until a worker's teacher is open, and return what the worker knows of it.
 
-    Raises what keeps it from ever being open.
+    Ray may start the worker on another machine meanwhile. An error that keeps it from ever being
+    open is raised.
     """
     from ray.exceptions import RayError
 
@@ -83,14 +94,18 @@ async def opened(worker: Any) -> WorkerFacts:
             facts: WorkerFacts = await worker.open.remote()
             return facts
         except RayError as error:
-            stop_at(error)
+            raise_if_final(error)
             await asyncio.sleep(RESTART_S)
 
 
-def stop_at(error: Exception) -> None:
-    """Raise what a worker raised, without Ray's words around it, or that Ray has given it up.
+def raise_if_final(error: Exception) -> None:
+    """Raise an error that a restart does not cure.
 
-    Otherwise return: Ray is starting it.
+    The function returns if Ray is starting the worker again. An error that the worker raised is
+    raised as it was, without Ray's message around it.
+
+    Raises:
+        UserError: Ray has given the worker up.
     """
     from ray.exceptions import ActorDiedError, RayTaskError
 
@@ -101,4 +116,5 @@ def stop_at(error: Exception) -> None:
 
 
 def last_line(error: Exception) -> str:
+    """Return the last line of an error, which names the cause after Ray's traceback."""
     return (str(error).strip() or type(error).__name__).splitlines()[-1][:300]

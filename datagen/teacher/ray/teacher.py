@@ -1,11 +1,11 @@
-"""A teacher on many machines: each worker of a Ray cluster has the teacher of `spec` and answers
-blocks of requests.
+"""A teacher on many machines: every worker of a Ray cluster has a teacher of its own.
 
-When a worker dies, its blocks are lost: other workers take them over while Ray starts it again. A
-lost block is cut up, so that a request that kills workers is soon alone, and the others get their
-answers. Answers come back block by block and the journal keeps them here, so a run on a cluster has
-the guarantees of a run on one machine. docs/scale.md says why these are workers of our own and not
-Ray Data's LLM processors.
+Requests travel to the workers in blocks. When a worker dies, its blocks are lost. Other workers
+take them over while Ray starts the worker again. A lost block is split, so that a request that
+kills workers is soon alone and the other requests get their answers. Answers come back in blocks,
+and the journal of this process records them. So a run on a cluster has the same guarantees as a run
+on one machine. docs/scale.md explains why this project has its own workers and does not use Ray
+Data's LLM processors.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ from datagen.teacher.endpoint.throttle import Patience
 from datagen.teacher.engines import make_engine
 from datagen.teacher.ray.cluster import (
     gpus_of,
-    identity_of,
     join,
     last_line,
-    opened,
+    wait_for_identity,
+    wait_until_open,
     workers_for,
 )
 from datagen.teacher.ray.seat import Job, Seat, deliver, fail
@@ -35,24 +35,25 @@ from datagen.teacher.spec import TeacherSpec
 from datagen.teacher.topk import Tokens, Topk
 
 BLOCK = 64
-"""Most requests that travel together, and are lost together with a worker."""
-DEPTH = 2
-"""Blocks that a worker has at once: while one ends, the next keeps its engine busy."""
-AGAIN = (8, 1, 1, 1)
-"""Most requests of a block after one loss, after two, and so on. A request that is lost once more
-has failed."""
+"""The most requests that travel together. They are also lost together when a worker dies."""
+BLOCKS_PER_WORKER = 2
+"""Blocks that a worker has at once. While the last requests of one block end, the next block keeps
+the engine busy."""
+RETRY_SIZES = (8, 1, 1, 1)
+"""The most requests of a block after one loss, after two losses, and so on. After one more loss the
+request has failed."""
 GATHER_S = 0.002
-"""Requests that come within this time travel together. Far shorter than an answer takes."""
-PASSED_ON = ("OPENAI_API_KEY", "OPENAI_BASE_URL")
-"""What a worker needs of this environment. It is passed as an argument, which no dashboard
-shows."""
+"""Requests that come within this many seconds travel together. An answer takes far longer."""
+WORKER_ENVIRONMENT = ("OPENAI_API_KEY", "OPENAI_BASE_URL")
+"""Environment variables that a worker needs. They are passed as an argument, because Ray's
+dashboard does not show arguments."""
 
 
 class RayTeacher:
-    """The teacher of `spec` in `workers` actors of a Ray cluster: the one at RAY_ADDRESS, or one on
-    this machine alone.
+    """The teacher of `spec` in `workers` actors of a Ray cluster.
 
-    Without `workers`: as many as the cluster's GPUs can hold, or one a machine if it has none.
+    The cluster is the one at RAY_ADDRESS, or else one that is started on this machine. Without
+    `workers`, there are as many as the cluster's GPUs hold, or one a machine if it has no GPUs.
     """
 
     def __init__(
@@ -69,7 +70,8 @@ class RayTeacher:
         self._concurrency = concurrency
         self._patience = patience
         self._size = workers
-        self._here: Any = make_engine(spec)  # for identity and tokenizer; it answers nothing
+        # for identity and tokenizer: it loads no weights and answers no requests
+        self._local_engine: Any = make_engine(spec)
         self._ray = join()
         self._starting = threading.Lock()
         self._workers: list[Any] = []
@@ -77,16 +79,16 @@ class RayTeacher:
         self._context: int | None = None
         self._waiting: asyncio.Queue[list[Job]] = asyncio.Queue()
         self._feeders: list[asyncio.Task[None]] = []
-        self._idle = 0
-        self._over: BaseException | None = None
+        self._idle_feeders = 0
+        self._fatal_error: BaseException | None = None
 
     async def identify(self) -> str:
-        """The identity of the same teacher without Ray, so a run may continue either way.
+        """Return the same identity as without Ray, so a run may continue either way.
 
-        If its weights are not on this machine, the workers say which they are.
+        If this machine does not have the weights, the workers are asked for their identity.
         """
         try:
-            return str(await self._here.identify())
+            return str(await self._local_engine.identify())
         except UserError:
             return await self._common_identity()
 
@@ -94,16 +96,17 @@ class RayTeacher:
         """Start the workers and open their teachers.
 
         Raises:
-            UserError: The workers do not have the same model, or a teacher cannot be opened.
+            UserError: the workers do not have the same model, or a teacher cannot be opened.
         """
         await self._common_identity()
-        facts = await asyncio.gather(*(opened(worker) for worker in self._workers))
+        facts = await asyncio.gather(*(wait_until_open(worker) for worker in self._workers))
+        # a request may go to any worker, so the smallest context counts
         contexts = [fact.context for fact in facts if fact.context is not None]
         self._context = min(contexts, default=None)
 
     def load_tokenizer(self) -> Any:
-        """The model's own tokenizer, for an engine with the capability `tokenizer`."""
-        return self._here.load_tokenizer()
+        """Return the model's own tokenizer, for an engine with the capability `tokenizer`."""
+        return self._local_engine.load_tokenizer()
 
     @property
     def context(self) -> int:
@@ -121,29 +124,35 @@ class RayTeacher:
         return list(await self._ask("score_many", pairs))
 
     async def topk(self, pairs: Sequence[Tokens], k: int) -> list[Topk]:
-        """One worker computes all pairs, because the numbers depend on what is batched together.
+        """Return the topk of all pairs. One worker computes them.
 
-        Ask for several groups of pairs at once to keep all workers busy.
+        The numbers depend on which pairs are batched together, so the pairs are not split. To keep
+        all workers busy, ask for several groups of pairs at once.
         """
         return list(await self._ask("topk", pairs, k))
 
     async def close(self) -> None:
-        """End the workers, and what they are answering."""
+        """Stop the workers, and cancel the requests that they are answering."""
         for feeder in self._feeders:
             feeder.cancel()
         await asyncio.gather(*self._feeders, return_exceptions=True)
         self._feeders = []
-        self._idle = 0
+        self._idle_feeders = 0
         for worker in self._workers:
             self._ray.kill(worker)
         self._workers = []
 
     async def _common_identity(self) -> str:
-        """Start the workers if need be. Raises UserError if their identities differ."""
+        """Return the identity that all workers share, and start them first if need be.
+
+        Raises:
+            UserError: the identities differ.
+        """
         return await asyncio.to_thread(self._start)
 
     def _start(self) -> str:
-        with self._starting:  # many tasks may ask at once
+        # many tasks may ask at once, and each runs in a thread of its own
+        with self._starting:
             if not self._workers:
                 workers = self._new_workers()
                 self._identity = self._ask_identity(workers)
@@ -154,20 +163,23 @@ class RayTeacher:
         gpus = gpus_of(self.spec) if self._ray.cluster_resources().get("GPU") else 0
         size = self._size or workers_for(self._ray, gpus)
         actor = self._ray.remote(Worker).options(
+            # the GPUs alone decide how many workers a machine has
             num_cpus=0 if gpus else 1,
             num_gpus=gpus,
             scheduling_strategy="SPREAD",
+            # -1 is no limit: the losses of a request are counted, not those of a worker
             max_restarts=-1,
         )
-        environment = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
+        environment = {name: os.environ[name] for name in WORKER_ENVIRONMENT if name in os.environ}
         share = math.ceil(self._concurrency / size)
         arguments = (self.spec, share, self._patience, environment)
         return [actor.remote(*arguments) for _ in range(size)]
 
     def _ask_identity(self, workers: list[Any]) -> str:
-        asked = [worker.identify.remote() for worker in workers]  # all start at once
+        # all workers are asked before any answer is awaited, so that they start at the same time
+        asked = [worker.identify.remote() for worker in workers]
         pairs = zip(workers, asked, strict=True)
-        identities = {identity_of(self._ray, *pair) for pair in pairs}
+        identities = {wait_for_identity(self._ray, *pair) for pair in pairs}
         if len(identities) > 1:
             raise UserError(
                 f"the workers do not have the same {self.name}: {', '.join(sorted(identities))}"
@@ -175,29 +187,32 @@ class RayTeacher:
         return identities.pop()
 
     async def _ask(self, *call: Any) -> Any:
+        """Return the answer to a call: the name of a teacher's method, and its arguments."""
         if not self._workers:
             await self._common_identity()
-        if self._over:
-            raise self._over
+        if self._fatal_error:
+            raise self._fatal_error
         if not self._feeders:
-            self._feed_all()
+            self._start_feeders()
         job = Job((call[0], call[1:]), asyncio.get_running_loop().create_future())
         self._waiting.put_nowait([job])
         return await job.done
 
-    def _feed_all(self) -> None:
+    def _start_feeders(self) -> None:
         for seat in map(Seat, self._workers):
-            self._feeders += [asyncio.create_task(self._feed(seat)) for _ in range(DEPTH)]
+            self._feeders += [
+                asyncio.create_task(self._feed(seat)) for _ in range(BLOCKS_PER_WORKER)
+            ]
         for feeder in self._feeders:
-            feeder.add_done_callback(self._ended)
+            feeder.add_done_callback(self._feeder_ended)
 
     async def _feed(self, seat: Seat) -> None:
-        """Give a worker block after block. If it dies, any free worker takes its block."""
+        """Send block after block to a worker. If it dies, its block goes back into the queue."""
         from ray.exceptions import RayError
 
         while True:
             await seat.up.wait()
-            block = await self._take()
+            block = await self._next_block()
             try:
                 answers = await seat.answer(block)
             except RayError as error:
@@ -208,26 +223,29 @@ class RayTeacher:
             for job, answer in zip(block, answers, strict=True):
                 deliver(job, answer)
 
-    async def _take(self) -> list[Job]:
-        """An even share of the waiting requests, so that no worker idles while another has a full
-        block; or a lost block, as it is.
+    async def _next_block(self) -> list[Job]:
+        """Return a lost block unchanged, or an even share of the waiting requests.
+
+        With even shares no worker is idle while another has a full block.
         """
         block: list[Job] = []
         while not block:
-            self._idle += 1
+            self._idle_feeders += 1
             try:
                 block = await self._waiting.get()
                 await asyncio.sleep(GATHER_S)
-                share = math.ceil((1 + self._waiting.qsize()) / self._idle)
+                # the 1 is the request that was just taken out of the queue
+                share = math.ceil((1 + self._waiting.qsize()) / self._idle_feeders)
             finally:
-                self._idle -= 1
+                self._idle_feeders -= 1
             if not block[0].losses:
-                self._add(block, min(share, BLOCK))
+                self._add_waiting(block, min(share, BLOCK))
+            # tasks may have been cancelled while their requests waited
             block = [job for job in block if not job.done.done()]
         return block
 
-    def _add(self, block: list[Job], most: int) -> None:
-        """Add waiting requests that were never lost."""
+    def _add_waiting(self, block: list[Job], most: int) -> None:
+        """Add waiting requests that were never lost, until the block has `most` requests."""
         for _ in range(self._waiting.qsize()):
             if len(block) >= most:
                 return
@@ -242,19 +260,19 @@ class RayTeacher:
         losses = block[0].losses + 1
         for job in block:
             job.losses = losses
-        if losses > len(AGAIN):
+        if losses > len(RETRY_SIZES):
             lost = f"{losses} workers were lost over this request, the last: {last_line(error)}"
             fail(block, Unavailable(lost))
             return
-        most = AGAIN[losses - 1]
+        most = RETRY_SIZES[losses - 1]
         for first in range(0, len(block), most):
             self._waiting.put_nowait(block[first : first + most])
 
-    def _ended(self, feeder: asyncio.Task[None]) -> None:
-        """A worker is gone for good. With the last one the run ends."""
+    def _feeder_ended(self, feeder: asyncio.Task[None]) -> None:
+        """Record that a worker is gone for good. With the last worker the run ends."""
         if feeder.cancelled():
             return
         self._feeders.remove(feeder)
-        self._over = None if self._feeders else feeder.exception()
-        while self._over and not self._waiting.empty():
-            fail(self._waiting.get_nowait(), self._over)
+        self._fatal_error = None if self._feeders else feeder.exception()
+        while self._fatal_error and not self._waiting.empty():
+            fail(self._waiting.get_nowait(), self._fatal_error)

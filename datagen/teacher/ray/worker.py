@@ -1,4 +1,4 @@
-"""The Ray actor: one teacher of its own, asked for a block of calls at a time."""
+"""The Ray actor. It has one teacher, and answers one block of calls at a time."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Call: TypeAlias = tuple[str, tuple[Any, ...]]
 
 @dataclass(frozen=True)
 class WorkerFacts:
-    """What a worker knows of its teacher once that is open."""
+    """What a worker knows about its teacher after opening it."""
 
     context: int | None
     """The most tokens of prompt and completion together; None for an engine that has no topk."""
@@ -45,15 +45,20 @@ class Worker:
         return WorkerFacts(self.teacher.context if self.teacher.capabilities.topk else None)
 
     async def answer(self, calls: list[Call]) -> list[Any]:
-        """One result a call: its answer, or the error of that call alone."""
-        return await asyncio.gather(*(self._one(name, arguments) for name, arguments in calls))
+        """Return one result for each call: its answer, or the error of that call alone."""
+        return await asyncio.gather(
+            *(self._answer_one(name, arguments) for name, arguments in calls)
+        )
 
-    async def _one(self, name: str, arguments: tuple[Any, ...]) -> Any:
+    async def _answer_one(self, name: str, arguments: tuple[Any, ...]) -> Any:
         try:
             return await getattr(self.teacher, name)(*arguments)
         except EngineDied:
-            os._exit(1)  # Ray starts another in its place, and the block is asked again
+            # Ray starts another process in its place, and the block is asked again
+            os._exit(1)
         except DatagenError as error:
-            return error  # its type says what it is, so it travels as it is
-        except Exception as error:  # any other type may not survive the way back
+            # returned, not raised: an error of one call must not lose the rest of the block
+            return error
+        except Exception as error:
+            # an error of another package may not be picklable, or unknown to the asking process
             return TeacherError(f"{type(error).__name__}: {error}")

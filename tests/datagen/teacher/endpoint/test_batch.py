@@ -13,7 +13,7 @@ import pytest
 from datagen.cli import main
 from datagen.errors import UserError
 from datagen.teacher import Request, Sampling, TeacherError
-from datagen.teacher.endpoint import batch, batch_files
+from datagen.teacher.endpoint import batch, batch_client, batch_files
 from datagen.teacher.endpoint.openai import OpenAITeacher
 from datagen.teacher.endpoint.throttle import Patience
 from tests.datagen.endpoint import Endpoint, Served
@@ -25,6 +25,7 @@ def quick(monkeypatch):
     monkeypatch.setenv("OPENAI_API_KEY", "test-key")
     monkeypatch.setattr(batch, "GATHER_S", 0.05)
     monkeypatch.setattr(batch, "FIRST_POLL_S", 0.02)
+    monkeypatch.setattr(batch_client, "FIRST_RETRY_S", 0.02)
 
 
 def question(i, n=2):
@@ -254,7 +255,7 @@ def test_a_command_killed_at_any_moment_submits_nothing_twice(tmp_path, monkeypa
 
 
 def test_more_requests_than_a_file_may_hold_go_into_several(tmp_path, monkeypatch):
-    monkeypatch.setattr(batch_files, "MOST", 3)
+    monkeypatch.setattr(batch_files, "MAX_REQUESTS", 3)
     endpoint = BatchEndpoint()
     with Served(endpoint) as url:
         answers = complete(

@@ -148,7 +148,7 @@ def test_an_endpoint_that_stays_away_ends_the_run(tmp_path, monkeypatch):
 
     errors = asyncio.run(go())
     assert all(isinstance(error, UserError) and teacher_url in str(error) for error in errors)
-    assert "the same command goes on" in str(errors[0])
+    assert "run the same command later to continue" in str(errors[0])
 
 
 def complete(url, monkeypatch, requests, *, patience=QUICK, concurrency=64):

@@ -69,7 +69,7 @@ def answered_a_second(
 ) -> float:
     loop = Simulated()
     monkeypatch.setattr(throttle, "time", SimpleNamespace(monotonic=loop.time))
-    queue, rng = Throttle("it", concurrency, Patience(), say=lambda line: None), random.Random(1)
+    queue, rng = Throttle("it", concurrency, Patience(), log=lambda line: None), random.Random(1)
 
     async def one(number: int) -> None:
         again = False

@@ -8,7 +8,7 @@ from aiohttp import web
 from datagen.errors import ContextExceeded, Refused
 from datagen.teacher import Request, Sampling, connect
 from datagen.teacher.endpoint.batch_book import Reply
-from datagen.teacher.endpoint.batch_files import made_of
+from datagen.teacher.endpoint.batch_files import read_reply
 from tests.datagen.endpoint import Endpoint, Served
 
 TOO_LONG = {
@@ -90,6 +90,6 @@ def test_another_refusal_is_not_one_of_length(monkeypatch):
 
 def test_a_batch_reply_beyond_the_context_is_told_by_its_type():
     with pytest.raises(ContextExceeded, match="maximum context length"):
-        made_of(Reply(400, "400 This model's maximum context length is 2048 tokens."), len)
+        read_reply(Reply(400, "400 This model's maximum context length is 2048 tokens."), len)
     with pytest.raises(Refused, match="temperature"):
-        made_of(Reply(400, "400 temperature must be at most 2"), len)
+        read_reply(Reply(400, "400 temperature must be at most 2"), len)

@@ -17,7 +17,7 @@ from datagen.errors import ContextExceeded, UserError
 from datagen.rationales.settings import RationaleSettings
 from datagen.teacher import Request, Sampling, TeacherSpec, connect
 from datagen.teacher.ray.cluster import gpus_of
-from datagen.teacher.ray.teacher import AGAIN, BLOCK, DEPTH, RayTeacher
+from datagen.teacher.ray.teacher import BLOCK, BLOCKS_PER_WORKER, RETRY_SIZES, RayTeacher
 from tests.datagen.endpoint import Endpoint, Served
 from tests.datagen.teacher.ray.ray_processes import holder, workers
 
@@ -123,7 +123,7 @@ def test_a_killed_worker_costs_its_blocks_and_no_row(cluster, endpoint, question
     asyncio.run(run())
     assert files(tmp_path / "here") == files(tmp_path / "ray")
     repeated = sum(count - 1 for count in endpoint.answered.values())
-    assert repeated <= DEPTH * BLOCK
+    assert repeated <= BLOCKS_PER_WORKER * BLOCK
     assert endpoint.answered.total() - repeated == 1000
 
 
@@ -203,7 +203,7 @@ def test_a_request_that_kills_workers_fails_alone(cluster, questions, monkeypatc
     [failed] = [row for row in rejected if row["reason"] == "failed"]
     assert "Case 77:" in failed["prompt"][0]["content"]
     assert "workers were lost over this request" in failed["finish_reason"]
-    assert endpoint.deaths == len(AGAIN) + 1
+    assert endpoint.deaths == len(RETRY_SIZES) + 1
     assert stats["answers"] == 199 * 4
 
 
