@@ -39,7 +39,7 @@ class RowTokens:
     """The tokens of a row that the teacher reads, as far as its context reaches."""
 
     given: list[int]
-    """Tokens for which empty_topk is stored: the prompt, or only its first token."""
+    """Tokens for which nothing is stored: the prompt, or only its first token."""
     prompt: list[int] | None
     """The other tokens of the prompt, if they are stored."""
     answer: list[int]
