@@ -143,7 +143,7 @@ def note_of(text: str) -> str:
         ({"dataloader_num_workers": -1}, "--dataloader_num_workers -1: at least 0 is needed"),
         ({"optim_args": "fast"}, "--optim_args fast: NAME=VALUE is needed"),
         ({"optim_args": "a=1,b"}, "--optim_args a=1,b: NAME=VALUE is needed"),
-        ({"activation_offloading": True}, "--activation_offloading: it needs an accelerator"),
+        ({"activation_offloading": True}, "--activation_offloading needs an accelerator"),
         ({"env": "X=1"}, "no flag --env with these settings"),
     ],
     ids=lambda value: "+".join(value) if isinstance(value, dict) else "",
