@@ -1,4 +1,4 @@
-"""What a run was asked: `config.json` of a run folder."""
+"""The configuration of a run: `config.json` of a run folder."""
 
 from __future__ import annotations
 
@@ -9,27 +9,27 @@ from typing import Any
 from datagen.records.serialise import check_format, from_json, optional, rest, to_json
 
 FORMAT = 4
-"""Of the run folder. 4 records the prompts of the run; 3 did not; 2 and 1 are older still, and have
-the same keys as 3."""
+"""The format of the run folder. Format 4 records the prompts of the run, and format 3 does not.
+Formats 2 and 1 are older and have the same keys as 3."""
 READ = (1, 2, 3, FORMAT)
 """The formats that this release reads."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class TeacherRecord:
-    """Who answered."""
+    """The teacher that answered."""
 
     name: str
     """The spec, such as `openai:MODEL`."""
     identity: str
-    """What the journal keys answers by: name with endpoint, revision or weights."""
+    """The name under which the journal stores answers: with endpoint, revision or weights."""
     license: str | None = None
-    """Of the weights or the outputs; None where nobody knows it."""
+    """The licence of the weights or the outputs, or None if it is not known."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class SourceRecord:
-    """What a run started from: no machine path, a hash of all that is asked."""
+    """What a run started from. It holds no machine path, and a hash of everything that is asked."""
 
     suite: str
     """Name of the benchmark, or of the user's file."""
@@ -38,7 +38,7 @@ class SourceRecord:
     split: str | None
     more: Mapping[str, Any] = rest()
     questions: int
-    """Items: questions, instructions or queries."""
+    """The number of items: questions, instructions or queries."""
     sha256: str
 
 
@@ -64,19 +64,23 @@ class RunConfig:
     settings: Mapping[str, Any]
     """The settings of the method that decide the rows."""
     prompts: Mapping[str, str] | None = optional()
-    """The prompts that the teacher was asked, by name, with fields in the place of the items. None
-    in a run of an older release, which did not record them."""
+    """The prompt templates by name, with fields in place of the items. None in a run of an older
+    release, which did not record them."""
 
     @classmethod
     def read(cls, data: Any, where: str) -> RunConfig:
-        """The configuration in a JSON object. Raises UserError for a damaged or unknown one."""
+        """Return the configuration in a JSON object.
+
+        Raises:
+            UserError: the object is damaged, or has an unknown format.
+        """
         check_format(data, READ, where)
         return from_json(cls, data, where)
 
     def as_written_by(self, format: int) -> dict[str, Any]:
-        """The JSON object as a release with that format would have written it.
+        """Return the JSON object as a release with that format would have written it.
 
-        So the same command still takes an older run for its own, and goes on with it.
+        So a command recognises a run of an older release as its own, and continues it.
         """
         if format >= FORMAT:
             return to_json(self)

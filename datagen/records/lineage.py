@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 from datagen.errors import UserError
@@ -12,7 +13,8 @@ from datagen.records.serialise import check_format, from_json, optional
 from datagen.schema import FAMILIES
 
 FORMAT = 3
-"""3 holds a run for each family. 2 held one run, whose facts stood beside the version's."""
+"""Format 3 has a run for each family. Format 2 had one run, whose keys were mixed with those of the
+version."""
 READ = (2, FORMAT)
 """The formats that this release reads."""
 VERSION_KEYS = ("name", "hub", "version", "created", "previous", "files", "content_sha256")
@@ -38,7 +40,7 @@ class Counts:
 
 @dataclass(frozen=True, kw_only=True)
 class Usage:
-    """What the run took."""
+    """The tokens and the cost of a run."""
 
     answers: int | None = optional()
     prompt_tokens: int | None = optional()
@@ -63,7 +65,7 @@ class ConfigRecord:
 
 @dataclass(frozen=True, kw_only=True)
 class RunLineage:
-    """One run of a version: what was asked, what came of it, what was measured of its rows."""
+    """One run of a version: its configuration, its counts, and what was measured on its rows."""
 
     method: str
     teacher: TeacherRecord
@@ -105,7 +107,7 @@ class Previous:
 
 @dataclass(frozen=True, kw_only=True)
 class Lineage:
-    """All that a card says of a version, and all that is needed to make it again.
+    """All that a card states about a version, and all that is needed to make it again.
 
     Example:
         >>> import datagen
@@ -129,12 +131,16 @@ class Lineage:
 
     @classmethod
     def read(cls, data: Any, where: str) -> Lineage:
-        """The lineage in a JSON object of format 2 or 3. Raises UserError for another."""
-        return from_json(cls, in_this_format(data, where), where)
+        """Return the lineage in a JSON object of format 2 or 3.
+
+        Raises:
+            UserError: the object is damaged, or has another format.
+        """
+        return from_json(cls, upgrade_format(data, where), where)
 
     @property
     def run(self) -> RunLineage:
-        """The run of a version that holds one; of several the first."""
+        """The run of the version, or the first run if there are several."""
         return next(iter(self.runs.values()))
 
     @property
@@ -148,21 +154,25 @@ class Lineage:
         return self.run.teacher
 
 
-def in_this_format(data: Any, where: str) -> Any:
-    """The JSON object of a lineage as format 3 has it. Raises UserError for another format."""
+def upgrade_format(data: Any, where: str) -> Any:
+    """Return the JSON object of a lineage in format 3.
+
+    Raises:
+        UserError: it has an unknown format.
+    """
     check_format(data, READ, where)
     if data["format"] == FORMAT:
         return data
 
     run = {key: value for key, value in data.items() if key not in (*VERSION_KEYS, "format")}
     family = family_of(run.get("configs", {}), where)
-    # the hash was the run's and the version's at once
+    # a version had one run, so the hash of the version was also that of the run
     run["content_sha256"] = data.get("content_sha256")
     return {"format": 2} | {key: data.get(key) for key in VERSION_KEYS} | {"runs": {family: run}}
 
 
 def family_of(configs: Iterable[str], where: str = "lineage.json") -> str:
-    """The family that has these configs of accepted rows.
+    """Return the family that has these configs of accepted rows.
 
     Raises:
         UserError: no family has them.
@@ -175,11 +185,11 @@ def family_of(configs: Iterable[str], where: str = "lineage.json") -> str:
 
 
 def configs_of(lineage: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-    """What a version holds of each config, over all its runs.
+    """Return the rows and the columns of each config of a version, over all its runs.
 
     Args:
-        lineage: the JSON object of a lineage. A publisher has one before it has all of a record:
-            number, date and files come last.
+        lineage: the JSON object of a lineage. It may be incomplete: a publisher adds number, date
+            and files last.
 
     Returns:
         `rows`, `columns` (name to Arrow type) and `runs` (what each family has) of each config. The
@@ -192,23 +202,27 @@ def configs_of(lineage: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
         >>> list(configs), configs["answers"]["rows"]
         (['answers', 'rejected'], 2)
     """
-    names = dict.fromkeys(name for run in lineage["runs"].values() for name in run["configs"])
+    # a dict, because a set has no order
+    names = dict.fromkeys(chain.from_iterable(run["configs"] for run in lineage["runs"].values()))
+    # sorting is stable: only `rejected` moves
     order = sorted(names, key=lambda name: name == "rejected")
-    return {name: whole_config(runs_of(lineage, name)) for name in order}
+    return {name: merge_config(runs_of(lineage, name)) for name in order}
 
 
 def runs_of(lineage: Mapping[str, Any], config: str) -> dict[str, Any]:
-    """What each family has of a config, by name of the family.
+    """Return what each family has of a config, by the family's name.
 
-    So the order does not depend on which family was published first.
+    The families are sorted, so the order does not depend on which was published first.
     """
     runs = sorted(lineage["runs"].items())
     return {family: run["configs"][config] for family, run in runs if config in run["configs"]}
 
 
-def whole_config(runs: Mapping[str, Any]) -> dict[str, Any]:
-    """Rows and columns of a config over the families that have it."""
-    columns = {name: kind for config in runs.values() for name, kind in config["columns"].items()}
+def merge_config(runs: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the rows and the columns of a config, over the families that have it."""
+    columns: dict[str, str] = {}
+    for config in runs.values():
+        columns |= config["columns"]
     return {
         "rows": sum(config["rows"] for config in runs.values()),
         "columns": columns,

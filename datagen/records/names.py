@@ -1,4 +1,4 @@
-"""Names that may be published: without machine paths and without credentials."""
+"""Names that can be published: they have no machine paths and no credentials."""
 
 from __future__ import annotations
 
@@ -11,13 +11,14 @@ LOCAL_PATH = re.compile(r"[/~\\]|\.\.?[/\\]|[A-Za-z]:[/\\]")
 
 
 def public_name(name: str) -> str:
-    """The name of a model or a teacher, without its place on this machine and without credentials.
+    """Return the name of a model or a teacher without machine path and credentials.
 
     Args:
         name: a spec such as `hf:PATH`, an identity such as `openai:MODEL@URL`, or a path.
 
     Returns:
-        The name. Of a path it is the last part. Of a URL it lacks user, password and query.
+        The name. Of a path only the last part is kept. User, password and query of a URL are
+        removed.
 
     Example:
         >>> public_name("hf:/home/me/student"), public_name("hf:org/model")
@@ -29,7 +30,7 @@ def public_name(name: str) -> str:
         return re.sub(r"\?.*", "", re.sub(r"//[^/@\s]*@", "//", name))
 
     engine, _, path = name.partition(":") if LOCAL_ENGINE.match(name) else ("", "", name)
-    # a name on the Hub has one slash at most
+    # A name on the Hub has one slash at most. Only a path has more of them.
     if LOCAL_PATH.match(path) or (path.count("/") > 1 and ":" not in path):
         path = re.split(r"[/\\]", path.rstrip("/\\"))[-1]
     return f"{engine}:{path}" if engine else path

@@ -1,4 +1,4 @@
-"""What an evaluation measured: `report.json` of `train evaluate`."""
+"""The results of an evaluation: `report.json` of `train evaluate`."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Estimate:
 
     @classmethod
     def read(cls, found: Mapping[str, float] | None) -> Estimate | None:
-        """The estimate that a report holds, or None."""
+        """Return the estimate that a report holds, or None."""
         return None if found is None else cls(found["value"], found["low"], found["high"])
 
 
@@ -55,7 +55,7 @@ class Interval:
 
 @dataclass(frozen=True, kw_only=True)
 class ReportModel:
-    """A model that was asked, once for each mode that it was asked in."""
+    """A model in one mode. A model that was evaluated in two modes has two of these."""
 
     name: str
     role: str
@@ -198,6 +198,10 @@ class ReportRecord:
 
     @classmethod
     def read(cls, data: Any, where: str) -> ReportRecord:
-        """The report in a JSON object. Raises UserError for a damaged or unknown one."""
+        """Return the report in a JSON object.
+
+        Raises:
+            UserError: the object is damaged, or has an unknown format.
+        """
         check_format(data, (FORMAT,), where)
         return from_json(cls, data, where)

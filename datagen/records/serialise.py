@@ -1,10 +1,10 @@
-"""Records to JSON and back: one way for all of them.
+"""Converting records to JSON and back. All records use this module.
 
 A record is a frozen dataclass. Its fields are the keys of a JSON object, in this order. A field may
-hold another record, a mapping, a tuple or a plain value. Two kinds of fields are special:
+hold another record, a mapping, a tuple or a plain value. There are two special kinds of fields:
 
-- `optional()`: the key is left out where the value is None, and may be missing in a file.
-- `rest()`: holds every key that no other field names. A method puts there what it alone knows.
+- `optional()`: the key is left out if the value is None, and may be missing in a file.
+- `rest()`: holds every key that no other field names. A method puts its own keys there.
 """
 
 from __future__ import annotations
@@ -18,21 +18,22 @@ from typing import Any, TypeVar
 from datagen.errors import UserError
 
 Record = TypeVar("Record")
-OPTIONAL, REST = "optional", "rest"
+OPTIONAL = "optional"
+REST = "rest"
 
 
 def optional() -> Any:
-    """A field that is left out of the JSON where it is None."""
+    """Return a field that is left out of the JSON if it is None."""
     return dataclasses.field(default=None, metadata={OPTIONAL: True})
 
 
 def rest() -> Any:
-    """The field for all keys that no other field names. A record has at most one."""
+    """Return the field for all keys that no other field names. A record has at most one."""
     return dataclasses.field(default_factory=dict, metadata={REST: True})
 
 
 def to_json(record: Any) -> dict[str, Any]:
-    """The JSON object of a record, its keys in the order of the fields.
+    """Return the JSON object of a record. The keys are in the order of the fields.
 
     Args:
         record: an instance of a frozen dataclass.
@@ -46,25 +47,25 @@ def to_json(record: Any) -> dict[str, Any]:
     for field in dataclasses.fields(record):
         value = getattr(record, field.name)
         if field.metadata.get(REST):
-            found |= plain(value)
+            found |= to_plain(value)
         elif value is not None or not field.metadata.get(OPTIONAL):
-            found[field.name] = plain(value)
+            found[field.name] = to_plain(value)
     return found
 
 
-def plain(value: Any) -> Any:
-    """A value as JSON has it."""
+def to_plain(value: Any) -> Any:
+    """Return a value that JSON can hold: records become objects, tuples become lists."""
     if dataclasses.is_dataclass(value):
         return to_json(value)
     if isinstance(value, Mapping):
-        return {key: plain(inner) for key, inner in value.items()}
+        return {key: to_plain(inner) for key, inner in value.items()}
     if isinstance(value, list | tuple):
-        return [plain(inner) for inner in value]
+        return [to_plain(inner) for inner in value]
     return value
 
 
 def from_json(kind: type[Record], data: Any, where: str) -> Record:
-    """The record that a JSON object holds.
+    """Return the record that a JSON object holds.
 
     Args:
         kind: the type of the record.
@@ -86,6 +87,8 @@ def from_json(kind: type[Record], data: Any, where: str) -> Record:
     """
     if not isinstance(data, Mapping):
         raise damaged(where, "it holds no JSON object")
+
+    # the annotations are text (`from __future__ import annotations`): this gives the types
     kinds = typing.get_type_hints(kind)
     fields = dataclasses.fields(kind)  # type: ignore[arg-type]
     named = {field.name for field in fields if not field.metadata.get(REST)}
@@ -96,19 +99,22 @@ def from_json(kind: type[Record], data: Any, where: str) -> Record:
             values[field.name] = {key: data[key] for key in data if key not in named}
         elif field.name in data:
             place = f"{where}: {field.name}"
-            values[field.name] = read(kinds[field.name], data[field.name], place)
+            values[field.name] = read_value(kinds[field.name], data[field.name], place)
         elif required(field):
             raise damaged(where, f"it lacks {field.name}")
     return kind(**values)
 
 
 def check_format(data: Any, known: Sequence[int], where: str) -> None:
-    """Raise UserError for a JSON object whose `format` this release does not read.
+    """Check that this release reads the `format` of a JSON object.
 
     Args:
         data: what was read.
         known: the formats that this release reads.
         where: the file, for messages.
+
+    Raises:
+        UserError: the object has another format, or none.
 
     Example:
         >>> check_format({"format": 9}, (2, 3), "lineage.json")
@@ -128,35 +134,41 @@ def check_format(data: Any, known: Sequence[int], where: str) -> None:
 
 
 def damaged(where: str, why: str) -> UserError:
-    """The error for a file that is no record of its kind."""
+    """Return the error for a file that does not hold a record of the expected type."""
     return UserError(f"{where} is damaged: {why}. Restore the file, or make it anew")
 
 
 def required(field: dataclasses.Field[Any]) -> bool:
-    """Whether a file must have the key of a field."""
+    """Return whether a file must have the key of a field."""
     none = dataclasses.MISSING
     return field.default is none and field.default_factory is none
 
 
-def read(kind: Any, value: Any, where: str) -> Any:
-    """A value of a type. Raises UserError for a value of another type."""
-    origin, inner = typing.get_origin(kind), typing.get_args(kind)
+def read_value(kind: Any, value: Any, where: str) -> Any:
+    """Return a value as the given type.
+
+    Raises:
+        UserError: the value has another type.
+    """
+    origin = typing.get_origin(kind)
+    inner = typing.get_args(kind)
     if kind is Any:
         return value
     if origin in (typing.Union, types.UnionType):
         if value is None and type(None) in inner:
             return None
         (kind,) = [part for part in inner if part is not type(None)]
-        return read(kind, value, where)
+        return read_value(kind, value, where)
     if dataclasses.is_dataclass(kind):
         return from_json(kind, value, where)  # type: ignore[arg-type]
     if origin is tuple and isinstance(value, list):
-        return tuple(read(inner[0], each, where) for each in value)
+        return tuple(read_value(inner[0], each, where) for each in value)
     if isinstance(origin, type) and issubclass(origin, Mapping) and isinstance(value, Mapping):
-        return {key: read(inner[1], each, f"{where}.{key}") for key, each in value.items()}
+        return {key: read_value(inner[1], each, f"{where}.{key}") for key, each in value.items()}
+    # JSON may write 1.0 as 1
     if kind is float and isinstance(value, int) and not isinstance(value, bool):
         return value
-    # True and False are whole numbers to Python, but no counts
+    # to Python True and False are whole numbers, but a file must not have them as a count
     same = isinstance(kind, type) and isinstance(value, kind)
     if same and isinstance(value, bool) == (kind is bool):
         return value
@@ -175,6 +187,6 @@ NAMES = (
 
 
 def type_name(kind: Any) -> str:
-    """What a message calls a type."""
+    """Return the word that messages use for a type."""
     plain_kind = typing.get_origin(kind) or kind
     return next((name for known, name in NAMES if issubclass(plain_kind, known)), "null")

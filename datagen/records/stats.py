@@ -1,4 +1,4 @@
-"""What a run made, and what it took: `stats.json` of a run folder."""
+"""The statistics of a run: `stats.json` of a run folder."""
 
 from __future__ import annotations
 
@@ -51,9 +51,17 @@ class RunStats:
 
     @classmethod
     def read(cls, data: Any, where: str) -> RunStats:
-        """The statistics in a JSON object. Raises UserError for a damaged one."""
+        """Return the statistics in a JSON object.
+
+        Raises:
+            UserError: the object is damaged.
+        """
         return from_json(cls, data, where)
 
     def __getitem__(self, name: str) -> Any:
-        """The value of a key of stats.json. Raises KeyError."""
+        """Return the value of a key of stats.json.
+
+        Raises:
+            KeyError: there is no such key.
+        """
         return to_json(self)[name]

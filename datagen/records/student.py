@@ -1,4 +1,4 @@
-"""What a student is made from: `lineage.json` in the folder of a student."""
+"""The lineage of a student: `lineage.json` in the folder of a student."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class SuiteRetention:
 
 @dataclass(frozen=True, kw_only=True)
 class StudentLineage:
-    """Base, dataset versions and settings of a training, and how it ended.
+    """Base, dataset versions and settings of a training, and its result.
 
     Example:
         >>> lineage = StudentLineage.read(
@@ -71,7 +71,11 @@ class StudentLineage:
 
     @classmethod
     def read(cls, data: Any, where: str) -> StudentLineage:
-        """The lineage in a JSON object. Raises UserError for a damaged or unknown one."""
+        """Return the lineage in a JSON object.
+
+        Raises:
+            UserError: the object is damaged, or has an unknown format.
+        """
         check_format(data, (FORMAT,), where)
         return from_json(cls, data, where)
 

@@ -1,10 +1,10 @@
-"""An open run folder: what a generator made of every source item, and how to go on after a kill.
+"""An open run folder: the rows of every source item, and how to continue after a kill.
 
-run/config.json       what was asked; another configuration is refused
+run/config.json       the configuration; another one is refused
 run/journal.sqlite    every teacher answer (datagen.teacher.journal)
 run/rows.sqlite       accepted and rejected rows, by the position of their item
-run/<config>.parquet  written at the end in the order of the positions, whatever arrived first
-run/stats.json        counts, tokens, time; "finished" says that the Parquet files are whole
+run/<config>.parquet  written at the end, in the order of the positions
+run/stats.json        counts, tokens, time; "finished" means that the Parquet files are whole
 """
 
 from __future__ import annotations
@@ -32,26 +32,26 @@ from datagen.teacher.journal import JournaledTeacher
 Item = TypeVar("Item")
 Stats: TypeAlias = dict[str, Any]
 Statistics: TypeAlias = Callable[[Iterable[list[Row]]], Stats]
-"""From the rows of every item to what a method adds to stats.json."""
+"""Makes what a method adds to stats.json, from the rows of every item."""
 
 FAILED = "failed"
-"""Reason of an item whose request failed for good. The next run of the same command asks for it
-again."""
+"""The reason of an item whose request failed for good. The same command asks for it again the next
+time."""
 HOPELESS = 20
-"""A run stops when this many items failed before any succeeded. Then the endpoint is at fault, not
-the items. Fewer can be bad luck; more would waste the user's time and money."""
+"""A run stops if this many items failed and none succeeded. Then the endpoint is at fault, not the
+items. Fewer failures can be chance. More would waste the user's time and money."""
 
 
 def no_statistics(items: Iterable[list[Row]]) -> Stats:
-    """For a method that counts nothing of its own."""
+    """Return no statistics, for a method that has none of its own."""
     return {}
 
 
 class OpenRun:
-    """An open run folder. One process works in it at a time; `with` closes it.
+    """An open run folder. Only one process works in it at a time; `with` closes it.
 
     Args:
-        path: the run folder. It is created, or the run in it goes on.
+        path: the run folder. It is created, or the run in it is continued.
         config: what decides the rows.
         family: which configs the rows belong to.
         account: what the run may spend. Default: no limit.
@@ -82,7 +82,7 @@ class OpenRun:
             raise
         self._rows = Rows(path / "rows.sqlite")
 
-        # what failed last time is asked again
+        # items that failed last time are asked again
         self._failed_before = self._rows.drop(FAILED)
 
     def __enter__(self) -> OpenRun:
@@ -102,17 +102,17 @@ class OpenRun:
         statistics: Statistics = no_statistics,
         concurrency: int,
     ) -> Stats:
-        """Distil every item that has no rows yet, then write Parquet and statistics.
+        """Process every item that has no rows yet, then write Parquet files and statistics.
 
-        Cancelling (Ctrl-C) loses nothing that had arrived.
+        If it is cancelled (Ctrl-C), everything that had arrived is kept.
 
         Args:
             items: the source, in the order of the rows.
-            distil: from an item to its outcomes, at least one.
-            teacher: who answers. Its answers go through the journal of the run.
+            distil: makes the outcomes of an item, at least one.
+            teacher: the teacher. Its answers go through the journal of the run.
             describe: the columns of an item whose request failed for good.
             statistics: what the method adds to stats.json.
-            concurrency: items under way at once.
+            concurrency: how many items are worked on at once.
 
         Returns:
             The statistics.
@@ -122,6 +122,7 @@ class OpenRun:
         """
         done = self._rows.done(len(items))
         left = done.count(0)
+        # one iterator for all workers: each takes the next item when it has finished one
         waiting = ((place, items[place]) for place, is_done in enumerate(done) if not is_done)
         journal = self._journal(teacher)
 
@@ -141,6 +142,8 @@ class OpenRun:
         try:
             if not left and self._finished:
                 return read_stats(self.path)
+
+            # opening can load a large model, which a run without open items does not need
             if left:
                 await journal.open()
             started = time.monotonic()
@@ -158,17 +161,17 @@ class OpenRun:
         total: int,
         statistics: Statistics = no_statistics,
     ) -> Stats:
-        """Write what `generate` yields, in its order, then Parquet and statistics.
+        """Write the rows that `generate` yields, in its order, then Parquet files and statistics.
 
-        For a method whose next question depends on the answers so far. After a kill `generate`
-        starts anew and finds its answers in the journal; only what is missing is written. From the
-        first request that failed for good on, all rows are made again, because what follows may
-        depend on its answer.
+        This is for a method whose next question depends on the answers so far. After a kill,
+        `generate` starts from the beginning and finds its answers in the journal. Only the missing
+        rows are written. If a request failed for good in the last run, the rows from there on are
+        made again, because they may depend on its answer.
 
         Args:
-            generate: yields the same lists whatever the order of arrival.
-            teacher: who answers. Its answers go through the journal of the run.
-            total: accepted rows that make the progress bar full.
+            generate: yields the same lists in whatever order the answers arrive.
+            teacher: the teacher. Its answers go through the journal of the run.
+            total: how many accepted rows make the progress bar full.
             statistics: what the method adds to stats.json.
 
         Returns:
@@ -188,6 +191,7 @@ class OpenRun:
             await journal.open()
             started = time.monotonic()
             with self._meter(journal, total) as progress:
+                # closed at once also after an error, so that its tasks end before the journal
                 async with aclosing(generate(journal)) as lists:
                     async for outcomes in lists:
                         position += 1
@@ -218,6 +222,7 @@ class OpenRun:
         return meter(self.config.method, total, done=done, counts=counts)
 
     def _give_up_if_hopeless(self, outcomes: list[Outcome]) -> None:
+        """Raise UserError if all of the first items failed."""
         failed = self._rows.counts["rejected", FAILED]
         if failed >= HOPELESS and failed == self._rows.accepted + self._rows.rejected:
             last = outcomes[-1].row["finish_reason"]
@@ -226,6 +231,7 @@ class OpenRun:
     def _finish(
         self, journal: JournaledTeacher, items: int, seconds: float, statistics: Statistics
     ) -> Stats:
+        """Write the Parquet files and then the statistics, and return the statistics."""
         self._rows.commit()
         accepted = self._rows.accepted_by_config()
         rejected = self._rows.rejected_by_reason()
@@ -234,6 +240,7 @@ class OpenRun:
             raise UserError(f"nothing was accepted of {items} items in {self.path}: {reasons}")
 
         configs = (*FAMILIES[self.family], "rejected")
+
         self._rows.export(self.path, configs, family=self.family)
         stats = RunStats(
             finished=True,
@@ -252,7 +259,7 @@ class OpenRun:
 
 
 async def run_together(work: Iterable[Coroutine[Any, Any, None]]) -> None:
-    """Run all coroutines. The first error cancels the others; it is raised once they have ended."""
+    """Run all coroutines. The first error cancels the others. It is raised once they have ended."""
     try:
         async with asyncio.TaskGroup() as group:
             for part in work:
