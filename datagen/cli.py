@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from datagen.teacher.cost.forecast import Forecast
 
 COLLECT_AFTER = 50_000
-"""Objects made, and still there, before the youngest are searched for cycles. Python's own 700 is
-for programs that keep little."""
+"""How many new objects there must be before Python searches the youngest ones for cycles. Python's
+default of 700 is for programs that keep few objects."""
 ABOUT = "Generate distillation datasets: ask a teacher, filter what it says, publish versions."
 
 
@@ -32,6 +32,7 @@ GENERATORS = {
     "judge": "datagen.filters.judge.command JudgeSettings judge",
 }
 """Module, settings, and the name behind `run_` and `forecast_`."""
+# commands that return a finished run, without a forecast
 OTHERS = {
     "filter": "datagen.filters.command FilterSettings run_filter",
     "topk": "datagen.topk.command TopkSettings run_topk",
@@ -44,7 +45,7 @@ PRINTERS = {
     "pull": "datagen.publish.cli PullSettings pull",
     "verify": "datagen.publish.cli VerifySettings verify",
 }
-"""Commands that print for themselves."""
+"""Module, settings, and the function of each command that prints its own lines."""
 LINES = {
     "rationales": "Sample chains of thought for questions and keep those that agree.",
     "self-instruct": "Write new instructions from a few seed tasks, with inputs and outputs.",
@@ -66,12 +67,12 @@ LINES = {
 
 
 def commands() -> Commands:
-    """Every command with its settings and what it does."""
+    """Return all commands with their settings."""
     return Commands(LINES, load)
 
 
 def load(name: str) -> Command:
-    """Import a command."""
+    """Import a command, and return its settings and what it does."""
     module_name, settings, function = (GENERATORS | OTHERS | PRINTERS)[name].split()
     module = importlib.import_module(module_name)
     if name in GENERATORS:
@@ -85,7 +86,7 @@ def load(name: str) -> Command:
 def generating(
     run: Callable[[Any], RunResult], forecast: Callable[[Any], Forecast]
 ) -> Callable[[Any], None]:
-    """The command of a generator: with `--dry-run` it prints the forecast, else it runs."""
+    """Return the command of a generator. With `--dry-run` it prints the forecast; else it runs."""
 
     def command(settings: Any) -> None:
         if settings.dry_run:
@@ -97,7 +98,7 @@ def generating(
 
 
 def printing(run: Callable[[Any], RunResult]) -> Callable[[Any], None]:
-    """A command that prints the summary of its run, also of one that missed its target."""
+    """Return a command that prints the summary of its run, even if the run missed its target."""
 
     def command(settings: Any) -> None:
         from datagen.run.job import Incomplete
@@ -112,19 +113,21 @@ def printing(run: Callable[[Any], RunResult]) -> Callable[[Any], None]:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run `datagen COMMAND ...`. Returns the exit status."""
+    """Run `datagen COMMAND ...` and return the exit status."""
     with rare_collections():
         return run_command("datagen", ABOUT, commands(), argv)
 
 
 @contextlib.contextmanager
 def rare_collections() -> Iterator[None]:
-    """Search for reference cycles rarely while a command runs.
+    """Search for reference cycles less often while a command runs.
 
-    A run makes many objects and few cycles: searching for these took a tenth of its time. Only the
-    command line does this, because the process is its own; a library leaves the collector alone.
+    A run makes many objects and few cycles, and searching for cycles took a tenth of its time. Only
+    the command line changes this, because the process is its own. A library must not change the
+    collector of its caller.
     """
     before = gc.get_threshold()
+    # the imported modules live as long as the process, so they need no search
     gc.freeze()
     gc.set_threshold(COLLECT_AFTER)
     try:

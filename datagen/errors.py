@@ -11,7 +11,7 @@ DatagenError
 import errno
 
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-"""What an OSError says where nothing more can be written."""
+"""Error numbers of an OSError if nothing more can be written."""
 
 
 class DatagenError(Exception):
@@ -44,14 +44,14 @@ class UserError(DatagenError):
 
 
 class EngineDied(UserError):
-    """The engine of a teacher ended, and this process cannot start it again.
+    """The engine of a teacher has died, and this process cannot start it again.
 
-    A Ray worker ends itself on this error, so that Ray starts a new one.
+    A Ray worker ends itself on this error, so that Ray starts a new worker.
     """
 
 
 class TeacherError(DatagenError):
-    """The teacher did not answer one request. Its row is rejected as failed; the run goes on.
+    """The teacher did not answer one request. Its row is rejected as failed, and the run continues.
 
     Example:
         >>> import datagen
