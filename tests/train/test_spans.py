@@ -182,4 +182,4 @@ def test_rows_without_their_answer_are_counted(
     )
     assert 0 < lost < len(rows)
     build(*parse_sft(flags(base, store, tmp_path, answer_weight=0.5, max_length=limit)))
-    assert f"{lost} of {len(rows)} rows have no `answer` in what is kept" in caplog.text
+    assert f"{lost} of {len(rows)} rows have no `answer` in what is left" in caplog.text
