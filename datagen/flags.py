@@ -117,7 +117,8 @@ def parse(
     try:
         values = parser.parse_args(canonical_words(argv, commands) or ["--help"])
     except ArgumentError as error:
-        help_command = " ".join([program, *argv[:1], "--help"])
+        known = [word for word in argv[:1] if word in commands]
+        help_command = " ".join([program, *known, "--help"])
         raise UserError(f"{one_line(error)} (see {help_command})") from None
 
     settings_type = commands[values.command][0]

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import json
 import os
+import re
+import sqlite3
 import subprocess
 from pathlib import Path
 from typing import IO, Any
@@ -49,6 +52,8 @@ def lock(path: Path) -> IO[str]:
 def keep_config(path: Path, config: RunConfig) -> None:
     """Write the configuration of a new run, or compare it with that of an old one.
 
+    A run without any answer or row does not bind its folder: another configuration replaces it.
+
     Raises:
         UserError: the folder holds another run, or files that are no run.
     """
@@ -71,11 +76,30 @@ def keep_config(path: Path, config: RunConfig) -> None:
     # an older release wrote less: only what it wrote is compared, so that its runs go on
     written = config.as_written_by(RunConfig.read(before, str(file)).format)
     changes = differences(before, json.loads(json.dumps(written)))
-    if changes:
+    if changes and holds_nothing(path):
+        # a wrong flag was noticed before the teacher was asked: its folder is free again
+        write_json(file, to_json(config))
+    elif changes:
         raise UserError(
             f"{path} holds a run of another configuration: {'; '.join(changes)}. "
             "Choose another --out"
         )
+
+
+def holds_nothing(path: Path) -> bool:
+    """Return whether a run stopped before it had an answer or a row."""
+    others = [p for p in path.iterdir() if p.name not in (".lock", "config.json")]
+    if any(not re.search(r"\.sqlite(-wal|-shm)?$", p.name) for p in others):
+        return False
+    return not any(has_rows(p) for p in others if p.suffix == ".sqlite")
+
+
+def has_rows(file: Path) -> bool:
+    """Return whether a table of a database holds a row."""
+    with contextlib.closing(sqlite3.connect(file)) as database:
+        tables = database.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
+        counts = [database.execute(f'SELECT EXISTS (SELECT 1 FROM "{name}")') for (name,) in tables]
+        return any(count.fetchone()[0] for count in counts)
 
 
 def differences(before: Any, now: Any, name: str = "") -> list[str]:

@@ -10,6 +10,7 @@ from typing import Any
 
 from datagen.errors import UserError
 from datagen.schema import content_id
+from datagen.sources.files import SUFFIXES, read_records
 
 
 @dataclass(frozen=True)
@@ -81,9 +82,9 @@ def instructions_from(source: str) -> list[Task]:
     """Read instructions from any source as tasks. Rows that occur twice give one task.
 
     Args:
-        source: A run folder, a version folder, NAME@VERSION, a Parquet file or a JSONL file. Its
-            rows have an `instruction` (and `input` and `output`), or a conversation in `prompt` or
-            `messages`, whose first message of the user is the instruction.
+        source: A run folder, a version folder, NAME@VERSION, or a file (JSONL, JSON, CSV, TSV or
+            Parquet). Its rows have an `instruction` (and `input` and `output`), or a conversation
+            in `prompt` or `messages`, whose first message of the user is the instruction.
 
     Raises:
         UserError: The source cannot be read, or it holds no instructions.
@@ -136,33 +137,26 @@ def parts_of(record: dict[str, Any], where: str) -> tuple[str, Instance]:
 def records(source: str) -> Iterator[tuple[str, dict[str, Any]]]:
     """Yield the rows of a source, each with its place."""
     path = Path(source)
-    if path.is_file() and path.suffix in (".jsonl", ".json"):
+    if path.suffix == ".jsonl" and path.is_file():
         yield from ((f"{path}, line {number}", record) for number, record in json_lines(path))
         return
-    for file in parquet_files(source):
-        import pyarrow.parquet as pq
-
-        number = 0
-        with pq.ParquetFile(file) as parquet:
-            for batch in parquet.iter_batches():
-                for record in batch.to_pylist():
-                    number += 1
-                    yield f"{file}, row {number}", record
+    is_file = path.suffix in SUFFIXES or path.is_file()
+    for file in [path] if is_file else parquet_files(source):
+        for where, record in read_records(file):
+            yield where, dict(record)
 
 
 def parquet_files(source: str) -> list[Path]:
-    """Return the Parquet files of a file, a run folder, a version folder or a version's name."""
+    """Return the Parquet files of a run folder, a version folder or a version's name."""
     path = Path(source)
-    if path.is_file():
-        return [path]
-
     if path.is_dir():
         # A run has one file, a version has a folder of them.
         single = path / "instructions.parquet"
         found = [single] if single.is_file() else sorted((path / "instructions").glob("*.parquet"))
         if not found:
             raise UserError(
-                f"{source} holds no instructions (instructions.parquet): is the run finished?"
+                f"{source} holds no instructions (instructions.parquet): the run is not "
+                "finished, or it is a run of another method"
             )
         return found
 

@@ -39,6 +39,7 @@ class TeacherSettings:
     """Number of teachers with ray. By default as many as the cluster's GPUs hold, or one a
     machine."""
     seed: int = 0
+    """Seed of every random choice, and of the sampling where the teacher takes one."""
     concurrency: int = 64
     """Items under way at once. Changes only the speed."""
     timeout: float = Patience.attempt_s

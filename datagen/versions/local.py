@@ -94,7 +94,7 @@ def resolve(reference: str, *, store: Path | None = None) -> Version:
     if not found:
         raise UserError(
             f"no dataset {name!r} in {store or default_store()}; it holds: "
-            f"{', '.join(names(store)) or '-'}"
+            f"{', '.join(names(store)) or 'nothing'}. There is no folder {reference} either"
         )
 
     if not number:

@@ -40,6 +40,9 @@ def train_and_print(trainer: StudentMixin) -> None:
         return
     folder = Path(trainer.args.output_dir)
     if trained:
-        print(f"written to {folder}; next: train evaluate --students {folder.name}=hf:{folder} ...")
+        # a student that learned answers alone is asked for the answer alone
+        answers = trainer.lineage["dataset"].get("config") == "answers"
+        student = f"{folder.name}=hf:{folder}{':direct' if answers else ''}"
+        print(f"written to {folder}; next: train evaluate --students {student} ...")
     else:
         print(f"{folder} already holds this finished student; nothing was trained")

@@ -17,6 +17,8 @@ METHOD = "judge"
 def run_judge(settings: JudgeSettings) -> RunResult:
     """Score every row. Raises UserError."""
     templates, _ = settings.words()
+    # now, not at the first request: the rows and the model take time to load
+    templates.path(f"{settings.rubric}.txt")
     rows = read_rows(settings.source, templates, method=METHOD, limit=settings.limit)
     source = source_record(settings.source, len(rows), ([row["id"], fields(row)] for row in rows))
     out = settings.out or default_out(METHOD, source["suite"])

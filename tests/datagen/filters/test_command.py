@@ -1,6 +1,8 @@
+import csv
 import json
 from pathlib import Path
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
@@ -102,3 +104,45 @@ def test_bad_settings_are_one_line(source, tmp_path, settings, message):
         run_filter(FilterSettings(source, out=tmp_path / "run", **settings))
     assert message in str(error.value)
     assert "\n" not in str(error.value)
+
+
+def test_a_run_that_ended_before_its_first_row_does_not_bind_its_folder(source, tmp_path):
+    with pytest.raises(UserError, match="no suite 'gms8k'"):
+        run(source, tmp_path / "run", against="gms8k")
+    kept, _ = run(source, tmp_path / "run")
+    assert kept
+
+    # with rows in it, the folder belongs to that run
+    before = (tmp_path / "run" / "instructions.parquet").read_bytes()
+    with pytest.raises(UserError, match="holds a run of another configuration"):
+        run(source, tmp_path / "run", exact_duplicates=False)
+    assert (tmp_path / "run" / "instructions.parquet").read_bytes() == before
+
+
+@pytest.mark.parametrize("suffix", ["csv", "tsv", "json", "parquet"])
+def test_a_source_may_have_any_form_of_table(source, tmp_path, suffix):
+    columns = ("instruction", "input", "output")
+    rows = [dict(zip(columns, row[1:], strict=True)) for row in ROWS]
+    file = tmp_path / f"table.{suffix}"
+    if suffix == "parquet":
+        pq.write_table(pa.Table.from_pylist(rows), file)
+    elif suffix == "json":
+        file.write_text(json.dumps(rows))
+    else:
+        with file.open("w", newline="") as out:
+            writer = csv.DictWriter(out, columns, delimiter="\t" if suffix == "tsv" else ",")
+            writer.writeheader()
+            writer.writerows(rows)
+    run(source, tmp_path / "jsonl")
+    run(str(file), tmp_path / suffix)
+    kept, expected = (
+        [row["instruction"] for row in read(tmp_path / name / "instructions.parquet")]
+        for name in (suffix, "jsonl")
+    )
+    assert kept == expected
+
+
+def test_a_damaged_table_is_one_line(tmp_path):
+    (tmp_path / "rows.parquet").write_bytes(b"no table")
+    with pytest.raises(UserError, match=r"rows.parquet: not Parquet"):
+        run(str(tmp_path / "rows.parquet"), tmp_path / "run")
