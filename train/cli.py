@@ -12,7 +12,10 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
+from datagen import __version__
 from datagen.flags import run_command
+from train.flags import HELP
+from train.help import print_help
 from train.process import guard
 
 ABOUT = "Train students on published dataset versions, and measure what they learned."
@@ -47,6 +50,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     if command in ("-h", "--help"):
         print(USAGE)
         return 0
+    if command == "--version":
+        print(f"train {__version__}")
+        return 0
     print(
         f"train: no command {command!r}: there are {', '.join(COMMANDS)} (train --help)",
         file=sys.stderr,
@@ -56,6 +62,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def run_training(command: str, words: Sequence[str]) -> int:
     """Run `train sft`, `kd` or `gkd`."""
+    if set(words) & set(HELP):
+        print_help(command)
+        return 0
     from train import gkd, kd, sft
 
     commands = {"sft": sft.main, "kd": kd.main, "gkd": gkd.main}

@@ -184,7 +184,8 @@ def parser_of(command: Command) -> FlagParser:
         "report_to": "none",
     }
     return FlagParser(
-        (DataArguments, command.config(), ModelConfig, command.own),
+        # our own flags first: the help lists them in this order
+        (DataArguments, command.own, command.config(), ModelConfig),
         command.name,
         renamed=command.renamed,
         defaults=device | dict(command.defaults),
@@ -206,7 +207,7 @@ def parse(
     """
     words, written = split_config(argv)
     found = parser_of(command).parse(words, {**as_flags(values or {}), **written})
-    data, training, model, settings = found
+    data, settings, training, model = found
     if not model.model_name_or_path:
         raise UserError("--model is missing: the base to start from, a folder or a name on the Hub")
     if not (data.dataset or getattr(settings, "mixture", None)):

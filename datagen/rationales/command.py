@@ -105,8 +105,11 @@ def read_source(settings: RationaleSettings) -> tuple[Prompts, Sequence[Question
 def read_questions(settings: RationaleSettings) -> tuple[Suite, Sequence[Question]]:
     """Return a suite by its name, or one made of a file or dataset, with the questions."""
     source = settings.source
-    # a name without a dot or slash is no file: a suite that is misspelt must be named as such
-    is_suite = source in SUITES or not ("." in source or "/" in source)
+    # a suite that is misspelt must be named as such: a name without a dot or slash is no file, and
+    # `bbh` is no owner on the Hub
+    no_file = not ("." in source or "/" in source)
+    bbh = source.startswith("bbh/") and not Path(source).exists()
+    is_suite = source in SUITES or no_file or bbh
     if is_suite:
         suite = find(source)
         return suite, load(

@@ -87,6 +87,8 @@ def test_a_wrong_model_folder(ask):
 def test_an_unknown_engine_and_an_unknown_suite(ask, capsys):
     check(ask(GOOD, teacher="claude"), "unknown teacher 'claude'")
     check((main(["rationales", "gsm9k"]), capsys.readouterr().err), "no suite 'gsm9k'", "gsm8k")
+    misspelt = main(["rationales", "bbh/navigat"])
+    check((misspelt, capsys.readouterr().err), "no suite 'bbh/navigat'", "bbh/TASK")
 
 
 def test_an_unreachable_endpoint(monkeypatch, tmp_path, capsys):

@@ -4,15 +4,19 @@ refuse by a traceback."""
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+import datagen
 from tests.train.test_sft import flags
 from train.cli import main
 from train.flags import as_flags, underscored
 from train.gkd import MODE_CONDITIONS, command_of, parse_gkd
+from train.help import remembered
 from train.kd import parse_kd
 from train.sft import parse_sft
 
@@ -84,11 +88,16 @@ def test_values_are_left_alone() -> None:
     }
 
 
+@pytest.fixture(autouse=True)
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder where the help is remembered."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    return tmp_path / "cache" / "emergent-distill" / "help"
+
+
 def help_of(command: str, capsys: pytest.CaptureFixture[str]) -> dict[str, str]:
     """The flags that `--help` shows, each with its text."""
-    with pytest.raises(SystemExit) as stopped:
-        main([command, "--help"])
-    assert stopped.value.code == 0
+    assert main([command, "--help"]) == 0
     said = capsys.readouterr().out
     entries = re.split(r"\n  (?=-)", said.partition("options:")[2])
     found: dict[str, str] = {}
@@ -174,3 +183,48 @@ def test_a_file_may_set_the_environment(
     (tmp_path / "a.yaml").write_text("env:\n  A_NAME: 7\nmax_steps: 1\n")
     parse_sft([*flags(base, store, tmp_path), f"--config={tmp_path / 'a.yaml'}"])
     assert os.environ["A_NAME"] == "7"
+
+
+def test_the_help_is_remembered_and_then_needs_no_torch(cache: Path) -> None:
+    code = (
+        "import sys, train.cli; status = train.cli.main(['kd', '--help']);"
+        "print(status, 'torch' in sys.modules)"
+    )
+
+    def ask() -> tuple[str, str]:
+        done = subprocess.run(
+            [sys.executable, "-c", code], capture_output=True, text=True, check=True
+        )
+        *text, last = done.stdout.splitlines()
+        return "\n".join(text), last
+
+    first, said = ask()
+    assert said == "0 True"
+    assert ask() == (first, "0 False")
+    [file] = cache.iterdir()
+    assert first == file.read_text().rstrip("\n")
+    names = re.findall(r"^  (?:-h, )?--(\w+)", first, re.MULTILINE)
+    assert names.index("kd_weight") < names.index("learning_rate")  # our own flags come first
+
+
+def test_the_help_is_written_again_when_something_changed(
+    cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert remembered("sft", lambda: "old") == "old"
+    assert remembered("sft", lambda: "new") == "old"
+    monkeypatch.setattr("importlib.metadata.version", lambda library: "99.0")
+    assert remembered("sft", lambda: "new") == "new"
+    assert len(list(cache.iterdir())) == 1
+
+
+def test_a_home_that_cannot_be_written_to_gives_the_help(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
+    assert remembered("sft", lambda: "text") == "text"
+
+
+def test_train_tells_its_version(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--version"]) == 0
+    assert capsys.readouterr().out == f"train {datagen.__version__}\n"
