@@ -14,6 +14,15 @@ from trl.scripts._hf_argparser import string_to_bool
 from datagen.errors import UserError
 
 
+class HelpFormatter(argparse.ArgumentDefaultsHelpFormatter):
+    """The help texts with their defaults, where there is one."""
+
+    def _get_help_string(self, action: argparse.Action) -> str | None:
+        if action.default is None or action.default == "":
+            return action.help
+        return super()._get_help_string(action)
+
+
 class FlagParser(TrlParser):
     """A parser of dataclasses whose flags have underscores.
 
@@ -33,7 +42,7 @@ class FlagParser(TrlParser):
         defaults: Mapping[str, Any] | None = None,
     ):
         usage = f"{command} [--config FILE.yaml] [--FLAG VALUE ...]"
-        super().__init__(list(kinds), prog=command, usage=usage)
+        super().__init__(list(kinds), prog=command, usage=usage, formatter_class=HelpFormatter)
         self.command = command
         self.renamed = dict(renamed or {})
 
@@ -162,7 +171,7 @@ def merged_help(
         prog=first.prog,
         usage=f"{first.prog} [--config FILE.yaml] [--FLAG VALUE ...]",
         description=about,
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+        formatter_class=HelpFormatter,
         add_help=False,
     )
     actions: dict[str, argparse.Action] = {}
