@@ -71,7 +71,7 @@ def decide(text: str, found: Sequence[Candidate], linked: re.Pattern[str]) -> li
         One value if the sentence decides. None at all if it names no candidate or denies every one;
         several if it leaves the choice open.
     """
-    kept = [candidate for candidate in found if not denied(text, candidate)]
+    kept = not_denied(text, found, linked)
     stated: list[str | None] = []
     is_open = True
     for place, candidate in enumerate(kept):
@@ -80,11 +80,30 @@ def decide(text: str, found: Sequence[Candidate], linked: re.Pattern[str]) -> li
         if place and turn.search(between):
             stated = [candidate.value]
             is_open = True
-        elif not place or (is_open and len(between) <= MAX_LINK and linked.fullmatch(between)):
+        elif not place or (is_open and are_linked(between, linked)):
             stated.append(candidate.value)
         else:
             is_open = False
     return list(dict.fromkeys(stated))
+
+
+def not_denied(text: str, found: Sequence[Candidate], linked: re.Pattern[str]) -> list[Candidate]:
+    """Return the candidates that a sentence does not deny. "Not 5 or 6" denies both."""
+    kept: list[Candidate] = []
+    last: Candidate | None = None
+    for candidate in found:
+        follows = last is not None and are_linked(text[last.end : candidate.start], linked)
+        if follows or denied(text, candidate):
+            last = candidate
+        else:
+            last = None
+            kept.append(candidate)
+    return kept
+
+
+def are_linked(between: str, linked: re.Pattern[str]) -> bool:
+    """Return whether the text between two candidates puts them side by side."""
+    return len(between) <= MAX_LINK and linked.fullmatch(between) is not None
 
 
 def denied(text: str, candidate: Candidate) -> bool:

@@ -17,13 +17,15 @@ MENTION = re.compile(
     r"(?<![\w.'&-])(?P<bare>[B-HJ-Z])(?![\w'&-])|"
     # "A" and "I" are also words. They are letters only at the end, before a mark, or before a word
     # that no article or pronoun can precede.
-    r"(?<![\w.'&-])(?P<word>[AI])(?=\W{0,3}$|\s?[.,;:/)\]]|"
+    r"(?<![\w.'&-])(?P<word>[AI])(?=\W{0,3}$|\s?[.,;:/()\]-]|"
     r"\s(?:because|since|as|which|for|and|or|but|not|nor|is|was|rather|instead|over)\b)"
 )
 """A text names an option by its letter."""
-LONE = re.compile(r"\W{0,4}(?P<lone>[a-z])\W{0,3}")
+LONE = re.compile(r"\W{0,4}(?P<lone>[A-Za-z])\W{0,3}")
+BEGINNING = re.compile(r"\W{0,3}([A-Z])(?:[.:]|\s-)\s")
+"""A direct reply that begins with its letter: "C. a lamp"."""
 INTRODUCED = re.compile(
-    r"(?:^|[:;,=/\"-]|\b(?:is|be|was|are|or|and|nor|not|neither|either|both|but|than|of|leaving|leaves|"
+    r"(?:^|[:;,=/&+\"-]|\b(?:is|be|was|are|or|and|nor|not|neither|either|both|but|than|of|leaving|leaves|"
     r"out|likely|probably|definitely|clearly|surely|choose|pick|select|with|eliminat\w+|exclud\w+|"
     r"reject\w*|therefore|thus|so|hence|actually|wait|no|say|answer|ans|between|just|only|perhaps|"
     r"possibly|maybe|simply|indeed|to|except|for|on|hypothesis))[\s(]{0,3}$",
@@ -58,6 +60,10 @@ SHORT = 4
 
 def choice_after(segment: str, options: Sequence[str]) -> str | None:
     """Return the letter that stands after a trigger, else the option whose text stands there."""
+    lone = LONE.fullmatch(segment.strip())
+    if lone:
+        return allowed(lone["lone"], options)
+
     line = latex.plain(statement(segment))
     for sentence, mark in sentences(line):
         stated = letters(sentence, options)
@@ -72,6 +78,20 @@ def choice_anywhere(text: str, options: Sequence[str]) -> str | None:
     The last sentence that names a letter must decide: the others discuss the options.
     """
     whole = text.strip()
+    short = "\n" not in whole and len(whole.split()) <= MAX_WORDS
+    beginning = BEGINNING.match(whole) if short else None
+    if beginning:
+        return allowed(beginning[1], options)
+
+    if MENTION.search(whole) or LONE.fullmatch(whole):
+        decided = last_decision(whole, options)
+        if decided:
+            return decided
+    return one_of(option_texts(whole, options)) if short else None
+
+
+def last_decision(whole: str, options: Sequence[str]) -> str | None:
+    """Return the letter of the last sentence that names one, if that sentence decides."""
     out: set[str | None] = set()
     for place, sentence in enumerate(reversed(list(all_sentences(whole[-MAX_SEGMENT:])))):
         if not MENTION.search(sentence) and not LONE.fullmatch(sentence):
@@ -85,9 +105,7 @@ def choice_anywhere(text: str, options: Sequence[str]) -> str | None:
             )
             decided = one_of(stated) if is_last or DECIDES.search(sentence) else None
             return None if decided in out else decided
-
-    short = "\n" not in whole and len(whole.split()) <= MAX_WORDS
-    return one_of(option_texts(whole, options)) if short else None
+    return None
 
 
 def all_sentences(text: str) -> Iterator[str]:
@@ -105,7 +123,7 @@ def one_of(stated: Sequence[str | None]) -> str | None:
 def letters(sentence: str, options: Sequence[str]) -> list[str | None]:
     """Return the letters that a sentence states. A letter of no option is there as None."""
     lone = LONE.fullmatch(sentence)
-    if lone:
+    if lone and sentence.strip():
         return [allowed(lone["lone"], options)]
     return decide(sentence, mentions(sentence, options), LINKED)
 
@@ -121,6 +139,15 @@ def mentions(sentence: str, options: Sequence[str]) -> list[Candidate]:
         Candidate(allowed(letter, options), match.start(), match.end())
         for match in MENTION.finditer(sentence)
         if (letter := letter_of(match, options))
+    ]
+
+
+def letter_spans(text: str, letter: str) -> list[tuple[int, int]]:
+    """Return where a text names an option by a letter: the places of the letter itself."""
+    return [
+        match.span(match.lastgroup or 0)
+        for match in MENTION.finditer(text)
+        if (letter_of(match, ()) or "").upper() == letter
     ]
 
 

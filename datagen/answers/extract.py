@@ -30,9 +30,10 @@ itself, and its last triggers say what the earlier ones said."""
 TRIGGER = re.compile(
     # "the answer is 18", "the answer (in cm) to the question would be: 18", "answer = 18".
     # The repetitions are bounded, so that the search stays linear.
-    r"\banswers?[ \t\"')]{0,4}(?:\([^()\n]{0,40}\)[ ]?)?(?:(?:to|for)[ ][^.:=\n]{0,80}[ ])?"
+    r"\banswers?[ \t\u00a0\"'\u2019\u201d)]{0,4}(?:\([^()\n]{0,40}\)[ ]?)?"
+    r"(?:(?:to|for)[ ][^.:=\n]{0,80}[ ])?"
     r"(?:(?:is|are|was|were|(?:would|will|should|must|could|may|might|can|has to|have to|seems "
-    r"to|appears to) be|equals)\b[ \t]?(?:therefore |thus |then )?[:=]?|[:=]|"
+    r"to|appears to) be|equals)\b[ \t]?(?:therefore |thus |then )?[:=\uff1a]?|[:=\uff1a]|"
     # The segment then begins with the negation: "n't 18", "not be 18".
     r"(?:is|are|was|were)(?=n['\u2019]t )|can(?=(?:not|['\u2019]t) be))|"
     # A heading "## Final answer" with the answer in the next line.
@@ -86,19 +87,19 @@ def extract(text: str, answer_type: str, *, options: Sequence[str] = ()) -> str 
 
     # The reasoning in <think> tags may try out wrong answers.
     text = text.rpartition("</think>")[2].replace("\r\n", "\n")
-    text = plain(without_markup(text, answer_type))
+    text = without_markup(text, answer_type)
 
     after_trigger, anywhere = FINDERS[answer_type]
     remark = ""
     for segment in segments(text, lettered=answer_type == "choice"):
         if not says_nothing(segment, options):
-            return after_trigger(segment, options)
+            return after_trigger(plain(segment), options)
         remark = remark or first_line(segment)
 
     # A text answer may be any words, also those of a remark.
     if answer_type == "text" and remark:
-        return text_after(remark, options)
-    return anywhere(text, options)
+        return text_after(plain(remark), options)
+    return anywhere(plain(text), options)
 
 
 def check_type(answer_type: str) -> None:
@@ -111,6 +112,8 @@ def check_type(answer_type: str) -> None:
 
 POWER = re.compile(r"(?<=\d)\*\*(?=\d)")
 STRUCK_OUT = re.compile(r"~~[^~\n]{0,200}~~")
+TAG = re.compile(r"<(/?(?:b|i|u|em|strong|span|code|p|sup|answer))>", re.IGNORECASE)
+TAGS = {"sup": "^", "answer": "\nAnswer: ", "/answer": "\n", "/p": "\n"}
 ITALICS = re.compile(r"(?<![\w\\])__?(?=\w)|(?<=\w)__?(?!\w)")
 
 
@@ -124,6 +127,8 @@ def without_markup(text: str, answer_type: str) -> str:
         text = POWER.sub("^", text).replace("**", "")
     if "~~" in text:
         text = STRUCK_OUT.sub("", text)
+    if "</" in text:
+        text = TAG.sub(lambda match: TAGS.get(match[1].lower(), ""), text)
     return ITALICS.sub("", text) if "_" in text and answer_type != "text" else text
 
 
@@ -146,8 +151,9 @@ LISTED = re.compile(r"^[ \t]{0,8}b[ \t]?:", re.IGNORECASE | re.MULTILINE)
 def says_nothing(segment: str, options: Sequence[str]) -> bool:
     """Return whether the text after a trigger is empty or only a remark."""
     line = first_line(segment)
-    is_option = any(line.lower().startswith(option.lower()) for option in options if option)
-    return not line or bool(REMARK.match(line) and not is_option)
+    if not line or not REMARK.match(line):
+        return not line
+    return not any(line.lower().startswith(option.lower()) for option in options if option)
 
 
 def segments(text: str, *, lettered: bool = False) -> Iterator[str]:

@@ -39,7 +39,7 @@ NUMBER = re.compile(
     # A minus belongs to the number unless an operand stands before it: "5 -3" but not "5-3", "minus
     # 3" but not "5 minus 3".
     r"(?P<minus>(?<![\w.)\]%])[-\u2212]|(?<![\d)\]%][ ])\b(?:[Mm]inus|[Nn]egative)[ ])?"
-    rf"(?:(?:{SYMBOL}|{CODE})\s?(?P<minus_inside>[-\u2212])?|(?<![\w.^]))(?P<value>{RUN})"
+    rf"(?:(?P<currency>{SYMBOL}|{CODE})\s?(?P<minus_inside>[-\u2212])?|(?<![\w.^]))(?P<value>{RUN})"
     # An exponent (1e3), a fraction (1/2), or the rest of a mixed number (1 1/2, 1 and a half).
     r"(?:[eE](?P<exponent>[+-]?\d+)(?!\w)|"
     r"(?P<over>\s?/\s?(?P<denominator>\d+(?:,\d{3})*(?:\.\d+)?)(?![\d/]|[.,]\d))|"
@@ -50,7 +50,7 @@ NUMBER = re.compile(
     r"\s?\^\s?\{?(?P<power>-?\d+)\}?(?!\w)|"
     r"\s?[x*\u00d7\u22c5\u00b7]\s?10\s?\^\s?\{?(?P<tens>-?\d+)\}?(?!\w))?"
     r"(?:[ \u00a0-](?i:(?P<scale>hundred|thousand|million|billion|trillion|lakh|lac|crore)s?\b)|"
-    r"(?P<suffix>[kKMB]|bn|mn)(?![\w'-]))?",
+    r"(?P<suffix>[kKMB]|bn|mn|(?(currency)[mb]|(?!)))(?![\w'-]))?",
     re.ASCII,
 )
 SPECIAL = ("exponent", "over", "numerator", "one_part", "parts", "power", "tens", "scale", "suffix")

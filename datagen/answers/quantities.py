@@ -11,20 +11,24 @@ from collections import deque
 from collections.abc import Sequence
 
 from datagen.answers import latex, words
-from datagen.answers.candidates import MAX_LINK, RETRACTION, Candidate, decide, denied
+from datagen.answers.candidates import RETRACTION, Candidate, are_linked, decide, denied
 from datagen.answers.lines import MAX_SEGMENT, sentences, statement
 from datagen.answers.numbers import NUMBER, canonical, written
 
 # What makes a number a part of something else.
+MONTH = (
+    r"(?:Jan|Feb|Mar|Apr|Jun|Jul|Aug|Sep|Sept|Oct|Nov|Dec|January|February|March|April|May|June|July|"
+    r"August|September|October|November|December)"
+)
 CUT_AFTER = re.compile(
-    r":\d|\s:\s?\d|\s?/\s?\d|[xyznij\u03c0](?![\w'])|\s?[\u221a\u03c0\u00b1]|\s?\+/-|-\d|\s[xy](?!\w)|"
-    r"\s?[-+*/^\u00d7\u00f7]\s?[xyzn](?!\w)|'\s?\d|\s(?:squared|cubed|out of \d|in \d|to the power)"
+    r":\d|\s:\s?\d|\s?/\s?\d|[xyznijD\u03c0](?![\w'])|h\d|\s?[\u221a\u03c0\u00b1]|\s?\+/-|-\d|"
+    r"\s[xy](?!\w)|\s?[-+*/^\u00d7\u00f7]\s?[xyzn](?!\w)|'\s?\d|"
+    rf"\s(?:squared|cubed|out of \d|in \d|to the power|(?:of )?{MONTH}\b)"
 )
 CUT_BEFORE = re.compile(
-    r"(?:[<>\u2264\u2265\u2260\u00b1\u221a]|\+/-|\d:|\d\s:\s|\d/|\w-|(?<![\w'])[xyzn]\s?[-+*/]|"
+    r"(?:(?:[<>\u2264\u2265\u2260\u00b1\u221a]|\+/-|\d:|\d\s:\s|\d/|\w-|(?<![\w'])[xyzn]\s?[-+*/]|"
     r"(?:more|less|fewer|greater|larger|smaller|bigger|higher|lower)\sthan|"
-    r"\bof\s(?:the|these|those))\s?[$(]?$",
-    re.IGNORECASE,
+    rf"\bof\s(?:the|these|those))\s?[$(]?|\b{MONTH}\.?\s)$"
 )
 OPERATED_AFTER = re.compile(
     r"\)?\s?(?:[-+*\u00d7\u00f7\u22c5\u00b7]\s?[$(]*[-\d(]|x\s?[$(]*\d|"
@@ -45,11 +49,11 @@ CONTEXT = 24
 """Characters around a number that say whether it is whole."""
 NO_UNIT = (
     r"(?!(?:per|for|in|of|at|on|from|by|with|every|each|after|within|as|is|are|since|because|if|when|"
-    r"not|instead|that|which|while|where|using|than|has|have|had|left|a|an|the|he|she|they|it)\b)"
+    r"not|but|instead|that|which|while|where|using|than|has|have|had|left|a|an|the|he|she|they|it)\b)"
 )
 LINKED = re.compile(
     rf"[%\u00b0]?\s?(?:{NO_UNIT}[a-z%\u00b0$.]+\s)?(?:{NO_UNIT}[a-z%\u00b0$.]+)?\s?"
-    r"(?:[,;&|]|and/or|and|or|to|through|nor|but also|\(\s?or)?\s?(?:(?:and|or|also|even|only|"
+    r"(?:[,;&|]|and/or|and|or|to|through|nor|but also|~|\(\s?or)?\s?(?:(?:and|or|also|even|only|"
     r"maybe|perhaps|possibly|about|either|[a-z]\s?=)\s?){0,3}\$?",
     re.IGNORECASE,
 )
@@ -78,7 +82,7 @@ LEAD = re.compile(
 )
 NO_COUNT = re.compile(
     r"[ ](?:of|that|who|which|where|with|in|on|can|could|should|would|must|way|by|and|or|to|past|"
-    r"as|a|an|the|has|have|had|is|was)\b",
+    r"times|more|less|fewer|as|a|an|the|has|have|had|is|was)\b",
     re.IGNORECASE,
 )
 """What follows a number word that counts nothing: "one of them", "half a dozen", "half past"."""
@@ -91,10 +95,26 @@ INTERJECTION = re.compile(
 NO_ANSWER = re.compile(
     r"\b(?:cannot|can't|could ?n[o']t|unable|impossible|not (?:possible|enough|sufficient|known|"
     r"given|determin\w+|sure|certain|clear)|insufficient|unknown|undetermined|undefined|no "
-    r"(?:answer|solution|way)|(?:do|does)n't know|do not know|depends)\b",
+    r"(?:answer|solution|way)|var(?:y|ies)|unclear|(?:do|does)n't know|do not know|depends)\b",
     re.IGNORECASE,
 )
 """A sentence that says that there is no answer."""
+
+
+SIMPLE = re.compile(
+    r"\s*\$?(0|-?[1-9]\d{0,2}(?:,\d{3}){1,4}|-?[1-9]\d{0,15})(?:\.0*)?%?((?: [a-z]+){0,4})[.!]?\s*",
+    re.ASCII,
+)
+"""A whole number, and perhaps words: most answers. The full rules take five times as long."""
+NOT_UNITS = frozenset(
+    re.findall(
+        "[a-z]+",
+        "and or nor but not no cannot is was if than to x y z n plus minus times divided "
+        "multiplied less more fewer greater below out through squared cubed hundred thousand "
+        "million billion trillion lakh lakhs lac crore crores dozen",
+    )
+).union(words.SMALL, words.TENS, words.PARTS)
+"""Words that change the number before them, or set another beside it."""
 
 
 def number_after(segment: str, options: Sequence[str]) -> str | None:
@@ -102,6 +122,9 @@ def number_after(segment: str, options: Sequence[str]) -> str | None:
 
     The first sentence decides, unless it is a question or says nothing ("Sure!").
     """
+    simple = SIMPLE.fullmatch(segment)
+    if simple and NOT_UNITS.isdisjoint(simple[2].split()):
+        return simple[1].replace(",", "")
     for sentence, mark in sentences(latex.plain(statement(segment))):
         if mark == "?" or INTERJECTION.fullmatch(sentence):
             continue
@@ -255,10 +278,9 @@ def last_listed(text: str, last: Sequence[re.Match[str]]) -> str | None:
     values: set[str | None] = set()
     following: Candidate | None = None
     for match in reversed(last):
-        found = candidate(text, match, operated=False)
-        between = text[found.end : following.start] if following else ""
-        if len(between) > MAX_LINK or (following and not LINKED.fullmatch(between)):
+        if following and not are_linked(text[match.end() : following.start], LINKED):
             break
+        found = candidate(text, match, operated=False)
         if not denied(text, found):
             following = found
             values.add(found.value)

@@ -22,6 +22,8 @@ PHRASE = re.compile(
     rf"(?:{WORD}|{PART})(?:(?:-| |, | and (?:an? )?)(?:{WORD}|{PART}))*)"
     rf"(?P<decimals> point(?: (?:{'|'.join(SMALL)}))+)?\b"
 )
+ALL = frozenset((*SMALL, *TENS, *SCALES, *PARTS, "hundred"))
+LETTERS = re.compile("[a-z]+")
 MAX_PHRASE = 120
 """Characters of a phrase. A longer one is a list, or noise."""
 
@@ -44,6 +46,8 @@ def find(text: str) -> list[Phrase]:
     # Without capitals the search is faster. Some letters change their length in lower case.
     lower = text.lower()
     lower = lower if len(lower) == len(text) else text
+    if ALL.isdisjoint(LETTERS.findall(lower)):
+        return []
     return [Phrase(value_of(match), *match.span()) for match in PHRASE.finditer(lower)]
 
 

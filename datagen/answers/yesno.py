@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import lru_cache
+from typing import NamedTuple
 
 from datagen.answers.candidates import RETRACTION
 from datagen.answers.lines import MAX_SEGMENT, sentences, statement
@@ -18,7 +20,39 @@ LEAD = (
     r"argument is|it is)\W{1,3}){0,4}"
 )
 CLAUSE_END = r"(?=\W{0,3}(?:$|[.,;:!)\"'\n-]|\s(?:because|since|as|for|but|and|or|if|due)\b))"
+SUBJECT = re.compile(
+    r"\s(?:it|he|she|they|the|there|this|that|these|those|you|we|i|a|an|not|his|her|its)\b",
+    re.IGNORECASE,
+)
+"""What follows a "no" that is an answer of its own: "no it is not"."""
 UNDECIDED = r"(?:\s(?:or|and|nor)|/|,)\s?"
+
+
+class Patterns(NamedTuple):
+    """The patterns for the two words of a question. Each has two groups: a "not", and the word."""
+
+    word: re.Pattern[str]
+    alone: re.Pattern[str]
+    later: re.Pattern[str]
+    leading: re.Pattern[str]
+    closing: re.Pattern[str]
+    both: re.Pattern[str]
+
+
+@lru_cache(maxsize=64)
+def patterns(pair: tuple[str, str]) -> Patterns:
+    """Return the patterns for a pair of words."""
+    words = "|".join(map(re.escape, dict.fromkeys(pair + SYNONYMS.get(pair, ()))))
+    word = rf"\b(not\s)?({words})\b"
+    forms = (
+        rf"\W{{0,4}}{word}",
+        rf"\W*{word}\W*",
+        rf"(?:[.!?]\s|\n)\s{{0,4}}{word}(?=[,.:!])",
+        rf"{LEAD}{word}(?P<end>{CLAUSE_END})?",
+        word + CLAUSE_END,
+        rf"{word}{UNDECIDED}{word}",
+    )
+    return Patterns(*(re.compile(form, re.IGNORECASE | re.MULTILINE) for form in forms))
 
 
 def yesno_after(segment: str, options: Sequence[str]) -> str | None:
@@ -26,34 +60,36 @@ def yesno_after(segment: str, options: Sequence[str]) -> str | None:
 
     It stands at the beginning, or at the end of a clause: "no" is also a determiner ("no apples").
     """
-    for sentence, mark in sentences(statement(segment)):
-        if mark != "?":
-            return None if RETRACTION.search(segment) else stated(sentence, options)
-    return None
+    forms = patterns(yesno_pair(options))
+    alone = forms.alone.fullmatch(segment)
+    if alone:
+        return meaning(alone, options)
+    first, mark = next(sentences(statement(segment)), ("", ""))
+    found = stated(first, options) if mark != "?" else None
+    if found or forms.both.search(first):
+        return None if RETRACTION.search(segment) else found
+
+    # "The answer is not that simple.\n\nNo, it is too cold."
+    later = {meaning(match, options) for match in forms.later.finditer(segment)}
+    return later.pop() if len(later) == 1 else None
 
 
 def stated(sentence: str, options: Sequence[str]) -> str | None:
     """Return the answer that a sentence states, or None if it states none or both."""
-    word = pattern_of(options)
-    if re.search(rf"{word}{UNDECIDED}{word}", sentence, re.IGNORECASE):
+    forms = patterns(yesno_pair(options))
+    if forms.both.search(sentence):
         return None
-    first = re.match(rf"{LEAD}{word}(?P<end>{CLAUSE_END})?", sentence, re.IGNORECASE)
+    first = forms.leading.match(sentence)
     # "No scientific evidence", "no one knows"
     if first and (first["end"] is not None or not is_determiner(first, sentence)):
         return meaning(first, options)
-    found = list(re.finditer(word + CLAUSE_END, sentence, re.IGNORECASE))
-    values = {meaning(match, options) for match in found}
+    values = {meaning(match, options) for match in forms.closing.finditer(sentence)}
     return values.pop() if len(values) == 1 else None
 
 
 def is_determiner(match: re.Match[str], sentence: str) -> bool:
     """Return whether the "no" of a match belongs to a noun behind it."""
-    subject = (
-        r"\s(?:it|he|she|they|the|there|this|that|these|those|you|we|i|a|an|not|his|her|its)\b"
-    )
-    return match[2].lower() == "no" and not re.match(
-        subject, sentence[match.end() :], re.IGNORECASE
-    )
+    return match[2].lower() == "no" and not SUBJECT.match(sentence, match.end())
 
 
 def yesno_anywhere(text: str, options: Sequence[str]) -> str | None:
@@ -62,28 +98,19 @@ def yesno_anywhere(text: str, options: Sequence[str]) -> str | None:
     A direct answer has it as its first word. Otherwise the last one that ends a clause counts,
     because "no" is also a determiner ("no apples").
     """
-    opening = next(sentences(text.strip()[:MAX_SEGMENT]), ("", ""))[0]
-    pattern = pattern_of(options)
-    if re.match(rf"\W{{0,4}}{pattern}", opening, re.IGNORECASE):
-        return stated(opening, options)
+    forms = patterns(yesno_pair(options))
+    if forms.word.match(text):
+        return stated(next(sentences(text.strip()[:MAX_SEGMENT]))[0], options)
 
-    found = list(re.finditer(pattern + CLAUSE_END, text, re.IGNORECASE | re.MULTILINE))
-    if not found or is_open(text, found[-1], pattern):
+    last = None
+    for match in forms.closing.finditer(text):
+        last = match
+    if last is None:
         return None
-    return meaning(found[-1], options)
-
-
-def is_open(text: str, last: re.Match[str], pattern: str) -> bool:
-    """Return whether the other answer stands beside the last one: "yes or no"."""
-    before = text[max(0, last.start() - 24) : last.start()]
-    return bool(re.search(rf"{pattern}{UNDECIDED}$", before, re.IGNORECASE))
-
-
-def pattern_of(options: Sequence[str]) -> str:
-    """Return a pattern with two groups: a "not" before the word, and the word."""
-    pair = yesno_pair(options)
-    words = dict.fromkeys(pair + SYNONYMS.get(pair, ()))
-    return rf"\b(not\s)?({'|'.join(re.escape(word) for word in words)})\b"
+    # "yes or no"
+    start = max(0, last.start() - 24)
+    is_open = any(match.end() == last.end(2) for match in forms.both.finditer(text, start))
+    return None if is_open else meaning(last, options)
 
 
 def yesno_pair(options: Sequence[str]) -> tuple[str, str]:
