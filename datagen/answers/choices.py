@@ -22,6 +22,8 @@ MENTION = re.compile(
 )
 """A text names an option by its letter."""
 LONE = re.compile(r"\W{0,4}(?P<lone>[A-Za-z])\W{0,3}")
+LABEL = re.compile(r"[\W_]{0,3}(?:most likely |probably )?\(?([A-Za-z])(?:\W{1,3}|$)")
+"""The letter that stands before an option's text."""
 BEGINNING = re.compile(r"\W{0,3}([A-Z])(?:[.:]|\s-)\s")
 """A direct reply that begins with its letter: "C. a lamp"."""
 INTRODUCED = re.compile(
@@ -63,6 +65,9 @@ def choice_after(segment: str, options: Sequence[str]) -> str | None:
     lone = LONE.fullmatch(segment.strip())
     if lone:
         return allowed(lone["lone"], options)
+    full = option_in_full(latex.plain(segment), options)
+    if full:
+        return full
 
     line = latex.plain(statement(segment))
     for sentence, mark in sentences(line):
@@ -78,6 +83,9 @@ def choice_anywhere(text: str, options: Sequence[str]) -> str | None:
     The last sentence that names a letter must decide: the others discuss the options.
     """
     whole = text.strip()
+    full = option_in_full(whole, options)
+    if full:
+        return full
     short = "\n" not in whole and len(whole.split()) <= MAX_WORDS
     beginning = BEGINNING.match(whole) if short else None
     if beginning:
@@ -106,6 +114,18 @@ def last_decision(whole: str, options: Sequence[str]) -> str | None:
             decided = one_of(stated) if is_last or DECIDES.search(sentence) else None
             return None if decided in out else decided
     return None
+
+
+def option_in_full(text: str, options: Sequence[str]) -> str | None:
+    """Return the letter of a text that is one option and nothing else: "(C) a lamp".
+
+    The option's own text may hold other letters, and words such as "or" and "wait".
+    """
+    label = LABEL.match(text)
+    letter = allowed(label[1], options) if label and options else None
+    if label is None or letter is None:
+        return None
+    return letter if words(text[label.end() :]) == words(options[ord(letter) - ord("A")]) else None
 
 
 def all_sentences(text: str) -> Iterator[str]:

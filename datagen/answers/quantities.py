@@ -12,6 +12,7 @@ from collections.abc import Sequence
 
 from datagen.answers import latex, words
 from datagen.answers.candidates import RETRACTION, Candidate, are_linked, decide, denied
+from datagen.answers.equations import ANNOTATION
 from datagen.answers.lines import MAX_SEGMENT, sentences, statement
 from datagen.answers.numbers import NUMBER, canonical, written
 
@@ -26,7 +27,7 @@ CUT_AFTER = re.compile(
     rf"\s(?:squared|cubed|out of \d|in \d|to the power|(?:of )?{MONTH}\b)"
 )
 CUT_BEFORE = re.compile(
-    r"(?:(?:[<>\u2264\u2265\u2260\u00b1\u221a]|\+/-|\d:|\d\s:\s|\d/|\w-|(?<![\w'])[xyzn]\s?[-+*/]|"
+    r"(?:(?:(?<![-=<>])[<>]|[\u2264\u2265\u2260\u00b1\u221a]|\+/-|\d:|\d\s:\s|\d/|\w-|(?<![\w'])[xyzn]\s?[-+*/]|"
     r"(?:more|less|fewer|greater|larger|smaller|bigger|higher|lower)\sthan|"
     rf"\bof\s(?:the|these|those))\s?[$(]?|\b{MONTH}\.?\s)$"
 )
@@ -53,12 +54,12 @@ NO_UNIT = (
 )
 LINKED = re.compile(
     rf"[%\u00b0]?\s?(?:{NO_UNIT}[a-z%\u00b0$.]+\s)?(?:{NO_UNIT}[a-z%\u00b0$.]+)?\s?"
-    r"(?:[,;&|]|and/or|and|or|to|through|nor|but also|~|\(\s?or)?\s?(?:(?:and|or|also|even|only|"
-    r"maybe|perhaps|possibly|about|either|[a-z]\s?=)\s?){0,3}\$?",
+    r"(?:(?:[,;&|]|and/or|and|or|to|through|nor|but also|~|\(\s?or)\s?(?:(?:and|or|also|even|only|"
+    r"maybe|perhaps|possibly|about|either|[a-z]\s?=)\s?){0,3})?\$?",
     re.IGNORECASE,
 )
 """What stands between two numbers of which neither alone is the answer: "3 and 4", "5 h 30"."""
-EQUALS = re.compile(r"\s?(?:==?>?|\u2192|\u21d2|\u2248|\u2245)\s?")
+EQUALS = re.compile(r"\s?(?:==?>?|--?>|\u2192|\u21d2|\u2248|\u2245)\s?")
 RESULT = re.compile(
     r",?\s(?:(?:which|that|this)\s)?(?:is|equals|makes|gives|comes to|i\.e\.)(?:\s(?:equal to))?\s|"
     r",?\sor\s(?=\$?-?\d)"
@@ -125,6 +126,7 @@ def number_after(segment: str, options: Sequence[str]) -> str | None:
     simple = SIMPLE.fullmatch(segment)
     if simple and NOT_UNITS.isdisjoint(simple[2].split()):
         return simple[1].replace(",", "")
+    segment = without_annotations(segment)
     for sentence, mark in sentences(latex.plain(statement(segment))):
         if mark == "?" or INTERJECTION.fullmatch(sentence):
             continue
@@ -134,6 +136,11 @@ def number_after(segment: str, options: Sequence[str]) -> str | None:
         # A story that begins behind "Answer:" names other numbers later.
         return found if number_anywhere(segment, options) == found else None
     return None
+
+
+def without_annotations(text: str) -> str:
+    """Return the text without calculator annotations: "<<3+4=7>>7" is 7."""
+    return ANNOTATION.sub("", text) if "<<" in text else text
 
 
 def begins_with_number(sentence: str) -> bool:
@@ -265,7 +272,7 @@ def number_anywhere(text: str, options: Sequence[str]) -> str | None:
         if found is not None:
             return found
 
-    text = latex.plain(text)
+    text = latex.plain(without_annotations(text))
     last = deque(NUMBER.finditer(text), maxlen=MAX_LISTED)
     tail = text[last[-1].end() :] if last else "." + text
     if says_otherwise(tail):
