@@ -8,9 +8,11 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Sequence
+from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
-from datagen.answers import numbers
+from datagen.answers import choices, numbers, words
+from datagen.answers.characters import same_length
 from datagen.errors import UserError
 from train.data.rows import Spans
 
@@ -139,7 +141,8 @@ def start_of_last_turn(prompt: list[dict[str, str]], text: str, tokenizer: Any) 
 def answer_span(text: str, answer: str | None) -> tuple[int, int] | None:
     """Return the characters where a text names the answer for the last time.
 
-    A number is found however it is written ("1,200" for "1200"). Any other answer is found as
+    A number is found however it is written ("1,200" or "twelve hundred" for "1200"). A letter is
+    found where it names an option: the article "a" is not choice A. Any other answer is found as
     whole words, in upper or lower case. The search takes time linear in the length of the text.
 
     Returns:
@@ -151,11 +154,29 @@ def answer_span(text: str, answer: str | None) -> tuple[int, int] | None:
     """
     if not answer:
         return None
+    text = same_length(text)
     value = numbers.parse(answer)
     if value is not None:
-        found = [
-            match for match in numbers.NUMBER.finditer(text) if numbers.value_of(match) == value
-        ]
+        found = number_spans(text, value)
+    elif len(answer) == 1 and answer.isascii() and answer.isupper():
+        found = choices.letter_spans(text, answer)
     else:
-        found = list(re.finditer(rf"(?<!\w){re.escape(answer)}(?!\w)", text, re.IGNORECASE))
-    return found[-1].span() if found else None
+        found = text_spans(text, answer)
+    return found[-1] if found else None
+
+
+def number_spans(text: str, value: Fraction) -> list[tuple[int, int]]:
+    """Return where a text writes a number in digits, or else in words."""
+    digits = [m.span() for m in numbers.NUMBER.finditer(text) if numbers.value_of(m) == value]
+    return digits or [
+        (found.start, found.end) for found in words.find(text) if found.value == value
+    ]
+
+
+def text_spans(text: str, answer: str) -> list[tuple[int, int]]:
+    """Return where a text holds the words of an answer, with or without commas between them."""
+    parts = [re.escape(part) for part in answer.split()]
+    # sequences of brackets are answers too: they are written with and without spaces
+    between = r",?\s+" if any(map(str.isalnum, answer)) else r"\s*"
+    pattern = rf"(?<!\w){between.join(parts)}(?!\w)"
+    return [match.span() for match in re.finditer(pattern, text, re.IGNORECASE)]
