@@ -243,7 +243,7 @@ def test_a_loss_that_is_no_number_stops_the_training(
     model.save_pretrained(tmp_path / "broken")
     AutoTokenizer.from_pretrained(base).save_pretrained(tmp_path / "broken")
     words = flags(tmp_path / "broken", store, teacher, tmp_path / "out", lmbda=0)
-    assert "the loss is nan in step 1" in refused(capsys, words)
+    assert "the loss is nan in step 1: no row of the batch has a finite" in refused(capsys, words)
 
 
 def refused(capsys: pytest.CaptureFixture[str], words: list[str]) -> str:

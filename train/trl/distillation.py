@@ -20,9 +20,11 @@ from trl.kernels import chunked_divergence
 from datagen.teacher.tokens import row_tokens
 
 TILE = {"TOKEN_CHUNK_SIZE": 256, "VOCAB_CHUNK_SIZE": 2048}
-"""Positions and tokens of the logits that exist at once on a CPU, 2 MiB in float32. TRL's own tiles
-are 256 times as large. On a GPU its kernels need two of them; on a CPU, PyTorch makes about twelve
-tensors of this size, which would be more than the whole logits of a usual batch."""
+"""Positions and tokens of the logits that exist at once on a CPU: 2 MiB in float32.
+
+TRL's own tiles are 256 times as large. On a GPU its kernels need two of them. On a CPU, PyTorch
+makes about twelve tensors of this size: with a vocabulary of 49,152, eight times the logits of 1024
+positions. The small ones are also faster, because they stay in the cache."""
 
 
 @dataclass
