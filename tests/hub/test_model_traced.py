@@ -42,7 +42,7 @@ LIMITS = {"kd": {"limit": 19}}
 OURS = {
     "sft": {"devices": 1},
     "kd": {"devices": 1, "lm_weight": 0.0},
-    "gkd": {"devices": 1, "trainer": "GKDTrainer", "cross_tokenizer": False},
+    "gkd": {"devices": 1, "trainer": "DistillationTrainer", "cross_tokenizer": False},
 }
 """Settings of our own that the command does not name: what the documentation says of them."""
 SHOWN = {"sft": {"answer_weight"}, "kd": {"kd_weight", "sft_weight"}, "gkd": {"lmbda", "beta"}}
