@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from bisect import bisect_left
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -32,8 +31,7 @@ class RowText:
     completion: str
     """With the end of the turn."""
     primed: str = ""
-    """What the template writes at the start of an answer only if the answer is asked for. It is
-    empty if the text of the conversation continues the prompt."""
+    """What the template itself writes before the answer's text, if this may not fit the answer."""
 
     @property
     def starts_elsewhere(self) -> bool:
@@ -60,21 +58,25 @@ def row_text(row: Mapping[str, Any], tokenizer: Any, *, number: int | None = Non
     Raises:
         TemplateMisfit: the template refuses the row or leaves out a part of its completion.
     """
-    name = row.get("id", number)
+    known = row.get("id", number)
+    name = "a row" if known is None else f"row {known}"
     try:
         prompt = render_chat(tokenizer, row["prompt"], add_generation_prompt=True)
         whole = render_chat(tokenizer, [*row["prompt"], *row["completion"]])
         end = after_answer(tokenizer)
     except Refused as error:
-        raise TemplateMisfit(f"row {name}: {error}") from None
+        raise TemplateMisfit(f"{name}: {error}") from None
 
     answer = row["completion"][-1]["content"]
     body = whole.removesuffix(end).rstrip()
     start = start_of(answer, body)
     if start is None:
-        raise TemplateMisfit(missing(answer, body, name))
+        own = body[shared_length(prompt, body) :]
+        raise TemplateMisfit(fault(answer.strip(), own, f"the completion of {name}"))
     if whole.startswith(prompt):
-        return RowText(prompt, whole[len(prompt) :])
+        written = whole[len(prompt) : start]
+        twice = "</think>" in written and "</think>" in answer
+        return RowText(prompt, whole[len(prompt) :], written if twice else "")
 
     shared = shared_length(prompt, whole[:start])
     primed = prompt[shared:]
@@ -104,19 +106,22 @@ def start_of(answer: str, body: str) -> int | None:
     return found.start() if found else None
 
 
-def missing(answer: str, body: str, name: Any) -> str:
-    """Return the message for an answer that is not whole in a rendered conversation."""
-    answer = answer.strip()
-    # most templates that cut an answer drop its start; others end it early
-    end = shared_length(answer[::-1], body[::-1])
-    start = bisect_left(range(len(answer)), True, key=lambda k: answer[: k + 1] not in body)
-    lost = answer[: len(answer) - end] if end >= start else answer[start:]
+def fault(answer: str, written: str, name: str) -> str:
+    """Return what a chat template did to an answer.
+
+    Args:
+        answer: the text.
+        written: what the template wrote in its place.
+        name: of the answer, for the message.
+    """
+    start = shared_length(answer, written)
+    end = shared_length(answer[::-1], written[::-1])
+    lost = answer[start : max(start, len(answer) - end)]
     shown = " ".join(lost.split())
+    if not shown:
+        return f"the chat template changes the white space in {name}"
     shown = shown if len(shown) <= SHOWN else f"{shown[:SHOWN]}..."
-    return (
-        f"the chat template leaves out {len(lost.strip())} characters of the completion of row "
-        f"{name} ({shown!r})"
-    )
+    return f"the chat template leaves out {len(lost.strip())} characters of {name} ({shown!r})"
 
 
 def shared_length(first: str, second: str) -> int:
