@@ -13,7 +13,8 @@ import pytest
 from datagen.cli import main as datagen
 from datagen.running import run_coroutine
 from datagen.teacher import Request, Sampling, connect
-from tests.chat_models import ENDS, of_family, save_chat_model, templates, usable
+from tests.chat_models import save_chat_model, templates, usable
+from tests.tiny import save_tiny_model
 from train.cli import main
 
 WORDS = {"red": "plum", "yellow": "banana", "green": "pear", "brown": "fig"}
@@ -47,7 +48,7 @@ def flags(base: Path, store: Path, out: Path, **others: Any) -> list[str]:
         "max_steps": 40,
         "per_device_train_batch_size": 4,
         "learning_rate": 1e-2,
-        "max_length": 1024,
+        "max_length": 2048,
         "save_strategy": "no",
         "disable_tqdm": True,
     }
@@ -224,4 +225,31 @@ def test_the_template_of_a_file_decides(store: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     assert main(["sft", *flags(base, store, out, chat_template_path=file)]) == 0
     assert answers(out) == [(word, "stop") for word in WORDS.values()]
-    assert of_family("lfm2", ENDS) == "<|im_end|>"
+
+
+@pytest.mark.parametrize(
+    ("name", "line"),
+    [("none.jinja", "no such file"), ("a.txt", "ends in .jinja"), ("b.jinja", "cannot be read")],
+)
+def test_a_template_that_cannot_be_read_is_one_line(
+    store: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str, line: str
+) -> None:
+    base = save_tiny_model(tmp_path / "base")
+    (tmp_path / "a.txt").write_text("text")
+    (tmp_path / "b.jinja").write_bytes(b"\xff\xfe")
+    words = flags(base, store, tmp_path / "out", chat_template_path=tmp_path / name)
+    assert main(["sft", *words]) == 2
+    assert line in capsys.readouterr().err.splitlines()[-1]
+
+
+def test_the_template_and_the_end_of_turn_of_another_model(store: Path, tmp_path: Path) -> None:
+    """The other model's end token is not what its template writes, and the base lacks the tokens."""
+    other = save_chat_model(tmp_path / "other", templates()["qwen2_5"])
+    base = save_tiny_model(tmp_path / "base", context=512)
+    (base / "chat_template.jinja").unlink()
+    out = tmp_path / "out"
+    words = flags(base, store, out, chat_template_path=other, max_length=512, max_steps=60)
+    assert main(["sft", *words]) == 0
+    assert [ended for _, ended in answers(out)] == ["stop"] * len(WORDS)
+    lineage = json.loads((out / "lineage.json").read_text())
+    assert lineage["settings"]["eos_token"] == "<|im_end|>"

@@ -22,11 +22,26 @@ def use_template(tokenizer: Any, path: str | None) -> bool:
     Returns:
         Whether the tokenizer has its final template. TRL takes over the template of a model, and
         the tokens that this template needs, when it opens the student.
+
+    Raises:
+        UserError: the file cannot be read, or its name does not end as TRL wants it.
     """
-    if path and Path(path).is_file() and path.endswith(TEMPLATE_FILES):
-        tokenizer.chat_template = Path(path).read_text(encoding="utf-8")
+    if not path:
         return True
-    return not path
+    is_template = path.endswith(TEMPLATE_FILES)
+    if not (is_template or Path(path).is_file()):
+        return False
+    if not is_template:
+        raise UserError(
+            f"--chat_template_path {path}: the name of a template's file ends in .jinja"
+        )
+    try:
+        tokenizer.chat_template = Path(path).read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise UserError(f"--chat_template_path {path}: no such file") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"--chat_template_path {path}: cannot be read ({error})") from None
+    return True
 
 
 def set_end_of_turn(tokenizer: Any, given: str | None = None) -> None:
