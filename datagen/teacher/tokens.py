@@ -82,7 +82,7 @@ def row_text(row: Mapping[str, Any], tokenizer: Any, *, number: int | None = Non
     primed = prompt[shared:]
     if not primed.strip():
         # only white space differs, such as the line after an opened block of thoughts
-        return RowText(prompt, whole[shared:].lstrip())
+        return RowText(prompt, whole[shared:start].lstrip() + whole[start:])
     rest = whole[start:]
     # the prompt may have opened the answer's thoughts already
     continued = rest.removeprefix(primed.strip())
@@ -98,6 +98,8 @@ def start_of(answer: str, body: str) -> int | None:
         answer: the text of the last turn.
         body: the conversation up to what the template writes after an answer.
     """
+    if body.endswith(answer.rstrip()):
+        return len(body) - len(answer.rstrip())
     if body.endswith(answer.strip()):
         return len(body) - len(answer.strip())
     pieces = [piece.strip() for piece in THOUGHTS.split(answer)]

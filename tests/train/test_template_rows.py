@@ -194,8 +194,9 @@ def test_a_template_that_changes_code_is_refused(tokenizer: Any) -> None:
         ("<think>\n", "<think>Blue.</think>plum", "Blue.</think>plum<|im_end|>\n"),
         ("Sure: ", "plum", "plum<|im_end|>\n"),
         ("\n", "\n\nplum", "\nplum<|im_end|>\n"),
+        ("\n", "    plum\n    fig", "    plum\n    fig<|im_end|>\n"),
     ],
-    ids=["empty thoughts", "thoughts", "tight thoughts", "words", "line"],
+    ids=["empty thoughts", "thoughts", "tight thoughts", "words", "line", "code"],
 )
 def test_what_only_the_prompt_has_is_in_the_context_without_a_warning(
     tokenizer: Any, primed: str, answer: str, expected: str, caplog: pytest.LogCaptureFixture

@@ -65,7 +65,7 @@ def with_tokens(rows: Dataset, tokenizer: Any, *, workers: int | None, warn: boo
             UNREAD: unread_turn(row["prompt"], text.prompt),
         }
 
-    found = rows.map(tokens_of, with_indices=True, num_proc=workers)
+    found = rows.map(tokens_of, with_indices=True, num_proc=workers, desc="Tokenising rows")
     if warn:
         warn_of(found[ODD], "begins every answer with %r, which does not fit the completion")
         warn_of(found[UNREAD], "leaves out the %s turn of the prompt")
