@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
+from functools import cached_property
 from itertools import chain, starmap
 from typing import Any
 
 from datagen.teacher.base import Completion, Request, Sampling
+from datagen.teacher.chat import stop_tokens
 from datagen.teacher.local.batches import Job, TokenPair
 from datagen.teacher.local.decode import Row, decode, score
 from datagen.teacher.local.prefix import shared_prefix
@@ -80,12 +82,10 @@ class CausalModel:
         samples = range(request.first, request.first + request.n)
         return [Row(place, stream(request, sample, room)) for sample in samples]
 
-    @property
+    @cached_property
     def _ends(self) -> set[int]:
         """The tokens that end a text."""
-        ends = self.network.generation_config.eos_token_id
-        listed = ends if isinstance(ends, list) else [ends]
-        return {*listed, self.tokenizer.eos_token_id} - {None}
+        return stop_tokens(self.tokenizer, self.network.generation_config)
 
     def _stopped(self, stop: tuple[str, ...]) -> Callable[[list[int]], bool]:
         """Return a function that says whether a text contains a stop string.

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from datagen.errors import UserError
+from datagen.errors import NoChatTemplate, UserError
 from datagen.teacher.base import Messages
+from datagen.teacher.chat import render_chat
 from datagen.teacher.spec import check_folder
 
 
@@ -45,14 +46,18 @@ def prompt_tokens(tokenizer: Any, prompt: str | Messages, name: str) -> list[int
         name: the teacher's name, for the error.
 
     Raises:
-        UserError: the prompt is messages and the model has no chat template.
+        NoChatTemplate: the prompt is messages and the model has no chat template.
+        Refused: the chat template does not take these messages.
     """
     if isinstance(prompt, str):
         return list(tokenizer(prompt).input_ids)
     if not tokenizer.chat_template:
-        raise UserError(f"{name} has no chat template: ask it with --prompt_style plain")
+        raise NoChatTemplate(
+            f"{name} has no chat template, so it takes no chat turns: use the chat (instruct) "
+            "version of the model, or put a chat_template.jinja into its folder"
+        )
     messages = [{"role": role, "content": content} for role, content in prompt]
-    text = tokenizer.apply_chat_template(messages, add_generation_prompt=True, tokenize=False)
+    text = render_chat(tokenizer, messages, add_generation_prompt=True)
     return continuation_tokens(tokenizer, text)  # the template wrote the special tokens
 
 

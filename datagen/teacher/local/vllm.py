@@ -11,10 +11,12 @@ import asyncio
 import itertools
 import os
 from collections.abc import Sequence
+from functools import cached_property
 from typing import Any
 
 from datagen.errors import ContextExceeded, EngineDied, TeacherError, UserError
 from datagen.teacher.base import Completion, Messages, Pair, Request
+from datagen.teacher.chat import stop_tokens
 from datagen.teacher.fingerprint import revision_of
 from datagen.teacher.local.tokenizing import continuation_tokens, open_tokenizer, prompt_tokens
 from datagen.teacher.local.vllm_arguments import (
@@ -102,7 +104,7 @@ class VllmTeacher:
             raise ContextExceeded(
                 f"the prompt has {len(ids)} tokens, the context of {self.name} is {self.context}"
             )
-        output = await self._ask(ids, sampling_params(request, room))
+        output = await self._ask(ids, sampling_params(request, room, self._ends))
         choices = sorted(output.outputs, key=lambda choice: choice.index)
         # with stop strings vLLM decodes itself, to find them
         decoded = request.sampling.stop
@@ -110,6 +112,11 @@ class VllmTeacher:
         costs = [len(ids), *[0] * (len(choices) - 1)]
         found = zip(choices, texts, costs, strict=True)
         return [read_completion(*one, request.sampling) for one in found]
+
+    @cached_property
+    def _ends(self) -> list[int]:
+        """The tokens that end a text, besides those of the generation config that vLLM reads."""
+        return sorted(stop_tokens(self.load_tokenizer(), None))
 
     def _texts(self, choices: Sequence[Any]) -> list[str]:
         """Return the texts of the choices, decoded in one call.

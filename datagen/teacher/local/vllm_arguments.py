@@ -60,8 +60,8 @@ def lora_rank(folder: Path) -> int:
     return next((size for size in LORA_RANKS if size >= rank), rank)
 
 
-def sampling_params(request: Request, room: int) -> Any:
-    """Return vLLM's settings for a request of at most `room` tokens.
+def sampling_params(request: Request, room: int, ends: Sequence[int]) -> Any:
+    """Return vLLM's settings for a request of at most `room` tokens that stops at the ids `ends`.
 
     vLLM draws sample i of n with seed + i. So sample `first + i` is the same however the samples
     are split into requests.
@@ -76,6 +76,7 @@ def sampling_params(request: Request, room: int) -> Any:
         top_p=sampling.top_p,
         max_tokens=min(sampling.max_tokens, room),
         stop=list(sampling.stop) or None,
+        stop_token_ids=list(ends),
         # vLLM needs the text only to find stop strings; else the teacher decodes faster itself
         detokenize=bool(sampling.stop),
         seed=sampling.seed + request.first,
