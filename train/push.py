@@ -20,6 +20,7 @@ from datagen.publish.hub import NEUTRAL, create
 from datagen.records.report import ReportRecord, SuiteModel, SuiteSection
 from datagen.records.serialise import to_json
 from datagen.records.student import ModelRetention, SuiteRetention
+from datagen.terminal import show
 from datagen.versions.connection import connect, retry
 from datagen.versions.hub import check_hub_name
 from datagen.versions.lineage import read_json
@@ -79,7 +80,7 @@ class Pushed:
 
 def push_and_print(settings: PushSettings) -> None:
     """Push a student and print where it is."""
-    print(push(settings).summary)
+    show(push(settings).summary)
 
 
 def push(settings: PushSettings) -> Pushed:

@@ -12,6 +12,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeVar
 
 from datagen.errors import UserError
+from datagen.secrets import Secrets
+from datagen.terminal import show
 
 if TYPE_CHECKING:
     from huggingface_hub import HfApi
@@ -84,7 +86,7 @@ def retry(action: Callable[[], T], name: str) -> T:
                 raise UserError(explain(error, name)) from None
             # two publishers at once are normal: a message would only frighten
             if status_of(error) != 412:
-                print(f"{explain(error, name)}; again in {wait:g} s", file=sys.stderr)
+                show(f"{explain(error, name)}; again in {wait:g} s", error=True)
         time.sleep(wait)
     raise AssertionError
 
@@ -180,5 +182,9 @@ def explain_without_status(error: Exception, name: str) -> str:
 
 
 def one_line(message: object) -> str:
-    """Return a message on one line, cut after `LONGEST_MESSAGE` characters."""
-    return " ".join(str(message).split())[:LONGEST_MESSAGE]
+    """Return a message on one line without secrets, cut after `LONGEST_MESSAGE` characters."""
+    from huggingface_hub import get_token
+
+    # the token of `hf auth login` is in a file, not in a variable
+    text = Secrets(keys=[get_token() or ""]).message(str(message))
+    return " ".join(text.split())[:LONGEST_MESSAGE]

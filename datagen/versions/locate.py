@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 from datagen.errors import UserError
+from datagen.terminal import show
 from datagen.versions import hub, local
 from datagen.versions.number import parse
 from datagen.versions.version import Version
@@ -52,7 +52,7 @@ def locate(reference: str, *, store: Path | None) -> Version:
 
     # without a number the result can change from one day to the next, so the user is told
     if reference in (version.name, f"{version.name}@"):
-        print(f"{version.name}: the newest version is {version.version}", file=sys.stderr)
+        show(f"{version.name}: the newest version is {version.version}", error=True)
     return version
 
 
