@@ -21,6 +21,8 @@ from datagen.publish.settings import (
     VersionsSettings,
 )
 from datagen.terminal import show
+from datagen.versions.lineage import VERSION_HASH
+from datagen.versions.local import uncovered
 from datagen.versions.version import Version
 
 
@@ -85,7 +87,9 @@ def verify(settings: VerifySettings) -> None:
     version = verify_version(settings)
     files = len(version.lineage["files"])
     published = f"{version.name} {version.version} is as published"
-    show(f"{published}: {counts(version)}, in {files} files")
+    at = f", at commit {version.commit} of the Hub" if version.commit else ""
+    show(f"{published}: {counts(version)}, in {files} files{at}")
+    show(uncovered(version) or f"hash of the version: {version.lineage[VERSION_HASH]}")
 
 
 def opening(version: Version, family: str | None = None) -> str:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 from datagen.errors import UserError
+from datagen.scratch import scratch_folder
 from datagen.terminal import show
 from datagen.versions import hub, local
 from datagen.versions.number import parse
@@ -94,8 +94,8 @@ def opened(reference: str, *, on_hub: bool, store: Path | None) -> Iterator[Vers
         return
 
     found = hub.resolve(reference)
-    with tempfile.TemporaryDirectory(prefix="datagen-") as scratch:
-        hub.download(found, Path(scratch))
+    with scratch_folder() as scratch:
+        hub.download(found, scratch)
         # opened anew, because the lineage of the download is the one that is checked
-        version = local.open_version(Path(scratch))
+        version = local.open_version(scratch)
         yield dataclasses.replace(version, name=found.name, commit=found.commit)
