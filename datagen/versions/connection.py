@@ -32,6 +32,10 @@ OFFLINE = (
     "HF_HUB_OFFLINE is set, and {name} is looked up on the Hub: unset it, or `datagen pull` it "
     "before"
 )
+NO_XET = (
+    "the upload to {name} failed in Xet, the Hub client's way for large files, which this server "
+    "may not offer: set HF_HUB_DISABLE_XET=1, and give the same command again"
+)
 NO_TOKEN = "no token for the Hub: log in with `hf auth login`, or set HF_TOKEN"
 UNKNOWN_TOKEN = (
     "the Hub does not know this token: log in again with `hf auth login`, or set HF_TOKEN"
@@ -113,6 +117,17 @@ def is_transport_error(error: Exception) -> bool:
     return any(isinstance(cause, httpx.TransportError) for cause in causes(error))
 
 
+def is_xet_error(error: Exception) -> bool:
+    """Return whether an upload through Xet failed. Its library raises these plain types."""
+    from importlib.util import find_spec
+
+    from huggingface_hub import constants
+
+    is_on = not constants.HF_HUB_DISABLE_XET and find_spec("hf_xet") is not None
+    of_library = "Xet" in type(error).__name__ or type(error) in (ConnectionError, RuntimeError)
+    return is_on and of_library
+
+
 def causes(error: BaseException) -> list[BaseException]:
     """Return the error and the errors that caused it, the latest first.
 
@@ -173,6 +188,8 @@ def explain_without_status(error: Exception, name: str) -> str:
         return f"the Hub could not be reached for {name} ({type(error).__name__})"
     if isinstance(error, LocalEntryNotFoundError):
         return f"the Hub did not give a file of {name}"
+    if is_xet_error(error):
+        return NO_XET.format(name=name)
     if isinstance(error, OSError) and error.strerror:
         return f"{name}: {error.strerror}"
 
