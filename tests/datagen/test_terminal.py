@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from aiohttp import web
 
 from datagen.cli import main
 from datagen.errors import UserError
@@ -56,6 +57,9 @@ class Hostile(Endpoint):
             found["choices"][0]["message"]["content"] += HOSTILE
         return found | {"model": HOSTILE}
 
+    async def models(self, request):
+        return web.json_response({"data": [{"id": "arith"}, {"id": HOSTILE}]})
+
 
 def test_no_command_prints_what_a_server_wrote_as_it_is(tmp_path, monkeypatch, capfd):
     questions = [{"question": f"What is {n} plus 2?", "answer": str(n + 2)} for n in range(12)]
@@ -68,6 +72,9 @@ def test_no_command_prints_what_a_server_wrote_as_it_is(tmp_path, monkeypatch, c
         monkeypatch.setenv("OPENAI_BASE_URL", url)
         words = ["rationales", str(file), "--teacher", "openai:arith", "--out", str(out)]
         main([*words, "--deadline", "1", "--samples", "1", "--temperature", "0"])
+        assert_shown_as_text("".join(capfd.readouterr()), hostile=False)
+        assert main([*words, "--teacher", "openai:gpt", "--out", f"{out}-2"]) == 2
+        assert_shown_as_text(capfd.readouterr().err)
     assert main(["publish", str(out), "sums"]) == 0
     assert main(["inspect", str(out)]) == 0
     for command in (["versions", "sums"], ["verify", "sums"], ["diff", "sums", "sums"]):
