@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 
 import pytest
 
@@ -204,7 +205,7 @@ def test_a_private_dataset_is_not_there_for_others(hub, run, monkeypatch, capsys
         assert "or it is private" in capsys.readouterr().err
 
 
-def test_verify_covers_the_commit(hub, run, capsys):
+def test_verify_covers_the_commit(hub, run, tmp_path, capsys):
     """A lineage with a right hash of its own is found if the commit holds another one."""
     datagen("publish", run, "org/sums", "--hub")
     repository = hub.repositories["org/sums"]
@@ -221,9 +222,11 @@ def test_verify_covers_the_commit(hub, run, capsys):
     there = hub.read
     forged = json.dumps(other).encode()
     hub.read = lambda blob: forged if blob == commit.files["lineage.json"] else there(blob)
+    shutil.rmtree(tmp_path / "cache")
     assert datagen("verify", "org/sums", "--hub") == 2
     assert "org/sums@1.0.0: lineage.json was changed" in capsys.readouterr().err
     hub.read = there
+    shutil.rmtree(tmp_path / "cache")
     commit.files["rationales/more.parquet"] = commit.files["README.md"]
     assert datagen("verify", "org/sums", "--hub") == 2
     assert "rationales/more.parquet was added to its commit" in capsys.readouterr().err

@@ -81,7 +81,7 @@ class BatchClient:
     async def content(self, file: str) -> bytes:
         """Return the lines of a file at the endpoint, each without secrets."""
         found = await self._retry(lambda client: client.files.content(file))
-        return b"\n".join(map(self._transport.secrets.body, found.content.split(b"\n")))
+        return b"\n".join(map(self._transport.clean, found.content.split(b"\n")))
 
     async def _retry(self, ask: Callable[[AsyncOpenAI], Awaitable[Answer]]) -> Answer:
         """Return what `ask` returns, and ask again after failures that may pass.

@@ -20,7 +20,7 @@ from urllib.parse import unquote, urlsplit
 import datagen
 from datagen.errors import ContextExceeded, Refused, UserError
 from datagen.secrets import Secrets, public_url
-from datagen.terminal import visible
+from datagen.terminal import show, visible
 
 if TYPE_CHECKING:
     import aiohttp
@@ -92,6 +92,7 @@ class Transport:
         self.where = public_url(url)
         """The URL that messages show."""
         self.secrets = Secrets(keys=[key], addresses=[url])
+        self._told = False
         self.headers = {
             "Authorization": authorization(key, parts.username, parts.password),
             "Content-Type": "application/json",
@@ -137,7 +138,7 @@ class Transport:
                 proxy=self._proxy,
                 allow_redirects=False,
             ) as response:
-                content = self.secrets.body(await response.read())
+                content = self.clean(await response.read())
                 if response.status == 200:
                     return content
                 raise self._rejection(response, content)
@@ -180,6 +181,15 @@ class Transport:
         if is_retryable(status, content):
             return Failure(message, status=status, retry_after=retry_after(response.headers))
         return refusal(status, message, content)
+
+    def clean(self, content: bytes) -> bytes:
+        """Return the body of a reply without secrets, and say once if it held one."""
+        clean = self.secrets.body(content)
+        if clean is not content and not self._told:
+            self._told = True
+            # a text that holds a word by chance is changed too, so the user must know
+            show(f"{self.where} repeats a secret of yours: replies get *** instead", error=True)
+        return clean
 
     def redact(self, error: object) -> str:
         """Return an error as one line without secrets and control characters."""

@@ -102,7 +102,10 @@ def test_no_byte_of_a_run_and_its_version_holds_a_secret(
         )
         assert main(["inspect", str(tmp_path / "work/run")]) == 0
         assert distil(questions, tmp_path / "work/other", "--teacher", "openai:gpt") == 2
-    (tmp_path / "work/printed.txt").write_text("".join(capfd.readouterr()))
+    said = "".join(capfd.readouterr())
+    (tmp_path / "work/printed.txt").write_text(said)
+    # once for each of the two commands that asked the server
+    assert said.count("repeats a secret of yours: replies get *** instead") == 2
     assert server.asked >= 16
     assert leaks(tmp_path / "work", secrets) == []
     assert_rows_are_there(tmp_path / "work/run")
