@@ -6,6 +6,7 @@ import shutil
 
 import pytest
 
+from datagen.errors import UserError
 from datagen.versions import resolve, verify
 from datagen.versions.lineage import version_sha256
 from tests.datagen.publish.conftest import make_run
@@ -230,3 +231,19 @@ def test_verify_covers_the_commit(hub, run, tmp_path, capsys):
     commit.files["rationales/more.parquet"] = commit.files["README.md"]
     assert datagen("verify", "org/sums", "--hub") == 2
     assert "rationales/more.parquet was added to its commit" in capsys.readouterr().err
+
+
+def test_the_object_verifies_lineage_and_commit_too(hub, run, tmp_path):
+    import datagen as api
+
+    store = tmp_path / "store"
+    datagen("publish", run, "org/sums", "--hub")
+    datagen("publish", run, "sums")
+    api.load_version("org/sums", store=tmp_path / "none").verify()
+    here = api.load_version("sums", store=store)
+    here.verify()
+    file = here.path / "lineage.json"
+    os.chmod(file, 0o644)
+    file.write_text(file.read_text().replace("openai:arith", "openai:other"))
+    with pytest.raises(UserError, match=r"lineage\.json was changed"):
+        here.verify()
