@@ -29,8 +29,8 @@ def public_url(url: str) -> str:
     """Return an address that holds no secret, and that still tells two endpoints apart.
 
     Scheme, host and port stay, and so does a path of well-known words such as `/openai/v1`. Any
-    other path, or a query, becomes a short hash. Values with names such as `api-key` do not count
-    for the hash, so an endpoint stays the same when its key is replaced.
+    other path, or a query, becomes a short hash. Keys and versions in the query do not count, so an
+    endpoint stays the same when its key is replaced.
 
     Example:
         >>> public_url("https://me:pass@host.example:8000/v1/")
@@ -46,7 +46,7 @@ def public_url(url: str) -> str:
     where = f"{parts.scheme}://{host}" if parts.scheme else host
 
     path = parts.path.rstrip("/")
-    query = [(name, value) for name, value in pairs_of(parts.query) if not is_secret(name)]
+    query = [(name, value) for name, value in pairs_of(parts.query) if counts(name)]
     if not query and (HASHED.fullmatch(path) or all(map(is_public, segments_of(path)))):
         return where + path
     digest = hashlib.sha256(f"{path}?{urlencode(query)}".encode()).hexdigest()
@@ -75,6 +75,11 @@ def pairs_of(query: str) -> list[tuple[str, str]]:
 def is_public(segment: str) -> bool:
     """Return whether a part of a path is a well-known word."""
     return bool(PUBLIC_PATH.fullmatch(segment))
+
+
+def counts(name: str) -> bool:
+    """Return whether a query parameter of this name can tell two endpoints apart."""
+    return not is_secret(name) and not PUBLIC_NAME.fullmatch(name)
 
 
 def is_secret(name: str) -> bool:

@@ -46,9 +46,11 @@ def finish_reason(value: Any) -> str:
         >>> finish_reason("MAX_TOKENS"), finish_reason(None), finish_reason("your key is ...")
         ('length', 'unknown', 'other')
     """
-    word = str(value or UNKNOWN).strip().lower().replace("-", "_")
+    if not isinstance(value, str) or not value.strip():
+        return UNKNOWN
+    word = value.strip().lower().replace("-", "_")
     if word in STOP:
         return "stop"
     if word in LENGTH:
         return "length"
-    return word if word in KEPT or word == UNKNOWN else OTHER
+    return word if word in KEPT else OTHER

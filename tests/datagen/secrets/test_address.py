@@ -24,7 +24,7 @@ def test_a_path_of_public_words_stays_so_that_old_journals_are_found(url):
     assert public_url(url) == url
     assert public_url(f"{url}/") == url
     assert public_url(url.replace("//", "//me:secret@")) == url
-    assert public_url(f"{url}?api_key=abc") == url
+    assert public_url(f"{url}?api_key=abc&api-version=2024-10-21") == url
     assert public_identity(f"openai:m@{url}") == f"openai:m@{url}"
 
 
@@ -36,7 +36,6 @@ def test_a_path_of_public_words_stays_so_that_old_journals_are_found(url):
         "/opensesame",
         "/v1?u=sk-1234",
         "/v1?sk-1234",
-        "/v1?api-version=2024-10-21",
         "/V1",
         "/v1v1",
         "/%76%31",

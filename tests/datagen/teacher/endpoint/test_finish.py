@@ -22,8 +22,8 @@ from datagen.teacher.endpoint.finish import finish_reason
         ("Bearer sk-1234567890", "other"),
         ("\x1b[31mstop", "other"),
         ("stop" * 100_000, "other"),
-        ({"type": "stop"}, "other"),
-        (7, "other"),
+        ({"type": "stop"}, "unknown"),
+        (7, "unknown"),
     ],
 )
 def test_only_known_words_pass(told, word):
