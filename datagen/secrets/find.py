@@ -97,7 +97,9 @@ class Found:
         self.add(password or user)
         self.add_phrase(f"{user}:{password}")
         # what the client sends; it is no word of a text, however short the password is
-        self.sure.add(base64.b64encode(unquote(login).encode()).decode().rstrip("="))
+        self.sure.add(
+            base64.b64encode(unquote(login).encode(errors="replace")).decode().rstrip("=")
+        )
         if looks_like_key(user):
             self.add(user)
 
