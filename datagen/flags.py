@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from datagen.errors import NO_ROOM, DatagenError, NoChatTemplate, UserError
+from datagen.terminal import show
 
 Command = tuple[type, Callable[[Any], None]]
 """The settings class of a command, and the function that takes the settings. A class attribute
@@ -64,16 +65,16 @@ def run_command(
         name, settings = parse(program, about, commands, sys.argv[1:] if argv is None else argv)
         commands[name][1](settings)
     except DatagenError as error:
-        print(f"{program}: {error}{hint(error, settings)}", file=sys.stderr)
+        show(f"{program}: {error}{hint(error, settings)}", error=True)
         return error.status
     except OSError as error:
         # A full disk is for the user to mend. Other system errors need their traceback.
         if error.errno not in NO_ROOM:
             raise
-        print(
+        show(
             f"{program}: no room left to write ({one_line(error)}): free space and run the same "
             "command again",
-            file=sys.stderr,
+            error=True,
         )
         return UserError.status
     except KeyboardInterrupt:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import json
 import sys
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +19,8 @@ from datagen.publish.hub import NEUTRAL, create
 from datagen.records.report import ReportRecord, SuiteModel, SuiteSection
 from datagen.records.serialise import to_json
 from datagen.records.student import ModelRetention, SuiteRetention
+from datagen.scratch import scratch_folder
+from datagen.terminal import show
 from datagen.versions.connection import connect, retry
 from datagen.versions.hub import check_hub_name
 from datagen.versions.lineage import read_json
@@ -79,7 +80,7 @@ class Pushed:
 
 def push_and_print(settings: PushSettings) -> None:
     """Push a student and print where it is."""
-    print(push(settings).summary)
+    show(push(settings).summary)
 
 
 def push(settings: PushSettings) -> Pushed:
@@ -94,8 +95,8 @@ def push(settings: PushSettings) -> Pushed:
     if settings.report is not None:
         measured_suites = retention(settings.report, settings.student)
         lineage["retention"] = [to_json(suite) for suite in measured_suites]
-    with tempfile.TemporaryDirectory(prefix="train-") as scratch:
-        files = files_of(settings.student, lineage, Path(scratch))
+    with scratch_folder() as scratch:
+        files = files_of(settings.student, lineage, scratch)
         commit, new = push_files(name, files, lineage, public=settings.public)
     return Pushed(name, commit, len(files), new)
 

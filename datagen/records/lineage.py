@@ -128,6 +128,9 @@ class Lineage:
     created: str
     """ISO 8601, UTC."""
     previous: Previous | None = None
+    version_sha256: str | None = optional()
+    """Over all other keys, and so over card, rows and lineage. Earlier releases did not write
+    it."""
 
     @classmethod
     def read(cls, data: Any, where: str) -> Lineage:

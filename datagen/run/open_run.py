@@ -69,14 +69,13 @@ class OpenRun:
         account: Account | None = None,
     ):
         self.path = path
-        self.config = config
         self.family = family
         self.account = account or Account()
 
         make_folder(path)
         self._lock = lock(path)
         try:
-            keep_config(path, self.config)
+            self.config = keep_config(path, config)
         except UserError:
             self._lock.close()
             raise
@@ -207,7 +206,12 @@ class OpenRun:
         return (self.path / "stats.json").exists()
 
     def _journal(self, teacher: Teacher) -> JournaledTeacher:
-        return JournaledTeacher(teacher, self.path / "journal.sqlite", account=self.account)
+        return JournaledTeacher(
+            teacher,
+            self.path / "journal.sqlite",
+            identity=self.config.teacher.identity,
+            account=self.account,
+        )
 
     def _meter(
         self, journal: JournaledTeacher, total: int, *, done: int = 0

@@ -67,10 +67,18 @@ class Usage:
 class JournaledTeacher:
     """A teacher whose answers are recorded. Equal requests at the same time are asked only once."""
 
-    def __init__(self, teacher: Teacher, path: Path, *, account: Account | None = None):
+    def __init__(
+        self,
+        teacher: Teacher,
+        path: Path,
+        *,
+        identity: str | None = None,
+        account: Account | None = None,
+    ):
         """Args:
         teacher: the teacher that is asked for what the journal does not hold.
         path: the journal's file.
+        identity: the name under which the answers are stored. Default: the teacher's identity.
         account: the budget of the run. What the journal holds counts as spent.
         """
         self.name = teacher.name
@@ -79,7 +87,7 @@ class JournaledTeacher:
         self._database = connect_database(path, SCHEMA)
         self.usage = self._usage()
         self.teacher = account.watch(teacher, self.usage) if account else teacher
-        self._identity: str | None = None
+        self._identity = identity
         self._under_way: dict[Any, asyncio.Future[Any]] = {}
         self._uncommitted: list[tuple[str, tuple[Any, ...]]] = []
         self._waiting: list[asyncio.Future[None]] = []

@@ -18,6 +18,7 @@ from trl.experimental.server_distillation import ServerDistillationTrainer
 from trl.generation.vllm_client import VLLMClient
 
 from datagen.errors import UserError
+from datagen.secrets import Secrets, public_url
 from train.trl.distillation import MixedCompletions
 
 RETRIES = 5
@@ -46,7 +47,7 @@ class TeacherServer(VLLMClient):
             # without retries: a wrong address is reported at once
             models = self.client.with_options(max_retries=0).models.list().data
         if not models:
-            raise UserError(f"--teacher_model_server_url {url}: it serves no model")
+            raise UserError(f"--teacher_model_server_url {public_url(url)}: it serves no model")
         self.model = models[0].id
 
     def _post(self, url: str, **kwargs: Any) -> dict[str, Any]:
@@ -55,27 +56,28 @@ class TeacherServer(VLLMClient):
             found: Any = self.client.post(path, body=kwargs["json"], cast_to=object)
         # other servers accept the request but leave the probabilities out
         if not all(choice.get("prompt_logprobs") for choice in found["choices"]):
-            raise UserError(
-                f"{self.base_url} returns no prompt_logprobs; a server of `vllm serve` does"
-            )
+            where = public_url(self.base_url)
+            raise UserError(f"{where} returns no prompt_logprobs; a server of `vllm serve` does")
         return dict(found)
 
 
 @contextmanager
 def refusals_of(url: str) -> Iterator[None]:
     """Raise a UserError of one line if the server refuses, or if there is none."""
+    where = public_url(url)
     try:
         yield
     except openai.APIConnectionError:
         raise UserError(
-            f"no server at {url}: `vllm serve TEACHER` starts one, and prints its address"
+            f"no server at {where}: `vllm serve TEACHER` starts one, and prints its address"
         ) from None
     except openai.APIStatusError as error:
-        why = " ".join(str(error.message).split())[:MESSAGE_LENGTH]
+        message = Secrets(addresses=[url]).message(str(error.message))
+        why = " ".join(message.split())[:MESSAGE_LENGTH]
         hint = ""
         if "logprobs" in why:
             hint = "; start it with `vllm serve --max-logprobs -1`, or lower --loss_top_k"
-        raise UserError(f"the teacher's server at {url} refuses: {why}{hint}") from None
+        raise UserError(f"the teacher's server at {where} refuses: {why}{hint}") from None
 
 
 class ServerTrainer(MixedCompletions, ServerDistillationTrainer):

@@ -79,8 +79,9 @@ class BatchClient:
         return await self._retry(lambda client: client.batches.retrieve(id))
 
     async def content(self, file: str) -> bytes:
-        """Return the bytes of a file at the endpoint."""
-        return (await self._retry(lambda client: client.files.content(file))).content
+        """Return the lines of a file at the endpoint, each without secrets."""
+        found = await self._retry(lambda client: client.files.content(file))
+        return b"\n".join(map(self._transport.clean, found.content.split(b"\n")))
 
     async def _retry(self, ask: Callable[[AsyncOpenAI], Awaitable[Answer]]) -> Answer:
         """Return what `ask` returns, and ask again after failures that may pass.
@@ -97,7 +98,7 @@ class BatchClient:
                 if time.monotonic() - began > self._patience.down_s:
                     minutes = (time.monotonic() - began) / 60
                     raise UserError(
-                        f"{self._transport.url} has been down for {minutes:.0f} min ({failure}): "
+                        f"{self._transport.where} has been down for {minutes:.0f} min ({failure}): "
                         "run the same command later to continue"
                     ) from None
                 await asyncio.sleep(failure.retry_after or delay)
@@ -121,7 +122,7 @@ class BatchClient:
             if is_retryable(status, content):
                 wait = retry_after(error.response.headers)
                 raise Failure(message, status=status, retry_after=wait) from None
-            raise UserError(f"{self._transport.url} refuses a batch: {message}") from None
+            raise UserError(f"{self._transport.where} refuses a batch: {message}") from None
         except openai.APIError as error:
             raise Failure(self._transport.redact(error), unreachable=True) from None
 

@@ -28,7 +28,7 @@ class Endpoint:
 
     def __init__(self, url: str, key: str, *, concurrency: int, patience: Patience):
         self.transport = Transport(url, key)
-        self.throttle = Throttle(self.transport.url, concurrency, patience)
+        self.throttle = Throttle(self.transport.where, concurrency, patience)
         self.patience = patience
         self._numbers = itertools.count()
         self._asking: set[asyncio.Task[Any]] = set()

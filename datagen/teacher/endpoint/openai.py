@@ -12,12 +12,14 @@ from pathlib import Path
 from typing import Any
 
 from datagen.errors import Refused, UserError
+from datagen.secrets import public_url
 from datagen.teacher.base import Completion, Messages, Pair, Request
 from datagen.teacher.endpoint.batch import Batches
 from datagen.teacher.endpoint.endpoint import Endpoint
+from datagen.teacher.endpoint.finish import finish_reason
 from datagen.teacher.endpoint.prompt_logprobs import score
 from datagen.teacher.endpoint.throttle import Patience
-from datagen.teacher.endpoint.transport import TOO_MANY, Failure, without_credentials
+from datagen.teacher.endpoint.transport import TOO_MANY, Failure
 from datagen.teacher.scoring import score_each
 from datagen.teacher.spec import ENGINES
 
@@ -52,8 +54,8 @@ class OpenAITeacher:
         self.model = model
         self.name = f"openai:{model}"
         self._url = os.environ.get("OPENAI_BASE_URL", "https://api.openai.com/v1").rstrip("/")
-        self.base_url = without_credentials(self._url)
-        """The URL that messages and lineage show."""
+        self.base_url = public_url(self._url)
+        """The URL that messages and lineage show, without user, password, path and query."""
         self._concurrency = concurrency
         self._patience = patience or Patience()
         self._batches_file = batches
@@ -255,13 +257,13 @@ def completion(
     if content is None:
         # the field of a model that refused to follow a JSON schema
         content = message.get("refusal")
-    finish_reason = choice.get("finish_reason")
+    stopped = choice.get("finish_reason")
     reasoning = message.get("reasoning_content") or message.get("reasoning")
-    if content is None and not reasoning and finish_reason in {None, "stop"}:
+    if content is None and not reasoning and stopped in {None, "stop"}:
         return None
     return Completion(
         text=readable(content or ""),
-        finish_reason=str(finish_reason or "unknown"),
+        finish_reason=finish_reason(stopped),
         tokens=tokens,
         prompt_tokens=prompt_tokens,
         cached_tokens=cached_tokens,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 import time
 from collections import deque
 from collections.abc import Callable
@@ -14,6 +13,7 @@ from datagen.teacher.endpoint.breaker import MAX_PROBE_S, PROBE_S, Breaker
 from datagen.teacher.endpoint.level import Level
 from datagen.teacher.endpoint.pace import Pace
 from datagen.teacher.endpoint.transport import TOO_MANY, Failure
+from datagen.terminal import show
 
 OVERLOAD = {TOO_MANY, 408, 503, 529}
 """Statuses that may mean that the endpoint is asked too much."""
@@ -54,7 +54,7 @@ class Throttle:
         self.pace = Pace()
         self.breaker = Breaker(ceiling)
         self.in_flight = 0
-        self._log = log or (lambda line: print(line, file=sys.stderr, flush=True))
+        self._log = log or (lambda line: show(line, error=True))
         self._waiting: deque[asyncio.Future[None]] = deque()
         self._not_before = 0.0
         self._alarm: asyncio.TimerHandle | None = None

@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import contextlib
 import json
+import os
 import re
 import time
 import urllib.request
@@ -18,6 +19,8 @@ from urllib.parse import unquote, urlsplit
 
 import datagen
 from datagen.errors import ContextExceeded, Refused, UserError
+from datagen.secrets import Secrets, public_url
+from datagen.terminal import show, visible
 
 if TYPE_CHECKING:
     import aiohttp
@@ -69,7 +72,7 @@ class Failure(Exception):
 
 
 class Transport:
-    """A session with one endpoint. No error message ever holds the key or the password."""
+    """A session with one endpoint. No reply and no error message that leaves it holds a secret."""
 
     def __init__(self, url: str, key: str):
         """Args:
@@ -82,14 +85,14 @@ class Transport:
         parts = urlsplit(url)
         if parts.scheme not in {"http", "https"} or not parts.hostname:
             raise UserError(
-                f"OPENAI_BASE_URL {without_credentials(url)!r} is no address: "
+                f"OPENAI_BASE_URL {public_url(url)!r} is no address: "
                 "it begins with http:// or https://"
             )
         self.url = without_credentials(url)
-        # a server can repeat the password in an error as it was typed, or decoded
-        self._secrets = [
-            secret for secret in (key, parts.password, unquote(parts.password or "")) if secret
-        ]
+        self.where = public_url(url)
+        """The URL that messages show."""
+        self.secrets = Secrets(keys=[key], addresses=[url])
+        self._told = False
         self.headers = {
             "Authorization": authorization(key, parts.username, parts.password),
             "Content-Type": "application/json",
@@ -135,7 +138,7 @@ class Transport:
                 proxy=self._proxy,
                 allow_redirects=False,
             ) as response:
-                content = await response.read()
+                content = self.clean(await response.read())
                 if response.status == 200:
                     return content
                 raise self._rejection(response, content)
@@ -179,12 +182,19 @@ class Transport:
             return Failure(message, status=status, retry_after=retry_after(response.headers))
         return refusal(status, message, content)
 
+    def clean(self, content: bytes) -> bytes:
+        """Return the body of a reply without secrets, and say once if it held one."""
+        clean = self.secrets.body(content)
+        if clean is not content and not self._told:
+            self._told = True
+            # a text that holds a word by chance is changed too, so the user must know
+            show(f"{self.where} repeats a secret of yours: replies get *** instead", error=True)
+        return clean
+
     def redact(self, error: object) -> str:
-        """Return an error as one line without secrets."""
-        text = str(error).strip() or type(error).__name__
-        for secret in self._secrets:
-            text = text.replace(secret, "***")
-        return text.splitlines()[0][:300]
+        """Return an error as one line without secrets and control characters."""
+        text = self.secrets.message(str(error).strip()) or type(error).__name__
+        return visible(text.splitlines()[0])[:300]
 
 
 def is_retryable(status: int, content: bytes) -> bool:
@@ -212,8 +222,8 @@ def authorization(key: str, user: str | None, password: str | None) -> str:
 
 
 def without_credentials(url: str) -> str:
-    """Return a URL without user and password."""
-    return re.sub(r"//[^/@]*@", "//", url)
+    """Return a URL without user and password. A password can hold an @."""
+    return re.sub(r"//[^/?#]*@", "//", url)
 
 
 def tls_context() -> Any:
@@ -222,7 +232,6 @@ def tls_context() -> Any:
     They are those of SSL_CERT_FILE or SSL_CERT_DIR, or else those of certifi, because a container
     image may have none.
     """
-    import os
     import ssl
 
     import certifi
