@@ -7,6 +7,7 @@ the order in which answers arrive does not change the files.
 from __future__ import annotations
 
 import os
+import re
 import sqlite3
 import time
 from collections import Counter
@@ -167,6 +168,25 @@ class Rows:
         for (rows,) in self._execute("SELECT rows FROM items ORDER BY position"):
             yield [loads(row) for row in rows.split(b"\n")]
 
+    def commonest_note(self, reason: str) -> tuple[str, int]:
+        """Return the `finish_reason` that most rows rejected for a reason have, and how many.
+
+        Two notes that differ only in numbers, such as seconds, are one. The first is returned.
+
+        Args:
+            reason: why the rows were rejected. There is at least one such row.
+        """
+        self.commit()
+        counts: Counter[str] = Counter()
+        notes: dict[str, str] = {}
+        for _, _, row in stored(self._database, rejected_for=reason):
+            note = str(loads(row).get("finish_reason"))
+            form = re.sub(r"\d+", "0", note)
+            notes.setdefault(form, note)
+            counts[form] += 1
+        [(form, number)] = counts.most_common(1)
+        return notes[form], number
+
     def export(self, folder: Path, configs: Sequence[str], *, family: str) -> None:
         """Write one Parquet file for each config, with the rows in the order of the positions.
 
@@ -219,11 +239,22 @@ def kind_and_row(outcome: Outcome) -> tuple[Kind, Row]:
     return ("rejected", outcome.reason), outcome.row | {"reason": outcome.reason}
 
 
-def stored(database: sqlite3.Connection) -> Iterator[tuple[str, str | None, bytes]]:
-    """Yield config, reason and JSON of every row, in the order of the positions."""
-    for kinds, rows in database.execute("SELECT kinds, rows FROM items ORDER BY position"):
+def stored(
+    database: sqlite3.Connection, *, rejected_for: str | None = None
+) -> Iterator[tuple[str, str | None, bytes]]:
+    """Yield config, reason and JSON of every row, in the order of the positions.
+
+    Args:
+        database: the rows.
+        rejected_for: yield only the rows that were rejected for this reason.
+    """
+    query = "SELECT kinds, rows FROM items"
+    if rejected_for is not None:
+        query += f" WHERE EXISTS (SELECT 1 FROM json_each(kinds) WHERE {REASON} = :reason)"
+    for kinds, rows in database.execute(query + " ORDER BY position", {"reason": rejected_for}):
         for (config, reason), row in zip(loads(kinds), rows.split(b"\n"), strict=True):
-            yield config, reason, row
+            if rejected_for in (None, reason):
+                yield config, reason, row
 
 
 def table(rows: Sequence[bytes], schema: pa.Schema) -> Any:

@@ -104,6 +104,7 @@ class WatchedTeacher:
         self._account = account
         self._limit = limit
         self._spent = spent
+        self._estimated = False
         self._reserved = 0.0
         self._under_way = 0
         self._order = asyncio.Lock()
@@ -134,6 +135,7 @@ class WatchedTeacher:
                 completion_tokens=sum(a.tokens for a in answers),
                 cached_tokens=sum(a.cached_tokens for a in answers),
             )
+            self._estimated |= any(a.estimated for a in answers)
             return answers
         finally:
             # also after a failure: what was reserved is free for the requests that wait
@@ -171,7 +173,8 @@ class WatchedTeacher:
         spent = self._spent
         unit = self._limit.unit
         return BudgetSpent(
-            f"the budget of {self._limit} is spent: {format_amount(spent, unit)} so far, and the "
+            f"the budget of {self._limit} is spent: {format_amount(spent, unit)}"
+            f"{' (estimated)' if self._estimated else ''} so far, and the "
             f"next request can cost {format_amount(most, unit)}. What arrived is kept: run the "
             "same command with a higher --budget to continue"
         )
@@ -188,8 +191,17 @@ def format_spending(stats: Mapping[str, Any]) -> str:
     )
     return (
         f"tokens:    {stats['prompt_tokens']:,} prompt, {stats['completion_tokens']:,} completion"
+        + estimate_note(stats)
         + (f"; {known}" if tokens else "")
     )
+
+
+def estimate_note(stats: Mapping[str, Any]) -> str:
+    """Return what a line about tokens adds if the endpoint did not count all of them."""
+    estimated = stats.get("estimated_answers")
+    if not estimated:
+        return ""
+    return f" (estimated for {estimated:,} of {stats['answers']:,} answers)"
 
 
 def read_limit(text: str) -> Limit | None:

@@ -19,13 +19,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from datagen.errors import Unavailable, UserError
+from datagen.errors import TeacherError, Unavailable, UserError
+from datagen.teacher.dialect.failure import Failure
 from datagen.teacher.endpoint.batch_book import SUBMITTED, SUBMITTING, Book, Reply
 from datagen.teacher.endpoint.batch_client import BatchClient
 from datagen.teacher.endpoint.batch_files import read_replies, read_reply, split_into_files
-from datagen.teacher.endpoint.endpoint import parsed
 from datagen.teacher.endpoint.throttle import Patience
-from datagen.teacher.endpoint.transport import Failure, Transport
+from datagen.teacher.endpoint.transport import Transport
 
 if TYPE_CHECKING:
     from openai.types import Batch
@@ -79,13 +79,13 @@ class Batches:
 
         # the reply was collected, but the process died before it was used
         if reply and reply.status == 200:
-            with contextlib.suppress(Failure):
-                return parsed(reply.content.encode(), read)
+            with contextlib.suppress(Failure, TeacherError):
+                return read_reply(reply, read, self._transport.redact)
 
         for _ in range(MAX_BATCHES):
             reply = await self._reply(id, path, text, under_way=under_way)
             try:
-                return read_reply(reply, read)
+                return read_reply(reply, read, self._transport.redact)
             except Failure as failure:
                 last = failure
                 under_way = False
