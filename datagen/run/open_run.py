@@ -10,7 +10,6 @@ run/stats.json        counts, tokens, time; "finished" means that the Parquet fi
 from __future__ import annotations
 
 import asyncio
-import sys
 import time
 from collections.abc import (
     AsyncGenerator,
@@ -31,10 +30,11 @@ from datagen.records.config import RunConfig
 from datagen.records.serialise import to_json
 from datagen.records.stats import RunStats
 from datagen.run.folder import commit, keep_config, lock, make_folder, read_stats, write_json
+from datagen.run.reasons import explain
 from datagen.run.rows import Rows
 from datagen.schema import FAMILIES, Accepted, Outcome, Rejected, Row
 from datagen.teacher.base import Teacher, TeacherError
-from datagen.teacher.cost.budget import Account
+from datagen.teacher.cost.budget import Account, BudgetSpent
 from datagen.teacher.journal import JournaledTeacher
 
 Item = TypeVar("Item")
@@ -134,9 +134,16 @@ class OpenRun:
         waiting = ((place, items[place]) for place, is_done in enumerate(done) if not is_done)
         journal = self._journal(teacher)
 
+        spent: list[BudgetSpent] = []
+
         async def work() -> None:
             for position, item in waiting:
-                outcomes = await attempt(item)
+                try:
+                    outcomes = await attempt(item)
+                except BudgetSpent as error:
+                    # the other items under way may have their answers: they still get their rows
+                    spent.append(error)
+                    return
                 self._rows.write(position, outcomes)
                 progress.advance()
                 self._give_up_if_hopeless(outcomes)
@@ -158,6 +165,8 @@ class OpenRun:
             meter = self._meter(journal, len(items), done=len(items) - left)
             with self._exported(), meter as progress:
                 await run_together(work() for _ in range(concurrency))
+                if spent:
+                    raise spent[0]
             return self._finish(journal, len(items), time.monotonic() - started, statistics)
         finally:
             await journal.close()
@@ -264,12 +273,9 @@ class OpenRun:
         return to_json(stats)
 
     def _export(self) -> None:
-        """Write the Parquet files of all rows, and say why most of the failed items failed."""
+        """Write the Parquet files of all rows, and say what the teacher gave as reasons."""
         self._rows.export(self.path, (*FAMILIES[self.family], "rejected"), family=self.family)
-        if failed := self._rows.counts["rejected", FAILED]:
-            reason, number = self._rows.commonest_note(FAILED)
-            which = f"{number:,} of them" if number < failed else "each"
-            print(f"failed:    {failed:,} items, {which} with: {reason}", file=sys.stderr)
+        explain(self._rows, (FAILED, "empty"))
 
     @contextmanager
     def _exported(self) -> Iterator[None]:

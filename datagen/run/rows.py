@@ -7,7 +7,6 @@ the order in which answers arrive does not change the files.
 from __future__ import annotations
 
 import os
-import re
 import sqlite3
 import time
 from collections import Counter
@@ -168,24 +167,11 @@ class Rows:
         for (rows,) in self._execute("SELECT rows FROM items ORDER BY position"):
             yield [loads(row) for row in rows.split(b"\n")]
 
-    def commonest_note(self, reason: str) -> tuple[str, int]:
-        """Return the `finish_reason` that most rows rejected for a reason have, and how many.
-
-        Two notes that differ only in numbers, such as seconds, are one. The first is returned.
-
-        Args:
-            reason: why the rows were rejected. There is at least one such row.
-        """
+    def notes(self, reason: str) -> Iterator[str]:
+        """Yield the `finish_reason` of every row that was rejected for a reason."""
         self.commit()
-        counts: Counter[str] = Counter()
-        notes: dict[str, str] = {}
         for _, _, row in stored(self._database, rejected_for=reason):
-            note = str(loads(row).get("finish_reason"))
-            form = re.sub(r"\d+", "0", note)
-            notes.setdefault(form, note)
-            counts[form] += 1
-        [(form, number)] = counts.most_common(1)
-        return notes[form], number
+            yield str(loads(row).get("finish_reason"))
 
     def export(self, folder: Path, configs: Sequence[str], *, family: str) -> None:
         """Write one Parquet file for each config, with the rows in the order of the positions.

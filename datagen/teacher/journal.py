@@ -65,6 +65,11 @@ class Usage:
     marks: Counter[str] = field(default_factory=Counter)
     """Numbers of answers by their mark."""
 
+    @property
+    def estimated_answers(self) -> int:
+        """Answers whose tokens are estimated."""
+        return self.marks[ESTIMATED]
+
     def statistics(self) -> dict[str, Any]:
         """Return the counts under the keys of stats.json."""
         fields = {m.removeprefix(LEFT_OUT): n for m, n in sorted(self.marks.items())}

@@ -26,6 +26,8 @@ class Usage(Protocol):
     def prompt_tokens(self) -> int: ...
     @property
     def cached_tokens(self) -> int: ...
+    @property
+    def estimated_answers(self) -> int: ...
 
 
 class BudgetSpent(UserError):
@@ -86,7 +88,8 @@ class Account:
             completion_tokens=usage.completion_tokens,
             cached_tokens=usage.cached_tokens,
         )
-        return WatchedTeacher(teacher, self, self.limit, spent)
+        estimated = usage.estimated_answers > 0
+        return WatchedTeacher(teacher, self, self.limit, spent, estimated=estimated)
 
 
 class WatchedTeacher:
@@ -97,14 +100,16 @@ class WatchedTeacher:
     less than they reserved. If none is under way, the budget is spent.
     """
 
-    def __init__(self, teacher: Teacher, account: Account, limit: Limit, spent: float):
+    def __init__(
+        self, teacher: Teacher, account: Account, limit: Limit, spent: float, *, estimated: bool
+    ):
         self.teacher = teacher
         self.name = teacher.name
         self.capabilities = teacher.capabilities
         self._account = account
         self._limit = limit
         self._spent = spent
-        self._estimated = False
+        self._estimated = estimated
         self._reserved = 0.0
         self._under_way = 0
         self._order = asyncio.Lock()
