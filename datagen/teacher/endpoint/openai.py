@@ -134,7 +134,7 @@ class OpenAITeacher:
             return error
         if error.status in {404, 405} and "model" not in str(error):
             return UserError(
-                f"{self.base_url}/{path} answered {error}. Check OPENAI_BASE_URL "
+                f"{self.address.shown}/{path} answered {error}. Check OPENAI_BASE_URL "
                 f"({self.address.hint()}) and the model's name {self.model!r}"
             )
         return UserError(f"{self.base_url} refuses model {self.model!r}: {error}")
