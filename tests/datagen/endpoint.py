@@ -148,6 +148,7 @@ class Endpoint:
             {
                 "index": i,
                 "finish_reason": "length" if fault == "length" else "stop",
+                "logprobs": logprobs(text, "messages" in body) if body.get("logprobs") else None,
                 **(
                     {"message": {"role": "assistant", "content": text}}
                     if "messages" in body
@@ -160,6 +161,14 @@ class Endpoint:
         about = {"id": "c", "object": "chat.completion", "created": 1, "model": body["model"]}
         usage["total_tokens"] = sum(usage.values())
         return {**about, "choices": [] if fault == "empty" else choices, "usage": usage}
+
+
+def logprobs(text: str | None, chat: bool) -> dict[str, Any]:
+    """Half a nat for every word."""
+    words = (text or "").split()
+    if chat:
+        return {"content": [{"token": word, "logprob": -0.5} for word in words]}
+    return {"tokens": words, "token_logprobs": [-0.5] * len(words)}
 
 
 def has_system(body: dict[str, Any]) -> bool:

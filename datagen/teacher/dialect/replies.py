@@ -9,7 +9,14 @@ from typing import Any
 from datagen.json_bytes import dumps
 from datagen.teacher.base import Completion, Request
 from datagen.teacher.cost.budget import estimated_tokens
-from datagen.teacher.dialect.errors import error_message, is_retryable, refusal, status_of
+from datagen.teacher.dialect.errors import (
+    error_message,
+    is_retryable,
+    message_of,
+    one_line,
+    refusal,
+    status_of,
+)
 from datagen.teacher.dialect.failure import Failure
 from datagen.teacher.dialect.logprobs import mean_logprob
 
@@ -126,7 +133,8 @@ def without_answer(reply: dict[str, Any], choices: Sequence[Any]) -> str:
     if choices:
         return "a reply with null content"
     said = {key: reply[key] for key in ("message", "detail", "msg") if reply.get(key)}
-    return "a reply without choices" + (f": {error_message(dumps(said))}" if said else "")
+    words = one_line(message_of(said))
+    return f"a reply without choices: {words}" if words else "a reply without choices"
 
 
 def ordered(choices: Any) -> list[dict[str, Any]]:

@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 from datagen.errors import UserError
 
-ROUTES = ("/chat/completions", "/completions", "/models")
+ROUTES = ("/chat/completions", "/completions", "/models", "/responses")
 """Routes that people copy from a manual together with the base URL. They are not part of it."""
 AZURE_HOSTS = (".openai.azure.com", ".cognitiveservices.azure.com", ".services.ai.azure.com")
 SHORTEST_SECRET = 8

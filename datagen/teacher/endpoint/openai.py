@@ -8,12 +8,13 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Sequence
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 from datagen.errors import Refused, UserError
 from datagen.teacher.base import Completion, Messages, Pair, Request
 from datagen.teacher.dialect.calls import Calls
-from datagen.teacher.dialect.errors import FLAGGED, NOT_IMPLEMENTED, TOO_MANY, page_title
+from datagen.teacher.dialect.errors import FLAGGED, TOO_MANY, page_title
 from datagen.teacher.dialect.failure import Failure
 from datagen.teacher.endpoint.address import Address
 from datagen.teacher.endpoint.batch import Batches
@@ -29,8 +30,6 @@ CHECK_S = 20.0
 """Seconds for the list of models. The list is short, so a slower server counts as unreachable."""
 FATAL_STATUSES = {301, 302, 303, 307, 308, 401, 402, 403, 404, 405, TOO_MANY}
 """Statuses that every request would get: the URL, the key, the credit or the model is wrong."""
-UNLISTED = {403, 404, 405, NOT_IMPLEMENTED}
-"""Statuses of a server that does not list its models, or not to this key."""
 
 
 class OpenAITeacher:
@@ -58,7 +57,7 @@ class OpenAITeacher:
         """
         self.model = model
         self.name = f"openai:{model}"
-        self.address = Address.parse(os.environ.get("OPENAI_BASE_URL") or PUBLIC)
+        self.address = Address.parse(os.environ.get("OPENAI_BASE_URL", PUBLIC))
         self.base_url = self.address.shown
         """The URL that messages and lineage show."""
         self._concurrency = concurrency
@@ -85,10 +84,11 @@ class OpenAITeacher:
                 raise UserError(
                     f"{self.base_url} refused the key in OPENAI_API_KEY ({error.status})"
                 ) from None
-            if error.status not in UNLISTED:
+            if 300 <= error.status < 400:
                 raise UserError(
                     f"{self.base_url} is no OpenAI-compatible server: {error}"
                 ) from None
+            # an endpoint need not list its models, or not to every key
             return
         except Failure as failure:
             # after a 429 the endpoint is there, and the requests wait as it asks
@@ -97,7 +97,8 @@ class OpenAITeacher:
                     f"cannot reach {self.base_url} (OPENAI_BASE_URL): {failure}"
                 ) from None
             return
-        if names and self.model not in names:
+        # Azure lists its models, but is asked by the names of deployments
+        if names and not self.address.is_azure and not is_listed(self.model, names):
             has = ", ".join(sorted(names)[:8])
             raise UserError(f"{self.base_url} has no model {self.model!r}; it has: {has}")
 
@@ -142,7 +143,7 @@ class OpenAITeacher:
     async def _model_names(self) -> list[str]:
         content = await self._open_endpoint().transport.send("GET", "models", timeout=CHECK_S)
         try:
-            return [model["id"] for model in json.loads(content)["data"]]
+            return [str(model["id"]) for model in json.loads(content)["data"]]
         except (ValueError, KeyError, TypeError, AttributeError):
             page = page_title(content[:100_000].decode("utf-8", "replace"))
             raise UserError(
@@ -168,6 +169,22 @@ class OpenAITeacher:
             assert self._transport
             self._batches = Batches(self._transport, self._batches_file, self._patience)
         return self._batches
+
+
+def is_listed(model: str, names: Sequence[str]) -> bool:
+    """Return whether a model is among the names that a server lists.
+
+    A server may list it with a prefix, or know variants of it by a suffix.
+
+    Example:
+        >>> is_listed("gem-2", ["models/gem-2"]), is_listed("org/m:free", ["org/m"])
+        (True, True)
+    """
+    plain = model.partition(":")[0]
+    return any(
+        name in (model, plain) or name.endswith(f"/{model}") or fnmatchcase(model, name)
+        for name in names
+    )
 
 
 def is_about_one_text(error: Refused) -> bool:

@@ -204,6 +204,7 @@ def test_a_probability_that_is_none_is_not_known(logprobs):
         ({"choices": None}, "a reply without choices"),
         ({"choices": "x"}, "a reply without choices"),
         ({}, "a reply without choices"),
+        ({"message": {"role": "assistant", "content": "7"}}, "a reply without choices"),
         ({"detail": "Not signed in"}, "a reply without choices: Not signed in"),
         ({"choices": [{"message": {"content": None}}]}, "a reply with null content"),
         ({"choices": [{"message": None}]}, "a reply with null content"),

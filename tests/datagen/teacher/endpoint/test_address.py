@@ -156,7 +156,26 @@ def test_a_web_page_in_place_of_the_models_is_named(monkeypatch):
         ask(url, monkeypatch)
 
 
-@pytest.mark.parametrize("status", [403, 404, 405, 501])
+@pytest.mark.parametrize(
+    ("listed", "known"),
+    [("arith", True), ("models/arith", True), ("*", True), ("arit", False), ("arith-2", False)],
+)
+def test_a_server_may_list_a_model_by_another_name(monkeypatch, listed, known):
+    class Listing(Endpoint):
+        async def models(self, request):
+            from aiohttp import web
+
+            return web.json_response({"data": [{"id": listed}]})
+
+    with Served(Listing()) as url:
+        if known:
+            assert ask(url, monkeypatch)
+        else:
+            with pytest.raises(UserError, match=f"no model 'arith'; it has: {listed}"):
+                ask(url, monkeypatch)
+
+
+@pytest.mark.parametrize("status", [400, 403, 404, 405, 501])
 def test_a_server_need_not_list_its_models(monkeypatch, status):
     class Silent(Endpoint):
         async def models(self, request):

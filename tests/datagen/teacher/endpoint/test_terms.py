@@ -158,6 +158,12 @@ def test_a_run_records_what_was_left_out_and_a_resumed_run_finds_its_answers(
     assert stats(tmp_path)["estimated_answers"] == 4
 
 
+def without_logprobs(reply):
+    for choice in reply["choices"]:
+        del choice["logprobs"]
+    return reply
+
+
 def without_usage(reply):
     return reply | {"usage": None}
 
@@ -199,7 +205,7 @@ def test_a_setting_that_needs_log_probabilities_stops_without_them(
     tmp_path, monkeypatch, capsys, flags, how
 ):
     refuses = {"logprobs": refusal("logprobs")} if how == "refused" else {}
-    with Served(Endpoint(refuses=refuses)) as url:
+    with Served(Endpoint(refuses=refuses, change=without_logprobs)) as url:
         monkeypatch.setenv("OPENAI_BASE_URL", url)
         assert run(tmp_path, *flags, samples="3") == 2
     [said] = capsys.readouterr().err.splitlines()
