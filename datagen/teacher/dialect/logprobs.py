@@ -20,10 +20,10 @@ def mean_logprob(logprobs: Any, length: int | None = None) -> float | None:
     """
     try:
         tokens, values = read_tokens(logprobs)
+        if length is not None:
+            values = values[: tokens_within(tokens, length)]
     except (KeyError, TypeError, AttributeError):
         return None
-    if length is not None:
-        values = values[: tokens_within(tokens, length)]
     known = [value for value in values if value is not None]
     # one NaN says that the others cannot be trusted either
     if not known or not all(is_logprob(value) for value in known):

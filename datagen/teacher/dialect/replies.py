@@ -31,7 +31,7 @@ FINISH_REASONS = {
     **dict.fromkeys(("length", "token_limit", "context_length"), "length"),
 }
 """Our words for those of other servers, in lower case. A method rejects "length" as truncated."""
-THOUGHT_PARTS = {"thinking", "reasoning", "reasoning.text", "reasoning_text", "summary_text"}
+THOUGHT_PARTS = ("thinking", "reasoning", "reasoning.text", "reasoning_text", "summary_text")
 """Types of content parts that hold what a model thought before its answer."""
 THOUGHT_FIELDS = ("reasoning_content", "reasoning", "thinking")
 """Fields of a message for the same."""

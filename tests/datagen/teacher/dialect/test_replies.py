@@ -1,10 +1,11 @@
 """One shape for the replies of all servers: text, thoughts, reasons to end, tokens, probabilities."""
 
 import math
+import random
 
 import pytest
 
-from datagen.errors import ContextExceeded, Refused
+from datagen.errors import ContextExceeded, Refused, TeacherError
 from datagen.teacher.base import Request, Sampling
 from datagen.teacher.dialect.failure import Failure
 from datagen.teacher.dialect.replies import completions
@@ -250,3 +251,42 @@ def test_an_answer_beside_an_empty_error_counts():
 def test_half_of_a_surrogate_pair_is_replaced():
     assert one(reply("a \ud83d b")).text == "a \ufffd b"
     assert one(reply(reasoning="a \ud83d b")).reasoning == "a \ufffd b"
+
+
+NAMES = ["choices", "message", "content", "text", "usage", "completion_tokens", "logprobs", "token"]
+NAMES += ["logprob", "tokens", "finish_reason", "error", "code", "type", "index", "reasoning"]
+ODD = [None, True, 0, -1, 10**30, 1.5, math.nan, -math.inf, "", "x", "\ud800", "Q:", [], {}, 403]
+
+
+def distorted(value, rng, depth=0):
+    """A JSON value with random other values in some places."""
+    if rng.random() < 0.12:
+        inner = [[rng.choice(ODD)], {rng.choice(NAMES): rng.choice(ODD)}]
+        return rng.choice([*ODD, *inner])
+    if isinstance(value, list):
+        return [distorted(part, rng) for part in value]
+    if isinstance(value, dict):
+        extra = {rng.choice(NAMES): rng.choice(ODD)} if rng.random() < 0.1 else {}
+        return {key: distorted(part, rng) for key, part in value.items()} | extra
+    return value
+
+
+def test_a_reply_of_any_shape_is_an_answer_or_an_error_of_ours():
+    rng = random.Random(7)
+    request = Request("Q: 1 + 1?", n=2, sampling=Sampling(stop=("Q:",)))
+    logprobs = {"content": [{"token": "2", "logprob": -1.0}, {"token": " Q:", "logprob": -2.0}]}
+    answers = 0
+    for _ in range(4000):
+        body = distorted(reply([{"type": "text", "text": "2 Q: 3"}], logprobs=logprobs), rng)
+        try:
+            found = completions(body, request, 2)
+        except (Failure, TeacherError):
+            continue
+        answers += len(found)
+        for answer in found:
+            assert "Q:" not in answer.text
+            assert answer.text.encode() is not None
+            assert 0 <= answer.cached_tokens <= answer.prompt_tokens <= 10**7
+            assert 0 <= answer.tokens <= 10**7
+            assert answer.mean_logprob is None or answer.mean_logprob <= 0.01
+    assert 1000 < answers < 4000
