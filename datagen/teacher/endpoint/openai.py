@@ -174,7 +174,7 @@ class OpenAITeacher:
 def is_listed(model: str, names: Sequence[str]) -> bool:
     """Return whether a model is among the names that a server lists.
 
-    A server may list it with a prefix, or know variants of it by a suffix.
+    A server may list it with a prefix, or one of the two may have a tag behind a colon.
 
     Example:
         >>> is_listed("gem-2", ["models/gem-2"]), is_listed("org/m:free", ["org/m"])
@@ -182,7 +182,10 @@ def is_listed(model: str, names: Sequence[str]) -> bool:
     """
     plain = model.partition(":")[0]
     return any(
-        name in (model, plain) or name.endswith(f"/{model}") or fnmatchcase(model, name)
+        name in (model, plain)
+        or name.partition(":")[0] == model
+        or name.endswith(f"/{model}")
+        or fnmatchcase(model, name)
         for name in names
     )
 

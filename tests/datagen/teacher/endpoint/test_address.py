@@ -158,7 +158,14 @@ def test_a_web_page_in_place_of_the_models_is_named(monkeypatch):
 
 @pytest.mark.parametrize(
     ("listed", "known"),
-    [("arith", True), ("models/arith", True), ("*", True), ("arit", False), ("arith-2", False)],
+    [
+        ("arith", True),
+        ("models/arith", True),
+        ("*", True),
+        ("arith:latest", True),
+        ("arit", False),
+        ("arith-2", False),
+    ],
 )
 def test_a_server_may_list_a_model_by_another_name(monkeypatch, listed, known):
     class Listing(Endpoint):
