@@ -46,6 +46,10 @@ class Usage:
     prompt_tokens: int | None = optional()
     completion_tokens: int | None = optional()
     cached_tokens: int | None = optional()
+    estimated_answers: int | None = optional()
+    """Answers whose tokens are estimated."""
+    fields_left_out: Mapping[str, int] | None = optional()
+    """Answers by the field of the request that the teacher's endpoint does not take."""
     cost: float | None = optional()
     currency: str | None = optional()
 

@@ -36,6 +36,10 @@ class RunStats:
     prompt_tokens: int
     cached_tokens: int = 0
     """Prompt tokens that the endpoint found in its cache."""
+    estimated_answers: int | None = optional()
+    """Answers whose tokens are estimated, because the endpoint gave no possible count."""
+    fields_left_out: Mapping[str, int] | None = optional()
+    """Answers by the field of the request that the endpoint does not take."""
     cost: float | None = None
     """In `currency`; None where the price is unknown."""
     currency: str | None = None

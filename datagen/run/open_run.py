@@ -3,7 +3,7 @@
 run/config.json       the configuration; another one is refused
 run/journal.sqlite    every teacher answer (datagen.teacher.journal)
 run/rows.sqlite       accepted and rejected rows, by the position of their item
-run/<config>.parquet  written at the end, in the order of the positions
+run/<config>.parquet  written at the end, in the order of the positions; also when a run stops early
 run/stats.json        counts, tokens, time; "finished" means that the Parquet files are whole
 """
 
@@ -11,9 +11,16 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Iterable, Sequence
-from contextlib import AbstractContextManager, aclosing
-from dataclasses import asdict
+from collections.abc import (
+    AsyncGenerator,
+    Awaitable,
+    Callable,
+    Coroutine,
+    Iterable,
+    Iterator,
+    Sequence,
+)
+from contextlib import AbstractContextManager, aclosing, contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeAlias, TypeVar
 
@@ -23,10 +30,11 @@ from datagen.records.config import RunConfig
 from datagen.records.serialise import to_json
 from datagen.records.stats import RunStats
 from datagen.run.folder import commit, keep_config, lock, make_folder, read_stats, write_json
+from datagen.run.reasons import explain
 from datagen.run.rows import Rows
 from datagen.schema import FAMILIES, Accepted, Outcome, Rejected, Row
 from datagen.teacher.base import Teacher, TeacherError
-from datagen.teacher.cost.budget import Account
+from datagen.teacher.cost.budget import Account, BudgetSpent
 from datagen.teacher.journal import JournaledTeacher
 
 Item = TypeVar("Item")
@@ -125,9 +133,16 @@ class OpenRun:
         waiting = ((place, items[place]) for place, is_done in enumerate(done) if not is_done)
         journal = self._journal(teacher)
 
+        spent: list[BudgetSpent] = []
+
         async def work() -> None:
             for position, item in waiting:
-                outcomes = await attempt(item)
+                try:
+                    outcomes = await attempt(item)
+                except BudgetSpent as error:
+                    # the other items under way may have their answers: they still get their rows
+                    spent.append(error)
+                    return
                 self._rows.write(position, outcomes)
                 progress.advance()
                 self._give_up_if_hopeless(outcomes)
@@ -146,8 +161,11 @@ class OpenRun:
             if left:
                 await journal.open()
             started = time.monotonic()
-            with self._meter(journal, len(items), done=len(items) - left) as progress:
+            meter = self._meter(journal, len(items), done=len(items) - left)
+            with self._exported(), meter as progress:
                 await run_together(work() for _ in range(concurrency))
+                if spent:
+                    raise spent[0]
             return self._finish(journal, len(items), time.monotonic() - started, statistics)
         finally:
             await journal.close()
@@ -189,7 +207,7 @@ class OpenRun:
         try:
             await journal.open()
             started = time.monotonic()
-            with self._meter(journal, total) as progress:
+            with self._exported(), self._meter(journal, total) as progress:
                 # closed at once also after an error, so that its tasks end before the journal
                 async with aclosing(generate(journal)) as lists:
                     async for outcomes in lists:
@@ -236,22 +254,19 @@ class OpenRun:
         self, journal: JournaledTeacher, items: int, seconds: float, statistics: Statistics
     ) -> Stats:
         """Write the Parquet files and then the statistics, and return the statistics."""
-        self._rows.commit()
+        self._export()
         accepted = self._rows.accepted_by_config()
         rejected = self._rows.rejected_by_reason()
         if not accepted:
             reasons = ", ".join(f"{reason} {number:,}" for reason, number in rejected.items())
             raise UserError(f"nothing was accepted of {items} items in {self.path}: {reasons}")
 
-        configs = (*FAMILIES[self.family], "rejected")
-
-        self._rows.export(self.path, configs, family=self.family)
         stats = RunStats(
             finished=True,
             questions=items,
             accepted=accepted,
             rejected=rejected,
-            **asdict(journal.usage),
+            **journal.usage.statistics(),
             **self.account.statistics(journal.usage),
             measured=statistics(self._rows.by_item()),
             seconds=round(seconds, 2),
@@ -260,6 +275,23 @@ class OpenRun:
         # the statistics come last: they say that the Parquet files are whole
         write_json(self.path / "stats.json", to_json(stats))
         return to_json(stats)
+
+    def _export(self) -> None:
+        """Write the Parquet files of all rows, and say what the teacher gave as reasons."""
+        self._rows.export(self.path, (*FAMILIES[self.family], "rejected"), family=self.family)
+        explain(self._rows, (FAILED, "empty"))
+
+    @contextmanager
+    def _exported(self) -> Iterator[None]:
+        """Write the Parquet files also if the block stops early, such as for a spent budget."""
+        try:
+            yield
+        except UserError:
+            # the error of the run is what the user must see, not one of the export
+            with suppress(UserError, OSError):
+                if self._rows.counts:
+                    self._export()
+            raise
 
 
 async def run_together(work: Iterable[Coroutine[Any, Any, None]]) -> None:

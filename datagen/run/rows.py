@@ -167,6 +167,12 @@ class Rows:
         for (rows,) in self._execute("SELECT rows FROM items ORDER BY position"):
             yield [loads(row) for row in rows.split(b"\n")]
 
+    def notes(self, reason: str) -> Iterator[str]:
+        """Yield the `finish_reason` of every row that was rejected for a reason."""
+        self.commit()
+        for _, _, row in stored(self._database, rejected_for=reason):
+            yield str(loads(row).get("finish_reason"))
+
     def export(self, folder: Path, configs: Sequence[str], *, family: str) -> None:
         """Write one Parquet file for each config, with the rows in the order of the positions.
 
@@ -219,11 +225,22 @@ def kind_and_row(outcome: Outcome) -> tuple[Kind, Row]:
     return ("rejected", outcome.reason), outcome.row | {"reason": outcome.reason}
 
 
-def stored(database: sqlite3.Connection) -> Iterator[tuple[str, str | None, bytes]]:
-    """Yield config, reason and JSON of every row, in the order of the positions."""
-    for kinds, rows in database.execute("SELECT kinds, rows FROM items ORDER BY position"):
+def stored(
+    database: sqlite3.Connection, *, rejected_for: str | None = None
+) -> Iterator[tuple[str, str | None, bytes]]:
+    """Yield config, reason and JSON of every row, in the order of the positions.
+
+    Args:
+        database: the rows.
+        rejected_for: yield only the rows that were rejected for this reason.
+    """
+    query = "SELECT kinds, rows FROM items"
+    if rejected_for is not None:
+        query += f" WHERE EXISTS (SELECT 1 FROM json_each(kinds) WHERE {REASON} = :reason)"
+    for kinds, rows in database.execute(query + " ORDER BY position", {"reason": rejected_for}):
         for (config, reason), row in zip(loads(kinds), rows.split(b"\n"), strict=True):
-            yield config, reason, row
+            if rejected_for in (None, reason):
+                yield config, reason, row
 
 
 def table(rows: Sequence[bytes], schema: pa.Schema) -> Any:

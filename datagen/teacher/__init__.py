@@ -60,7 +60,8 @@ def connect(
     """Return the teacher that a spec names. Nothing is loaded or reached before `open`.
 
     Args:
-        spec: `micro`, `hf:NAME_OR_PATH`, `vllm:NAME_OR_PATH` or `openai:MODEL`, or a parsed spec.
+        spec: `micro`, `hf:NAME_OR_PATH`, `vllm:NAME_OR_PATH`, `openai:MODEL` or
+            `any-llm:PROVIDER/MODEL`, or a parsed spec.
         engine: where the teacher runs: "local" is this process, "ray" the workers of a Ray
             cluster. With "ray" this function joins the cluster, so the main thread must call it.
         workers: the number of teachers with "ray". Default: as many as the cluster's GPUs hold, or
@@ -80,6 +81,9 @@ def connect(
     spec = spec if isinstance(spec, TeacherSpec) else TeacherSpec.parse(spec)
     if batches and not (spec.capabilities.batch_api and engine == "local"):
         raise UserError(f"{spec.name} has no Batch API here: only openai: teachers may have one")
+
+    if engine == "ray" and spec.engine == "any-llm":
+        raise UserError(f"{spec.name} answers over the network: leave out --engine ray")
 
     # engines are imported late: Ray, torch and vLLM take seconds, and need not be installed
     if engine == "ray":

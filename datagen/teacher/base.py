@@ -101,6 +101,10 @@ class Completion:
     """Nats per token at temperature 1."""
     reasoning: str | None = None
     """What a reasoning model wrote before its answer, if the endpoint returns it separately."""
+    estimated: bool = False
+    """Whether tokens are estimated from bytes, because the endpoint gave no possible count."""
+    left_out: tuple[str, ...] = ()
+    """Fields of the request that the endpoint does not take, so it was asked without them."""
 
 
 class Teacher(Protocol):

@@ -30,6 +30,10 @@ def make_engine(
         return OpenAITeacher(
             spec.model, concurrency=concurrency, patience=patience, batches=batches
         )
+    if spec.engine == "any-llm":
+        from datagen.teacher.endpoint.any_llm import AnyLlmTeacher
+
+        return AnyLlmTeacher(spec.model, concurrency=concurrency, patience=patience)
     if spec.engine == "vllm":
         from datagen.teacher.local.vllm import VllmTeacher
 

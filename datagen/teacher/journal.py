@@ -11,8 +11,9 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import sqlite3
+from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -41,8 +42,15 @@ CREATE INDEX IF NOT EXISTS by_request ON replies (request);
 CREATE TABLE IF NOT EXISTS scores (
     pairs    BLOB PRIMARY KEY,
     logprobs BLOB NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS marks (
+    mark    TEXT PRIMARY KEY, -- what was special about answers
+    answers INTEGER NOT NULL
 ) WITHOUT ROWID
 """
+ESTIMATED = "estimated"
+LEFT_OUT = "left out: "
+"""The marks of answers: with estimated tokens, and without a field that the endpoint refuses."""
 
 
 @dataclass
@@ -54,6 +62,20 @@ class Usage:
     prompt_tokens: int
     cached_tokens: int
     """Prompt tokens that the endpoint had in its cache."""
+    marks: Counter[str] = field(default_factory=Counter)
+    """Numbers of answers by their mark."""
+
+    @property
+    def estimated_answers(self) -> int:
+        """Answers whose tokens are estimated."""
+        return self.marks[ESTIMATED]
+
+    def statistics(self) -> dict[str, Any]:
+        """Return the counts under the keys of stats.json."""
+        fields = {m.removeprefix(LEFT_OUT): n for m, n in sorted(self.marks.items())}
+        estimated = fields.pop(ESTIMATED, None)
+        counts = {name: value for name, value in vars(self).items() if name != "marks"}
+        return counts | {"estimated_answers": estimated, "fields_left_out": fields or None}
 
     def add(
         self, answers: int, completion_tokens: int, prompt_tokens: int, cached_tokens: int
@@ -193,6 +215,7 @@ class JournaledTeacher:
         row = (key, request.first, *spent, dumps([vars(a) for a in answers]))
         self._insert("INSERT INTO replies VALUES (?, ?, ?, ?, ?, ?, ?)", row)
         self.usage.add(*spent)
+        self._mark(Counter(mark for answer in answers for mark in marks_of(answer)))
         return dict(enumerate(answers, request.first)) | known
 
     def _find(self, key: bytes, request: Request) -> dict[int, Completion]:
@@ -203,14 +226,27 @@ class JournaledTeacher:
         for first, answers in self._database.execute(query, (key,)):
             # the newest records come first, so the oldest answer to a sample wins, as in `_ask`
             found |= {
-                i: Completion(**a) for i, a in enumerate(loads(answers), first) if i in wanted
+                i: completion_of(a) for i, a in enumerate(loads(answers), first) if i in wanted
             }
         return found
+
+    def _mark(self, marks: Counter[str]) -> None:
+        """Count answers by their marks."""
+        self.usage.marks.update(marks)
+        for row in marks.items():
+            self._insert(
+                "INSERT INTO marks VALUES (?, ?)"
+                " ON CONFLICT (mark) DO UPDATE SET answers = answers + excluded.answers",
+                row,
+            )
 
     def _usage(self) -> Usage:
         columns = ("samples", "tokens", "prompt_tokens", "cached_tokens")
         sums = ", ".join(f"coalesce(sum({column}), 0)" for column in columns)
-        return Usage(*self._database.execute(f"SELECT {sums} FROM replies").fetchone())
+        marks = dict(self._database.execute("SELECT mark, answers FROM marks"))
+        usage = Usage(*self._database.execute(f"SELECT {sums} FROM replies").fetchone())
+        usage.marks.update(marks)
+        return usage
 
     def _insert(self, statement: str, row: tuple[Any, ...]) -> None:
         """Insert a row with the next commit. Rows of the next few milliseconds share a commit."""
@@ -237,7 +273,8 @@ class JournaledTeacher:
             for statement, row in unsaved:
                 self._database.execute(statement, row)
             self._database.execute("COMMIT")
-        except sqlite3.Error as failure:
+        except (sqlite3.Error, OverflowError) as failure:
+            # every waiting task must be woken, or the run would hang
             if self._database.in_transaction:
                 self._database.execute("ROLLBACK")
             error = UserError(f"{self._path} cannot be written: {failure}")
@@ -249,3 +286,15 @@ class JournaledTeacher:
 
 def digest(parts: list[Any]) -> bytes:
     return hashlib.sha256(dumps(parts)).digest()
+
+
+def marks_of(answer: Completion) -> list[str]:
+    """Return the marks of an answer."""
+    fields = [LEFT_OUT + name for name in answer.left_out]
+    return [ESTIMATED, *fields] if answer.estimated else fields
+
+
+def completion_of(record: dict[str, Any]) -> Completion:
+    """Return an answer as it was before it was recorded."""
+    # JSON has no tuples; a record of an older release lacks the newer fields
+    return Completion(**record | {"left_out": tuple(record.get("left_out", ()))})

@@ -27,8 +27,9 @@ class TeacherSettings:
     """The run folder. By default a folder in runs/ with the name of the command or its source. The
     same command again resumes it."""
     teacher: str = "micro"
-    """Who answers: micro (embedded, no key, no GPU), hf:NAME_OR_PATH, vllm:NAME_OR_PATH, or
-    openai:MODEL (with OPENAI_BASE_URL and OPENAI_API_KEY)."""
+    """Who answers: micro (embedded, no key, no GPU), hf:NAME_OR_PATH, vllm:NAME_OR_PATH,
+    openai:MODEL (with OPENAI_BASE_URL and OPENAI_API_KEY), or any-llm:PROVIDER/MODEL (with the
+    provider's own key)."""
     teacher_license: str | None = None
     """Licence of the teacher's weights or outputs, such as apache-2.0, for lineage and card. By
     default the licence of the model card, for a model on the Hub that can be reached."""

@@ -18,13 +18,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from datagen.errors import Unavailable, UserError
+from datagen.errors import TeacherError, Unavailable, UserError
+from datagen.teacher.dialect.failure import Failure
 from datagen.teacher.endpoint.batch_book import SUBMITTED, SUBMITTING, Book, Reply
 from datagen.teacher.endpoint.batch_client import BatchClient
 from datagen.teacher.endpoint.batch_files import read_replies, read_reply, split_into_files
-from datagen.teacher.endpoint.endpoint import parsed
 from datagen.teacher.endpoint.throttle import Patience
-from datagen.teacher.endpoint.transport import Failure, Transport
+from datagen.teacher.endpoint.transport import Transport
 from datagen.terminal import show
 
 if TYPE_CHECKING:
@@ -79,13 +79,13 @@ class Batches:
 
         # the reply was collected, but the process died before it was used
         if reply and reply.status == 200:
-            with contextlib.suppress(Failure):
-                return parsed(reply.content.encode(), read)
+            with contextlib.suppress(Failure, TeacherError):
+                return read_reply(reply, read, self._transport.redact)
 
         for _ in range(MAX_BATCHES):
             reply = await self._reply(id, path, text, under_way=under_way)
             try:
-                return read_reply(reply, read)
+                return read_reply(reply, read, self._transport.redact)
             except Failure as failure:
                 last = failure
                 under_way = False
@@ -165,7 +165,7 @@ class Batches:
             self._book.set_state(name, SUBMITTED, self._checked(batch.id))
             count = len(self._book.ids(name))
             log(
-                f"{count:,} requests are in batch {batch.id} at {self._transport.where}; "
+                f"{count:,} requests are in batch {batch.id} at {self._transport.url}; "
                 "run the same command again to collect them later"
             )
             return batch
@@ -180,7 +180,7 @@ class Batches:
         ended = self._transport.redact(f"{batch.status} {why}".strip())
         self._book.end(name, replies, without=f"batch {batch.id} {ended}")
         log(f"batch {batch.id} {batch.status} with {len(replies):,} replies")
-        stopped = f"batch {batch.id} at {self._transport.where} {ended}"
+        stopped = f"batch {batch.id} at {self._transport.url} {ended}"
         stopped += ": the same command submits again what has no answer"
         self._deliver(name, UserError(stopped) if batch.status in {"failed", "cancelled"} else None)
 
@@ -205,7 +205,7 @@ class Batches:
             UserError: the id repeats a secret.
         """
         if self._transport.secrets.message(id) != id:
-            raise UserError(f"{self._transport.where} repeats a key in the id of a batch")
+            raise UserError(f"{self._transport.url} repeats a key in the id of a batch")
         return id
 
     def _redacted(self, found: tuple[str, Reply]) -> tuple[str, Reply]:

@@ -9,10 +9,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from datagen.errors import UserError
+from datagen.teacher.dialect.errors import TOO_MANY
+from datagen.teacher.dialect.failure import Failure
 from datagen.teacher.endpoint.breaker import MAX_PROBE_S, PROBE_S, Breaker
 from datagen.teacher.endpoint.level import Level
 from datagen.teacher.endpoint.pace import Pace
-from datagen.teacher.endpoint.transport import TOO_MANY, Failure
 from datagen.terminal import show
 
 OVERLOAD = {TOO_MANY, 408, 503, 529}

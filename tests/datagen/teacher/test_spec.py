@@ -36,7 +36,8 @@ def test_an_unknown_teacher_is_one_line(text):
     with pytest.raises(UserError) as error:
         TeacherSpec.parse(text)
     assert str(error.value) == (
-        f"unknown teacher {text!r}: use micro, hf:NAME_OR_PATH, vllm:NAME_OR_PATH or openai:MODEL"
+        f"unknown teacher {text!r}: use micro, hf:NAME_OR_PATH, vllm:NAME_OR_PATH, "
+        "openai:MODEL or any-llm:PROVIDER/MODEL"
     )
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from datagen.teacher.endpoint.finish import finish_reason
+from datagen.teacher.dialect.finish import finish_reason
 
 
 @pytest.mark.parametrize(

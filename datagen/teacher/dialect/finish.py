@@ -5,17 +5,30 @@ from __future__ import annotations
 from typing import Any
 
 STOP = {
-    "stop",
-    "stop_sequence",
-    "eos",
-    "eos_token",
-    "end_turn",
     "complete",
     "completed",
+    "done",
+    "end",
+    "end_turn",
+    "eos",
+    "eos_token",
+    "finish",
     "finished",
+    "normal",
+    "stop",
+    "stop_sequence",
+    "stop_token",
 }
 """Words of servers for a text that ended by itself."""
-LENGTH = {"length", "max_tokens", "model_length", "max_length", "max_output_tokens"}
+LENGTH = {
+    "context_length",
+    "length",
+    "max_length",
+    "max_output_tokens",
+    "max_tokens",
+    "model_length",
+    "token_limit",
+}
 """Words of servers for a text that was cut off. They become one word, so that no method takes a cut
 text for a whole one."""
 KEPT = {
