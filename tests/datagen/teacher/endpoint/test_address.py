@@ -5,6 +5,7 @@ import asyncio
 import pytest
 
 from datagen.errors import UserError
+from datagen.secrets import Secrets
 from datagen.teacher import Request, connect
 from datagen.teacher.endpoint.address import Address
 from tests.datagen.endpoint import Endpoint, Served
@@ -70,7 +71,8 @@ def test_what_is_shown_has_no_user_no_password_and_no_query():
     address = Address.parse("http://ann:se%3Acret@host:81/v1/?key=abcdefghij&version=2")
     assert address.shown == "http://host:81/v1"
     assert (address.user, address.password) == ("ann", "se%3Acret")
-    assert set(address.secrets) == {"se%3Acret", "se:cret", "abcdefghij"}
+    secrets = Secrets({}, addresses=[address.written])
+    assert secrets.message("se%3Acret, se:cret, abcdefghij, 2") == "***, ***, ***, 2"
 
 
 def ask(url, monkeypatch, *, opened=True):
