@@ -194,9 +194,7 @@ class JournaledTeacher:
         found: dict[int, Completion] = {}
         for first, answers in self._database.execute(query, (key,)):
             # the newest records come first, so the oldest answer to a sample wins, as in `_ask`
-            found |= {
-                i: Completion(**a) for i, a in enumerate(loads(answers), first) if i in wanted
-            }
+            found |= {i: recorded(a) for i, a in enumerate(loads(answers), first) if i in wanted}
         return found
 
     def _usage(self) -> Usage:
@@ -237,6 +235,12 @@ class JournaledTeacher:
         for future in waiting:
             if not future.done():
                 future.set_exception(error) if error else future.set_result(None)
+
+
+def recorded(answer: dict[str, Any]) -> Completion:
+    """Return a completion of the journal."""
+    # an older release wrote null for no reasoning, or nothing
+    return Completion(**{**answer, "reasoning": answer.get("reasoning") or ""})
 
 
 def digest(parts: list[Any]) -> bytes:

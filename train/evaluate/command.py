@@ -39,6 +39,8 @@ UNSTATED = (
     *("students", "base", "teacher", "suite"),
 )
 """Settings that do not change the figures, or that the report has elsewhere."""
+IF_SET = ("thinking", "chat_template_kwargs")
+"""Settings that the report has only if they are set."""
 
 
 def run(settings: EvaluateSettings) -> None:
@@ -137,6 +139,8 @@ async def ask_all(
             engine=settings.engine,
             workers=settings.workers,
             concurrency=settings.concurrency,
+            thinking=settings.thinking,
+            chat_template_kwargs=settings.chat_template_kwargs,
         )
         journaled = JournaledTeacher(teacher, settings.out / "journal.sqlite")
         same = [contender for contender in models if contender.spec == spec]
@@ -194,7 +198,10 @@ async def ask_suite(
 
 def recorded_settings(settings: EvaluateSettings) -> dict[str, Any]:
     """Return the settings that decide the figures."""
-    return {name: value for name, value in asdict(settings).items() if name not in UNSTATED}
+    stated = {name: value for name, value in asdict(settings).items() if name not in UNSTATED}
+    return {
+        name: value for name, value in stated.items() if name not in IF_SET or value is not None
+    }
 
 
 def write(report: Mapping[str, Any], asked: Asked, found: Found, folder: Path) -> None:
@@ -219,4 +226,10 @@ def write_answers(asked: Asked, found: Found, path: Path) -> None:
                 for question, answer in zip(asked[suite], answered, strict=True):
                     # a question is found in its suite by its id, but a case is in no published file
                     case = asdict(question) if isinstance(question, Case) else {}
-                    file.write(json.dumps({**who, **case, **asdict(answer)}) + "\n")
+                    file.write(json.dumps({**who, **case, **recorded_answer(answer)}) + "\n")
+
+
+def recorded_answer(answer: Any) -> dict[str, Any]:
+    """Return an answer as it is written. Only models that reason have the key `reasoning`."""
+    values = asdict(answer)
+    return values if values["reasoning"] else {k: v for k, v in values.items() if k != "reasoning"}

@@ -13,11 +13,14 @@ from typing import Any
 
 from datagen.errors import Refused, UserError
 from datagen.teacher.base import Completion, Messages, Pair, Request
+from datagen.teacher.chat_options import ChatOptions
 from datagen.teacher.endpoint.batch import Batches
 from datagen.teacher.endpoint.endpoint import Endpoint
 from datagen.teacher.endpoint.prompt_logprobs import score
+from datagen.teacher.endpoint.thinking import chat_fields
 from datagen.teacher.endpoint.throttle import Patience
 from datagen.teacher.endpoint.transport import TOO_MANY, Failure, without_credentials
+from datagen.teacher.reasoning import split_reasoning
 from datagen.teacher.scoring import score_each
 from datagen.teacher.spec import ENGINES
 
@@ -42,18 +45,21 @@ class OpenAITeacher:
         concurrency: int = 64,
         patience: Patience | None = None,
         batches: Path | None = None,
+        chat: ChatOptions | None = None,
     ):
         """Args:
         model: the name that the endpoint knows.
         concurrency: the most requests in flight.
         patience: how long to wait for the endpoint.
         batches: a file that records the submitted batches. With it, the Batch API is used.
+        chat: whether the model thinks, and variables of its chat template.
         """
         self.model = model
         self.name = f"openai:{model}"
         self._url = os.environ.get("OPENAI_BASE_URL", "https://api.openai.com/v1").rstrip("/")
         self.base_url = without_credentials(self._url)
         """The URL that messages and lineage show."""
+        self._chat = chat or ChatOptions()
         self._concurrency = concurrency
         self._patience = patience or Patience()
         self._batches_file = batches
@@ -61,7 +67,7 @@ class OpenAITeacher:
         self._batches: Batches | None = None
 
     async def identify(self) -> str:
-        return f"{self.name}@{self.base_url}"
+        return f"{self.name}{self._chat.suffix}@{self.base_url}"
 
     async def open(self) -> None:
         """Connect to the endpoint, and look the model up if the endpoint lists its models.
@@ -102,6 +108,8 @@ class OpenAITeacher:
         try:
             while len(found) < request.n:
                 path, body = make_call(self.model, request, len(found))
+                if not isinstance(request.prompt, str):
+                    body |= chat_fields(self._chat, self.base_url)
                 found += await self._completion_service().ask(path, body, completions)
         except Refused as error:
             if error.status in FATAL_STATUSES:
@@ -115,7 +123,8 @@ class OpenAITeacher:
         Only vLLM servers return it.
         """
         try:
-            return await score(self._open_endpoint(), self.model, prompt, continuation)
+            fields = chat_fields(self._chat, self.base_url)
+            return await score(self._open_endpoint(), self.model, prompt, continuation, fields)
         except Refused as error:
             raise UserError(
                 f"{self.name} cannot score a given continuation: {self.base_url} returns no prompt "
@@ -256,17 +265,18 @@ def completion(
         # the field of a model that refused to follow a JSON schema
         content = message.get("refusal")
     finish_reason = choice.get("finish_reason")
-    reasoning = message.get("reasoning_content") or message.get("reasoning")
-    if content is None and not reasoning and finish_reason in {None, "stop"}:
+    field = message.get("reasoning_content") or message.get("reasoning")
+    if content is None and not field and finish_reason in {None, "stop"}:
         return None
+    reasoning, text = split_reasoning(readable(content or ""), readable(field or ""))
     return Completion(
-        text=readable(content or ""),
+        text=text,
         finish_reason=str(finish_reason or "unknown"),
         tokens=tokens,
         prompt_tokens=prompt_tokens,
         cached_tokens=cached_tokens,
         mean_logprob=mean_logprob(choice.get("logprobs")),
-        reasoning=readable(reasoning) if reasoning else None,
+        reasoning=reasoning,
     )
 
 
