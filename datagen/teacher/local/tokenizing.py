@@ -12,7 +12,7 @@ from datagen.teacher.spec import check_folder
 
 CHANNELS = {"<|channel|>", "<|message|>", "<|start|>", "<|end|>"}
 """Special tokens of which gpt-oss makes its marks of reasoning."""
-TAIL = 16
+TAIL = 40
 """Tokens that hold the longest opening mark at the end of a prompt."""
 
 
