@@ -14,6 +14,9 @@ from datagen.teacher.reasoning import opening_at_end
 SWITCHES = ("enable_thinking", "thinking")
 """Variables with which chat templates switch thinking: Qwen, GLM and SmolLM have the first one,
 DeepSeek and Granite the second one."""
+EFFORT = "reasoning_effort"
+"""The variable of templates whose models think always, more or less."""
+LEAST = '{"reasoning_effort": "low"}'
 GENERATION = re.compile(r"\{%-?\s*(?:end)?generation\s*-?%\}")
 """A tag of transformers, which jinja2 does not know."""
 
@@ -74,12 +77,18 @@ class ChatOptions:
         switch = next((switch for switch in SWITCHES if switch in known), None)
         if switch:
             return {**self.variables, switch: self.thinking}
-        check_without_switch(tokenizer, name, thinking=self.thinking)
+        check_without_switch(tokenizer, name, known, thinking=self.thinking)
         return dict(self.variables)
 
 
-def check_without_switch(tokenizer: Any, name: str, *, thinking: bool) -> None:
+def check_without_switch(tokenizer: Any, name: str, variables: set[str], *, thinking: bool) -> None:
     """Check a model whose chat template has no switch for thinking.
+
+    Args:
+        tokenizer: the model's tokenizer.
+        name: the teacher's name, for the errors.
+        variables: those that the template reads.
+        thinking: whether the model should think.
 
     Raises:
         UserError: it always thinks and should not, or it should and cannot be asked to.
@@ -88,14 +97,16 @@ def check_without_switch(tokenizer: Any, name: str, *, thinking: bool) -> None:
     rendered = ""
     if tokenizer.chat_template:
         rendered = tokenizer.apply_chat_template(asked, tokenize=False, add_generation_prompt=True)
-    always = bool(opening_at_end(rendered))
+    # gpt-oss always thinks, and is told how much
+    always = bool(opening_at_end(rendered)) or EFFORT in variables
     if thinking and not always:
         raise UserError(
             f"--thinking true: the chat template of {name} has no switch for thinking. Leave the "
             "flag out, or name the template's own variable in --chat_template_kwargs"
         )
     if always and not thinking:
-        raise UserError(f"--thinking false: the chat template of {name} makes it think always")
+        less = f"; less with --chat_template_kwargs {LEAST!r}" if EFFORT in variables else ""
+        raise UserError(f"--thinking false: {name} always thinks, by its chat template{less}")
 
 
 def template_variables(template: str | Mapping[str, str] | None) -> set[str]:

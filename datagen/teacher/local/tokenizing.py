@@ -103,7 +103,8 @@ class AnswerDecoder:
             for number, token in tokenizer.added_tokens_decoder.items()
             if token.special
         }
-        marks = {*OPENINGS, *CLOSINGS} | (CHANNELS if "<|channel|>" in special.values() else set())
+        marks = {*OPENINGS, *CLOSINGS, "<|channel>"}
+        marks |= CHANNELS if "<|channel|>" in special.values() else set()
         self._has_marks = any(word in marks for word in special.values())
         self._left_out = {number for number, word in special.items() if word not in marks}
 

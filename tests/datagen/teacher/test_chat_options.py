@@ -1,6 +1,7 @@
 """--thinking and --chat_template_kwargs: what each engine is sent, and when they are refused."""
 
 import asyncio
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -21,6 +22,7 @@ SWITCH = (
     f"{TURNS}{OPEN}{{% if enable_thinking is defined and not enable_thinking %}}"
     "<think>\n\n</think>\n\n{% endif %}{% endif %}"
 )
+EFFORT = f"{TURNS}{OPEN}{{{{ reasoning_effort }}}}{{% endif %}}"
 OTHER = f"{TURNS}{OPEN}{{% if thinking %}}<think>{{% endif %}}{{% endif %}}"
 
 
@@ -41,6 +43,7 @@ def model(template):
         # nothing to switch: the model does what is asked anyway
         (PLAIN, False, {}),
         (ALWAYS, True, {}),
+        (EFFORT, True, {}),
         ({"default": SWITCH, "tool_use": PLAIN}, False, {"enable_thinking": False}),
     ],
 )
@@ -52,7 +55,8 @@ def test_thinking_sets_the_switch_of_the_template(template, thinking, variables)
     ("template", "options", "message"),
     [
         (PLAIN, {"thinking": True}, "no switch for thinking"),
-        (ALWAYS, {"thinking": False}, "makes it think always"),
+        (ALWAYS, {"thinking": False}, "m always thinks, by its chat template$"),
+        (EFFORT, {"thinking": False}, "less with --chat_template_kwargs"),
         (None, {"thinking": True}, "no switch for thinking"),
         (SWITCH, {"variables": {"enable_thinkin": False}}, "has no 'enable_thinkin'"),
     ],
@@ -150,3 +154,17 @@ def test_settings_that_contradict_each_other_are_refused():
 def test_the_embedded_teacher_cannot_think(monkeypatch):
     with pytest.raises(UserError, match="--thinking true: the chat template of micro"):
         asyncio.run(connect("micro", thinking=True).open())
+
+
+def shipped_templates():
+    """The chat templates that TRL ships."""
+    trl = pytest.importorskip("trl")
+    return sorted((Path(trl.__file__).parent / "chat_templates").glob("*.jinja"))
+
+
+def test_the_switch_of_every_template_that_trl_ships_is_found():
+    found = {file.stem: template_variables(file.read_text()) for file in shipped_templates()}
+    assert len(found) > 20
+    with_switch = {name for name, variables in found.items() if "enable_thinking" in variables}
+    assert {"qwen3", "glm4moe"} <= with_switch
+    assert not {"qwen2_5", "llama3", "deepseekv3"} & with_switch

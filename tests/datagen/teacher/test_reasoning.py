@@ -40,6 +40,7 @@ GREEN = "Leaves are green."
             GREEN,
             "Green.",
         ),
+        (f"<|channel>thought\n{GREEN}\n<channel|>Green.", GREEN, "Green."),
         (
             f"<|channel|>analysis<|message|>{GREEN}<|end|><|start|>assistant"
             "<|channel|>final<|message|>Green.",
