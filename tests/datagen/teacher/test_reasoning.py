@@ -177,3 +177,9 @@ def test_no_text_takes_long(unit):
     started = time.process_time()
     split_reasoning(text)
     assert time.process_time() - started < 2
+
+
+def test_the_form_of_joined_reasoning_is_the_one_that_trl_rewards():
+    rewards = pytest.importorskip("trl.rewards")
+    joined = [{"content": join_reasoning("One.\n\nTwo.", "Green.")}]
+    assert rewards.think_format_reward([joined]) == [1.0]

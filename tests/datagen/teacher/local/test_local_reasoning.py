@@ -2,6 +2,7 @@
 tokens."""
 
 import asyncio
+from pathlib import Path
 
 import pytest
 from transformers import AutoTokenizer
@@ -13,6 +14,7 @@ from datagen.teacher.local import model as local_model
 from datagen.teacher.local.hf import HfTeacher
 from datagen.teacher.local.tokenizing import AnswerDecoder, opening_before, tokens_after
 from datagen.teacher.local.vllm_arguments import read_completion
+from datagen.teacher.reasoning import join_reasoning
 
 OPENS = (
     "{% for m in messages %}{{ m.role }}: {{ m.content }}\n{% endfor %}"
@@ -117,3 +119,12 @@ def test_a_choice_of_vllm_is_split():
     found = read_completion(Choice(), "<think>Leaves.</think>Green.", 5, Sampling(logprobs=True))
     assert (found.reasoning, found.text, found.tokens) == ("Leaves.", "Green.", 3)
     assert found.mean_logprob == -1.0
+
+
+def test_joined_reasoning_passes_through_the_template_of_qwen3(tokenizer):
+    trl = pytest.importorskip("trl")
+    template = Path(trl.__file__).parent / "chat_templates" / "qwen3.jinja"
+    text = join_reasoning("Leaves.\n\nGrass.", "Green.")
+    turns = [{"role": "user", "content": "Colour?"}, {"role": "assistant", "content": text}]
+    tokenizer.chat_template = template.read_text()
+    assert text in tokenizer.apply_chat_template(turns, tokenize=False)
