@@ -32,7 +32,7 @@ def evaluate_models(
     max_tokens: int = 256,
     prompt_style: str = "chat",
     thinking: bool | None = None,
-    chat_template_kwargs: dict[str, Any] | None = None,
+    chat_template_kwargs: dict[str, Any] | str | None = None,
     concurrency: int = 64,
     resamples: int = 2000,
     engine: Literal["local", "ray"] = "local",

@@ -59,7 +59,7 @@ def connect(
     patience: Patience | None = None,
     batches: Path | None = None,
     thinking: bool | None = None,
-    chat_template_kwargs: Mapping[str, Any] | None = None,
+    chat_template_kwargs: Mapping[str, Any] | str | None = None,
 ) -> Teacher:
     """Return the teacher that a spec names. Nothing is loaded or reached before `open`.
 
@@ -74,7 +74,7 @@ def connect(
         batches: a file that records the submitted batches. With it, an endpoint is asked through
             its Batch API.
         thinking: whether the model thinks before it answers. Default: as its chat template says.
-        chat_template_kwargs: further variables of the chat template.
+        chat_template_kwargs: further variables of the chat template, by name or as JSON.
 
     Raises:
         UserError: the spec names no teacher, or an argument does not fit it.
@@ -87,7 +87,7 @@ def connect(
     if batches and not (spec.capabilities.batch_api and engine == "local"):
         raise UserError(f"{spec.name} has no Batch API here: only openai: teachers may have one")
 
-    chat = ChatOptions(thinking, chat_template_kwargs or {})
+    chat = ChatOptions.of(thinking, chat_template_kwargs)
 
     # engines are imported late: Ray, torch and vLLM take seconds, and need not be installed
     if engine == "ray":

@@ -46,6 +46,34 @@ class ChatOptions:
         except (TypeError, ValueError) as error:
             raise UserError(f"--chat_template_kwargs cannot be written as JSON: {error}") from None
 
+    @classmethod
+    def of(cls, thinking: bool | None, variables: Mapping[str, Any] | str | None) -> ChatOptions:
+        """Return the options that the flags give.
+
+        Args:
+            thinking: --thinking.
+            variables: --chat_template_kwargs, as JSON or as an object.
+
+        Raises:
+            UserError: the variables are no JSON object, or thinking is set twice.
+
+        Example:
+            >>> ChatOptions.of(None, '{"depth": 2}').variables
+            {'depth': 2}
+        """
+        found: Any = variables or {}
+        if isinstance(found, str):
+            try:
+                found = json.loads(found)
+            except ValueError:
+                found = []
+        if not isinstance(found, Mapping):
+            raise UserError(
+                f"--chat_template_kwargs {variables}: write a JSON object such as "
+                """'{"enable_thinking": false}'"""
+            )
+        return cls(thinking, found)
+
     @property
     def suffix(self) -> str:
         """What a teacher's identity says of the options. It is empty if none is set."""

@@ -36,7 +36,7 @@ class TeacherSettings:
     thinking: bool | None = None
     """Whether a model that can reason does so before it answers. Default: as its chat template or
     its endpoint decides."""
-    chat_template_kwargs: dict[str, Any] | None = None
+    chat_template_kwargs: dict[str, Any] | str | None = None
     """Variables of the teacher's chat template, as JSON, such as '{"enable_thinking": false}'."""
     engine: Literal["local", "ray"] = "local"
     """Where the teacher answers: in this process, or on the workers of a Ray cluster. That is the
@@ -87,7 +87,7 @@ class TeacherSettings:
                 f"--batch: {self.teacher} has no Batch API, only openai: teachers may have one"
             )
         # now, not when the teacher is opened: a run that cannot work must not begin
-        ChatOptions(self.thinking, self.chat_template_kwargs or {})
+        ChatOptions.of(self.thinking, self.chat_template_kwargs)
         check_license("--teacher-license", self.teacher_license)
 
     @property

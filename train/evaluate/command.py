@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -72,6 +73,8 @@ def evaluate(settings: EvaluateSettings) -> dict[str, Any]:
     make_folder(settings.out)
     found, identities = run_coroutine(ask_all(models, asked, settings))
 
+    for line in unfinished_reasoning(found):
+        print(line, file=sys.stderr)
     report = report_of(asked, found, identities, settings)
     write(report, asked, found, settings.out)
     return report
@@ -227,6 +230,20 @@ def write_answers(asked: Asked, found: Found, path: Path) -> None:
                     # a question is found in its suite by its id, but a case is in no published file
                     case = asdict(question) if isinstance(question, Case) else {}
                     file.write(json.dumps({**who, **case, **recorded_answer(answer)}) + "\n")
+
+
+def unfinished_reasoning(found: Found) -> list[str]:
+    """Return a line for each model whose greedy answers are missing after its reasoning."""
+    lines = []
+    for suite, answers in found.items():
+        for contender, answered in answers.items():
+            missing = sum(bool(each.reasoning and not each.text.strip()) for each in answered)
+            if missing:
+                lines.append(
+                    f"{contender.name} ({contender.mode}), {suite}: {missing} of {len(answered)} "
+                    "answers are reasoning alone; give a larger --max_tokens or --thinking false"
+                )
+    return lines
 
 
 def recorded_answer(answer: Any) -> dict[str, Any]:

@@ -53,7 +53,7 @@ class EvaluateSettings:
     thinking: bool | None = None
     """Whether models that can reason do so before they answer. Default: as the chat template of
     each decides. The reasoning counts towards --max_tokens, and no answer is read from it."""
-    chat_template_kwargs: dict[str, Any] | None = None
+    chat_template_kwargs: dict[str, Any] | str | None = None
     """Variables of the chat templates, as JSON, such as '{"enable_thinking": false}'."""
     concurrency: int = 64
     """Requests in flight at an endpoint."""
@@ -84,7 +84,7 @@ class EvaluateSettings:
             raise UserError(f"--limit {self.limit}: at least 1")
         if self.prompt_style not in ("chat", "plain"):
             raise UserError(f"--prompt_style {self.prompt_style}: chat or plain")
-        ChatOptions(self.thinking, self.chat_template_kwargs or {})
+        ChatOptions.of(self.thinking, self.chat_template_kwargs)
         check_workers(self.workers)
         if not self.suite:
             raise UserError("--suite: name at least one")

@@ -151,6 +151,12 @@ def test_settings_that_contradict_each_other_are_refused():
         TeacherSettings(chat_template_kwargs={"when": object()})
 
 
+@pytest.mark.parametrize("given", ["{bad", "[1]", "7", '"text"'])
+def test_what_is_no_json_object_is_refused_in_one_line(given):
+    with pytest.raises(UserError, match="write a JSON object such as"):
+        TeacherSettings(chat_template_kwargs=given)
+
+
 def test_the_embedded_teacher_cannot_think(monkeypatch):
     with pytest.raises(UserError, match="--thinking true: the chat template of micro"):
         asyncio.run(connect("micro", thinking=True).open())

@@ -65,10 +65,11 @@ def test_the_answer_stands_behind_the_reasoning(
 
 
 def test_a_model_that_is_cut_off_while_it_thinks_has_not_answered(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     report, answers, endpoint = evaluated(tmp_path, monkeypatch, "", "--thinking", "true")
     assert [answer["answer"] for answer in answers] == [None, None]
+    assert "2 of 2 answers are reasoning alone; give a larger" in capsys.readouterr().err
     assert report["suites"][0]["models"][0]["greedy_accuracy"]["value"] == 0
     assert report["settings"]["thinking"] is True
     assert endpoint.bodies[0]["chat_template_kwargs"] == {"enable_thinking": True}
