@@ -150,6 +150,8 @@ def generate_demonstrations(
     out: str | Path | None = None,
     teacher: str = "micro",
     teacher_license: str | None = None,
+    thinking: bool | None = None,
+    chat_template_kwargs: dict[str, Any] | str | None = None,
     engine: Literal["local", "ray"] = "local",
     workers: int | None = None,
     seed: int = 0,
@@ -183,6 +185,7 @@ def generate_demonstrations(
     agreement: float = 0.6,
     votes: int = 5,
     keep_by: Literal["all", "gold"] = "all",
+    reasoning: Literal["keep", "separate", "drop"] = "separate",
     prompt_tokens: int | None = None,
     max_tokens: int = 64,
 ) -> Run:
@@ -242,6 +245,11 @@ def generate_demonstrations(
             and questions asked about each written demonstration.
         keep_by: all: keep every episode. gold: keep an episode whose completion is the
             teacher's only if it equals the gold answer.
+        reasoning: What a row holds of the reasoning of a model that reasons. separate: the
+            completion is the prediction alone, and the column reasoning has the rest. keep:
+            the completion is the reasoning, between <think> and </think>, and then the
+            prediction (not for meta-ict, whose completion is the gold answer). drop: the
+            reasoning is left out.
         prompt_tokens: Longest prompt in tokens. The demonstrations farthest from the query
             are left out until the prompt fits. Tokens are counted by the teacher's
             tokenizer, or as characters / 4 where it has none here. The teacher's context is
@@ -272,6 +280,8 @@ def generate_evol_instruct(
     out: str | Path | None = None,
     teacher: str = "micro",
     teacher_license: str | None = None,
+    thinking: bool | None = None,
+    chat_template_kwargs: dict[str, Any] | str | None = None,
     engine: Literal["local", "ray"] = "local",
     workers: int | None = None,
     seed: int = 0,
@@ -293,6 +303,7 @@ def generate_evol_instruct(
     response_temperature: float = 1.0,
     max_tokens: int = 2048,
     refusal_words: int = 80,
+    reasoning: Literal["keep", "separate", "drop"] = "separate",
 ) -> Run:
     """Rewrite instructions into harder and rarer ones, round after round, with responses.
 
@@ -314,6 +325,11 @@ def generate_evol_instruct(
             rejected as truncated.
         refusal_words: Reject a response that holds a refusal phrase if it has fewer words
             than this (Chinese: characters).
+        reasoning: What a row holds of the reasoning of a model that reasons. separate: the
+            response is the answer alone, and the column reasoning has the rest. keep: the
+            response is the reasoning, between <think> and </think>, and then the answer.
+            drop: the reasoning is left out. What the model thinks about the instruction is
+            never kept.
 
     Returns:
         The run, with the config `instructions`.
@@ -339,6 +355,8 @@ def generate_magpie(
     out: str | Path | None = None,
     teacher: str = "micro",
     teacher_license: str | None = None,
+    thinking: bool | None = None,
+    chat_template_kwargs: dict[str, Any] | str | None = None,
     engine: Literal["local", "ray"] = "local",
     workers: int | None = None,
     seed: int = 0,
@@ -356,6 +374,7 @@ def generate_magpie(
     response_temperature: float = 0.0,
     max_tokens: int = 2048,
     patience: int = 100,
+    reasoning: Literal["keep", "separate", "drop"] = "separate",
 ) -> Run:
     """Let an aligned model write instructions from its own chat template, and answer them.
 
@@ -369,6 +388,10 @@ def generate_magpie(
             truncated.
         patience: Stop after this many rejected instructions in a row. What was found is
             kept.
+        reasoning: What a row holds of the reasoning of a model that reasons. separate: the
+            response is the answer alone, and the column reasoning has the rest. keep: the
+            response is the reasoning, between <think> and </think>, and then the answer.
+            drop: the reasoning is left out.
 
     Returns:
         The run, with the config `instructions`.
@@ -394,6 +417,8 @@ def generate_rationales(
     out: str | Path | None = None,
     teacher: str = "micro",
     teacher_license: str | None = None,
+    thinking: bool | None = None,
+    chat_template_kwargs: dict[str, Any] | str | None = None,
     engine: Literal["local", "ray"] = "local",
     workers: int | None = None,
     seed: int = 0,
@@ -422,6 +447,7 @@ def generate_rationales(
     weighted: bool = False,
     keep: Literal["all", "best", "diverse"] = "all",
     diverse: int = 4,
+    reasoning: Literal["keep", "separate", "drop"] = "keep",
     hints: int = 0,
     teacher_topk: int = 0,
 ) -> Run:
@@ -466,6 +492,10 @@ def generate_rationales(
         keep: Which of the correct chains to keep: all of them, the most probable one
             (best), or the most different ones (diverse).
         diverse: How many chains of a question --keep diverse keeps.
+        reasoning: What a row holds of the reasoning of a model that reasons. keep: the
+            rationale is the reasoning, between <think> and </think>, and then the answer.
+            separate: the rationale is the answer alone, and the column reasoning has the
+            rest. drop: the reasoning is left out.
         hints: If no chain reached the gold answer, ask this many more times with the gold
             answer shown. Chains that are then correct are kept; the hint is removed from
             their prompts (rationalisation, STaR, arXiv 2203.14465). 0: never.
@@ -495,6 +525,8 @@ def generate_responses(
     out: str | Path | None = None,
     teacher: str = "micro",
     teacher_license: str | None = None,
+    thinking: bool | None = None,
+    chat_template_kwargs: dict[str, Any] | str | None = None,
     engine: Literal["local", "ray"] = "local",
     workers: int | None = None,
     seed: int = 0,
@@ -513,6 +545,7 @@ def generate_responses(
     temperature: float = 0.7,
     top_p: float = 1.0,
     max_tokens: int = 2048,
+    reasoning: Literal["keep", "separate", "drop"] = "separate",
 ) -> Run:
     """Let the teacher answer an instruction set.
 
@@ -528,6 +561,10 @@ def generate_responses(
         top_p: Nucleus sampling: sample from the most probable tokens that reach this
             probability together.
         max_tokens: Longest response in tokens. A longer response is rejected as truncated.
+        reasoning: What a row holds of the reasoning of a model that reasons. separate: the
+            response is the answer alone, and the column reasoning has the rest. keep: the
+            response is the reasoning, between <think> and </think>, and then the answer.
+            drop: the reasoning is left out.
 
     Returns:
         The run, with the config `instructions`.
@@ -550,6 +587,8 @@ def generate_self_instruct(
     out: str | Path | None = None,
     teacher: str = "micro",
     teacher_license: str | None = None,
+    thinking: bool | None = None,
+    chat_template_kwargs: dict[str, Any] | str | None = None,
     engine: Literal["local", "ray"] = "local",
     workers: int | None = None,
     seed: int = 0,
@@ -579,6 +618,7 @@ def generate_self_instruct(
     similarity: float = 0.7,
     pool: str | Path | None = None,
     lag: int = 64,
+    reasoning: Literal["keep", "separate", "drop"] = "separate",
     patience: int = 100,
 ) -> Run:
     """Write new instructions from a few seed tasks, with inputs and outputs.
@@ -616,6 +656,10 @@ def generate_self_instruct(
         lag: A call draws its demonstrations from the pool as it was this many calls ago. So
             that many calls can run at once, and the result does not depend on how many do.
             1 is the paper's loop: one call after another.
+        reasoning: What a row holds of the reasoning of a model that reasons, before the
+            text with the output. separate: the column reasoning has it. keep: the
+            completion has it too, between <think> and </think>, before the output. drop: it
+            is left out.
         patience: Stop after this many calls in a row without a new instruction. What was
             found is kept, and the command exits with an error.
 
@@ -675,6 +719,8 @@ def judge_rows(
     out: str | Path | None = None,
     teacher: str = "micro",
     teacher_license: str | None = None,
+    thinking: bool | None = None,
+    chat_template_kwargs: dict[str, Any] | str | None = None,
     engine: Literal["local", "ray"] = "local",
     workers: int | None = None,
     seed: int = 0,

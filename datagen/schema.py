@@ -269,6 +269,18 @@ def _demonstration() -> list[Any]:
     ]
 
 
+REASONING = "reasoning"
+"""A column with what the teacher wrote before its answer. Only runs have it in which a teacher
+reasoned, and whose setting --reasoning is separate."""
+
+
+def with_reasoning(schema: pa.Schema) -> pa.Schema:
+    """Return the schema with the column of the teacher's reasoning at its end."""
+    import pyarrow as pa
+
+    return schema.append(pa.field(REASONING, pa.string()))
+
+
 TOPK = "teacher_topk"
 """A column with the teacher's most probable tokens for each token of the completion. Only
 `datagen topk` adds it."""

@@ -31,6 +31,8 @@ def evaluate_models(
     temperature: float = 0.7,
     max_tokens: int = 256,
     prompt_style: str = "chat",
+    thinking: bool | None = None,
+    chat_template_kwargs: dict[str, Any] | str | None = None,
     concurrency: int = 64,
     resamples: int = 2000,
     engine: Literal["local", "ray"] = "local",
@@ -58,6 +60,11 @@ def evaluate_models(
         temperature: Temperature of these samples.
         max_tokens: Longest answer, in tokens.
         prompt_style: chat, or plain for models without a chat template.
+        thinking: Whether models that can reason do so before they answer. Default: as the
+            chat template of each decides. The reasoning counts towards --max_tokens, and no
+            answer is read from it.
+        chat_template_kwargs: Variables of the chat templates, as JSON, such as
+            '{"enable_thinking": false}'.
         concurrency: Requests in flight at an endpoint.
         resamples: Bootstrap resamples of the questions for the 95% intervals, at least
             1,000.

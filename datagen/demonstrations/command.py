@@ -26,6 +26,7 @@ from datagen.teacher import Request, Sampling, Teacher
 from datagen.teacher.base import transcript
 from datagen.teacher.cost.budget import format_spending
 from datagen.teacher.cost.forecast import Forecast, forecast_of
+from datagen.teacher.kept import reasoning_lines, without_default
 from datagen.teacher.settings import UNRECORDED
 
 NOT_IN_CONFIG = UNRECORDED | {"data_root", "source", "split", "tasks", "held_out"}
@@ -184,7 +185,10 @@ def recorded(plan: Plan) -> dict[str, Any]:
     """Return the settings that decide the rows."""
     settings = plan.settings
     values = {name: value for name, value in vars(settings).items() if name not in NOT_IN_CONFIG}
-    return values | {"shots": list(settings.ks), "format": plan.format.name}
+    return without_default(settings, values) | {
+        "shots": list(settings.ks),
+        "format": plan.format.name,
+    }
 
 
 def recorded_prompts(plan: Plan) -> dict[str, str]:
@@ -214,6 +218,7 @@ def summary(stats: dict[str, Any], out: Path) -> str:
         f"accepted:  {stats['accepted'].get('demonstrations', 0):,} episodes",
         f"rejected:  {counted(stats['rejected'])}",
         f"accuracy:  {accuracy}",
+        *reasoning_lines(stats),
         format_spending(stats),
         f"written to {out}; next: datagen publish {out} NAME",
     ]

@@ -17,7 +17,7 @@ from datagen.schema import CONFIGS
 from datagen.versions.lineage import FORMAT, content_of, content_sha256, family_of
 from datagen.versions.parquet import describe
 
-QUALITY = ("samples", "agreement", "accuracy", "rounds", "operations")
+QUALITY = ("samples", "agreement", "accuracy", "rounds", "operations", "reasoning")
 USAGE = (
     *("answers", "prompt_tokens", "completion_tokens", "cached_tokens"),
     *("estimated_answers", "fields_left_out", "cost", "currency"),

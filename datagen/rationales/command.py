@@ -21,6 +21,7 @@ from datagen.suites.load import find
 from datagen.teacher import Request, Teacher
 from datagen.teacher.cost.budget import format_spending
 from datagen.teacher.cost.forecast import Bound, Forecast, forecast_of
+from datagen.teacher.kept import reasoning_lines, without_default
 from datagen.teacher.settings import UNRECORDED
 from datagen.teacher.topk import check_topk
 from datagen.topk.storing import extend
@@ -159,7 +160,7 @@ def recorded(settings: RationaleSettings, prompts: Prompts) -> dict[str, Any]:
     # runs from before this setting existed do not have it, and must be resumable
     if not settings.teacher_topk:
         del values["teacher_topk"]
-    return values | {"shots": [list(shot) for shot in prompts.shots]}
+    return without_default(settings, values) | {"shots": [list(shot) for shot in prompts.shots]}
 
 
 def summary(stats: dict[str, Any], out: Path) -> str:
@@ -181,5 +182,6 @@ def summary(stats: dict[str, Any], out: Path) -> str:
             f"any {accuracy['solved']:.3f}"
         )
 
+    lines += reasoning_lines(stats)
     lines += [format_spending(stats), f"written to {out}; next: datagen publish {out} NAME"]
     return "\n".join(line for line in lines if line)

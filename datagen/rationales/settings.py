@@ -65,6 +65,10 @@ class RationaleSettings(TeacherSettings):
     most different ones (diverse)."""
     diverse: int = 4
     """How many chains of a question --keep diverse keeps."""
+    reasoning: Literal["keep", "separate", "drop"] = "keep"
+    """What a row holds of the reasoning of a model that reasons. keep: the rationale is the
+    reasoning, between <think> and </think>, and then the answer. separate: the rationale is the
+    answer alone, and the column reasoning has the rest. drop: the reasoning is left out."""
     hints: int = 0
     """If no chain reached the gold answer, ask this many more times with the gold answer shown.
     Chains that are then correct are kept; the hint is removed from their prompts

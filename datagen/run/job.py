@@ -21,6 +21,7 @@ from datagen.run.open_run import OpenRun
 from datagen.running import run_coroutine
 from datagen.teacher import Teacher
 from datagen.teacher.cost.budget import Account, format_spending
+from datagen.teacher.kept import reasoning_lines
 from datagen.teacher.license import find_license
 
 Stats = dict[str, Any]
@@ -149,6 +150,7 @@ def summary(stats: Stats, out: Path) -> str:
             f"{stats['questions']:,} items, {stats['answers']:,} answers in {stats['seconds']:,} s",
             f"accepted:  {sum(stats['accepted'].values()):,}",
             f"rejected:  {counted(stats['rejected'])}",
+            *reasoning_lines(stats),
             format_spending(stats),
             f"written to {out}; next: datagen inspect {out}, datagen publish {out} NAME",
         ]

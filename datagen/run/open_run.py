@@ -36,6 +36,7 @@ from datagen.schema import FAMILIES, Accepted, Outcome, Rejected, Row
 from datagen.teacher.base import Teacher, TeacherError
 from datagen.teacher.cost.budget import Account, BudgetSpent
 from datagen.teacher.journal import JournaledTeacher
+from datagen.teacher.kept import missing_answers
 
 Item = TypeVar("Item")
 Stats: TypeAlias = dict[str, Any]
@@ -257,9 +258,13 @@ class OpenRun:
         self._export()
         accepted = self._rows.accepted_by_config()
         rejected = self._rows.rejected_by_reason()
+        reasoning = self._rows.reasoning()
         if not accepted:
             reasons = ", ".join(f"{reason} {number:,}" for reason, number in rejected.items())
-            raise UserError(f"nothing was accepted of {items} items in {self.path}: {reasons}")
+            missing = "".join(f". {text}" for text in missing_answers(reasoning))
+            raise UserError(
+                f"nothing was accepted of {items} items in {self.path}: {reasons}{missing}"
+            )
 
         stats = RunStats(
             finished=True,
@@ -268,7 +273,8 @@ class OpenRun:
             rejected=rejected,
             **journal.usage.statistics(),
             **self.account.statistics(journal.usage),
-            measured=statistics(self._rows.by_item()),
+            measured=statistics(self._rows.by_item())
+            | ({"reasoning": reasoning} if reasoning else {}),
             seconds=round(seconds, 2),
             code_commit=commit(),
         )

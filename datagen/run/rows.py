@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from datagen.database import connect_database
 from datagen.errors import UserError
 from datagen.json_bytes import dumps, loads
-from datagen.schema import Accepted, Outcome, Row, arrow_schema
+from datagen.schema import REASONING, Accepted, Outcome, Row, arrow_schema, with_reasoning
+from datagen.teacher.kept import ALONE, COUNTED, CUT
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -173,6 +174,17 @@ class Rows:
         for _, _, row in stored(self._database, rejected_for=reason):
             yield str(loads(row).get("finish_reason"))
 
+    def reasoning(self) -> dict[str, int]:
+        """Return how many rows have reasoning, by setting, and how many have no answer."""
+        keys = {**COUNTED, "cut": CUT, "alone": ALONE}
+        # as orjson writes a key; in a text the quotes would be escaped
+        marks = {name: f'"{key}":'.encode() for name, key in keys.items()}
+        query = "SELECT rows FROM items WHERE instr(rows, ?)"
+        found: Counter[str] = Counter()
+        for (rows,) in self._execute(query, (f'"{REASONING}'.encode(),)):
+            found.update({name: rows.count(mark) for name, mark in marks.items()})
+        return {name: count for name, count in found.items() if count}
+
     def export(self, folder: Path, configs: Sequence[str], *, family: str) -> None:
         """Write one Parquet file for each config, with the rows in the order of the positions.
 
@@ -184,6 +196,9 @@ class Rows:
         import pyarrow.parquet as pq
 
         schemas = {config: arrow_schema(config, family=family) for config in configs}
+        if self.reasoning().get("separate"):
+            # an answer alone never has reasoning
+            schemas |= {c: with_reasoning(schemas[c]) for c in configs if c != "answers"}
         partial = {config: folder / f"{config}.partial" for config in configs}
         waiting: dict[str, list[bytes]] = {config: [] for config in configs}
         self.commit()

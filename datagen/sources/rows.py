@@ -7,7 +7,7 @@ from typing import Any
 
 from datagen.errors import UserError
 from datagen.prompts.templates import Templates
-from datagen.schema import Row, arrow_schema, assistant
+from datagen.schema import REASONING, Row, arrow_schema, assistant
 from datagen.sources.instructions import describe, prompts_of
 from datagen.sources.tasks import records, task_of
 
@@ -49,7 +49,7 @@ def row_of(record: dict[str, Any], where: str, templates: Templates, method: str
     # A row of this project already has its columns. They are kept, its id and parents included.
     if record.get("method") is None:
         return made
-    names = arrow_schema("instructions").names
+    names = [*arrow_schema("instructions").names, REASONING]
     return made | {name: record[name] for name in names if record.get(name) is not None}
 
 

@@ -296,5 +296,6 @@ def marks_of(answer: Completion) -> list[str]:
 
 def completion_of(record: dict[str, Any]) -> Completion:
     """Return an answer as it was before it was recorded."""
-    # JSON has no tuples; a record of an older release lacks the newer fields
-    return Completion(**record | {"left_out": tuple(record.get("left_out", ()))})
+    # JSON has no tuples. A record of an older release lacks the newer fields, or has null there.
+    left_out = tuple(record.get("left_out", ()))
+    return Completion(**record | {"left_out": left_out, "reasoning": record.get("reasoning") or ""})

@@ -9,7 +9,8 @@ from dataclasses import dataclass, replace
 from datagen.answers import equal, extract, vote
 from datagen.errors import UserError
 from datagen.suites import Question, Suite, direct_prompt, rationale_prompt
-from datagen.teacher import Messages, Request, Sampling, Teacher, TeacherError
+from datagen.teacher import Completion, Messages, Request, Sampling, Teacher, TeacherError
+from datagen.teacher.reasoning import join_reasoning
 from train.evaluate.metrics import edit_distance, gold_logprob
 from train.evaluate.settings import EvaluateSettings
 
@@ -30,7 +31,7 @@ class Answered:
     id: str
     gold: str
     text: str
-    """The greedy completion."""
+    """The greedy completion, without the reasoning before its answer."""
     answer: str | None
     """The answer in that text; None if there is none."""
     correct: bool
@@ -47,6 +48,8 @@ class Answered:
     """Why the question could not be asked. It then counts as not answered."""
     unscored: str | None = None
     """Why there is no `gold_logprob`."""
+    reasoning: str = ""
+    """What the model wrote before its greedy answer. No answer is read from it."""
 
 
 async def ask(
@@ -99,11 +102,11 @@ async def ask_one(
     """Ask one question."""
     prompt = prompt_of(question, suite=suite, mode=mode, style=settings.prompt_style)
     greedy, sampled = samplings(mode, settings)
-    text = ""
+    greedy_answer = Completion("")
     texts: list[str] = []
     error = None
     try:
-        text = (await teacher.complete(Request(prompt, sampling=greedy)))[0].text
+        [greedy_answer] = await teacher.complete(Request(prompt, sampling=greedy))
         advance(1)
         if settings.samples:
             request = Request(prompt, n=settings.samples, sampling=sampled)
@@ -119,10 +122,19 @@ async def ask_one(
     if not error:
         gold = question.gold_rationale if suite.bare else question.gold
         ends = "bare" if suite.bare else mode
-        logprob, unscored = await try_score(teacher, prompt, text=text, gold=gold or "", mode=ends)
-    return judge(
-        question, suite, text=text, texts=texts, error=error, logprob=logprob, unscored=unscored
+        # the gold answer follows what the model itself wrote, its reasoning included
+        whole = join_reasoning(greedy_answer.reasoning, greedy_answer.text)
+        logprob, unscored = await try_score(teacher, prompt, text=whole, gold=gold or "", mode=ends)
+    found = judge(
+        question,
+        suite,
+        text=greedy_answer.text,
+        texts=texts,
+        error=error,
+        logprob=logprob,
+        unscored=unscored,
     )
+    return replace(found, reasoning=greedy_answer.reasoning)
 
 
 def samplings(mode: str, settings: EvaluateSettings) -> tuple[Sampling, Sampling]:

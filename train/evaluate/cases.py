@@ -55,6 +55,7 @@ class CaseAnswer:
     answer: str | None
     correct: bool
     error: str | None = None
+    reasoning: str = ""
 
 
 def has_cases(suite: str) -> bool:
@@ -168,7 +169,8 @@ async def answer_case(
         return CaseAnswer("", None, False, str(failure))
     advance(1)
     answer = format.read(completion.text)
-    return CaseAnswer(completion.text, answer, matches(answer, case.target))
+    correct = matches(answer, case.target)
+    return CaseAnswer(completion.text, answer, correct, reasoning=completion.reasoning)
 
 
 def prompt_of(case: Case, contender: Contender, style: Style) -> str | Messages:

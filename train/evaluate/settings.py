@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from datagen.errors import UserError
 from datagen.teacher import TeacherSpec, check_workers
+from datagen.teacher.chat_options import ChatOptions
 
 MODES = ("rationale", "direct")
 """A model is asked to reason first, or to give only the answer."""
@@ -49,6 +50,11 @@ class EvaluateSettings:
     """Longest answer, in tokens."""
     prompt_style: str = "chat"
     """chat, or plain for models without a chat template."""
+    thinking: bool | None = None
+    """Whether models that can reason do so before they answer. Default: as the chat template of
+    each decides. The reasoning counts towards --max_tokens, and no answer is read from it."""
+    chat_template_kwargs: dict[str, Any] | str | None = None
+    """Variables of the chat templates, as JSON, such as '{"enable_thinking": false}'."""
     concurrency: int = 64
     """Requests in flight at an endpoint."""
     resamples: int = 2000
@@ -78,6 +84,7 @@ class EvaluateSettings:
             raise UserError(f"--limit {self.limit}: at least 1")
         if self.prompt_style not in ("chat", "plain"):
             raise UserError(f"--prompt_style {self.prompt_style}: chat or plain")
+        ChatOptions.of(self.thinking, self.chat_template_kwargs)
         check_workers(self.workers)
         if not self.suite:
             raise UserError("--suite: name at least one")

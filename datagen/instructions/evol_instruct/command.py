@@ -90,6 +90,7 @@ def evolution_of(settings: EvolSettings) -> Evolution:
         keep_seeds=settings.keep_seeds,
         rewriting=sampling(temperature=settings.temperature, top_p=settings.top_p),
         answering=sampling(temperature=settings.response_temperature, top_p=settings.top_p),
+        kept=settings.reasoning,
         # greedy: the same pair of instructions gets the same judgement
         judging=sampling(temperature=0.0),
     )

@@ -10,11 +10,12 @@ from collections.abc import Sequence
 from random import Random
 
 from datagen.filters.responses import Responses
-from datagen.filters.text import plain
+from datagen.filters.text import plain, unfinished
 from datagen.instructions.respond.settings import RespondSettings
-from datagen.schema import Accepted, Outcome, Rejected, Row, assistant, content_id
+from datagen.schema import Accepted, Outcome, Rejected, Row, content_id
 from datagen.sources.instructions import Prompt, describe
 from datagen.teacher import Completion, Messages, Request, Sampling, Teacher
+from datagen.teacher.kept import Kept, kept_completion, kept_text
 
 METHOD = "respond"
 
@@ -34,12 +35,12 @@ async def respond(
     outcomes: list[Outcome] = []
     seen: set[str] = set()
     for sample, answer in enumerate(answers):
-        text = plain(answer.text)
-        reason = checks.reason(answer.text, answer.finish_reason)
+        text = plain(kept_text(answer, settings.reasoning))
+        reason = unfinished(answer) or checks.reason(answer.text)
         if reason is None and text in seen:
             reason = "duplicate"
         seen.add(text)
-        row = row_of(prompt, system, sample, answer)
+        row = row_of(prompt, system, sample, answer, settings.reasoning)
         outcomes.append(Rejected(row, reason) if reason else Accepted(row, "instructions"))
     return outcomes
 
@@ -70,15 +71,14 @@ def messages_of(prompt: Prompt, system: str | None) -> Messages:
     return (("system", system), *asked) if system else asked
 
 
-def row_of(prompt: Prompt, system: str | None, sample: int, answer: Completion) -> Row:
+def row_of(prompt: Prompt, system: str | None, sample: int, answer: Completion, kept: Kept) -> Row:
     """Return the row of a response. The student is asked under the same system prompt."""
-    text = answer.text.strip()
+    text = kept_text(answer, kept)
     turns = messages_of(prompt, system)
     return describe(prompt, METHOD) | {
         "id": content_id(METHOD, prompt.id, system, sample, text),
         "prompt": [{"role": role, "content": content} for role, content in turns],
-        "completion": assistant(text),
-        "output": text,
+        **kept_completion(answer, kept),
         "system": system,
         "finish_reason": answer.finish_reason,
     }

@@ -28,6 +28,7 @@ from datagen.sources.tasks import Task, read_tasks
 from datagen.teacher import Request, Sampling, Teacher
 from datagen.teacher.cost.budget import format_spending
 from datagen.teacher.cost.forecast import Forecast, forecast_of
+from datagen.teacher.kept import reasoning_lines, without_default
 
 if TYPE_CHECKING:
     from datagen.filters.novelty import Novelty
@@ -42,6 +43,7 @@ CONFIGURED = (
     "lag",
     "patience",
     "seed",
+    "reasoning",
 )
 """Settings that the configuration records as they are. The others change no row, or are recorded in
 another form."""
@@ -112,7 +114,8 @@ def forecast_self_instruct(settings: SelfInstructSettings) -> Forecast:
 def plan_of(settings: SelfInstructSettings) -> tuple[Plan, Asking]:
     """Return seeds, prompts and rules of these settings. Raises UserError."""
     spoken = language(settings.spoken)
-    asking = Asking(Templates(spoken.name, settings.templates), settings.asked_in, settings.seed)
+    templates = Templates(spoken.name, settings.templates)
+    asking = Asking(templates, settings.asked_in, settings.seed, settings.reasoning)
     rules = instruction_rules(spoken, asking.templates, settings)
     return Plan(read_seeds(settings), mode(asking, rules, settings), rules, settings), asking
 
@@ -189,7 +192,7 @@ def recorded(asking: Asking, settings: SelfInstructSettings) -> dict[str, Any]:
     """Return the settings that decide the rows."""
     values = {name: getattr(settings, name) for name in CONFIGURED}
     return (
-        values
+        without_default(settings, values)
         | asdict(settings.recipe)
         | {
             "pool": pool_sha256(settings.pool),
@@ -235,5 +238,6 @@ def summary(stats: dict[str, Any], out: Path) -> str:
     if share is not None:
         lines.append(f"classification: {share:.1%} of the instructions")
 
+    lines += reasoning_lines(stats)
     lines += [format_spending(stats), f"written to {out}; next: datagen publish {out} NAME"]
     return "\n".join(line for line in lines if line)

@@ -91,6 +91,10 @@ class SelfInstructSettings(TemplateSettings):
     """A call draws its demonstrations from the pool as it was this many calls ago. So that many
     calls can run at once, and the result does not depend on how many do. 1 is the paper's loop:
     one call after another."""
+    reasoning: Literal["keep", "separate", "drop"] = "separate"
+    """What a row holds of the reasoning of a model that reasons, before the text with the output.
+    separate: the column reasoning has it. keep: the completion has it too, between <think> and
+    </think>, before the output. drop: it is left out."""
     patience: int = 100
     """Stop after this many calls in a row without a new instruction. What was found is kept, and
     the command exits with an error."""

@@ -37,17 +37,20 @@ class Calls:
         model: str,
         *,
         explain: Callable[[Refused, str], Exception],
+        chat_fields: Mapping[str, Any] | None = None,
         log: Callable[[str], None] | None = None,
     ):
         """Args:
         name: the teacher's name, for messages.
         model: the name that the server knows.
         explain: makes the error of a refusal and the path that was asked.
+        chat_fields: further fields of the requests in chat form.
         log: takes each line for the user. Default: standard error.
         """
         self._name = name
         self._model = model
         self._explain = explain
+        self._chat_fields = chat_fields or {}
         self._log = log or (lambda line: print(line, file=sys.stderr, flush=True))
         self._terms = Terms()
         self._estimates = False
@@ -69,6 +72,8 @@ class Calls:
         later calls once a call without it is answered.
         """
         path, body = make_call(self._model, request, have)
+        if not isinstance(request.prompt, str):
+            body |= self._chat_fields
         read = partial(completions, request=request, wanted=request.n - have)
         terms = self._terms
         while True:

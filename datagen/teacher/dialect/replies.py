@@ -20,6 +20,7 @@ from datagen.teacher.dialect.errors import (
 from datagen.teacher.dialect.failure import Failure
 from datagen.teacher.dialect.finish import finish_reason
 from datagen.teacher.dialect.logprobs import mean_logprob
+from datagen.teacher.reasoning import split_reasoning
 
 MOST_TOKENS = 10_000_000
 """More tokens than any model reads or writes for one sample. A larger count is no count."""
@@ -90,7 +91,7 @@ def completion(said: Said, i: int, count: int, tokens: Tokens, request: Request)
         prompt_tokens=asked,
         cached_tokens=min(tokens.cached, asked),
         mean_logprob=said.mean_logprob,
-        reasoning=said.reasoning or None,
+        reasoning=said.reasoning,
         estimated=not counted or (i == 0 and not tokens.prompt and asked > 0),
     )
 
@@ -149,19 +150,19 @@ def read_choice(choice: dict[str, Any], stop: Sequence[str]) -> Said | None:
     if not content and isinstance(refusal, str):
         content = refusal
     thoughts = [thought, *(flat_text(message.get(field)) for field in THOUGHT_FIELDS)]
-    reasoning = next(filter(None, thoughts), "") or flat_text(message.get("reasoning_details"))
+    field = next(filter(None, thoughts), "") or flat_text(message.get("reasoning_details"))
     ended = read_finish_reason(choice)
     if ended == "error":
         return None
 
     is_null = message.get("content") is None and not content
-    if is_null and not reasoning and ended in {"unknown", "stop"}:
+    if is_null and not field and ended in {"unknown", "stop"}:
         return None
-    text = readable(content)
+    reasoning, text = split_reasoning(readable(content), readable(field))
     cut = until_stop(text, stop)
     logprob = mean_logprob(choice.get("logprobs"), None if cut == text else len(cut))
     ended = ended if cut == text else "stop"
-    return Said(cut, readable(reasoning), ended, logprob)
+    return Said(cut, reasoning, ended, logprob)
 
 
 def read_parts(content: Any) -> tuple[str, str]:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from datagen.errors import Refused, UserError
 from datagen.teacher.base import Completion, Messages, Pair, Request
+from datagen.teacher.chat_options import ChatOptions
 from datagen.teacher.dialect.calls import Calls
 from datagen.teacher.dialect.errors import FLAGGED, TOO_MANY, page_title
 from datagen.teacher.dialect.failure import Failure
@@ -20,6 +21,7 @@ from datagen.teacher.endpoint.address import Address
 from datagen.teacher.endpoint.batch import Batches
 from datagen.teacher.endpoint.endpoint import Endpoint
 from datagen.teacher.endpoint.prompt_logprobs import score
+from datagen.teacher.endpoint.thinking import chat_fields
 from datagen.teacher.endpoint.throttle import Patience
 from datagen.teacher.endpoint.transport import Transport
 from datagen.teacher.scoring import score_each
@@ -48,28 +50,36 @@ class OpenAITeacher:
         concurrency: int = 64,
         patience: Patience | None = None,
         batches: Path | None = None,
+        chat: ChatOptions | None = None,
     ):
         """Args:
         model: the name that the endpoint knows.
         concurrency: the most requests in flight.
         patience: how long to wait for the endpoint.
         batches: a file that records the submitted batches. With it, the Batch API is used.
+        chat: whether the model thinks, and variables of its chat template.
         """
         self.model = model
         self.name = f"openai:{model}"
         self.address = Address.parse(os.environ.get("OPENAI_BASE_URL", PUBLIC))
         self.base_url = self.address.shown
         """The URL that messages and lineage show."""
+        self._chat = chat or ChatOptions()
         self._concurrency = concurrency
         self._patience = patience or Patience()
         self._batches_file = batches
-        self._calls = Calls(self.name, model, explain=self._explain)
+        self._calls = Calls(
+            self.name,
+            model,
+            explain=self._explain,
+            chat_fields=chat_fields(self._chat, self.base_url),
+        )
         self._transport: Transport | None = None
         self._endpoint: Endpoint | None = None
         self._batches: Batches | None = None
 
     async def identify(self) -> str:
-        return f"{self.name}@{self.base_url}"
+        return f"{self.name}{self._chat.suffix}@{self.base_url}"
 
     async def open(self) -> None:
         """Connect to the endpoint, and look the model up if the endpoint lists its models.
@@ -111,7 +121,8 @@ class OpenAITeacher:
         Only vLLM servers return it.
         """
         try:
-            return await score(self._open_endpoint(), self.model, prompt, continuation)
+            fields = chat_fields(self._chat, self.base_url)
+            return await score(self._open_endpoint(), self.model, prompt, continuation, fields)
         except Refused as error:
             raise UserError(
                 f"{self.name} cannot score a given continuation: {self.base_url} returns no prompt "

@@ -13,7 +13,8 @@ from datagen.teacher.chat import stop_tokens
 from datagen.teacher.local.batches import Job, TokenPair
 from datagen.teacher.local.decode import Row, decode, score
 from datagen.teacher.local.prefix import shared_prefix
-from datagen.teacher.local.tokenizing import cannot_open
+from datagen.teacher.local.tokenizing import AnswerDecoder, cannot_open, opening_before
+from datagen.teacher.reasoning import split_reasoning
 
 
 class CausalModel:
@@ -22,6 +23,7 @@ class CausalModel:
     def __init__(self, network: Any, tokenizer: Any, *, batch_rows: int):
         self.network = network
         self.tokenizer = tokenizer
+        self._decoder = AnswerDecoder(tokenizer)
         self.batch_rows = batch_rows
         """The most sequences at once. It is halved when a GPU runs out of memory."""
         self.tokens_asked = 0
@@ -67,10 +69,12 @@ class CausalModel:
                 stopped=self._stopped(sampling.stop),
             )
         answers: list[list[Completion]] = [[] for _ in jobs]
+        openings = [opening_before(self.tokenizer, job.ids) for job in jobs]
         for row in rows:
             # the first sample of a request carries the prompt's tokens, as at an endpoint
             cost = 0 if answers[row.prompt] else len(jobs[row.prompt].ids)
-            answers[row.prompt].append(self._completion(row, sampling, cost))
+            answer = self._completion(row, sampling, cost, opening=openings[row.prompt])
+            answers[row.prompt].append(answer)
         return answers
 
     def _rows(self, place: int, job: Job) -> list[Row]:
@@ -98,16 +102,20 @@ class CausalModel:
         reach = max(len(s.encode()) for s in stop) + 1
         return lambda tokens: any(s in self.tokenizer.decode(tokens[-reach:]) for s in stop)
 
-    def _completion(self, row: Row, sampling: Sampling, prompt_tokens: int) -> Completion:
-        text = self.tokenizer.decode(row.tokens, skip_special_tokens=True)
+    def _completion(
+        self, row: Row, sampling: Sampling, prompt_tokens: int, *, opening: str
+    ) -> Completion:
+        [text] = self._decoder.decode([row.tokens])
         # a token can hold the stop string and more, so the text is cut before it
         cuts = [at for at in (text.find(s) for s in sampling.stop) if at >= 0]
+        reasoning, answer = split_reasoning(opening + (text[: min(cuts)] if cuts else text))
         return Completion(
-            text=text[: min(cuts)] if cuts else text,
+            text=answer,
             finish_reason="stop" if row.ended else "length",
             tokens=len(row.tokens),
             prompt_tokens=prompt_tokens,
             mean_logprob=sum(row.logprobs) / len(row.logprobs) if row.logprobs else None,
+            reasoning=reasoning,
         )
 
     def _score(self, pairs: list[TokenPair]) -> list[list[float]]:

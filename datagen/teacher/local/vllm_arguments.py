@@ -9,6 +9,7 @@ from typing import Any
 
 from datagen.errors import UserError
 from datagen.teacher.base import Completion, Request, Sampling
+from datagen.teacher.reasoning import split_reasoning
 from datagen.teacher.topk import Topk
 
 DEFAULTS: dict[str, Any] = {
@@ -86,15 +87,24 @@ def sampling_params(request: Request, room: int, ends: Sequence[int]) -> Any:
 
 
 def read_completion(choice: Any, text: str, prompt_tokens: int, sampling: Sampling) -> Completion:
-    """Return a choice of vLLM as a completion."""
+    """Return a choice of vLLM as a completion.
+
+    Args:
+        choice: of a finished output.
+        text: its text, after the mark with which the prompt opened reasoning, if it did.
+        prompt_tokens: billed for this choice.
+        sampling: of the request.
+    """
+    reasoning, answer = split_reasoning(text)
     tokens = len(choice.token_ids)
     mean = choice.cumulative_logprob / tokens if sampling.logprobs and tokens else None
     return Completion(
-        text=text,
+        text=answer,
         finish_reason=choice.finish_reason or "unknown",
         tokens=tokens,
         prompt_tokens=prompt_tokens,
         mean_logprob=mean,
+        reasoning=reasoning,
     )
 
 
