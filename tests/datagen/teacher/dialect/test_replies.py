@@ -26,22 +26,22 @@ def one(found, request=ASKED):
 
 THOUGHT = [{"type": "text", "text": "red, "}, {"type": "text", "text": "fruit"}]
 CONTENTS = [
-    ("A cherry.", "A cherry.", None),
-    ([{"type": "text", "text": "A "}, {"type": "text", "text": "cherry."}], "A cherry.", None),
-    ([{"type": "output_text", "text": "A cherry."}], "A cherry.", None),
-    (["A ", "cherry."], "A cherry.", None),
-    ({"type": "text", "text": {"value": "A cherry."}}, "A cherry.", None),
-    ({"parts": [{"text": "A cherry."}]}, "A cherry.", None),
+    ("A cherry.", "A cherry.", ""),
+    ([{"type": "text", "text": "A "}, {"type": "text", "text": "cherry."}], "A cherry.", ""),
+    ([{"type": "output_text", "text": "A cherry."}], "A cherry.", ""),
+    (["A ", "cherry."], "A cherry.", ""),
+    ({"type": "text", "text": {"value": "A cherry."}}, "A cherry.", ""),
+    ({"parts": [{"text": "A cherry."}]}, "A cherry.", ""),
     ([{"type": "thinking", "thinking": THOUGHT}, {"type": "text", "text": "A"}], "A", "red, fruit"),
     ([{"type": "thinking", "thinking": "red"}, {"type": "text", "text": "A"}], "A", "red"),
     ([{"text": "red", "thought": True}, {"text": "A"}], "A", "red"),
     ([{"type": "reasoning", "summary": [{"text": "red"}]}, "A"], "A", "red"),
-    ([{"type": "refusal", "refusal": "I will not."}], "I will not.", None),
-    ([{"type": "image_url", "image_url": {"url": "x"}}, {"type": "text", "text": "A"}], "A", None),
-    ([], "", None),
-    ("", "", None),
-    ([None, 5, True, {"type": "text"}], "", None),
-    (5, "", None),
+    ([{"type": "refusal", "refusal": "I will not."}], "I will not.", ""),
+    ([{"type": "image_url", "image_url": {"url": "x"}}, {"type": "text", "text": "A"}], "A", ""),
+    ([], "", ""),
+    ("", "", ""),
+    ([None, 5, True, {"type": "text"}], "", ""),
+    (5, "", ""),
 ]
 
 
