@@ -82,9 +82,14 @@ class Address:
         return f"{self.scheme}://{host}" + (f":{self.port}" if self.port else "")
 
     @property
-    def shown(self) -> str:
-        """The base URL for messages: without user, password and query."""
+    def base(self) -> str:
+        """The base URL that a client is given, without user, password and query."""
         return self.origin + self.path
+
+    @property
+    def shown(self) -> str:
+        """The base URL for messages and records."""
+        return self.base
 
     @property
     def is_azure(self) -> bool:

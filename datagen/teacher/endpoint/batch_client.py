@@ -130,7 +130,7 @@ class BatchClient:
                 # the client needs some key, but the headers below are what is sent: the server may
                 # want a user and a password, or another header
                 api_key="in the header",
-                base_url=self._transport.url,
+                base_url=self._transport.address.base,
                 default_query=dict(parse_qsl(self._transport.address.query)),
                 default_headers={"Authorization": Omit(), **self._transport.credentials},  # type: ignore[dict-item]
                 timeout=self._patience.attempt_s,
