@@ -165,7 +165,7 @@ class Batches:
             self._book.set_state(name, SUBMITTED, batch.id)
             count = len(self._book.ids(name))
             log(
-                f"{count:,} requests are in batch {batch.id} at {self._transport.url}; "
+                f"{count:,} requests are in batch {batch.id} at {self._transport.where}; "
                 "run the same command again to collect them later"
             )
             return batch
@@ -183,7 +183,7 @@ class Batches:
             without=self._transport.redact(f"batch {batch.id} {batch.status} {why}".strip()),
         )
         log(f"batch {batch.id} {batch.status} with {len(replies):,} replies")
-        stopped = f"batch {batch.id} at {self._transport.url} {batch.status} {why}".strip()
+        stopped = f"batch {batch.id} at {self._transport.where} {batch.status} {why}".strip()
         stopped += ": the same command submits again what has no answer"
         self._deliver(name, UserError(stopped) if batch.status in {"failed", "cancelled"} else None)
 

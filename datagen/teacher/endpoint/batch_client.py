@@ -94,7 +94,7 @@ class BatchClient:
                 if time.monotonic() - began > self._patience.down_s:
                     minutes = (time.monotonic() - began) / 60
                     raise UserError(
-                        f"{self._transport.url} has been down for {minutes:.0f} min ({failure}): "
+                        f"{self._transport.where} has been down for {minutes:.0f} min ({failure}): "
                         "run the same command later to continue"
                     ) from None
                 await asyncio.sleep(failure.retry_after or delay)
@@ -118,7 +118,7 @@ class BatchClient:
             if is_retryable(status, content):
                 wait = retry_after(error.response.headers)
                 raise Failure(message, status=status, retry_after=wait) from None
-            raise UserError(f"{self._transport.url} refuses a batch: {message}") from None
+            raise UserError(f"{self._transport.where} refuses a batch: {message}") from None
         except openai.APIError as error:
             raise Failure(self._transport.redact(error), unreachable=True) from None
 

@@ -38,7 +38,8 @@ class Transport:
         key: the API key.
         """
         self.address = address
-        self.url = address.shown
+        self.where = address.shown
+        """The address, as messages show it."""
         self._secrets = [secret for secret in (key, *address.secrets) if secret]
         self.credentials = credentials(address, key)
         self.headers = {
