@@ -162,7 +162,7 @@ def is_refused(name: str, message: str) -> bool:
         return False
     if name in ANY_COMPLAINT or name in NEEDED:
         return True
-    if name == OLD_LIMIT and NEW_LIMIT not in said and OUT_OF_RANGE.search(said):
+    if OUT_OF_RANGE.search(said) and NEW_LIMIT not in said:
         return False
     return bool(NOT_TAKEN.search(said))
 

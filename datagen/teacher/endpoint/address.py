@@ -35,8 +35,8 @@ class Address:
     """
 
     scheme: str
-    host: str
-    port: int | None
+    authority: str
+    """Host and port as they were written. Runs of earlier releases recorded them so."""
     path: str
     """Without a slash at its end."""
     query: str = ""
@@ -58,15 +58,14 @@ class Address:
             raise UserError(NO_ADDRESS)
         try:
             parts = urlsplit(text if "://" in text else f"{scheme_for(text)}://{text}")
-            port = parts.port
+            is_whole = parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0
         except ValueError:
             raise UserError(NO_ADDRESS) from None
-        if parts.scheme not in {"http", "https"} or not parts.hostname:
+        if not is_whole:
             raise UserError(NO_ADDRESS)
         return cls(
             parts.scheme,
-            parts.hostname,
-            port,
+            parts.netloc.rpartition("@")[2],
             base_path(parts.path),
             parts.query,
             parts.username,
@@ -76,15 +75,24 @@ class Address:
     @property
     def origin(self) -> str:
         """Scheme, host and port, without anything secret."""
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"{self.scheme}://{host}" + (f":{self.port}" if self.port else "")
+        return f"{self.scheme}://{self.authority}"
+
+    @property
+    def host(self) -> str:
+        """The name of the host, in lower case."""
+        return urlsplit(f"//{self.authority}").hostname or ""
+
+    @property
+    def base(self) -> str:
+        """The base URL that a client is given, without user, password and query."""
+        return self.origin + self.path
 
     @property
     def written(self) -> str:
         """The whole base URL, with its secrets."""
         login = "" if self.user is None else f"{self.user}:{self.password or ''}@"
         query = f"?{self.query}" if self.query else ""
-        return f"{self.scheme}://{login}{self.origin.partition('://')[2]}{self.path}{query}"
+        return f"{self.scheme}://{login}{self.authority}{self.path}{query}"
 
     @property
     def shown(self) -> str:

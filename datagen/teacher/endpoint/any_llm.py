@@ -105,7 +105,7 @@ class Sender:
     """Sends the bodies of requests through a client of any-llm."""
 
     def __init__(self, provider: str, client: Any):
-        self.url = f"any-llm:{provider}"
+        self.where = f"any-llm:{provider}"
         self._client = client
         key = os.environ.get(getattr(client, "ENV_API_KEY_NAME", None) or "")
         self._secrets = Secrets(keys=[key] if key else [])

@@ -165,7 +165,7 @@ class Batches:
             self._book.set_state(name, SUBMITTED, self._checked(batch.id))
             count = len(self._book.ids(name))
             log(
-                f"{count:,} requests are in batch {batch.id} at {self._transport.url}; "
+                f"{count:,} requests are in batch {batch.id} at {self._transport.where}; "
                 "run the same command again to collect them later"
             )
             return batch
@@ -180,7 +180,7 @@ class Batches:
         ended = self._transport.redact(f"{batch.status} {why}".strip())
         self._book.end(name, replies, without=f"batch {batch.id} {ended}")
         log(f"batch {batch.id} {batch.status} with {len(replies):,} replies")
-        stopped = f"batch {batch.id} at {self._transport.url} {ended}"
+        stopped = f"batch {batch.id} at {self._transport.where} {ended}"
         stopped += ": the same command submits again what has no answer"
         self._deliver(name, UserError(stopped) if batch.status in {"failed", "cancelled"} else None)
 
@@ -205,7 +205,7 @@ class Batches:
             UserError: the id repeats a secret.
         """
         if self._transport.secrets.message(id) != id:
-            raise UserError(f"{self._transport.url} repeats a key in the id of a batch")
+            raise UserError(f"{self._transport.where} repeats a key in the id of a batch")
         return id
 
     def _redacted(self, found: tuple[str, Reply]) -> tuple[str, Reply]:

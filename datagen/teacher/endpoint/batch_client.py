@@ -95,7 +95,7 @@ class BatchClient:
                 if time.monotonic() - began > self._patience.down_s:
                     minutes = (time.monotonic() - began) / 60
                     raise UserError(
-                        f"{self._transport.url} has been down for {minutes:.0f} min ({failure}): "
+                        f"{self._transport.where} has been down for {minutes:.0f} min ({failure}): "
                         "run the same command later to continue"
                     ) from None
                 await asyncio.sleep(failure.retry_after or delay)
@@ -119,7 +119,7 @@ class BatchClient:
             if is_retryable(status, content):
                 wait = retry_after(error.response.headers)
                 raise Failure(message, status=status, retry_after=wait) from None
-            raise UserError(f"{self._transport.url} refuses a batch: {message}") from None
+            raise UserError(f"{self._transport.where} refuses a batch: {message}") from None
         except openai.APIError as error:
             raise Failure(self._transport.redact(error), unreachable=True) from None
 
@@ -131,7 +131,7 @@ class BatchClient:
                 # the client needs some key, but the headers below are what is sent: the server may
                 # want a user and a password, or another header
                 api_key="in the header",
-                base_url=self._transport.url,
+                base_url=self._transport.address.base,
                 default_query=dict(parse_qsl(self._transport.address.query)),
                 default_headers={"Authorization": Omit(), **self._transport.credentials},  # type: ignore[dict-item]
                 timeout=self._patience.attempt_s,

@@ -27,7 +27,7 @@ LONGEST_DELAY_S = 30.0
 class Sender(Protocol):
     """What an endpoint is asked through, such as `Transport`."""
 
-    url: str
+    where: str
     """The address, as messages may show it."""
 
     async def send(
@@ -48,7 +48,7 @@ class Endpoint:
 
     def __init__(self, transport: Sender, *, concurrency: int, patience: Patience):
         self.transport = transport
-        self.throttle = Throttle(transport.url, concurrency, patience)
+        self.throttle = Throttle(transport.where, concurrency, patience)
         self.patience = patience
         self._numbers = itertools.count()
         self._asking: set[asyncio.Task[Any]] = set()

@@ -40,7 +40,8 @@ class Transport:
         key: the API key.
         """
         self.address = address
-        self.url = address.shown
+        self.where = address.shown
+        """The address, as messages show it."""
         self.secrets = Secrets(keys=[key], addresses=[address.written])
         self._told = False
         self.credentials = credentials(address, key)
@@ -136,7 +137,7 @@ class Transport:
         if clean is not content and not self._told:
             self._told = True
             # a text that holds a word by chance is changed too, so the user must know
-            show(f"{self.url} repeats a secret of yours: replies get *** instead", error=True)
+            show(f"{self.where} repeats a secret of yours: replies get *** instead", error=True)
         return clean
 
     def redact(self, error: object) -> str:

@@ -64,6 +64,8 @@ BLAMED = [
 NOT_BLAMED = [
     openai("max_tokens is too large: 99. This model supports at most 8.", param="max_tokens"),
     openai("temperature must be between 0 and 0.3", param="temperature"),
+    openai("max_tokens of 99 is not supported: at most 8", param="max_tokens"),
+    openai("temperature 0.4 is not supported, it must be less than 0.3", param="temperature"),
     openai("Your wish to stop the seed from growing is not allowed"),
     openai("The model `m` does not exist", code="model_not_found"),
     openai("The prompt was filtered", code="content_filter", param="prompt"),

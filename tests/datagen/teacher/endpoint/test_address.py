@@ -19,7 +19,7 @@ WRITTEN = {
     "https://api.example.com/v1/chat/completions/": PLAIN,
     "https://api.example.com/v1/completions": PLAIN,
     "https://api.example.com/v1/models": PLAIN,
-    "HTTPS://API.example.com/v1": PLAIN,
+    "HTTPS://API.example.com/v1": PLAIN.replace("api", "API"),
     "  https://api.example.com/v1\n": PLAIN,
     '"https://api.example.com/v1"': PLAIN,
     "<https://api.example.com/v1>": PLAIN,
