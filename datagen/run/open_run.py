@@ -21,7 +21,7 @@ from datagen.errors import UserError
 from datagen.progress import Meter, meter
 from datagen.records.config import RunConfig
 from datagen.records.serialise import to_json
-from datagen.records.stats import RunStats
+from datagen.records.stats import RunStats, SourceCounts
 from datagen.run.folder import commit, keep_config, lock, make_folder, read_stats, write_json
 from datagen.run.rows import Rows
 from datagen.schema import FAMILIES, Accepted, Outcome, Rejected, Row
@@ -55,6 +55,7 @@ class OpenRun:
         config: what decides the rows.
         family: which configs the rows belong to.
         account: what the run may spend. Default: no limit.
+        read: what was read of the source.
 
     Raises:
         UserError: the folder holds another run, or another process works in it.
@@ -67,7 +68,9 @@ class OpenRun:
         *,
         family: str = "rationales",
         account: Account | None = None,
+        read: SourceCounts | None = None,
     ):
+        self.read = read
         self.path = path
         self.config = config
         self.family = family
@@ -252,6 +255,7 @@ class OpenRun:
             measured=statistics(self._rows.by_item()),
             seconds=round(seconds, 2),
             code_commit=commit(),
+            source=self.read,
         )
         # the statistics come last: they say that the Parquet files are whole
         write_json(self.path / "stats.json", to_json(stats))

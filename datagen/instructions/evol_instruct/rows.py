@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from datagen.schema import Accepted, Outcome, Rejected, Row, assistant, content_id, user
-from datagen.sources.instructions import Prompt, describe
+from datagen.sources.instructions import Prompt, conversation, describe
 from datagen.teacher import Completion
 
 METHOD = "evol-instruct"
@@ -40,13 +40,15 @@ def evolved_row(seed: Prompt, step: Step, written: Completion, answer: Completio
         "id": content_id(METHOD, step.parent, step.round, step.operation, written.text, text),
         "method": METHOD,
         "parents": [step.parent],
-        "prompt": user(written.text),
+        "prompt": conversation(seed.context) + user(written.text),
         "instruction": written.text,
         "input": "",
         "operation": step.operation,
         "round": step.round,
         "root": seed.id,
     }
+    if seed.context:
+        row["system"] = seed.system
     if answer is None:
         return row | {"completion": [], "finish_reason": written.finish_reason}
     return row | response_columns(answer)
