@@ -15,7 +15,7 @@ from datagen.run.job import Job, RunResult, default_out, run_job, source_record
 from datagen.run.open_run import OpenRun
 from datagen.schema import Outcome
 from datagen.sources import rows as row_source
-from datagen.sources.tally import Tally
+from datagen.sources.tally import SourceTally
 from datagen.teacher import (
     Capabilities,
     Completion,
@@ -42,7 +42,7 @@ def run_filter(settings: FilterSettings, *, filters: Sequence[RowFilter] = ()) -
         UserError: the source, a benchmark or a filter cannot be read, or a filter failed on a row.
     """
     templates = Templates(settings.language or "en", settings.templates)
-    tally = Tally()
+    tally = SourceTally()
     rows = row_source.read_rows(settings.source, templates, method=METHOD, tally=tally)
     own = user_filters(settings.filter, filters)
     parts = ([row["id"], row_source.fields(row)] for row in rows)

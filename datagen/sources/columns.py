@@ -13,7 +13,7 @@ from typing import Any
 from datagen.errors import UserError
 from datagen.schema import arrow_schema
 from datagen.sources.formats import Record
-from datagen.sources.tally import Tally
+from datagen.sources.tally import SourceTally
 from datagen.sources.turns import Unusable, read_conversation
 from datagen.sources.values import holds_something, kind_of, text_in
 from datagen.teacher.base import Messages
@@ -47,6 +47,9 @@ FORMS = (
 )
 """The known formats. The first one whose column holds something is the format of a record."""
 CONVERSATIONS = ("messages", "conversations", "conversation")
+"""Columns that always hold turns."""
+TEXT_OR_TURNS = ("prompt", "completion")
+"""Columns that hold a text, or a list of turns."""
 SYSTEM = ("system", "system_prompt")
 """Columns with a system prompt."""
 HISTORY = "history"
@@ -68,7 +71,7 @@ class Entry:
     """The turns after the instruction. Empty if the record is no conversation."""
 
 
-def read_entry(record: Record, where: str, tally: Tally) -> Entry:
+def read_entry(record: Record, where: str, tally: SourceTally) -> Entry:
     """Return what a record asks and answers, and record the columns that are not read.
 
     Args:
@@ -132,6 +135,11 @@ def last_user(turns: Messages) -> int | None:
     return places[-1] if places else None
 
 
+def last_answer(turns: Messages) -> str:
+    """Return the last turn of the assistant, or no text if it says nothing."""
+    return next((text for role, text in reversed(turns) if role == "assistant"), "")
+
+
 class Reading:
     """The reading of one record: which columns were used, and what they hold."""
 
@@ -147,8 +155,7 @@ class Reading:
         """Return what the record asks and answers. Raises Unusable or UserError."""
         form = self.form()
         value = self.value(form.ask)
-        is_turns = form.ask in CONVERSATIONS or isinstance(value, list)
-        found = self.conversation(form, value) if is_turns else self.texts(form)
+        found = self.conversation(form, value) if self.is_turns(form.ask) else self.texts(form)
         if not found.instruction:
             raise Unusable("empty")
         return found
@@ -165,6 +172,11 @@ class Reading:
         if not filled:
             raise Unusable("empty")
         return filled[0]
+
+    def is_turns(self, name: str) -> bool:
+        """Return whether a column holds a conversation."""
+        is_list = name in TEXT_OR_TURNS and isinstance(self.raw(name), list)
+        return is_list or name in CONVERSATIONS
 
     def conversation(self, form: Form, value: Any) -> Entry:
         """Return what a conversation asks: its last turn of the user."""
@@ -184,8 +196,7 @@ class Reading:
         if any(not text for _, text in context):
             raise Unusable("empty_turn")
         replies = turns[last + 1 :]
-        output = next((text for role, text in reversed(replies) if role == "assistant"), "")
-        return Entry(turns[last][1], "", output, context, replies)
+        return Entry(turns[last][1], "", last_answer(replies), context, replies)
 
     def turns(self, name: str, value: Any) -> Messages:
         """Return the turns in a column."""
@@ -195,9 +206,8 @@ class Reading:
 
     def answer_turns(self, name: str) -> Messages:
         """Return a completion as turns: a list of turns, or the text of the assistant."""
-        value = self.value(name)
-        if isinstance(value, list):
-            return self.turns(name, value)
+        if self.is_turns(name):
+            return self.turns(name, self.value(name))
         return (("assistant", self.text(name)),)
 
     def texts(self, form: Form) -> Entry:
@@ -206,11 +216,9 @@ class Reading:
         given = self.first_text(form.inputs)
         context = self.history()
         context = self.system(context) + context
-        replies = [name for name in form.outputs if isinstance(self.raw(name), list)]
-        if replies:
-            turns = self.turns(replies[0], self.value(replies[0]))
-            output = next((text for role, text in reversed(turns) if role == "assistant"), "")
-            return Entry(instruction, given, output, context, turns)
+        for name in filter(self.is_turns, form.outputs):
+            replies = self.turns(name, self.value(name))
+            return Entry(instruction, given, last_answer(replies), context, replies)
         return Entry(instruction, given, self.first_text(form.outputs), context)
 
     def system(self, turns: Messages) -> Messages:

@@ -21,7 +21,7 @@ from datagen.sources.formats import (
     json_records,
     numbered,
 )
-from datagen.sources.tally import Tally
+from datagen.sources.tally import SourceTally
 
 __all__ = ["SUFFIXES", "Record", "Records", "ending", "first_line", "read_records", "split_of"]
 
@@ -40,7 +40,7 @@ ONE_RECORD = {"instruction", "messages", "conversations", "conversation", "promp
 """Columns by which an object in a JSON file is a record, and no table of records."""
 
 
-def read_records(source: str | Path, tally: Tally | None = None) -> Records:
+def read_records(source: str | Path, tally: SourceTally | None = None) -> Records:
     """Yield the records of a source, each with its place.
 
     Args:
@@ -55,7 +55,7 @@ def read_records(source: str | Path, tally: Tally | None = None) -> Records:
         UserError: The source or one of its records cannot be read. Records are read one after
             another, so this can happen late.
     """
-    tally = tally or Tally()
+    tally = tally or SourceTally()
     name, split = split_of(str(source))
     path = Path(name)
     if path.is_dir():
@@ -87,7 +87,7 @@ def ending(path: Path) -> str:
     return ALIASES.get(suffix, suffix)
 
 
-def from_file(path: Path, split: str | None, tally: Tally) -> Records:
+def from_file(path: Path, split: str | None, tally: SourceTally) -> Records:
     """Yield the records of a file. Raises UserError for a file of an unknown format."""
     if path.stat().st_size == 0:
         raise UserError(f"{path}: the file is empty")
@@ -119,7 +119,7 @@ def is_table(value: object) -> bool:
     return isinstance(value, list) and bool(value) and isinstance(value[0], dict)
 
 
-def from_folder(path: Path, split: str | None, tally: Tally) -> Records:
+def from_folder(path: Path, split: str | None, tally: SourceTally) -> Records:
     """Yield the records of a dataset folder.
 
     The folder was written by `save_to_disk`, or `load_dataset` can open it, such as a version.
@@ -135,7 +135,7 @@ def from_folder(path: Path, split: str | None, tally: Tally) -> Records:
     return numbered(only_split(data, str(path), split, tally), str(path))
 
 
-def from_hub(name: str, split: str | None, tally: Tally) -> Records:
+def from_hub(name: str, split: str | None, tally: SourceTally) -> Records:
     """Yield the records of a dataset on the Hub."""
     from datasets import load_dataset
 
@@ -149,7 +149,7 @@ def from_hub(name: str, split: str | None, tally: Tally) -> Records:
     return numbered(only_split(data, name, split, tally), name)
 
 
-def only_split(data: Any, name: str, split: str | None, tally: Tally) -> Any:
+def only_split(data: Any, name: str, split: str | None, tally: SourceTally) -> Any:
     """Return the rows of one split: the named one, "train", or the only one.
 
     Raises UserError if there is no such split, or several of which none is named train.

@@ -12,13 +12,13 @@ from datagen.schema import content_id
 
 
 @dataclass
-class Tally:
+class SourceTally:
     """What was read of a source, and what was not.
 
     Example:
-        >>> tally = Tally(rows=3)
+        >>> tally = SourceTally(rows=3)
         >>> tally.left_out["empty"] += 1
-        >>> tally.counts().lines()
+        >>> tally.lines()
         ['source:    1 of 3 rows left out: empty 1']
     """
 
@@ -35,16 +35,23 @@ class Tally:
         """Record columns that are not read."""
         self.columns |= dict.fromkeys(columns)
 
-    def counts(self) -> SourceCounts:
-        """Return the counts as the statistics of a run hold them."""
+    def counts(self) -> SourceCounts | None:
+        """Return the counts as the statistics of a run hold them; None if nothing was read."""
+        if not self.rows:
+            return None
         return SourceCounts(
             rows=self.rows,
             repeats=self.repeats,
             shared_ids=self.shared_ids,
-            left_out=dict(sorted(self.left_out.items())),
+            left_out=dict(sorted((+self.left_out).items())),
             unread_columns=tuple(self.columns),
-            unread_splits=tuple(self.splits),
+            unread_splits=tuple(dict.fromkeys(self.splits)),
         )
+
+    def lines(self) -> list[str]:
+        """Return a line for each thing that was not read as it stands."""
+        counts = self.counts()
+        return counts.lines() if counts else []
 
 
 class Ids:
@@ -54,14 +61,14 @@ class Ids:
         tally: Counts the rows that repeat an earlier one, and those that share its id.
 
     Example:
-        >>> ids = Ids(Tally())
+        >>> ids = Ids(SourceTally())
         >>> ids.claim("1", "Name a fruit."), ids.claim("1", "Name a fruit.")
         ('1', None)
         >>> ids.claim("1", "Name a tool.") == content_id("1", content_id("Name a tool."))
         True
     """
 
-    def __init__(self, tally: Tally):
+    def __init__(self, tally: SourceTally):
         self._tally = tally
         self._contents: dict[str, str] = {}
 

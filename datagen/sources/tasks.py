@@ -12,7 +12,7 @@ from datagen.schema import content_id
 from datagen.sources.columns import Entry, read_entry
 from datagen.sources.files import HUB_ID, SUFFIXES, ending, read_records, split_of
 from datagen.sources.formats import Record
-from datagen.sources.tally import Ids, Tally
+from datagen.sources.tally import Ids, SourceTally
 from datagen.sources.turns import Unusable
 from datagen.sources.values import holds_something, kind_of, text_in
 from datagen.teacher.base import Messages
@@ -46,7 +46,7 @@ class Task:
         return any(role != "system" for role, _ in self.context)
 
 
-def read_tasks(path: Path, tally: Tally | None = None) -> list[Task]:
+def read_tasks(path: Path, tally: SourceTally | None = None) -> list[Task]:
     """Read seed tasks from a file.
 
     Args:
@@ -58,7 +58,7 @@ def read_tasks(path: Path, tally: Tally | None = None) -> list[Task]:
         UserError: A record is broken, a field is missing, or an instruction is empty. The message
             names the line.
     """
-    tally = tally or Tally()
+    tally = tally or SourceTally()
     ids = Ids(tally)
     tasks: list[Task] = []
     for where, record in read_records(path, tally):
@@ -128,7 +128,7 @@ def id_in(record: Record) -> str | None:
 
 
 def instructions_from(
-    source: str, *, limit: int | None = None, history: bool = True, tally: Tally | None = None
+    source: str, *, limit: int | None = None, history: bool = True, tally: SourceTally | None = None
 ) -> list[Task]:
     """Read instructions from any source as tasks. Rows that say the same give one task.
 
@@ -142,12 +142,10 @@ def instructions_from(
     Raises:
         UserError: The source cannot be read, or it holds no instructions.
     """
-    tally = tally or Tally()
+    tally = tally or SourceTally()
     ids = Ids(tally)
     tasks: list[Task] = []
     for where, record in records(source, tally):
-        if len(tasks) == limit:
-            break
         tally.rows += 1
         try:
             task = task_of(record, where, tally)
@@ -158,6 +156,8 @@ def instructions_from(
             continue
         if found := distinct_prompt(task, ids):
             tasks.append(found)
+        if len(tasks) == limit:
+            break
     if not tasks:
         raise nothing_in(source, "instructions", tally)
     return tasks
@@ -170,14 +170,14 @@ def distinct_prompt(task: Task, ids: Ids) -> Task | None:
     return None if name is None else replace(task, id=name)
 
 
-def nothing_in(source: str, what: str, tally: Tally) -> UserError:
+def nothing_in(source: str, what: str, tally: SourceTally) -> UserError:
     """Return the error for a source of which nothing can be used."""
     reasons = ", ".join(f"{reason} {count:,}" for reason, count in tally.left_out.items())
-    why = f": {tally.rows:,} rows were left out ({reasons})" if reasons else ""
+    why = f" that can be used (left out: {reasons})" if reasons else ""
     return UserError(f"{source} holds no {what}{why}")
 
 
-def task_of(record: Record, where: str, tally: Tally) -> Task:
+def task_of(record: Record, where: str, tally: SourceTally) -> Task:
     """Return the task of a row in any of the known forms.
 
     Raises:
@@ -200,7 +200,7 @@ def id_of(entry: Entry) -> str:
     return content_id("instruction", entry.instruction, entry.input, *context)
 
 
-def records(source: str, tally: Tally) -> Iterator[tuple[str, dict[str, Any]]]:
+def records(source: str, tally: SourceTally) -> Iterator[tuple[str, dict[str, Any]]]:
     """Yield the rows of a source, each with its place."""
     for part in parts_of(source):
         for where, record in read_records(part, tally):

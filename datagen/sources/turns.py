@@ -80,7 +80,9 @@ def list_of(value: Any, column: str, where: str) -> list[Any]:
         try:
             value = json.loads(value)
         except (ValueError, RecursionError):
-            raise UserError(f"{where}: the column {column!r} holds no list of turns") from None
+            raise UserError(
+                f"{where}: the column {column!r} holds a text that is no JSON list of turns"
+            ) from None
     # `datasets` makes lists of objects into an object of lists.
     if isinstance(value, dict):
         value = transposed(value)

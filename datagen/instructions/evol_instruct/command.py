@@ -11,7 +11,7 @@ from datagen.instructions.evol_instruct.settings import EvolSettings, read_weigh
 from datagen.prompts.templates import recorded_prompts
 from datagen.run.job import Job, RunResult, default_out, run_job, source_record
 from datagen.sources.instructions import Prompt, asked, prompts_of
-from datagen.sources.tally import Tally
+from datagen.sources.tally import SourceTally
 from datagen.sources.tasks import instructions_from
 from datagen.teacher import Request, Sampling
 from datagen.teacher.cost.forecast import Forecast, forecast_of
@@ -20,7 +20,7 @@ from datagen.teacher.cost.forecast import Forecast, forecast_of
 def run_evol_instruct(settings: EvolSettings) -> RunResult:
     """Evolve every instruction, round after round. Raises UserError."""
     evolution = evolution_of(settings)
-    tally = Tally()
+    tally = SourceTally()
     prompts = read_source(settings, evolution, tally)
     source = source_record(settings.source, len(prompts), asked(prompts))
     out = settings.out or default_out(METHOD, source["suite"])
@@ -52,14 +52,14 @@ def run_evol_instruct(settings: EvolSettings) -> RunResult:
 def forecast_evol_instruct(settings: EvolSettings) -> Forecast:
     """Return what a run would ask and cost. Raises UserError."""
     evolution = evolution_of(settings)
-    tally = Tally()
+    tally = SourceTally()
     prompts = read_source(settings, evolution, tally)
     requests = [rewriting_request(prompt, evolution) for prompt in prompts]
     what = f"{len(prompts)} instructions × {settings.rounds} rounds to {settings.teacher}"
 
     # a round asks for the rewriting, its response and a judgement
     calls = len(prompts) * (3 * settings.rounds + settings.keep_seeds)
-    notes = tally.counts().lines()
+    notes = tally.lines()
     return forecast_of(requests, what, settings, calls=calls, bound="at most ", notes=notes)
 
 
@@ -70,7 +70,7 @@ def rewriting_request(prompt: Prompt, evolution: Evolution) -> Request:
     return Request(messages, sampling=evolution.rewriting)
 
 
-def read_source(settings: EvolSettings, evolution: Evolution, tally: Tally) -> list[Prompt]:
+def read_source(settings: EvolSettings, evolution: Evolution, tally: SourceTally) -> list[Prompt]:
     """Return the instructions to begin with.
 
     An instruction that continues a conversation is left out: alone it cannot be rewritten.

@@ -11,7 +11,7 @@ from datagen.instructions.respond.settings import RespondSettings
 from datagen.prompts.templates import Templates, recorded_prompts
 from datagen.run.job import Job, RunResult, default_out, run_job, source_record
 from datagen.sources.instructions import Prompt, asked, prompts_of
-from datagen.sources.tally import Tally
+from datagen.sources.tally import SourceTally
 from datagen.sources.tasks import instructions_from
 from datagen.teacher.cost.forecast import Forecast, forecast_of
 
@@ -20,7 +20,7 @@ def run_respond(settings: RespondSettings) -> RunResult:
     """Ask the teacher for a response to every instruction. Raises UserError."""
     templates, language = settings.words()
     systems = read_systems(settings, templates)
-    tally = Tally()
+    tally = SourceTally()
     prompts = read_source(settings, templates, tally)
     source = source_record(settings.source, len(prompts), asked(prompts))
     out = settings.out or default_out(METHOD, source["suite"])
@@ -54,14 +54,16 @@ def forecast_respond(settings: RespondSettings) -> Forecast:
     """Return what a run would ask and cost. Raises UserError."""
     templates, _ = settings.words()
     systems = read_systems(settings, templates)
-    tally = Tally()
+    tally = SourceTally()
     prompts = read_source(settings, templates, tally)
     requests = [request_of(prompt, systems, settings) for prompt in prompts]
     what = f"{len(prompts)} instructions × {settings.samples} responses of {settings.teacher}"
-    return forecast_of(requests, what, settings, notes=tally.counts().lines())
+    return forecast_of(requests, what, settings, notes=tally.lines())
 
 
-def read_source(settings: RespondSettings, templates: Templates, tally: Tally) -> list[Prompt]:
+def read_source(
+    settings: RespondSettings, templates: Templates, tally: SourceTally
+) -> list[Prompt]:
     """Return the instructions to answer."""
     tasks = instructions_from(settings.source, limit=settings.limit, tally=tally)
     return prompts_of(tasks, templates)
