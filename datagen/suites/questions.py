@@ -44,7 +44,7 @@ def questions_from_file(
     """
     check_type(answer_type)
     tally = tally or SourceTally()
-    columns = ("id", question, answer)
+    columns = (question, answer)
 
     def read(where: str, record: Record) -> Question:
         tally.rows += 1
