@@ -265,3 +265,20 @@ def test_a_limit_stops_the_reading(tmp_path):
     assert len(instructions_from(str(tmp_path / "a.jsonl"), limit=2)) == 2
     found = read_rows(str(tmp_path / "a.jsonl"), Templates("en"), method="filter", limit=1)
     assert [row["instruction"] for row in found] == ["A"]
+
+
+def test_a_dataset_of_the_hub_is_read_unless_the_store_has_a_version(monkeypatch, tmp_path):
+    datasets = pytest.importorskip("datasets")
+    table = datasets.Dataset.from_list([SINGLE[0]])
+    asked = []
+    found = datasets.DatasetDict(train=table, test=table)
+    monkeypatch.setattr(datasets, "load_dataset", lambda name: asked.append(name) or found)
+    monkeypatch.setenv("EMERGENT_STORE", str(tmp_path))
+    for source, other in (("org/rhymes", "test"), ("org/rhymes:test", "train")):
+        tally = SourceTally()
+        (task,) = instructions_from(source, tally=tally)
+        assert task.instruction == "Rhyme on tea."
+        assert tally.lines() == [f"source:    split {other} is not read"]
+    assert asked == ["org/rhymes"] * 2
+    with pytest.raises(UserError, match="no-such-dataset"):
+        instructions_from("no-such-dataset")
