@@ -22,7 +22,7 @@ from datagen.errors import TeacherError as TeacherError
 from datagen.errors import UserError as UserError
 from datagen.filters.contamination import Benchmarks as Benchmarks
 from datagen.filters.duplicates import exact_duplicates as exact_duplicates
-from datagen.filters.duplicates import near_duplicates as near_duplicates
+from datagen.filters.near import near_duplicates as near_duplicates
 from datagen.filters.novelty import Novelty as Novelty
 from datagen.filters.responses import Refusals as Refusals
 from datagen.filters.responses import Responses as Responses
@@ -95,14 +95,15 @@ def filter_rows(
     Args:
         filters: functions from a row to None, or to the reason to reject it. They come first.
         source: Rows to filter: a run folder, a dataset version (NAME or NAME@VERSION), a
-            Parquet or JSONL file.
+            file (JSONL, JSON, CSV, TSV or Parquet), a dataset folder, or a dataset on the
+            Hub (ORG/NAME).
         out: The run folder. Default: runs/filter-SOURCE.
         filter: Your own filters, each as module:function. A filter gets a row and returns
             None, or the reason to reject it.
         exact_duplicates: Reject a prompt that has the same words as an earlier one.
         near_duplicates: Reject a prompt if the Jaccard similarity of its 3-word sequences
-            with an earlier prompt is at least this value, such as 0.8 (MinHash-LSH). 0
-            switches the check off.
+            with an earlier prompt is at least this value, such as 0.8. 0 switches the check
+            off.
         embedding_duplicates: Reject a prompt if the cosine of its embedding with an earlier
             one is at least this value, such as 0.95. 0 switches the check off.
         encoder: What computes the embeddings: characters (built in), model2vec:NAME or
@@ -193,8 +194,8 @@ def generate_demonstrations(
 
     Args:
         source: Tasks to build episodes of: micro (rules of the micro-world), a shipped
-            mapping by name (bbh, glue, mmlu, superglue), your own YAML mapping, or a JSONL
-            file of instructions with several instances each.
+            mapping by name (bbh, glue, mmlu, superglue), your own YAML mapping, or a file
+            of instructions with several instances each.
         kind: meta-ict: the student sees the demonstrations and learns to read them; test
             tasks are kept apart; the completion is the gold answer. multitask-ict: it sees
             them for the very tasks; the completion is the teacher's majority over random
@@ -309,7 +310,8 @@ def generate_evol_instruct(
 
     Args:
         source: Instructions to begin with: a run folder, a dataset version (NAME or
-            NAME@VERSION), a Parquet or JSONL file.
+            NAME@VERSION), a file (JSONL, JSON, CSV, TSV or Parquet), a dataset folder, or a
+            dataset on the Hub (ORG/NAME).
         limit: Begin with only the first LIMIT instructions.
         rounds: Rounds of evolution. Each round tries one operation on every instruction.
         weights: How often each operation (a template in `evolve/`) is drawn, such as
@@ -457,7 +459,7 @@ def generate_rationales(
         source: Questions to reason about: a suite by name (gsm8k, svamp, bbh/navigate,
             microworld, ...), a JSONL, JSON, CSV or Parquet file, a dataset folder, or a
             dataset on the Hub (ORG/NAME).
-        split: Split of the suite. A file has no splits.
+        split: Split of the suite or the dataset. A file of one table has no splits.
         data_root: Folder that holds the published files of the suites. Default: they come
             from the Hub.
         question_column: Column of a file that holds the question.
@@ -551,7 +553,8 @@ def generate_responses(
 
     Args:
         source: Instructions to answer: a run folder, a dataset version (NAME or
-            NAME@VERSION), a Parquet or JSONL file.
+            NAME@VERSION), a file (JSONL, JSON, CSV, TSV or Parquet), a dataset folder, or a
+            dataset on the Hub (ORG/NAME).
         limit: Answer only the first LIMIT instructions.
         samples: Responses to sample for each instruction. A response that repeats an
             earlier one is rejected as duplicate.
@@ -632,8 +635,8 @@ def generate_self_instruct(
             wordings (arXiv 2212.09689).
         style: base sends text to be continued, chat sends messages. auto takes base for
             micro and chat for all others.
-        seeds: Your own seed tasks, as JSONL with id, instruction, instances and
-            is_classification. Default: the seed tasks of this project.
+        seeds: Your own seed tasks, in a file (such as JSONL) with id, instruction,
+            instances and is_classification. Default: the seed tasks of this project.
         in_context: Demonstrations in a prompt. Default: 8; alpaca and unnatural 3; micro 4.
         machine: How many of the demonstrations are instructions that the teacher wrote,
             once there are any. Default: 2; alpaca and unnatural 0; micro 1.
@@ -743,7 +746,8 @@ def judge_rows(
 
     Args:
         source: Rows to score: a run folder, a dataset version (NAME or NAME@VERSION), a
-            Parquet or JSONL file.
+            file (JSONL, JSON, CSV, TSV or Parquet), a dataset folder, or a dataset on the
+            Hub (ORG/NAME).
         rubric: What to score, from 1 to 10: quality or helpfulness of the response,
             difficulty of the instruction, or a template of your own.
         at_least: Reject rows with a lower score. Default: keep every row that has a score.

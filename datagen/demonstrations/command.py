@@ -21,7 +21,8 @@ from datagen.demonstrations.sources import read_pools
 from datagen.demonstrations.statistics import statistics
 from datagen.demonstrations.written import Written, writing_prompt
 from datagen.prompts.episodes import Format
-from datagen.run.job import Job, RunResult, counted, run_job
+from datagen.run.job import Job, RunResult, counted, run_job, source_lines
+from datagen.sources.tally import SourceTally
 from datagen.teacher import Request, Sampling, Teacher
 from datagen.teacher.base import transcript
 from datagen.teacher.cost.budget import format_spending
@@ -35,7 +36,8 @@ NOT_IN_CONFIG = UNRECORDED | {"data_root", "source", "split", "tasks", "held_out
 
 def run_demonstrations(settings: DemonstrationSettings) -> RunResult:
     """Build the episodes of every query. Raises UserError."""
-    queries, held = read_source(settings)
+    tally = SourceTally()
+    queries, held = read_source(settings, tally)
     out = settings.out or Path("runs") / f"{Path(settings.source).stem}-{settings.kind}"
     teacher = settings.connect(out)
     plan = plan_of(settings, teacher)
@@ -49,6 +51,7 @@ def run_demonstrations(settings: DemonstrationSettings) -> RunResult:
             teacher_license=settings.teacher_license,
             account=settings.account(),
             source=source_of(queries, held, settings),
+            read=tally.counts(),
             settings=recorded(plan),
             prompts=recorded_prompts(plan),
             work=lambda run, teacher: run.each(
@@ -69,7 +72,8 @@ def forecast_demonstrations(settings: DemonstrationSettings) -> Forecast:
 
     Nothing is chosen yet, so the prompts show the first candidates of each pool.
     """
-    queries, _ = read_source(settings)
+    tally = SourceTally()
+    queries, _ = read_source(settings, tally)
     plan = plan_of(settings, settings.connect(settings.out or Path("runs")))
     sampling = Sampling(temperature=0, max_tokens=settings.max_tokens)
     asked: list[Request] = []
@@ -84,7 +88,7 @@ def forecast_demonstrations(settings: DemonstrationSettings) -> Forecast:
         settings,
         calls=len(queries) * settings.episodes * votes,
         bound="at least ",
-        notes=["on top:    what a strategy scores and --generate writes"],
+        notes=["on top:    what a strategy scores and --generate writes", *tally.lines()],
     )
     return replace(forecast, prompts=tuple(example_prompts(queries[:2], plan)))
 
@@ -103,11 +107,13 @@ def example_prompts(queries: Sequence[Query], plan: Plan) -> list[str]:
     return found
 
 
-def read_source(settings: DemonstrationSettings) -> tuple[list[Query], Sequence[Pool]]:
+def read_source(
+    settings: DemonstrationSettings, tally: SourceTally
+) -> tuple[list[Query], Sequence[Pool]]:
     """Return the queries in turn, and the pools that are held out. Raises UserError."""
     from datagen.demonstrations.selection.select import check  # takes numpy with it
 
-    used, held = read_pools(settings)
+    used, held = read_pools(settings, tally)
     # checked before anything is asked
     check(settings.strategy, used, split=settings.split)
     format = Format(format_name(settings))
@@ -220,6 +226,7 @@ def summary(stats: dict[str, Any], out: Path) -> str:
         f"accuracy:  {accuracy}",
         *reasoning_lines(stats),
         format_spending(stats),
+        *source_lines(stats),
         f"written to {out}; next: datagen publish {out} NAME",
     ]
     return "\n".join(lines)

@@ -23,7 +23,7 @@ class DemonstrationSettings(TeacherSettings):
 
     source: str
     """Tasks to build episodes of: micro (rules of the micro-world), a shipped mapping by name
-    (bbh, glue, mmlu, superglue), your own YAML mapping, or a JSONL file of instructions with
+    (bbh, glue, mmlu, superglue), your own YAML mapping, or a file of instructions with
     several instances each."""
     kind: Literal["meta-ict", "multitask-ict", "context-distillation"] = "meta-ict"
     """meta-ict: the student sees the demonstrations and learns to read them; test tasks are kept

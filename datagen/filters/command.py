@@ -15,6 +15,7 @@ from datagen.run.job import Job, RunResult, default_out, run_job, source_record
 from datagen.run.open_run import OpenRun
 from datagen.schema import Outcome
 from datagen.sources import rows as row_source
+from datagen.sources.tally import SourceTally
 from datagen.teacher import (
     Capabilities,
     Completion,
@@ -41,7 +42,8 @@ def run_filter(settings: FilterSettings, *, filters: Sequence[RowFilter] = ()) -
         UserError: the source, a benchmark or a filter cannot be read, or a filter failed on a row.
     """
     templates = Templates(settings.language or "en", settings.templates)
-    rows = row_source.read_rows(settings.source, templates, method=METHOD)
+    tally = SourceTally()
+    rows = row_source.read_rows(settings.source, templates, method=METHOD, tally=tally)
     own = user_filters(settings.filter, filters)
     parts = ([row["id"], row_source.fields(row)] for row in rows)
     source = source_record(settings.source, len(rows), parts)
@@ -65,6 +67,7 @@ def run_filter(settings: FilterSettings, *, filters: Sequence[RowFilter] = ()) -
             teacher=NoTeacher(),
             teacher_license=settings.teacher_license,
             source=source,
+            read=tally.counts(),
             settings=recorded(settings, templates, own),
             work=work,
         )

@@ -20,7 +20,7 @@ class RationaleSettings(TeacherSettings):
     """Questions to reason about: a suite by name (gsm8k, svamp, bbh/navigate, microworld, ...),
     a JSONL, JSON, CSV or Parquet file, a dataset folder, or a dataset on the Hub (ORG/NAME)."""
     split: str = "train"
-    """Split of the suite. A file has no splits."""
+    """Split of the suite or the dataset. A file of one table has no splits."""
     data_root: Path | None = None
     """Folder that holds the published files of the suites. Default: they come from the Hub."""
     question_column: str = "question"

@@ -28,7 +28,7 @@ from datagen.errors import UserError
 from datagen.progress import Meter, meter
 from datagen.records.config import RunConfig
 from datagen.records.serialise import to_json
-from datagen.records.stats import RunStats
+from datagen.records.stats import RunStats, SourceCounts
 from datagen.run.folder import commit, keep_config, lock, make_folder, read_stats, write_json
 from datagen.run.reasons import explain
 from datagen.run.rows import Rows
@@ -64,6 +64,7 @@ class OpenRun:
         config: what decides the rows.
         family: which configs the rows belong to.
         account: what the run may spend. Default: no limit.
+        read: what was read of the source.
 
     Raises:
         UserError: the folder holds another run, or another process works in it.
@@ -76,7 +77,9 @@ class OpenRun:
         *,
         family: str = "rationales",
         account: Account | None = None,
+        read: SourceCounts | None = None,
     ):
+        self.read = read
         self.path = path
         self.family = family
         self.account = account or Account()
@@ -277,6 +280,7 @@ class OpenRun:
             | ({"reasoning": reasoning} if reasoning else {}),
             seconds=round(seconds, 2),
             code_commit=commit(),
+            source=self.read,
         )
         # the statistics come last: they say that the Parquet files are whole
         write_json(self.path / "stats.json", to_json(stats))

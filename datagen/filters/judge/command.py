@@ -6,9 +6,11 @@ from functools import partial
 
 from datagen.filters.judge.score import judge_row, request_for, statistics
 from datagen.filters.judge.settings import JudgeSettings
-from datagen.prompts.templates import recorded_prompts
+from datagen.prompts.templates import Templates, recorded_prompts
 from datagen.run.job import Job, RunResult, default_out, run_job, source_record
+from datagen.schema import Row
 from datagen.sources.rows import fields, read_rows
+from datagen.sources.tally import SourceTally
 from datagen.teacher.cost.forecast import Forecast, forecast_of
 
 METHOD = "judge"
@@ -19,7 +21,8 @@ def run_judge(settings: JudgeSettings) -> RunResult:
     templates, _ = settings.words()
     # now, not at the first request: the rows and the model take time to load
     templates.path(f"{settings.rubric}.txt")
-    rows = read_rows(settings.source, templates, method=METHOD, limit=settings.limit)
+    tally = SourceTally()
+    rows = read_source(settings, templates, tally)
     source = source_record(settings.source, len(rows), ([row["id"], fields(row)] for row in rows))
     out = settings.out or default_out(METHOD, source["suite"])
 
@@ -32,6 +35,7 @@ def run_judge(settings: JudgeSettings) -> RunResult:
             teacher_license=settings.teacher_license,
             account=settings.account(),
             source=source,
+            read=tally.counts(),
             settings=settings.recorded(templates),
             prompts=recorded_prompts(templates, [settings.rubric]),
             work=lambda run, teacher: run.each(
@@ -49,6 +53,13 @@ def run_judge(settings: JudgeSettings) -> RunResult:
 def forecast_judge(settings: JudgeSettings) -> Forecast:
     """Return what a run would ask and cost. Raises UserError."""
     templates, _ = settings.words()
-    rows = read_rows(settings.source, templates, method=METHOD, limit=settings.limit)
+    tally = SourceTally()
+    rows = read_source(settings, templates, tally)
     asked = [request_for(row, templates, settings) for row in rows]
-    return forecast_of(asked, f"{len(rows)} rows to {settings.teacher}", settings)
+    what = f"{len(rows)} rows to {settings.teacher}"
+    return forecast_of(asked, what, settings, notes=tally.lines())
+
+
+def read_source(settings: JudgeSettings, templates: Templates, tally: SourceTally) -> list[Row]:
+    """Return the rows to score."""
+    return read_rows(settings.source, templates, method=METHOD, limit=settings.limit, tally=tally)

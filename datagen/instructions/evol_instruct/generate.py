@@ -86,7 +86,7 @@ async def rewrite(seed: Prompt, step: Step, teacher: Teacher, evolution: Evoluti
         row = evolved_row(seed, step, written, None, kept=evolution.kept)
         return outcome_of(row, reason, "instruction")
 
-    answer = await respond(written.text, teacher, evolution)
+    answer = await respond(seed, written.text, teacher, evolution)
     row = evolved_row(seed, step, written, answer, kept=evolution.kept)
     if reason := eliminator.of_response(answer):
         return outcome_of(row, reason, "response")
@@ -97,7 +97,7 @@ async def rewrite(seed: Prompt, step: Step, teacher: Teacher, evolution: Evoluti
 
 async def answer_seed(seed: Prompt, teacher: Teacher, evolution: Evolution) -> Outcome:
     """Return the row of the seed itself, with the teacher's response."""
-    answer = await respond(seed.text, teacher, evolution)
+    answer = await respond(seed, seed.text, teacher, evolution)
     row = seed_row(seed, answer, kept=evolution.kept)
     return outcome_of(row, evolution.eliminator.of_response(answer), "response")
 
@@ -111,9 +111,10 @@ def draw_operation(seed: Prompt, number: int, evolution: Evolution) -> str:
     return rng.choices(list(evolution.weights), list(evolution.weights.values()))[0]
 
 
-async def respond(prompt: str, teacher: Teacher, evolution: Evolution) -> Completion:
-    """Return the teacher's response to an instruction."""
-    return await ask(teacher, Request((("user", prompt),), sampling=evolution.answering))
+async def respond(seed: Prompt, text: str, teacher: Teacher, evolution: Evolution) -> Completion:
+    """Return the teacher's response to an instruction, under the system prompt of its seed."""
+    asked = (*seed.context, ("user", text))
+    return await ask(teacher, Request(asked, sampling=evolution.answering))
 
 
 async def ask(teacher: Teacher, request: Request) -> Completion:

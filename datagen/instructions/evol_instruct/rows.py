@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from datagen.schema import Accepted, Outcome, Rejected, Row, content_id, user
-from datagen.sources.instructions import Prompt, describe
+from datagen.sources.instructions import Prompt, conversation, describe
 from datagen.teacher import Completion
 from datagen.teacher.kept import Kept, cut_column, kept_completion
 
@@ -44,13 +44,15 @@ def evolved_row(
         "id": content_id(METHOD, step.parent, step.round, step.operation, written.text, text),
         "method": METHOD,
         "parents": [step.parent],
-        "prompt": user(written.text),
+        "prompt": conversation(seed.context) + user(written.text),
         "instruction": written.text,
         "input": "",
         "operation": step.operation,
         "round": step.round,
         "root": seed.id,
     }
+    if seed.context:
+        row["system"] = seed.system
     if answer is None:
         finish = {"finish_reason": written.finish_reason}
         return row | {"completion": [], **finish, **cut_column(written)}

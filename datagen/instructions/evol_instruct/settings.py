@@ -19,7 +19,8 @@ class EvolSettings(TemplateSettings):
 
     source: str
     """Instructions to begin with: a run folder, a dataset version (NAME or NAME@VERSION), a
-    Parquet or JSONL file."""
+    file (JSONL, JSON, CSV, TSV or Parquet), a dataset folder, or a dataset on the Hub
+    (ORG/NAME)."""
     limit: int | None = None
     """Begin with only the first LIMIT instructions."""
     rounds: int = 4

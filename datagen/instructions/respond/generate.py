@@ -13,7 +13,7 @@ from datagen.filters.responses import Responses
 from datagen.filters.text import plain, unfinished
 from datagen.instructions.respond.settings import RespondSettings
 from datagen.schema import Accepted, Outcome, Rejected, Row, content_id
-from datagen.sources.instructions import Prompt, describe
+from datagen.sources.instructions import Prompt, conversation, describe
 from datagen.teacher import Completion, Messages, Request, Sampling, Teacher
 from datagen.teacher.kept import Kept, kept_completion, kept_text
 
@@ -60,24 +60,26 @@ def request_of(prompt: Prompt, systems: Sequence[str], settings: RespondSettings
 def draw_system(prompt: Prompt, systems: Sequence[str], seed: int) -> str | None:
     """Return the system prompt of an instruction, or None if there are none.
 
-    Every instruction has a random stream of its own. All its samples share the system prompt.
+    Every instruction has a random stream of its own. All its samples share the system prompt. An
+    instruction that comes with a system prompt keeps it.
     """
+    if prompt.system:
+        return prompt.system
     return Random(f"{seed}:system:{prompt.id}").choice(systems) if systems else None
 
 
 def messages_of(prompt: Prompt, system: str | None) -> Messages:
     """Return the chat turns that the teacher is asked."""
-    asked = (("user", prompt.text),)
-    return (("system", system), *asked) if system else asked
+    asked = (*prompt.context, ("user", prompt.text))
+    return (("system", system), *asked) if system and not prompt.system else asked
 
 
 def row_of(prompt: Prompt, system: str | None, sample: int, answer: Completion, kept: Kept) -> Row:
     """Return the row of a response. The student is asked under the same system prompt."""
     text = kept_text(answer, kept)
-    turns = messages_of(prompt, system)
     return describe(prompt, METHOD) | {
         "id": content_id(METHOD, prompt.id, system, sample, text),
-        "prompt": [{"role": role, "content": content} for role, content in turns],
+        "prompt": conversation(messages_of(prompt, system)),
         **kept_completion(answer, kept),
         "system": system,
         "finish_reason": answer.finish_reason,

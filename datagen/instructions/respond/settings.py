@@ -17,8 +17,8 @@ class RespondSettings(TemplateSettings):
     positional: ClassVar[tuple[str, ...]] = ("source",)
 
     source: str
-    """Instructions to answer: a run folder, a dataset version (NAME or NAME@VERSION), a Parquet
-    or JSONL file."""
+    """Instructions to answer: a run folder, a dataset version (NAME or NAME@VERSION), a file
+    (JSONL, JSON, CSV, TSV or Parquet), a dataset folder, or a dataset on the Hub (ORG/NAME)."""
     limit: int | None = None
     """Answer only the first LIMIT instructions."""
     samples: int = 1

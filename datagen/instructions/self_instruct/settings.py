@@ -56,7 +56,8 @@ class SelfInstructSettings(TemplateSettings):
     """base sends text to be continued, chat sends messages. auto takes base for micro and chat
     for all others."""
     seeds: Path | None = None
-    """Your own seed tasks, as JSONL with id, instruction, instances and is_classification.
+    """Your own seed tasks, in a file (such as JSONL) with id, instruction, instances and
+    is_classification.
     Default: the seed tasks of this project."""
     in_context: int | None = None
     """Demonstrations in a prompt. Default: 8; alpaca and unnatural 3; micro 4."""
