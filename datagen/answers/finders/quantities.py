@@ -66,10 +66,11 @@ ESTIMATE = re.compile(
 
 
 SIMPLE = re.compile(
-    r"\s*\$?(0|-?[1-9]\d{0,2}(?:,\d{3}){1,4}|-?[1-9]\d{0,15})(?:\.0*)?%?((?: [a-z]+){0,4})[.!]?\s*",
+    r"\s*\$?(0|-?[1-9]\d{0,2}(?:,\d{3}){1,4}|-?[1-9]\d{0,15})(?:\.(\d{0,15}))?%?"
+    r"((?: [a-z]+){0,4})[.!]?\s*",
     re.ASCII,
 )
-"""A whole number, and perhaps words: most answers. The full rules take five times as long."""
+"""A plain number, and perhaps words: most answers. The full rules take five times as long."""
 NOT_UNITS = frozenset(
     re.findall(
         "[a-z]+",
@@ -87,8 +88,9 @@ def number_after(segment: str, options: Sequence[str]) -> str | None:
     The first sentence decides, unless it is a question or says nothing ("Sure!").
     """
     simple = SIMPLE.fullmatch(segment)
-    if simple and NOT_UNITS.isdisjoint(simple[2].split()):
-        return simple[1].replace(",", "")
+    if simple and NOT_UNITS.isdisjoint(simple[3].split()):
+        places = (simple[2] or "").rstrip("0")
+        return simple[1].replace(",", "") + ("." + places if places else "")
     segment = without_annotations(segment)
     for sentence, mark in sentences(latex.plain(statement(segment))):
         if mark == "?" or INTERJECTION.fullmatch(sentence):
