@@ -16,11 +16,11 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 
 from datagen.answers.characters import plain
-from datagen.answers.choices import choice_after, choice_anywhere
+from datagen.answers.finders.choices import choice_after, choice_anywhere
+from datagen.answers.finders.phrases import text_after, text_anywhere
+from datagen.answers.finders.quantities import number_after, number_anywhere
+from datagen.answers.finders.yesno import yesno_after, yesno_anywhere
 from datagen.answers.lines import MAX_SEGMENT, first_line, normalise_text
-from datagen.answers.phrases import text_after, text_anywhere
-from datagen.answers.quantities import number_after, number_anywhere
-from datagen.answers.yesno import yesno_after, yesno_anywhere
 
 ANSWER_TYPES = ("number", "choice", "yesno", "text")
 

@@ -11,8 +11,9 @@ from collections.abc import Sequence
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
-from datagen.answers import choices, numbers, words
+from datagen.answers import numbers, words
 from datagen.answers.characters import same_length
+from datagen.answers.finders import choices
 from datagen.errors import UserError
 from datagen.teacher.tokens import RowText, row_text, text_offsets
 from train.data.rows import Spans

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from datagen.answers import latex
-from datagen.answers.candidates import RETRACTION, Candidate, decide
+from datagen.answers.finders.candidates import RETRACTION, Candidate, decide
 from datagen.answers.lines import MAX_SEGMENT, normalise_text, sentences, statement
 
 MENTION = re.compile(
@@ -14,20 +14,20 @@ MENTION = re.compile(
     r"(?<!\w)(?i:option|choice|letter)s?\s?[:#]?\s?[\"'(]?(?P<named>[A-Z]|[b-hj-z])(?![\w'])|"
     r"(?<![\w'])[\"'`](?P<quoted>[A-Za-z])[.,]?[\"'`](?!\w)|"
     r"(?<![\w(.'&-])(?P<closed>[A-Za-z])\)|"
-    r"(?<![\w.'&-])(?P<bare>[B-HJ-Z])(?![\w'&-])|"
+    r"(?<![\w.'&-])(?P<bare>[B-HJ-Z])(?![\w'&+-])|"
     # "A" and "I" are also words. They are letters only at the end, before a mark, or before a word
     # that no article or pronoun can precede.
-    r"(?<![\w.'&-])(?P<word>[AI])(?=\W{0,3}$|\s?[.,;:/()\]-]|"
+    r"(?<![\w.'&-])(?P<word>[AI])(?=[^\w+]{0,3}$|\s?[.,;:/()\]-]|"
     r"\s(?:because|since|as|which|for|and|or|but|not|nor|is|was|rather|instead|over)\b)"
 )
 """A text names an option by its letter."""
-LONE = re.compile(r"\W{0,4}(?P<lone>[A-Za-z])\W{0,3}")
+LONE = re.compile(r"\W{0,4}(?P<lone>[A-Za-z])[^\w+]{0,3}")
 LABEL = re.compile(r"[\W_]{0,3}(?:most likely |probably )?\(?([A-Za-z])(?:\W{1,3}|$)")
 """The letter that stands before an option's text."""
 BEGINNING = re.compile(r"\W{0,3}([A-Z])(?:[.:]|\s-)\s")
 """A direct reply that begins with its letter: "C. a lamp"."""
 INTRODUCED = re.compile(
-    r"(?:^|[:;,=/&+\"-]|\b(?:is|be|was|are|or|and|nor|not|neither|either|both|but|than|of|leaving|leaves|"
+    r"(?:^|[.!?:;,=/&+\"\n-]|'s|\b(?:is|be|was|are|or|and|nor|not|neither|either|both|but|than|of|leaving|leaves|"
     r"out|likely|probably|definitely|clearly|surely|choose|pick|select|with|eliminat\w+|exclud\w+|"
     r"reject\w*|therefore|thus|so|hence|actually|wait|no|say|answer|ans|between|just|only|perhaps|"
     r"possibly|maybe|simply|indeed|to|except|for|on|hypothesis))[\s(]{0,3}$",
@@ -47,7 +47,7 @@ TEXT_LINKED = re.compile(
 )
 """The same between the texts of two options."""
 DECIDES = re.compile(
-    r"\b(?:answer|ans|correct|right|best|choose|choice|option|therefore|thus|hence|so|must|has to|"
+    r"\b(?:answer|ans|correct|right|best|remaining|left|choose|therefore|thus|hence|so|must|has to|"
     r"have to|would be|should be|final(?:ly)?|most|conclu\w+|leaves|leaving|"
     r"it(?:'s| is)(?= (?:option |choice )?[(\"']?[A-Z]\b))\b",
     re.IGNORECASE,
@@ -56,8 +56,6 @@ DECIDES = re.compile(
 MAX_WORDS = 12
 """A reply of at most this many words may name its option by the option's text alone. A longer one
 discusses several options, and the first text in it need not be the chosen one."""
-SHORT = 4
-"""A sentence of at most this many words that names an option chooses it: "(B) library"."""
 
 
 def choice_after(segment: str, options: Sequence[str]) -> str | None:
@@ -91,10 +89,8 @@ def choice_anywhere(text: str, options: Sequence[str]) -> str | None:
     if beginning:
         return allowed(beginning[1], options)
 
-    if MENTION.search(whole) or LONE.fullmatch(whole):
-        decided = last_decision(whole, options)
-        if decided:
-            return decided
+    if LONE.fullmatch(whole) or named(whole, options):
+        return last_decision(whole, options)
     return one_of(option_texts(whole, options)) if short else None
 
 
@@ -108,10 +104,9 @@ def last_decision(whole: str, options: Sequence[str]) -> str | None:
         # "(A) is wrong" leaves the decision to an earlier sentence, but not for A.
         out |= set(named(sentence, options)) - set(stated)
         if stated:
-            is_last = place == 0 and (
-                len(sentence.split()) <= SHORT or sentence == whole.rstrip(".!")
-            )
-            decided = one_of(stated) if is_last or DECIDES.search(sentence) else None
+            alone = LONE.fullmatch(sentence) or option_in_full(sentence, options)
+            is_all = place == 0 and (alone or sentence == whole.rstrip(".!"))
+            decided = one_of(stated) if is_all or DECIDES.search(sentence) else None
             return None if decided in out else decided
     return None
 

@@ -11,54 +11,22 @@ from collections import deque
 from collections.abc import Sequence
 
 from datagen.answers import latex, words
-from datagen.answers.candidates import RETRACTION, Candidate, are_linked, decide, denied
 from datagen.answers.equations import ANNOTATION
+from datagen.answers.finders.candidates import RETRACTION, Candidate, are_linked, decide, denied
+from datagen.answers.finders.readings import (
+    LINKED,
+    SMALL_COUNT,
+    candidate,
+    lead_of,
+    written_out,
+)
 from datagen.answers.lines import MAX_SEGMENT, sentences, statement
 from datagen.answers.numbers import NUMBER, canonical, written
 
-# What makes a number a part of something else.
-MONTH = (
-    r"(?:Jan|Feb|Mar|Apr|Jun|Jul|Aug|Sep|Sept|Oct|Nov|Dec|January|February|March|April|May|June|July|"
-    r"August|September|October|November|December)"
-)
-CUT_AFTER = re.compile(
-    r":\d|\s:\s?\d|\s?/\s?\d|[xyznijD\u03c0](?![\w'])|h\d|\s?[\u221a\u03c0\u00b1]|\s?\+/-|-\d|"
-    r"\s[xy](?!\w)|\s?[-+*/^\u00d7\u00f7]\s?[xyzn](?!\w)|'\s?\d|"
-    rf"\s(?:squared|cubed|out of \d|in \d|to the power|(?:of )?{MONTH}\b)"
-)
-CUT_BEFORE = re.compile(
-    r"(?:(?:(?<![-=<>])[<>]|[\u2264\u2265\u2260\u00b1\u221a]|\+/-|\d:|\d\s:\s|\d/|\w-|(?<![\w'])[xyzn]\s?[-+*/]|"
-    r"(?:more|less|fewer|greater|larger|smaller|bigger|higher|lower)\sthan|"
-    rf"\bof\s(?:the|these|those))\s?[$(]?|\b{MONTH}\.?\s)$"
-)
-OPERATED_AFTER = re.compile(
-    r"\)?\s?(?:[-+*\u00d7\u00f7\u22c5\u00b7]\s?[$(]*[-\d(]|x\s?[$(]*\d|"
-    r"(?:plus|minus|times|(?:multiplied|divided) by|(?:less|more|fewer|greater) than)\s[$(]*-?\d)|"
-    r"\s[a-z]+\s[-+*\u00d7\u00f7]\s[$(]*\d",
-    re.IGNORECASE,
-)
-OPERATED_BEFORE = re.compile(
-    r"(?:[\w)%]\s?[-+*\u00d7\u00f7\u22c5\u00b7/]|^-|\d\s(?:plus|minus|times|by|x))\s?[$(]*$",
-    re.IGNORECASE,
-)
+SENTENCE = 120
+"""Characters before a number in which its sentence begins."""
 MAX_LISTED = 4
 """Numbers at the end of a text that are looked at together."""
-BELOW_ZERO = re.compile(
-    r"(?: degrees?| ?\u00b0[CF]?)?(?: (?:Celsius|Fahrenheit))? below (?:zero|0)\b"
-)
-CONTEXT = 24
-"""Characters around a number that say whether it is whole."""
-NO_UNIT = (
-    r"(?!(?:per|for|in|of|at|on|from|by|with|every|each|after|within|as|is|are|since|because|if|when|"
-    r"not|but|instead|that|which|while|where|using|than|has|have|had|left|a|an|the|he|she|they|it)\b)"
-)
-LINKED = re.compile(
-    rf"[%\u00b0]?\s?(?:{NO_UNIT}[a-z%\u00b0$.]+\s)?(?:{NO_UNIT}[a-z%\u00b0$.]+)?\s?"
-    r"(?:(?:[,;&|]|and/or|and|or|to|through|nor|but also|~|\(\s?or)\s?(?:(?:and|or|also|even|only|"
-    r"maybe|perhaps|possibly|about|either|[a-z]\s?=)\s?){0,3})?\$?",
-    re.IGNORECASE,
-)
-"""What stands between two numbers of which neither alone is the answer: "3 and 4", "5 h 30"."""
 EQUALS = re.compile(r"\s?(?:==?>?|--?>|\u2192|\u21d2|\u2248|\u2245)\s?")
 RESULT = re.compile(
     r",?\s(?:(?:which|that|this)\s)?(?:is|equals|makes|gives|comes to|i\.e\.)(?:\s(?:equal to))?\s|"
@@ -67,7 +35,7 @@ RESULT = re.compile(
 """Words that stand for the equals sign behind a calculation: "12 - 7, which is 5"."""
 CALCULATION = re.compile(
     r"#\)*\s?(?:[a-z]{1,12}\s)?(?:[-+*\u00d7\u00f7\u22c5\u00b7/^]|x|plus|minus|times|"
-    r"(?:multiplied|divided) by)\s?[$(]*(?:#|[a-z]\b|\()|"
+    r"(?:multiplied|divided) by|(?:less|more|fewer|greater) than)\s?[$(]*(?:#|[a-z]\b|\()|"
     r"(?<![\w'])[a-z]\)?\s?[-+*\u00d7\u00f7/^]\s?[$(]*#|#\(#|\)\s?\(",
     re.IGNORECASE,
 )
@@ -76,37 +44,33 @@ VALUE = re.compile(
     r"[^\w#]*(?:[^\W\d]+[^\w#]+){0,12}#[%\u00b0]?(?:\s[^\W\d]+){0,4}\W*", re.IGNORECASE
 )
 """A side of an equation that is one number, with words around it."""
-LEAD = re.compile(
-    r"\W*(?:(?:about|approximately|around|roughly|exactly|only|just|therefore|thus|then|simply|"
-    r"a total of|equal to|be|probably|likely|most)\W+)*",
-    re.IGNORECASE,
-)
-NO_COUNT = re.compile(
-    r"[ ](?:of|that|who|which|where|with|in|on|can|could|should|would|must|way|by|and|or|to|past|"
-    r"times|more|less|fewer|as|a|an|the|has|have|had|is|was)\b",
-    re.IGNORECASE,
-)
-"""What follows a number word that counts nothing: "one of them", "half a dozen", "half past"."""
-SMALL_COUNT = 10
-"""Smaller number words in the middle of a sentence are rarely its answer: "between the two"."""
 INTERJECTION = re.compile(
     r"\W*(?:sure|yes|okay|ok|certainly|of course|well|great|got it|right|no|hm+|let'?s see)\W*",
     re.IGNORECASE,
 )
 NO_ANSWER = re.compile(
-    r"\b(?:cannot|can't|could ?n[o']t|unable|impossible|not (?:possible|enough|sufficient|known|"
-    r"given|determin\w+|sure|certain|clear)|insufficient|unknown|undetermined|undefined|no "
-    r"(?:answer|solution|way)|var(?:y|ies)|unclear|(?:do|does)n't know|do not know|depends)\b",
+    r"\b(?:cannot|can't|could ?n[o']t|unable|impossible|insufficient|unknown|un(?:defined|clear|"
+    r"determined)|"
+    r"not (?:possible|enough|sufficient|known|given|determin\w+|sure|certain|clear|defined)|"
+    r"infinite(?:ly)?|no (?:answer|solution|way)|(?:do|does)(?:n't| not) (?:know|exist)|depends|"
+    r"var(?:y|ies))\b",
     re.IGNORECASE,
 )
 """A sentence that says that there is no answer."""
+ESTIMATE = re.compile(
+    r"[,;]?\s?(?:but\s)?(?:(?:it is|i (?:would )?(?:guess|say)|about|approximately|around|roughly|"
+    r"probably|maybe|perhaps|likely)\s?)+\$?",
+    re.IGNORECASE,
+)
+"""What stands between such words and a number that is an answer all the same."""
 
 
 SIMPLE = re.compile(
-    r"\s*\$?(0|-?[1-9]\d{0,2}(?:,\d{3}){1,4}|-?[1-9]\d{0,15})(?:\.0*)?%?((?: [a-z]+){0,4})[.!]?\s*",
+    r"\s*\$?(0|-?[1-9]\d{0,2}(?:,\d{3}){1,4}|-?[1-9]\d{0,15})(?:\.(\d{0,15}))?%?"
+    r"((?: [a-z]+){0,4})[.!]?\s*",
     re.ASCII,
 )
-"""A whole number, and perhaps words: most answers. The full rules take five times as long."""
+"""A plain number, and perhaps words: most answers. The full rules take five times as long."""
 NOT_UNITS = frozenset(
     re.findall(
         "[a-z]+",
@@ -124,13 +88,14 @@ def number_after(segment: str, options: Sequence[str]) -> str | None:
     The first sentence decides, unless it is a question or says nothing ("Sure!").
     """
     simple = SIMPLE.fullmatch(segment)
-    if simple and NOT_UNITS.isdisjoint(simple[2].split()):
-        return simple[1].replace(",", "")
+    if simple and NOT_UNITS.isdisjoint(simple[3].split()):
+        places = (simple[2] or "").rstrip("0")
+        return simple[1].replace(",", "") + ("." + places if places else "")
     segment = without_annotations(segment)
     for sentence, mark in sentences(latex.plain(statement(segment))):
         if mark == "?" or INTERJECTION.fullmatch(sentence):
             continue
-        found = stated(sentence)
+        found = None if is_refused(sentence) else stated(sentence)
         if found is None or (begins_with_number(sentence) and not begins_list(segment)):
             return None if RETRACTION.search(segment) else found
         # A story that begins behind "Answer:" names other numbers later.
@@ -149,17 +114,20 @@ def begins_with_number(sentence: str) -> bool:
     return bool(NUMBER.match(sentence, start) or words.PHRASE.match(sentence.lower(), start))
 
 
+def is_refused(sentence: str) -> bool:
+    """Return whether a sentence says that there is no answer before it names a number."""
+    refusal = NO_ANSWER.search(sentence)
+    number = NUMBER.search(sentence, refusal.end()) if refusal else None
+    if refusal is None or NUMBER.search(sentence[: refusal.start()]):
+        return False
+    return number is None or not ESTIMATE.fullmatch(sentence, refusal.end(), number.start())
+
+
 def begins_list(segment: str) -> bool:
     """Return whether the first two lines of a segment begin with different numbers."""
     paragraph = segment.strip().partition("\n\n")[0]
     first = [NUMBER.match(line, lead_of(line)) for line in paragraph.split("\n")[:2]]
     return len({written(match) for match in first if match}) > 1
-
-
-def lead_of(sentence: str) -> int:
-    """Return where a sentence begins behind words such as "about"."""
-    lead = LEAD.match(sentence)
-    return lead.end() if lead else 0
 
 
 def stated(sentence: str) -> str | None:
@@ -215,55 +183,6 @@ def single(part: str) -> str | None:
     return values[0] if len(values) == 1 else None
 
 
-def candidate(text: str, match: re.Match[str], *, operated: bool = True) -> Candidate:
-    """Return a NUMBER match with its value, or without one if it is a part of something else.
-
-    Args:
-        text: The text of the match.
-        match: The match.
-        operated: Whether an operand of a calculation is only a part.
-    """
-    start, end = match.span()
-    before = text[max(0, start - CONTEXT) : start].lstrip()
-    after = text[end : end + CONTEXT]
-    is_part = CUT_AFTER.match(after) or (before and CUT_BEFORE.search(before))
-    if operated and not is_part:
-        is_part = OPERATED_AFTER.match(after) or (before and OPERATED_BEFORE.search(before))
-    return Candidate(None if is_part else below_zero(written(match), after), start, end)
-
-
-def below_zero(value: str | None, after: str) -> str | None:
-    """Return the value, with a minus if the text behind it says "degrees below zero"."""
-    below = re.match(
-        r"(?: degrees?| \u00b0[CF])?(?: (?:Celsius|Fahrenheit))? below (?:zero|0)", after
-    )
-    return f"-{value}" if value and below else value
-
-
-def written_out(part: str, *, alone: bool) -> list[Candidate]:
-    """Return the numbers in words that may be the answer.
-
-    A sentence mentions small numbers in passing, as in "the two of them". They count at its
-    beginning only.
-
-    Args:
-        part: A part of a sentence.
-        alone: Whether it has no number in digits. Otherwise only a phrase at its beginning, which
-            stands beside one in digits, is of interest.
-    """
-    start = lead_of(part)
-    if not alone and not words.PHRASE.match(part.lower(), start):
-        return []
-    found: list[Candidate] = []
-    for phrase in words.find(part):
-        leads = phrase.start == start and not NO_COUNT.match(part, phrase.end)
-        large = phrase.value is None or abs(phrase.value) > SMALL_COUNT
-        if leads or (alone and (large or found)):
-            value = None if phrase.value is None else canonical(phrase.value)
-            found.append(Candidate(value, phrase.start, phrase.end))
-    return found
-
-
 def number_anywhere(text: str, options: Sequence[str]) -> str | None:
     """Return the last number of a text without triggers, else None."""
     last_line = next((line for line in reversed(text.split("\n")) if line.strip()), "")
@@ -274,10 +193,18 @@ def number_anywhere(text: str, options: Sequence[str]) -> str | None:
 
     text = latex.plain(without_annotations(text))
     last = deque(NUMBER.finditer(text), maxlen=MAX_LISTED)
-    tail = text[last[-1].end() :] if last else "." + text
+    tail = text[last[-1].end() :] if last else ". " + text
+    if last and is_refused(sentence_of(text, last[-1])):
+        return None
     if says_otherwise(tail):
         return number_in_words(tail)
     return last_listed(text, last)
+
+
+def sentence_of(text: str, match: re.Match[str]) -> str:
+    """Return the sentence of a match up to the match, or as much of it as is near."""
+    before = text[max(0, match.start() - SENTENCE) : match.start()]
+    return re.split(r"[.!?]\s|\n", before)[-1] + match[0]
 
 
 def last_listed(text: str, last: Sequence[re.Match[str]]) -> str | None:

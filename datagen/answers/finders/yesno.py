@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
-from datagen.answers.candidates import RETRACTION
+from datagen.answers.finders.candidates import RETRACTION
 from datagen.answers.lines import MAX_SEGMENT, sentences, statement
 
 SYNONYMS = {("yes", "no"): ("yes", "no"), ("true", "false"): ("yes", "no")}
@@ -25,6 +25,7 @@ SUBJECT = re.compile(
     re.IGNORECASE,
 )
 """What follows a "no" that is an answer of its own: "no it is not"."""
+DENIAL = re.compile(r"\b(?:not|never|neither|no longer|hardly)\b|n't\b", re.IGNORECASE)
 UNDECIDED = r"(?:\s(?:or|and|nor)|/|,)\s?"
 
 
@@ -83,8 +84,12 @@ def stated(sentence: str, options: Sequence[str]) -> str | None:
     # "No scientific evidence", "no one knows"
     if first and (first["end"] is not None or not is_determiner(first, sentence)):
         return meaning(first, options)
-    values = {meaning(match, options) for match in forms.closing.finditer(sentence)}
-    return values.pop() if len(values) == 1 else None
+    found = list(forms.closing.finditer(sentence))
+    values = {meaning(match, options) for match in found}
+    # "Not a simple yes"
+    if len(values) != 1 or DENIAL.search(sentence[: found[0].start()]):
+        return None
+    return values.pop()
 
 
 def is_determiner(match: re.Match[str], sentence: str) -> bool:
