@@ -66,12 +66,13 @@ def test_no_command_prints_what_a_server_wrote_as_it_is(tmp_path, monkeypatch, c
     file = tmp_path / "sums.jsonl"
     file.write_text("".join(json.dumps(row) + "\n" for row in questions))
     out = tmp_path / "run"
+    monkeypatch.setattr("datagen.teacher.endpoint.endpoint.LONGEST_DELAY_S", 0.01)
     monkeypatch.setenv("OPENAI_API_KEY", "test-key")
     monkeypatch.setenv("EMERGENT_STORE", str(tmp_path / "store"))
     with Served(Hostile()) as url:
         monkeypatch.setenv("OPENAI_BASE_URL", url)
         words = ["rationales", str(file), "--teacher", "openai:arith", "--out", str(out)]
-        main([*words, "--deadline", "1", "--samples", "1", "--temperature", "0"])
+        main([*words, "--samples", "1", "--temperature", "0"])
         assert_shown_as_text("".join(capfd.readouterr()), hostile=False)
         assert main([*words, "--teacher", "openai:gpt", "--out", f"{out}-2"]) == 2
         assert_shown_as_text(capfd.readouterr().err)
