@@ -101,7 +101,7 @@ def test_yaml_equals_flags(base: Path, store: Path, teacher: Path, tmp_path: Pat
     assert main(["gkd", *words, "--config", str(tmp_path / "gkd.yaml")]) == 0
     settings = json.loads((tmp_path / "out" / "lineage.json").read_text())["settings"]
     assert settings["trainer"] == "DistillationTrainer"
-    assert (settings["max_completion_length"], settings["beta"]) == (7, 1.0)
+    assert (settings["max_new_tokens"], settings["beta"]) == (7, 1.0)
 
 
 @pytest.mark.parametrize("more", [24, 0], ids=["more", "fewer"])
