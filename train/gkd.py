@@ -196,10 +196,13 @@ def prepare_tokenizer(tokenizer: Any, training: Any) -> None:
     """
     # the student continues its prompt, so no padding may stand between them
     tokenizer.padding_side = "left"
-    if (token := training.pad_token) is not None:
+    for name in ("pad_token", "eos_token"):
+        token = getattr(training, name)
+        if token is None:
+            continue
         if token not in tokenizer.get_vocab():
-            raise UserError(f"--pad_token {token}: the student's tokenizer has no such token")
-        tokenizer.pad_token = token
+            raise UserError(f"--{name} {token}: the student's tokenizer has no such token")
+        setattr(tokenizer, name, token)
     if (path := training.chat_template_path) is not None:
         try:
             tokenizer.chat_template = Path(path).read_text(encoding="utf-8")

@@ -197,6 +197,7 @@ def test_across_tokenizers_gold_aligns_the_text(
             "a step takes 32 rows and the data have 24: lower --per_device_train_batch_size",
         ),
         ({"pad_token": "<none>"}, "--pad_token <none>: the student's tokenizer has no such token"),
+        ({"eos_token": "<end>"}, "--eos_token <end>: the student's tokenizer has no such token"),
         ({"chat_template_path": "/no/such"}, "--chat_template_path /no/such: no text file"),
         ({"use_vllm": True}, "vLLM is not available and `use_vllm` is set to True"),
         ({"temperature": 0}, "--temperature 0.0: a number above 0 is needed"),
@@ -232,9 +233,16 @@ def test_no_teacher_is_one_line(
     assert "--teacher_model_name_or_path is missing: micro, a folder" in line
 
 
+@pytest.mark.parametrize("lmbda", ["0", "1"])
 def test_a_loss_that_is_no_number_stops_the_training(
-    base: Path, store: Path, teacher: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    base: Path,
+    store: Path,
+    teacher: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    lmbda: str,
 ) -> None:
+    """At lambda = 1 already the student's own completion cannot be sampled."""
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     model = AutoModelForCausalLM.from_pretrained(base)
@@ -242,7 +250,7 @@ def test_a_loss_that_is_no_number_stops_the_training(
         model.model.layers[0].mlp.up_proj.weight[0, 0] = torch.nan
     model.save_pretrained(tmp_path / "broken")
     AutoTokenizer.from_pretrained(base).save_pretrained(tmp_path / "broken")
-    words = flags(tmp_path / "broken", store, teacher, tmp_path / "out", lmbda=0)
+    words = flags(tmp_path / "broken", store, teacher, tmp_path / "out", lmbda=lmbda)
     assert "the loss is nan in step 1: no row of the batch has a finite" in refused(capsys, words)
 
 

@@ -87,6 +87,15 @@ def test_the_padding_token_is_the_one_that_is_asked_for(
     assert trainer.model.generation_config.pad_token_id == pad
 
 
+def test_a_token_that_ends_completions_can_be_named(
+    base: Path, store: Path, teacher: Path, tmp_path: Path
+) -> None:
+    told = {"eos_token": "<|user|>", "lmbda": 1, "max_steps": 1}
+    trainer = trainer_of("gkd", flags(base, store, teacher, tmp_path, **told))
+    ends = {trainer.tokenizer.convert_tokens_to_ids(token) for token in ("<|user|>", "<|end|>")}
+    assert set(trainer.generation_config.eos_token_id) == ends
+
+
 def test_a_row_over_max_length_is_cut_and_that_is_said(
     base: Path, store: Path, teacher: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

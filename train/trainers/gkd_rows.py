@@ -48,7 +48,8 @@ def check_rows(mode: str, rows: Dataset, tokenizer: Any, training: Any, config: 
     cut = 0
     for number, row in enumerate(rows):
         prompt, completion = (len(tokens) for tokens in row_tokens(row, tokenizer))
-        check_room(f"row {number}", prompt, training.max_completion_length, context)
+        if training.lmbda > 0:
+            check_room(f"row {number}", prompt, training.max_completion_length, context)
         if mode == "gold":
             # TRL cuts the prompt
             if completion >= limit:

@@ -12,6 +12,9 @@ from train.trainers.failures import not_finite, refusals
 from train.trainers.lineage import card_of
 from train.trl.trainers import AdaptedSftTrainer, AdaptedTrainer
 
+NO_PROBABILITIES = "probability tensor contains"
+"""How torch says that it cannot sample, because probabilities are not finite."""
+
 
 class StudentMixin(AdaptedTrainer):
     """What is added to every trainer of TRL.
@@ -36,7 +39,13 @@ class StudentMixin(AdaptedTrainer):
             UserError: the loss is not finite. All weights would become NaN, and the log would not
                 say so.
         """
-        loss = super().training_step(*args, **kwargs)  # type: ignore[misc]
+        try:
+            loss = super().training_step(*args, **kwargs)  # type: ignore[misc]
+        except RuntimeError as error:
+            # `train gkd` samples before it computes a loss
+            if NO_PROBABILITIES in str(error):
+                raise not_finite(self, math.nan, args[1]) from error
+            raise
         if not math.isfinite(loss.item()):
             raise not_finite(self, loss.item(), args[1])
         return loss

@@ -49,6 +49,10 @@ class ShareFlags:
         default=None,
         metadata={"help": "The token that pads. Default: the tokenizer's, or its end."},
     )
+    eos_token: str | None = field(
+        default=None,
+        metadata={"help": "A token that ends a completion. Default: the tokenizer's."},
+    )
     chat_template_path: str | None = field(
         default=None,
         metadata={"help": "A file with the chat template, for a base that has none (.jinja, .j2)."},
