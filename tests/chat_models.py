@@ -62,10 +62,10 @@ def templates() -> dict[str, str]:
     return {file.stem: file.read_text(encoding="utf-8") for file in sorted(folder.glob("*.jinja"))}
 
 
-def chat_tokenizer(template: str, *, eos: str = END_OF_TEXT, pad: str = "<|pad|>") -> Any:
-    """A byte-level BPE tokenizer of a base model: its end token is another than the template's."""
+@cache
+def trained_bpe() -> str:
+    """A byte-level BPE with real merges, as the library `tokenizers` writes it."""
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
-    from transformers import AddedToken, PreTrainedTokenizerFast
 
     bpe = Tokenizer(models.BPE())
     bpe.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
@@ -75,8 +75,19 @@ def chat_tokenizer(template: str, *, eos: str = END_OF_TEXT, pad: str = "<|pad|>
         vocab_size=len(alphabet) + MERGES, initial_alphabet=alphabet, show_progress=False
     )
     bpe.train_from_iterator(TEXT.splitlines(keepends=True), trainer)
+    return str(bpe.to_str())
+
+
+def chat_tokenizer(template: str, *, eos: str = END_OF_TEXT, pad: str = "<|pad|>") -> Any:
+    """A byte-level BPE tokenizer of a base model: its end token is another than the template's."""
+    from tokenizers import Tokenizer
+    from transformers import AddedToken, PreTrainedTokenizerFast
+
     tokenizer = PreTrainedTokenizerFast(
-        tokenizer_object=bpe, bos_token="<bos>", eos_token=eos, pad_token=pad
+        tokenizer_object=Tokenizer.from_str(trained_bpe()),
+        bos_token="<bos>",
+        eos_token=eos,
+        pad_token=pad,
     )
     marks = sorted({*MARKS.findall(" ".join(templates().values())), *FURTHER_MARKS})
     tokenizer.add_tokens([AddedToken(mark, special=True) for mark in marks])

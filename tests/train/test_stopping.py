@@ -13,7 +13,8 @@ import pytest
 from datagen.cli import main as datagen
 from datagen.running import run_coroutine
 from datagen.teacher import Request, Sampling, connect
-from tests.chat_models import save_chat_model, templates, usable
+from datagen.teacher.tokens import row_tokens
+from tests.chat_models import chat_tokenizer, save_chat_model, templates, usable
 from tests.tiny import save_tiny_model
 from train.cli import main
 
@@ -36,6 +37,26 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     assert datagen(["filter", str(folder / "rows.jsonl"), "--out", str(folder / "run")]) == 0
     assert datagen(["publish", str(folder / "run"), "words", "--store", str(folder / "store")]) == 0
     return folder / "store"
+
+
+TESTED: set[tuple[str, str]] = set()
+
+
+def is_new(test: str, name: str) -> bool:
+    """Whether the template writes other tokens than those that this test has seen: equal tokens make
+    an equal student, and many of TRL's templates differ in what these rows do not have."""
+    tokenizer = chat_tokenizer(templates()[name])
+    rows = [
+        {
+            "prompt": [{"role": "user", "content": f"Name a {colour} fruit."}],
+            "completion": [{"role": "assistant", "content": word}],
+        }
+        for colour, word in WORDS.items()
+    ]
+    found = (test, str([row_tokens(row, tokenizer) for row in rows]))
+    new = found not in TESTED
+    TESTED.add(found)
+    return new
 
 
 def flags(base: Path, store: Path, out: Path, **others: Any) -> list[str]:
@@ -94,6 +115,8 @@ def generated(folder: Path) -> list[list[int]]:
 @pytest.mark.parametrize("name", TRAINED)
 def test_a_student_stops_by_itself(store: Path, tmp_path: Path, name: str) -> None:
     """The base's tokenizer and generation config know only end tokens that no template writes."""
+    if not is_new("stops", name):
+        return
     base = save_chat_model(tmp_path / "base", templates()[name])
     out = tmp_path / "student"
     assert main(["sft", *flags(base, store, out)]) == 0
@@ -113,6 +136,8 @@ def test_stored_probabilities_stand_at_the_students_tokens(
 
     from train.kd import build, parse_kd
 
+    if not is_new("kd", name):
+        return
     base = save_chat_model(tmp_path / "base", templates()[name])
     teacher = save_chat_model(tmp_path / "teacher", templates()[name], seed=1)
     run, kept = tmp_path / "run", tmp_path / "store"

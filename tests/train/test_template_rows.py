@@ -243,3 +243,32 @@ def test_a_system_turn_that_the_template_refuses_is_one_line(tokenizer: Any, nam
         "row 1: the chat template refuses the conversation: System role not supported; give "
         "another with --chat_template_path"
     )
+
+
+def test_a_token_that_begins_every_text_stands_there_once(tokenizer: Any) -> None:
+    """The template writes it, and the tokenizer would add it to every text."""
+    from tokenizers import processors
+
+    first = tokenizer.bos_token_id
+    adding = processors.TemplateProcessing(single="<bos> $A", special_tokens=[("<bos>", first)])
+    tokenizer.backend_tokenizer.post_processor = adding
+    try:
+        assert tokenizer("x").input_ids[0] == first
+        tokenizer.chat_template = templates()["gemma"]
+        [(prompt, completion)] = trained([row(SHORT)], tokenizer)
+        assert prompt.count(first) == 1
+        assert first not in completion
+    finally:
+        tokenizer.backend_tokenizer.post_processor = processors.Sequence([])
+
+
+@pytest.mark.parametrize("name", ["qwen3", "llama3_2", "gemma", "phi3", "cohere", "lfm2_2_5"])
+def test_earlier_turns_are_those_of_the_evaluation_prompt(tokenizer: Any, name: str) -> None:
+    """Templates write the thoughts of an earlier answer, or leave them out; both are right."""
+    tokenizer.chat_template = templates()[name]
+    earlier = {"role": "assistant", "content": THOUGHT}
+    asked = [*QUESTION, earlier, {"role": "user", "content": "And in winter?"}]
+    [(prompt, completion)] = trained([row("nothing", asked)], tokenizer)
+    expected = tokenizer.apply_chat_template(asked, add_generation_prompt=True)["input_ids"]
+    assert prompt == expected
+    assert "nothing" in tokenizer.decode(completion)
