@@ -20,9 +20,10 @@ from datagen.teacher.journal import JournaledTeacher
 from train.evaluate.ask import ask
 from train.evaluate.bootstrap import LEVEL, Bootstrap
 from train.evaluate.cases import Case, answer_cases, has_cases, read_cases
+from train.evaluate.contenders import Contender, contenders
 from train.evaluate.figures import draw_accuracy, draw_curves
 from train.evaluate.section import section
-from train.evaluate.settings import Contender, EvaluateSettings, contenders
+from train.evaluate.settings import EvaluateSettings
 from train.evaluate.shots import shots_section
 from train.evaluate.tables import print_report
 
@@ -193,7 +194,7 @@ async def ask_suite(
             teacher,
             asked,
             suite=SUITES[suite],
-            mode=contender.mode,
+            contender=contender,
             settings=settings,
             advance=bar.advance,
         )

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from functools import partial
+from pathlib import Path
 
 from datagen.filters.judge.score import judge_row, request_for, statistics
 from datagen.filters.judge.settings import JudgeSettings
 from datagen.prompts.templates import Templates, recorded_prompts
-from datagen.run.job import Job, RunResult, default_out, run_job, source_record
+from datagen.run.job import Job, RunResult, Stats, default_out, run_job, source_record, summary
 from datagen.schema import Row
 from datagen.sources.rows import fields, read_rows
 from datagen.sources.tally import SourceTally
@@ -46,8 +47,18 @@ def run_judge(settings: JudgeSettings) -> RunResult:
                 statistics=statistics,
                 concurrency=settings.under_way,
             ),
+            summarise=judge_summary,
         )
     )
+
+
+def judge_summary(stats: Stats, out: Path) -> str:
+    """Return the closing lines of a run, with the mean score before the last of them."""
+    *lines, written = summary(stats, out).splitlines()
+    mean = stats.get("mean_score")
+    number = sum(stats.get("scores", {}).values())
+    found = "none" if mean is None else f"{mean:.2f} of 10, of {number:,} rows with a score"
+    return "\n".join([*lines, f"mean score: {found}", written])
 
 
 def forecast_judge(settings: JudgeSettings) -> Forecast:

@@ -20,7 +20,7 @@ from datagen.teacher.base import Completion, Messages, Pair, Request
 from datagen.teacher.chat_options import ChatOptions
 from datagen.teacher.fingerprint import revision_of
 from datagen.teacher.local.batches import Batcher
-from datagen.teacher.local.model import CausalModel, open_model
+from datagen.teacher.local.model import CausalModel, open_model, release_memory
 from datagen.teacher.local.tokenizing import open_tokenizer, prompt_tokens, tokens_after
 from datagen.teacher.local.topk import topk
 from datagen.teacher.spec import ENGINES
@@ -132,8 +132,12 @@ class HfTeacher:
         return await asyncio.to_thread(topk, self.model, pairs, k)
 
     async def close(self) -> None:
+        """Stop after the current batch, and release the weights."""
         if self._batcher is not None:
             self._batcher.close()
+            self._batcher = None
+            self._model = None
+            await asyncio.to_thread(release_memory)
 
     async def _opened(self) -> Batcher:
         await self.open()

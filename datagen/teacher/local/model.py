@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import hashlib
 from collections.abc import Callable
 from functools import cached_property
@@ -167,6 +168,16 @@ def open_model(path: str, tokenizer: Any, *, batch_rows: int) -> CausalModel:
     except (OSError, ValueError) as error:
         raise cannot_open(path, error) from None
     return CausalModel(network, tokenizer, batch_rows=batch_rows)
+
+
+def release_memory() -> None:
+    """Give back the memory of models that are no longer used, also to other processes on a GPU."""
+    import torch
+
+    # the frames of an error, such as a prompt that was too long, can hold a model in a cycle
+    gc.collect()
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
 
 
 def stream(request: Request, sample: int, length: int) -> list[float]:
