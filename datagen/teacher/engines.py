@@ -35,7 +35,7 @@ def make_engine(
     if spec.engine == "any-llm":
         from datagen.teacher.endpoint.any_llm import AnyLlmTeacher
 
-        return AnyLlmTeacher(spec.model, concurrency=concurrency, patience=patience)
+        return AnyLlmTeacher(spec.model, concurrency=concurrency, patience=patience, chat=chat)
     if spec.engine == "vllm":
         from datagen.teacher.local.vllm import VllmTeacher
 

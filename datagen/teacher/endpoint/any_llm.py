@@ -15,11 +15,13 @@ from datagen.errors import ContextExceeded, Refused, UserError
 from datagen.json_bytes import loads
 from datagen.secrets import Secrets
 from datagen.teacher.base import Completion, Messages, Pair, Request
+from datagen.teacher.chat_options import ChatOptions
 from datagen.teacher.dialect.calls import Calls
 from datagen.teacher.dialect.errors import is_retryable, one_line, refusal
 from datagen.teacher.dialect.failure import Failure
 from datagen.teacher.endpoint.endpoint import Endpoint
 from datagen.teacher.endpoint.openai import FATAL_STATUSES, is_about_one_text
+from datagen.teacher.endpoint.thinking import effort
 from datagen.teacher.endpoint.throttle import Patience
 from datagen.teacher.endpoint.transport import LONGEST_MESSAGE, retry_after
 from datagen.teacher.spec import ENGINES
@@ -47,21 +49,32 @@ class AnyLlmTeacher:
 
     capabilities = ENGINES["any-llm"]
 
-    def __init__(self, model: str, *, concurrency: int = 64, patience: Patience | None = None):
+    def __init__(
+        self,
+        model: str,
+        *,
+        concurrency: int = 64,
+        patience: Patience | None = None,
+        chat: ChatOptions | None = None,
+    ):
         """Args:
         model: PROVIDER/MODEL.
         concurrency: the most requests in flight.
         patience: how long to wait for the provider.
+        chat: whether the model thinks.
         """
         self.name = f"any-llm:{model}"
+        self._chat = chat or ChatOptions()
         self._provider, _, self._model = model.partition("/")
         self._concurrency = concurrency
         self._patience = patience or Patience()
-        self._calls = Calls(self.name, self._model, explain=self._explain)
+        self._calls = Calls(
+            self.name, self._model, explain=self._explain, chat_fields=effort(self._chat, self.name)
+        )
         self._endpoint: Endpoint | None = None
 
     async def identify(self) -> str:
-        return self.name
+        return self.name + self._chat.suffix
 
     async def open(self) -> None:
         """Make the provider's client. Nothing is asked.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import urlsplit
 
+from datagen.errors import UserError
 from datagen.teacher.chat_options import SWITCHES, ChatOptions
 
 EFFORT_HOSTS = ("openai.com", "azure.com", "googleapis.com")
@@ -38,6 +39,21 @@ def chat_fields(chat: ChatOptions, url: str) -> dict[str, Any]:
     if variables:
         fields["chat_template_kwargs"] = variables
     return fields
+
+
+def effort(chat: ChatOptions, name: str) -> dict[str, Any]:
+    """Return the fields of a chat request to a provider that has no chat template to fill in.
+
+    Args:
+        chat: the options.
+        name: the teacher's name, for the error.
+
+    Raises:
+        UserError: variables of a chat template are given.
+    """
+    if chat.variables:
+        raise UserError(f"--chat_template_kwargs: {name} takes no variables of a chat template")
+    return {} if chat.thinking is None else {"reasoning_effort": EFFORTS[chat.thinking]}
 
 
 def takes_effort(url: str) -> bool:
