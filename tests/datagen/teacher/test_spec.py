@@ -57,8 +57,7 @@ def test_a_bare_model_is_one_of_transformers(text, name):
 def test_capabilities_are_those_of_the_engines():
     """What an engine declares, it has; what it does not declare, it has not."""
     for name in ENGINES:
-        model = "maker/model" if name == "any-llm" else "model"
-        teacher = connect(name if name == "micro" else f"{name}:{model}")
+        teacher = connect(name if name == "micro" else f"{name}:org/model")
         assert teacher.capabilities == ENGINES[name]
         assert hasattr(teacher, "topk") == teacher.capabilities.topk
         assert hasattr(teacher, "load_tokenizer") == teacher.capabilities.tokenizer
