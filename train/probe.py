@@ -40,8 +40,8 @@ from datagen.teacher import (
     check_workers,
     connect,
 )
+from datagen.teacher.chat.reasoning import split_reasoning
 from datagen.teacher.journal import JournaledTeacher
-from datagen.teacher.reasoning import split_reasoning
 
 if TYPE_CHECKING:
     import pyarrow as pa

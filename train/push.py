@@ -71,9 +71,9 @@ class Pushed:
     @property
     def summary(self) -> str:
         """The closing lines that the command prints."""
-        first = f"{self.name} already holds this student, at commit {self.commit}"
-        if self.new:
-            first = f"pushed {self.name}: {self.files} files, commit {self.commit}"
+        known = f"{self.name} already holds this student, at commit {self.commit}"
+        pushed = f"pushed {self.name}: {self.files} files, commit {self.commit}"
+        first = pushed if self.new else known
         call = f'from_pretrained("{self.name}", revision="{self.commit}")'
         return f"{first}\nopen it with transformers.AutoModelForCausalLM.{call}"
 
@@ -93,8 +93,8 @@ def push(settings: PushSettings) -> Pushed:
     name = check_hub_name(settings.name)
     lineage = read_student(settings.student)
     if settings.report is not None:
-        measured_suites = retention(settings.report, settings.student)
-        lineage["retention"] = [to_json(suite) for suite in measured_suites]
+        measured = retention(settings.report, settings.student)
+        lineage["retention"] = [to_json(suite) for suite in measured]
     with scratch_folder() as scratch:
         files = files_of(settings.student, lineage, scratch)
         commit, new = push_files(name, files, lineage, public=settings.public)

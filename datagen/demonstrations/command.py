@@ -25,9 +25,9 @@ from datagen.run.job import Job, RunResult, counted, run_job, source_lines
 from datagen.sources.tally import SourceTally
 from datagen.teacher import Request, Sampling, Teacher
 from datagen.teacher.base import transcript
+from datagen.teacher.chat.kept import reasoning_lines, without_default
 from datagen.teacher.cost.budget import format_spending
 from datagen.teacher.cost.forecast import Forecast, forecast_of
-from datagen.teacher.kept import reasoning_lines, without_default
 from datagen.teacher.settings import UNRECORDED
 
 NOT_IN_CONFIG = UNRECORDED | {"data_root", "source", "split", "tasks", "held_out"}

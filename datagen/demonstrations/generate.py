@@ -16,7 +16,7 @@ from datagen.demonstrations.rows import row_of
 from datagen.demonstrations.settings import DemonstrationSettings
 from datagen.schema import Accepted, Outcome, Rejected, Row
 from datagen.teacher import Completion, ContextExceeded, Request, Sampling, Teacher
-from datagen.teacher.kept import cut_column
+from datagen.teacher.chat.kept import cut_column
 
 if TYPE_CHECKING:
     from datagen.demonstrations.selection.chosen import Selection  # takes numpy with it

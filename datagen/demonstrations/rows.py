@@ -6,7 +6,7 @@ from datagen.answers.matching import matches
 from datagen.demonstrations.episode import Answer, Plan, student_text, teacher_text
 from datagen.demonstrations.pools import Query
 from datagen.schema import Row, assistant, content_id, user
-from datagen.teacher.kept import kept_columns, kept_text
+from datagen.teacher.chat.kept import kept_columns, kept_text
 
 METHOD = "demonstrations"
 

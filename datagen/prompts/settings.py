@@ -8,7 +8,7 @@ from typing import Any
 
 from datagen.prompts.language import Language, language
 from datagen.prompts.templates import Templates
-from datagen.teacher.kept import without_default
+from datagen.teacher.chat.kept import without_default
 from datagen.teacher.settings import UNRECORDED, TeacherSettings
 
 NOT_IN_CONFIG = UNRECORDED | {"source", "language", "templates"}

@@ -8,7 +8,7 @@ from datagen.rationales.prompts import Prompts
 from datagen.schema import Row, assistant, content_id, user
 from datagen.suites import Question
 from datagen.teacher import Completion
-from datagen.teacher.kept import Kept, kept_columns, kept_text
+from datagen.teacher.chat.kept import Kept, kept_columns, kept_text
 
 METHOD = "rationales"
 

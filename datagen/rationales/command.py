@@ -21,9 +21,9 @@ from datagen.sources.tally import SourceTally
 from datagen.suites import SUITES, Question, Suite, load, questions_from_file
 from datagen.suites.load import find
 from datagen.teacher import Request, Teacher
+from datagen.teacher.chat.kept import reasoning_lines, without_default
 from datagen.teacher.cost.budget import format_spending
 from datagen.teacher.cost.forecast import Bound, Forecast, forecast_of
-from datagen.teacher.kept import reasoning_lines, without_default
 from datagen.teacher.settings import UNRECORDED
 from datagen.teacher.topk import check_topk
 from datagen.topk.storing import extend

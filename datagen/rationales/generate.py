@@ -18,7 +18,7 @@ from datagen.rationales.settings import RationaleSettings
 from datagen.schema import Accepted, Outcome, Rejected
 from datagen.suites import Question
 from datagen.teacher import Completion, Request, Sampling, Teacher
-from datagen.teacher.kept import Kept, kept_text
+from datagen.teacher.chat.kept import Kept, kept_text
 
 CORRECT = "correct"
 """The verdict on a chain that may be kept. Every other verdict is the reason to reject it."""

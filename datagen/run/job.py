@@ -22,8 +22,8 @@ from datagen.run.open_run import OpenRun
 from datagen.running import run_coroutine
 from datagen.sources.files import split_of
 from datagen.teacher import Teacher
+from datagen.teacher.chat.kept import reasoning_lines
 from datagen.teacher.cost.budget import Account, format_spending
-from datagen.teacher.kept import reasoning_lines
 from datagen.teacher.license import find_license
 
 Stats = dict[str, Any]

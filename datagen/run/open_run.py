@@ -9,13 +9,11 @@ run/stats.json        counts, tokens, time; "finished" means that the Parquet fi
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import (
     AsyncGenerator,
     Awaitable,
     Callable,
-    Coroutine,
     Iterable,
     Iterator,
     Sequence,
@@ -32,11 +30,12 @@ from datagen.records.stats import RunStats, SourceCounts
 from datagen.run.folder import commit, keep_config, lock, make_folder, read_stats, write_json
 from datagen.run.reasons import explain
 from datagen.run.rows import Rows
+from datagen.running import run_together
 from datagen.schema import FAMILIES, Accepted, Outcome, Rejected, Row
 from datagen.teacher.base import Teacher, TeacherError
+from datagen.teacher.chat.kept import missing_answers
 from datagen.teacher.cost.budget import Account, BudgetSpent
 from datagen.teacher.journal import JournaledTeacher
-from datagen.teacher.kept import missing_answers
 
 Item = TypeVar("Item")
 Stats: TypeAlias = dict[str, Any]
@@ -302,13 +301,3 @@ class OpenRun:
                 if self._rows.counts:
                     self._export()
             raise
-
-
-async def run_together(work: Iterable[Coroutine[Any, Any, None]]) -> None:
-    """Run all coroutines. The first error cancels the others. It is raised once they have ended."""
-    try:
-        async with asyncio.TaskGroup() as group:
-            for part in work:
-                group.create_task(part)
-    except BaseExceptionGroup as errors:
-        raise errors.exceptions[0] from None

@@ -19,7 +19,7 @@ from datagen.database import connect_database
 from datagen.errors import UserError
 from datagen.json_bytes import dumps, loads
 from datagen.schema import REASONING, Accepted, Outcome, Row, arrow_schema, with_reasoning
-from datagen.teacher.kept import ALONE, COUNTED, CUT
+from datagen.teacher.chat.kept import ALONE, COUNTED, CUT
 
 if TYPE_CHECKING:
     import pyarrow as pa

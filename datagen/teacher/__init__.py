@@ -20,7 +20,7 @@ from datagen.teacher.base import (
     TeacherError,
     Unavailable,
 )
-from datagen.teacher.chat_options import ChatOptions
+from datagen.teacher.chat.options import ChatOptions
 from datagen.teacher.spec import TeacherSpec
 
 if TYPE_CHECKING:

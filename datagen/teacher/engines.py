@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from datagen.teacher.base import Teacher
-from datagen.teacher.chat_options import ChatOptions
+from datagen.teacher.chat.options import ChatOptions
 from datagen.teacher.spec import TeacherSpec
 
 if TYPE_CHECKING:

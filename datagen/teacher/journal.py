@@ -13,7 +13,6 @@ import hashlib
 import sqlite3
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -22,6 +21,7 @@ from datagen.errors import UserError
 from datagen.json_bytes import dumps, loads
 from datagen.teacher.base import Completion, Messages, Pair, Request, Teacher
 from datagen.teacher.cost.budget import Account
+from datagen.teacher.cost.usage import Usage, marks_of
 
 Answer = TypeVar("Answer")
 
@@ -48,42 +48,6 @@ CREATE TABLE IF NOT EXISTS marks (
     answers INTEGER NOT NULL
 ) WITHOUT ROWID
 """
-ESTIMATED = "estimated"
-LEFT_OUT = "left out: "
-"""The marks of answers: with estimated tokens, and without a field that the endpoint refuses."""
-
-
-@dataclass
-class Usage:
-    """The number of answered samples in the journal, and their tokens."""
-
-    answers: int
-    completion_tokens: int
-    prompt_tokens: int
-    cached_tokens: int
-    """Prompt tokens that the endpoint had in its cache."""
-    marks: Counter[str] = field(default_factory=Counter)
-    """Numbers of answers by their mark."""
-
-    @property
-    def estimated_answers(self) -> int:
-        """Answers whose tokens are estimated."""
-        return self.marks[ESTIMATED]
-
-    def statistics(self) -> dict[str, Any]:
-        """Return the counts under the keys of stats.json."""
-        fields = {m.removeprefix(LEFT_OUT): n for m, n in sorted(self.marks.items())}
-        estimated = fields.pop(ESTIMATED, None)
-        counts = {name: value for name, value in vars(self).items() if name != "marks"}
-        return counts | {"estimated_answers": estimated, "fields_left_out": fields or None}
-
-    def add(
-        self, answers: int, completion_tokens: int, prompt_tokens: int, cached_tokens: int
-    ) -> None:
-        self.answers += answers
-        self.completion_tokens += completion_tokens
-        self.prompt_tokens += prompt_tokens
-        self.cached_tokens += cached_tokens
 
 
 class JournaledTeacher:
@@ -286,12 +250,6 @@ class JournaledTeacher:
 
 def digest(parts: list[Any]) -> bytes:
     return hashlib.sha256(dumps(parts)).digest()
-
-
-def marks_of(answer: Completion) -> list[str]:
-    """Return the marks of an answer."""
-    fields = [LEFT_OUT + name for name in answer.left_out]
-    return [ESTIMATED, *fields] if answer.estimated else fields
 
 
 def completion_of(record: dict[str, Any]) -> Completion:

@@ -9,7 +9,7 @@ from typing import Any, Literal
 from datagen.errors import UserError
 from datagen.flags import check
 from datagen.teacher import Teacher, TeacherSpec, connect
-from datagen.teacher.chat_options import ChatOptions
+from datagen.teacher.chat.options import ChatOptions
 from datagen.teacher.cost.budget import Account, read_limit
 from datagen.teacher.cost.prices import price_of
 from datagen.teacher.endpoint.throttle import Patience

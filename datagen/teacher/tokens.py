@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from datagen.errors import Refused, UserError
-from datagen.teacher.chat import after_answer, render_chat
+from datagen.teacher.chat.template import after_answer, render_chat
 
 THOUGHTS = re.compile(r"(</?think>)")
 """The marks around thoughts. Many templates write the white space around them in their own way."""

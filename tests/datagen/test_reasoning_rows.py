@@ -18,7 +18,7 @@ from datagen.instructions.self_instruct.instances import Candidate, Proposal, wr
 from datagen.prompts.templates import Templates
 from datagen.sources.instructions import Prompt
 from datagen.teacher import Completion, Sampling
-from datagen.teacher.journal import recorded
+from datagen.teacher.journal import completion_of
 from tests.datagen.endpoint import Endpoint, Served
 
 FORMS = {
@@ -193,9 +193,9 @@ def test_other_options_of_the_template_are_other_requests(tmp_path, serve, capsy
 
 def test_a_journal_of_an_older_release_is_read():
     old = {"text": "7", "finish_reason": "stop", "tokens": 1, "reasoning": None}
-    assert recorded(old) == Completion("7", tokens=1)
+    assert completion_of(old) == Completion("7", tokens=1)
     del old["reasoning"]
-    assert recorded(old).reasoning == ""
+    assert completion_of(old).reasoning == ""
 
 
 @pytest.mark.parametrize("form", FORMS)

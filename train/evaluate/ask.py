@@ -11,7 +11,7 @@ from datagen.errors import UserError
 from datagen.prompts.render import render, stop_strings
 from datagen.suites import Question, Suite, direct_prompt, rationale_prompt
 from datagen.teacher import Completion, Messages, Request, Sampling, Teacher, TeacherError
-from datagen.teacher.reasoning import join_reasoning
+from datagen.teacher.chat.reasoning import join_reasoning
 from train.evaluate.contenders import Contender
 from train.evaluate.metrics import edit_distance, gold_logprob
 from train.evaluate.settings import EvaluateSettings

@@ -9,7 +9,7 @@ from typing import Any, Literal
 from datagen.errors import UserError
 from datagen.prompts.render import Style
 from datagen.teacher import check_workers
-from datagen.teacher.chat_options import ChatOptions
+from datagen.teacher.chat.options import ChatOptions
 
 MODES = ("rationale", "direct")
 """A model is asked to reason first, or to give only the answer."""

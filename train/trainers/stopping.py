@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from datagen.errors import Refused, UserError
-from datagen.teacher.chat import after_answer, end_tokens, stop_tokens
+from datagen.teacher.chat.template import after_answer, end_tokens, stop_tokens
 from train.data.tokenising import OTHER_TEMPLATE
 from train.trl.forward import unwrapped
 

@@ -26,7 +26,7 @@ from datagen.run import FAILED
 from datagen.schema import Accepted, Outcome, Rejected
 from datagen.sources.instructions import Prompt
 from datagen.teacher import Completion, Request, Sampling, Teacher, TeacherError
-from datagen.teacher.kept import Kept
+from datagen.teacher.chat.kept import Kept
 
 
 @dataclass(frozen=True, kw_only=True)

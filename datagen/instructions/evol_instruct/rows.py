@@ -10,7 +10,7 @@ from typing import Any
 from datagen.schema import Accepted, Outcome, Rejected, Row, content_id, user
 from datagen.sources.instructions import Prompt, conversation, describe
 from datagen.teacher import Completion
-from datagen.teacher.kept import Kept, cut_column, kept_completion
+from datagen.teacher.chat.kept import Kept, cut_column, kept_completion
 
 METHOD = "evol-instruct"
 

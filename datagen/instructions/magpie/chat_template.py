@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from datagen.errors import UserError
-from datagen.teacher.chat import render_chat
+from datagen.teacher.chat.template import render_chat
 
 SENTINEL = "SENTINEL"
 """Words of a user, to see where a chat template puts them."""

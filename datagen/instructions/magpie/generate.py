@@ -20,7 +20,7 @@ from datagen.instructions.overlap import overlap
 from datagen.run import FAILED
 from datagen.schema import Accepted, Outcome, Rejected, Row, content_id, user
 from datagen.teacher import Completion, Request, Sampling, Teacher, TeacherError
-from datagen.teacher.kept import Kept, kept_completion
+from datagen.teacher.chat.kept import Kept, kept_completion
 
 METHOD = "magpie"
 

@@ -15,7 +15,7 @@ from datagen.instructions.respond.settings import RespondSettings
 from datagen.schema import Accepted, Outcome, Rejected, Row, content_id
 from datagen.sources.instructions import Prompt, conversation, describe
 from datagen.teacher import Completion, Messages, Request, Sampling, Teacher
-from datagen.teacher.kept import Kept, kept_completion, kept_text
+from datagen.teacher.chat.kept import Kept, kept_completion, kept_text
 
 METHOD = "respond"
 

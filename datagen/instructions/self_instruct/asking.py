@@ -7,7 +7,7 @@ from typing import Literal
 
 from datagen.prompts.templates import Templates
 from datagen.teacher.base import Completion, Messages, Request, Sampling, Teacher
-from datagen.teacher.kept import Kept
+from datagen.teacher.chat.kept import Kept
 
 MARK = "\ue000"
 """A private character that no template holds. It shows where a field stands in a template."""

@@ -27,9 +27,9 @@ from datagen.run.open_run import OpenRun
 from datagen.sources.tally import SourceTally
 from datagen.sources.tasks import Task, read_tasks
 from datagen.teacher import Request, Sampling, Teacher
+from datagen.teacher.chat.kept import reasoning_lines, without_default
 from datagen.teacher.cost.budget import format_spending
 from datagen.teacher.cost.forecast import Forecast, forecast_of
-from datagen.teacher.kept import reasoning_lines, without_default
 
 if TYPE_CHECKING:
     from datagen.filters.novelty import Novelty

@@ -23,7 +23,7 @@ from datagen.run import FAILED
 from datagen.schema import Outcome, Rejected, Row, content_id
 from datagen.sources.tasks import Task
 from datagen.teacher.base import Completion, Request, Sampling, Teacher, TeacherError
-from datagen.teacher.kept import cut_column
+from datagen.teacher.chat.kept import cut_column
 
 if TYPE_CHECKING:
     from datagen.filters.novelty import Novelty

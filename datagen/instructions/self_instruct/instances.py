@@ -16,7 +16,7 @@ from datagen.schema import Accepted, Outcome, Rejected, Row, content_id, user
 from datagen.sources.instructions import with_input
 from datagen.sources.tasks import Instance, Task
 from datagen.teacher.base import Completion, Teacher
-from datagen.teacher.kept import CUT, cut_column, kept_completion
+from datagen.teacher.chat.kept import CUT, cut_column, kept_completion
 
 CONFIG = "instructions"
 CLASSIFY_TOKENS = 8

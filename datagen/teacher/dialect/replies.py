@@ -8,6 +8,7 @@ from typing import Any
 
 from datagen.json_bytes import dumps
 from datagen.teacher.base import Completion, Request
+from datagen.teacher.chat.reasoning import split_reasoning
 from datagen.teacher.cost.budget import estimated_tokens
 from datagen.teacher.dialect.errors import (
     error_message,
@@ -20,7 +21,6 @@ from datagen.teacher.dialect.errors import (
 from datagen.teacher.dialect.failure import Failure
 from datagen.teacher.dialect.finish import finish_reason
 from datagen.teacher.dialect.logprobs import mean_logprob
-from datagen.teacher.reasoning import split_reasoning
 
 MOST_TOKENS = 10_000_000
 """More tokens than any model reads or writes for one sample. A larger count is no count."""

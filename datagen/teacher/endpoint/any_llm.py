@@ -15,13 +15,13 @@ from datagen.errors import ContextExceeded, Refused, UserError
 from datagen.json_bytes import loads
 from datagen.secrets import Secrets
 from datagen.teacher.base import Completion, Messages, Pair, Request
-from datagen.teacher.chat_options import ChatOptions
+from datagen.teacher.chat.options import ChatOptions
 from datagen.teacher.dialect.calls import Calls
 from datagen.teacher.dialect.errors import is_retryable, one_line, refusal
 from datagen.teacher.dialect.failure import Failure
+from datagen.teacher.dialect.thinking import effort
 from datagen.teacher.endpoint.endpoint import Endpoint
 from datagen.teacher.endpoint.openai import FATAL_STATUSES, is_about_one_text
-from datagen.teacher.endpoint.thinking import effort
 from datagen.teacher.endpoint.throttle import Patience
 from datagen.teacher.endpoint.transport import LONGEST_MESSAGE, retry_after
 from datagen.teacher.spec import ENGINES

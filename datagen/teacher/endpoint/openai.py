@@ -13,15 +13,15 @@ from pathlib import Path
 
 from datagen.errors import Refused, UserError
 from datagen.teacher.base import Completion, Messages, Pair, Request
-from datagen.teacher.chat_options import ChatOptions
+from datagen.teacher.chat.options import ChatOptions
 from datagen.teacher.dialect.calls import Calls
 from datagen.teacher.dialect.errors import FLAGGED, TOO_MANY, page_title
 from datagen.teacher.dialect.failure import Failure
+from datagen.teacher.dialect.thinking import chat_fields
 from datagen.teacher.endpoint.address import Address
 from datagen.teacher.endpoint.batch import Batches
 from datagen.teacher.endpoint.endpoint import Endpoint
 from datagen.teacher.endpoint.prompt_logprobs import score
-from datagen.teacher.endpoint.thinking import chat_fields
 from datagen.teacher.endpoint.throttle import Patience
 from datagen.teacher.endpoint.transport import Transport
 from datagen.teacher.scoring import score_each

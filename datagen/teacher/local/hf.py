@@ -17,7 +17,7 @@ from typing import Any
 
 from datagen.errors import ContextExceeded
 from datagen.teacher.base import Completion, Messages, Pair, Request
-from datagen.teacher.chat_options import ChatOptions
+from datagen.teacher.chat.options import ChatOptions
 from datagen.teacher.fingerprint import revision_of
 from datagen.teacher.local.batches import Batcher
 from datagen.teacher.local.model import CausalModel, open_model, release_memory

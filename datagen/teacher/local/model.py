@@ -10,12 +10,12 @@ from itertools import chain, starmap
 from typing import Any
 
 from datagen.teacher.base import Completion, Request, Sampling
-from datagen.teacher.chat import stop_tokens
+from datagen.teacher.chat.reasoning import split_reasoning
+from datagen.teacher.chat.template import stop_tokens
 from datagen.teacher.local.batches import Job, TokenPair
 from datagen.teacher.local.decode import Row, decode, score
 from datagen.teacher.local.prefix import shared_prefix
 from datagen.teacher.local.tokenizing import AnswerDecoder, cannot_open, opening_before
-from datagen.teacher.reasoning import split_reasoning
 
 
 class CausalModel:

@@ -7,8 +7,8 @@ from typing import Any
 
 from datagen.errors import NoChatTemplate, UserError
 from datagen.teacher.base import Messages
-from datagen.teacher.chat import render_chat
-from datagen.teacher.reasoning import AT_START, CLOSINGS, OPENINGS, opening_at_end
+from datagen.teacher.chat.reasoning import AT_START, CLOSINGS, OPENINGS, opening_at_end
+from datagen.teacher.chat.template import render_chat
 from datagen.teacher.spec import check_folder
 
 CHANNELS = {"<|channel|>", "<|message|>", "<|start|>", "<|end|>"}

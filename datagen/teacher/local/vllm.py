@@ -16,8 +16,8 @@ from typing import Any
 
 from datagen.errors import ContextExceeded, EngineDied, TeacherError, UserError
 from datagen.teacher.base import Completion, Messages, Pair, Request
-from datagen.teacher.chat import stop_tokens
-from datagen.teacher.chat_options import ChatOptions
+from datagen.teacher.chat.options import ChatOptions
+from datagen.teacher.chat.template import stop_tokens
 from datagen.teacher.fingerprint import revision_of
 from datagen.teacher.local.tokenizing import (
     AnswerDecoder,

@@ -9,7 +9,7 @@ from typing import Any
 
 from datagen.errors import UserError
 from datagen.teacher.base import Completion, Request, Sampling
-from datagen.teacher.reasoning import split_reasoning
+from datagen.teacher.chat.reasoning import split_reasoning
 from datagen.teacher.topk import Topk
 
 DEFAULTS: dict[str, Any] = {

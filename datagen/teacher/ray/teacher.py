@@ -19,7 +19,7 @@ from typing import Any
 
 from datagen.errors import Unavailable, UserError
 from datagen.teacher.base import Completion, Messages, Pair, Request
-from datagen.teacher.chat_options import ChatOptions
+from datagen.teacher.chat.options import ChatOptions
 from datagen.teacher.endpoint.throttle import Patience
 from datagen.teacher.engines import make_engine
 from datagen.teacher.ray.cluster import (

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from datagen.errors import DatagenError, EngineDied, TeacherError
-from datagen.teacher.chat_options import ChatOptions
+from datagen.teacher.chat.options import ChatOptions
 from datagen.teacher.endpoint.throttle import Patience
 from datagen.teacher.engines import make_engine
 from datagen.teacher.spec import TeacherSpec

@@ -9,8 +9,8 @@ from jinja2 import Template
 
 from datagen.errors import UserError
 from datagen.teacher import Request, connect
-from datagen.teacher.chat_options import ChatOptions, template_variables
-from datagen.teacher.endpoint.thinking import chat_fields
+from datagen.teacher.chat.options import ChatOptions, template_variables
+from datagen.teacher.dialect.thinking import chat_fields
 from datagen.teacher.settings import TeacherSettings
 from tests.datagen.endpoint import Endpoint, Served
 

@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from datagen.teacher.reasoning import (
+from datagen.teacher.chat.reasoning import (
     MOST_MARKS,
     join_reasoning,
     opening_at_end,

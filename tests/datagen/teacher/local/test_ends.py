@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from datagen.teacher import Request, Sampling
-from datagen.teacher.chat import end_tokens, stop_tokens
+from datagen.teacher.chat.template import end_tokens, stop_tokens
 from datagen.teacher.local.vllm import VllmTeacher
 from datagen.teacher.local.vllm_arguments import sampling_params
 from datagen.teacher.spec import TeacherSpec

@@ -9,12 +9,12 @@ from transformers import AutoTokenizer
 
 from datagen.errors import UserError
 from datagen.teacher import Request, Sampling
-from datagen.teacher.chat_options import ChatOptions
+from datagen.teacher.chat.options import ChatOptions
+from datagen.teacher.chat.reasoning import join_reasoning
 from datagen.teacher.local import model as local_model
 from datagen.teacher.local.hf import HfTeacher
 from datagen.teacher.local.tokenizing import AnswerDecoder, opening_before, tokens_after
 from datagen.teacher.local.vllm_arguments import read_completion
-from datagen.teacher.reasoning import join_reasoning
 
 OPENS = (
     "{% for m in messages %}{{ m.role }}: {{ m.content }}\n{% endfor %}"

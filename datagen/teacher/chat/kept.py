@@ -12,7 +12,7 @@ from typing import Any, Literal, TypeAlias
 
 from datagen.schema import REASONING, Row, assistant
 from datagen.teacher.base import Completion
-from datagen.teacher.reasoning import join_reasoning
+from datagen.teacher.chat.reasoning import join_reasoning
 
 Kept: TypeAlias = Literal["keep", "separate", "drop"]
 """keep: the completion holds the reasoning and the answer. separate: the completion holds the

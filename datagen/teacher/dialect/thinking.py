@@ -6,7 +6,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from datagen.errors import UserError
-from datagen.teacher.chat_options import SWITCHES, ChatOptions
+from datagen.teacher.chat.options import SWITCHES, ChatOptions
 
 EFFORT_HOSTS = ("openai.com", "azure.com", "googleapis.com")
 """Hosts whose models have no chat template to fill in. They take `reasoning_effort` instead."""

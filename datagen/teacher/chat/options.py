@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from datagen.errors import UserError
-from datagen.teacher.reasoning import opening_at_end
+from datagen.teacher.chat.reasoning import opening_at_end
 
 SWITCHES = ("enable_thinking", "thinking")
 """Variables with which chat templates switch thinking: Qwen, GLM and SmolLM have the first one,
