@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -63,7 +62,7 @@ class Pushed:
     name: str
     """ORG/NAME."""
     commit: str
-    """The head of the repository, which holds this student."""
+    """The head of the repository, with this student."""
     files: int
     new: bool
     """Whether something was committed."""
@@ -87,8 +86,7 @@ def push(settings: PushSettings) -> Pushed:
     """Put a student on the Hub.
 
     Raises:
-        UserError: the folder holds no finished student, the report measured another, or the Hub
-            refuses.
+        UserError: no finished student is there, the report measured another, or the Hub refuses.
     """
     name = check_hub_name(settings.name)
     lineage = read_student(settings.student)
@@ -200,9 +198,9 @@ def adapter_without_path(file: Path, base: str) -> str:
     config = read_json(file)
     if Path(str(config.get("base_model_name_or_path"))).is_dir():
         config["base_model_name_or_path"] = base
-        print(
+        show(
             f"warning: the adapter's base {base} is a folder here: whoever opens it must have it",
-            file=sys.stderr,
+            error=True,
         )
     return json.dumps(config, indent=2) + "\n"
 

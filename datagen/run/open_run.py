@@ -28,12 +28,11 @@ from datagen.records.config import RunConfig
 from datagen.records.serialise import to_json
 from datagen.records.stats import RunStats, SourceCounts
 from datagen.run.folder import commit, keep_config, lock, make_folder, read_stats, write_json
-from datagen.run.reasons import explain
+from datagen.run.reasons import explain, why_nothing
 from datagen.run.rows import Rows
 from datagen.running import run_together
 from datagen.schema import FAMILIES, Accepted, Outcome, Rejected, Row
 from datagen.teacher.base import Teacher, TeacherError
-from datagen.teacher.chat.kept import missing_answers
 from datagen.teacher.cost.budget import Account, BudgetSpent
 from datagen.teacher.journal import JournaledTeacher
 
@@ -141,7 +140,10 @@ class OpenRun:
         async def work() -> None:
             for position, item in waiting:
                 try:
-                    outcomes = await attempt(item)
+                    outcomes = await distil(item, journal)
+                except TeacherError as error:
+                    failed = describe(item) | {"finish_reason": str(error)}
+                    outcomes = [Rejected(failed, FAILED)]
                 except BudgetSpent as error:
                     # the other items under way may have their answers: they still get their rows
                     spent.append(error)
@@ -149,12 +151,6 @@ class OpenRun:
                 self._rows.write(position, outcomes)
                 progress.advance()
                 self._give_up_if_hopeless(outcomes)
-
-        async def attempt(item: Item) -> list[Outcome]:
-            try:
-                return await distil(item, journal)
-            except TeacherError as error:
-                return [Rejected(describe(item) | {"finish_reason": str(error)}, FAILED)]
 
         try:
             if not left and self._finished:
@@ -262,12 +258,10 @@ class OpenRun:
         rejected = self._rows.rejected_by_reason()
         reasoning = self._rows.reasoning()
         if not accepted:
-            reasons = ", ".join(f"{reason} {number:,}" for reason, number in rejected.items())
-            missing = "".join(f". {text}" for text in missing_answers(reasoning))
             raise UserError(
-                f"nothing was accepted of {items} items in {self.path}: {reasons}{missing}"
+                f"nothing was accepted of {items} items in {self.path}: "
+                f"{why_nothing(rejected, reasoning)}"
             )
-
         stats = RunStats(
             finished=True,
             questions=items,

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-import sys
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from datagen.run.rows import Rows
+from datagen.teacher.chat.kept import missing_answers
+from datagen.terminal import show
 
 
 def explain(rows: Rows, reasons: Sequence[str]) -> None:
@@ -21,7 +22,7 @@ def explain(rows: Rows, reasons: Sequence[str]) -> None:
         # an answer that ended on its own is empty for no further reason
         if note not in ("", "stop"):
             which = f"{number:,} of them" if number < count else "each"
-            print(f"{reason + ':':<10} {count:,}, {which} with: {note}", file=sys.stderr)
+            show(f"{reason + ':':<10} {count:,}, {which} with: {note}", error=True)
 
 
 def commonest(notes: Iterable[str]) -> tuple[str, int]:
@@ -41,3 +42,14 @@ def commonest(notes: Iterable[str]) -> tuple[str, int]:
         counts[form] += 1
     [(form, number)] = counts.most_common(1)
     return firsts[form], number
+
+
+def why_nothing(rejected: Mapping[str, int], reasoning: Mapping[str, int]) -> str:
+    """Return why a run accepted nothing: its reasons with their counts, and what to do.
+
+    Args:
+        rejected: the number of rejected rows by reason.
+        reasoning: what `Rows.reasoning` counts.
+    """
+    reasons = ", ".join(f"{reason} {number:,}" for reason, number in rejected.items())
+    return reasons + "".join(f". {text}" for text in missing_answers(reasoning))

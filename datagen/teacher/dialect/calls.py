@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -13,6 +12,7 @@ from datagen.teacher.base import Completion, Request
 from datagen.teacher.dialect.bodies import make_call
 from datagen.teacher.dialect.fields import EFFECTS, NEEDED, Terms
 from datagen.teacher.dialect.replies import completions
+from datagen.terminal import show
 
 Answer = TypeVar("Answer")
 
@@ -51,7 +51,7 @@ class Calls:
         self._model = model
         self._explain = explain
         self._chat_fields = chat_fields or {}
-        self._log = log or (lambda line: print(line, file=sys.stderr, flush=True))
+        self._log = log or (lambda line: show(line, error=True))
         self._terms = Terms()
         self._estimates = False
 
