@@ -1,7 +1,7 @@
 # Sourced by the real.sh of the recipes: the pair, the machine, and the size. Not measured: no GPU was there.
 #   GPUS=8 STUDENT=... TEACHER=... recipes/rationales/real.sh
 # The same commands within some minutes on two cores, with a small chat model in a folder (see also the README of each recipe):
-#   GPUS=0 TEACHER=hf:MODEL STUDENT=MODEL LIMIT=4 SAMPLES=2 TOKENS=64 STEPS=2 recipes/rationales/real.sh
+#   GPUS=0 TEACHER=hf:MODEL STUDENT=MODEL LIMIT=3 SAMPLES=2 TOKENS=256 STEPS=2 recipes/rationales/real.sh
 TEACHER=${TEACHER:-vllm:Qwen/Qwen2.5-7B-Instruct}
 STUDENT=${STUDENT:-Qwen/Qwen2.5-0.5B}
 GPUS=${GPUS:-1}         # 1, 8, or 0 for the CPU

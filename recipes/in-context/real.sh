@@ -1,13 +1,14 @@
 #!/usr/bin/env bash
 # Episodes of SuperGLUE with a real pair: a student that reads demonstrations, and one that needs none. Not measured.
-# Besides those of ../real_pair.sh: SOURCE (a mapping of tasks), QUERIES of a task, and PROMPT_TOKENS of the longest prompt.
+# Besides those of ../real_pair.sh: SOURCE (a mapping of tasks), HELD_OUT families to measure on, LABELS of the episodes, QUERIES of a task, and
+# PROMPT_TOKENS of the longest prompt.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 PATH="${VENV:-.venv}/bin:$PATH"
 # shellcheck source=recipes/real_pair.sh
 . recipes/real_pair.sh
 export EMERGENT_STORE=datasets/in-context-real
-SOURCE=${SOURCE:-superglue} QUERIES=${QUERIES:-500} PROMPT_TOKENS=${PROMPT_TOKENS:-4096}
+SOURCE=${SOURCE:-superglue} HELD_OUT=${HELD_OUT:-inference} LABELS=${LABELS:-symbolic} QUERIES=${QUERIES:-500} PROMPT_TOKENS=${PROMPT_TOKENS:-4096}
 RUNS=runs/in-context-real STUDENTS=students/in-context-real
 
 # Each student is measured on its own task: the queries of tasks that no episode has, and new queries of the tasks that were distilled.
@@ -18,7 +19,7 @@ episodes() {
     step datagen publish "$RUNS/$name-$split" "$name-$split"
 }
 for split in train test; do
-    episodes meta $split --kind meta-ict --labels symbolic --shots 1,2,4,8,16
+    episodes meta $split --kind meta-ict --held_out "$HELD_OUT" --labels "$LABELS" --shots 1,2,4,8,16
     episodes distil $split --kind context-distillation --shots 8
 done
 LEARN=(--dataset_config demonstrations --learning_rate 1e-5 --max_length "$PROMPT_TOKENS")

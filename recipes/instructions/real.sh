@@ -31,8 +31,11 @@ student sft --dataset instructions@1.0.0 --dataset_config instructions --learnin
 # The same new instructions for all. The teacher judges all answers; the last line of each judgement has the mean score.
 for model in "base hf:$STUDENT" "student hf:$STUDENT_DIR" "teacher $TEACHER"; do
     read -r name spec <<< "$model"
-    step datagen respond $NEW --teacher "$spec" "${FIRST[@]}" --temperature 0 --max_tokens "$TOKENS" --out "$RUNS/answers-$name"
-    step datagen judge "$RUNS/answers-$name" "${ASK[@]}" --rubric helpfulness --out "$RUNS/judged-$name"
+    # a weak model may give no whole answer, and a weak judge no score: that is a result, and the other models go on
+    if ! { step datagen respond $NEW --teacher "$spec" "${FIRST[@]}" --temperature 0 --max_tokens "$TOKENS" --out "$RUNS/answers-$name" &&
+        step datagen judge "$RUNS/answers-$name" "${ASK[@]}" --rubric helpfulness --out "$RUNS/judged-$name"; }; then
+        echo "$name: no score, see the line above"
+    fi
 done
 # Has it forgotten how to reason?
 # shellcheck disable=SC2086
