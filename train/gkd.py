@@ -187,27 +187,21 @@ def build(
 
 
 def prepare_tokenizer(tokenizer: Any, training: Any) -> None:
-    """Set what the flags say of the student's tokenizer.
-
-    TRL reads these flags for `train sft` alone, or later than the rows are looked at.
+    """Set on which side the student's tokenizer pads, and with what.
 
     Raises:
         UserError: the tokenizer has no such token, or there is no such template.
     """
+    # `train sft` also takes the name of a model here, which TRL looks up there alone
+    if (path := training.chat_template_path) and not Path(path).is_file():
+        raise UserError(f"--chat_template_path {path}: no text file that can be read")
     # the student continues its prompt, so no padding may stand between them
     tokenizer.padding_side = "left"
-    for name in ("pad_token", "eos_token"):
-        token = getattr(training, name)
-        if token is None:
-            continue
-        if token not in tokenizer.get_vocab():
-            raise UserError(f"--{name} {token}: the student's tokenizer has no such token")
-        setattr(tokenizer, name, token)
-    if (path := training.chat_template_path) is not None:
-        try:
-            tokenizer.chat_template = Path(path).read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError):
-            raise UserError(f"--chat_template_path {path}: no text file that can be read") from None
+    if (token := training.pad_token) is None:
+        return
+    if token not in tokenizer.get_vocab():
+        raise UserError(f"--pad_token {token}: the student's tokenizer has no such token")
+    tokenizer.pad_token = token
 
 
 if __name__ == "__main__":

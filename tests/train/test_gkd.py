@@ -197,7 +197,7 @@ def test_across_tokenizers_gold_aligns_the_text(
             "a step takes 32 rows and the data have 24: lower --per_device_train_batch_size",
         ),
         ({"pad_token": "<none>"}, "--pad_token <none>: the student's tokenizer has no such token"),
-        ({"eos_token": "<end>"}, "--eos_token <end>: the student's tokenizer has no such token"),
+        ({"eos_token": "<end>"}, "--eos_token <end>: the tokenizer has no such token"),
         ({"chat_template_path": "/no/such"}, "--chat_template_path /no/such: no text file"),
         ({"use_vllm": True}, "vLLM is not available and `use_vllm` is set to True"),
         ({"temperature": 0}, "--temperature 0.0: a number above 0 is needed"),

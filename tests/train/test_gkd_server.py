@@ -35,6 +35,7 @@ class Server:
 
         self.model, self.most = AutoModelForCausalLM.from_pretrained(folder).eval(), most
         self.bodies: list[dict[str, Any]] = []
+        self.base = "/v1"
 
     def app(self) -> web.Application:
         app = web.Application()

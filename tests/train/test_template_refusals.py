@@ -63,6 +63,11 @@ def flags(model: Path, store: Path, out: Path, *more: str) -> list[str]:
     ]
 
 
+def gkd_of(teacher: Path) -> tuple[str, ...]:
+    """The flags of a teacher, with steps of a row."""
+    return "--teacher_model_name_or_path", str(teacher), "--per_device_train_batch_size", "1"
+
+
 def line(capsys: pytest.CaptureFixture[str], program: str = "train") -> str:
     """The one line of an error."""
     errors = capsys.readouterr().err
@@ -76,12 +81,12 @@ def test_a_template_that_cuts_thoughts_is_refused(
     model: Path, thoughts: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], command: str
 ) -> None:
     base = with_template(model, tmp_path / "base", CUTTING)
-    more = ("--teacher_model_name_or_path", str(model), "--lmbda", "0") if command == "gkd" else ()
+    more = (*gkd_of(model), "--lmbda", "0") if command == "gkd" else ()
     assert main([command, *flags(base, thoughts, tmp_path / "out", *more)]) == 2
     found = line(capsys)
     assert "the chat template leaves out 25 characters of the completion of " in found
     assert "('<think> 8 and 8. </think>')" in found
-    assert command == "gkd" or found.endswith("; give another with --chat_template_path")
+    assert found.endswith("; give another with --chat_template_path")
     assert not (tmp_path / "out" / "model.safetensors").exists()
 
 
@@ -152,8 +157,7 @@ def test_gkd_needs_the_same_token_at_every_id(
         last = max(token["id"] for token in file["added_tokens"])
         file["added_tokens"].append(file["added_tokens"][-1] | {"id": last + 1, "content": "<new>"})
     (teacher / "tokenizer.json").write_text(json.dumps(file))
-    more = ("--teacher_model_name_or_path", str(teacher))
-    assert main(["gkd", *flags(model, thoughts, tmp_path / "out", *more)]) == 2
+    assert main(["gkd", *flags(model, thoughts, tmp_path / "out", *gkd_of(teacher))]) == 2
     found = line(capsys)
     assert "the student has another tokenizer than its teacher" in found
     assert "--cross_tokenizer" in found

@@ -7,7 +7,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from datagen.errors import UserError
-from datagen.teacher.tokens import row_tokens
+from train.data.tokenising import fitting_tokens
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -47,7 +47,7 @@ def check_rows(mode: str, rows: Dataset, tokenizer: Any, training: Any, config: 
     limit = training.max_length or sys.maxsize
     cut = 0
     for number, row in enumerate(rows):
-        prompt, completion = (len(tokens) for tokens in row_tokens(row, tokenizer))
+        prompt, completion = (len(tokens) for tokens in fitting_tokens(row, tokenizer, number))
         if training.lmbda > 0:
             check_room(f"row {number}", prompt, training.max_completion_length, context)
         if mode == "gold":
