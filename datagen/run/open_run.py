@@ -25,6 +25,7 @@ from typing import Any, TypeAlias, TypeVar
 from datagen.errors import UserError
 from datagen.progress import Meter, meter
 from datagen.records.config import RunConfig
+from datagen.records.names import public_identity
 from datagen.records.serialise import to_json
 from datagen.records.stats import RunStats, SourceCounts
 from datagen.run.folder import commit, keep_config, lock, make_folder, read_stats, write_json
@@ -223,11 +224,11 @@ class OpenRun:
         return (self.path / "stats.json").exists()
 
     def _journal(self, teacher: Teacher) -> JournaledTeacher:
+        # an older release stored answers under the whole address of an endpoint
+        known = self.config.teacher.identity
+        identity = None if known == public_identity(known) else known
         return JournaledTeacher(
-            teacher,
-            self.path / "journal.sqlite",
-            identity=self.config.teacher.identity,
-            account=self.account,
+            teacher, self.path / "journal.sqlite", identity=identity, account=self.account
         )
 
     def _meter(

@@ -32,6 +32,8 @@ def kill_at(hub, run, tmp_path, route, how):
     """The exit status of a publisher that is killed while the Hub has its request."""
     words = [sys.executable, "-m", "datagen.cli", "publish", str(run), "org/sums", "--hub"]
     names = {"HF_HOME": str(tmp_path / "hf"), "HF_TOKEN": TOKEN, "HF_HUB_DISABLE_XET": "1"}
+    # a training in this process may have switched the Hub off
+    names["HF_HUB_OFFLINE"] = "0"
     publisher = subprocess.Popen(words, env=os.environ | names, stderr=subprocess.DEVNULL)
 
     def kill(number, asked):

@@ -106,7 +106,9 @@ class CausalModel:
     def _completion(
         self, row: Row, sampling: Sampling, prompt_tokens: int, *, opening: str
     ) -> Completion:
-        [text] = self._decoder.decode([row.tokens])
+        # in some families the token that ends a text is a mark of reasoning too
+        ended = row.tokens[-1:] and row.tokens[-1] in self._ends
+        [text] = self._decoder.decode([row.tokens[:-1] if ended else row.tokens])
         # a token can hold the stop string and more, so the text is cut before it
         cuts = [at for at in (text.find(s) for s in sampling.stop) if at >= 0]
         reasoning, answer = split_reasoning(opening + (text[: min(cuts)] if cuts else text))
