@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import re
 import textwrap
-import unicodedata
 from pathlib import Path
 from typing import Any
+
+from datagen.terminal import visible
 
 TEMPLATES = Path(__file__).parent / "templates"
 LONGEST = 1500
 """Characters of a sample that a card shows; the rest is cut, so that a card stays readable."""
 WIDTH = 92
 """Characters of a line in a code block: about the width of a dataset's page on the Hub."""
-INVISIBLE = {"Cc", "Cf", "Co", "Cs", "Zl", "Zp"}
-"""Unicode categories that hide text or change its order: control characters, bidirectional marks,
-characters of zero width, private use."""
 
 
 def render(template: str, *, header: dict[str, Any], **values: Any) -> str:
@@ -69,21 +67,6 @@ def wrapped(line: str) -> str:
         return line
     return textwrap.fill(
         line, WIDTH, break_long_words=False, break_on_hyphens=False, drop_whitespace=True
-    )
-
-
-def visible(text: str) -> str:
-    """Return the text with invisible characters written as codes, such as `<U+202E>`.
-
-    Line feeds are unchanged.
-
-    Example:
-        >>> visible("a" + chr(0x202E) + "b")
-        'a<U+202E>b'
-    """
-    return "".join(
-        f"<U+{ord(char):04X}>" if char != "\n" and unicodedata.category(char) in INVISIBLE else char
-        for char in text
     )
 
 

@@ -22,7 +22,7 @@ from datagen.errors import TeacherError as TeacherError
 from datagen.errors import UserError as UserError
 from datagen.filters.contamination import Benchmarks as Benchmarks
 from datagen.filters.duplicates import exact_duplicates as exact_duplicates
-from datagen.filters.duplicates import near_duplicates as near_duplicates
+from datagen.filters.near import near_duplicates as near_duplicates
 from datagen.filters.novelty import Novelty as Novelty
 from datagen.filters.responses import Refusals as Refusals
 from datagen.filters.responses import Responses as Responses
@@ -95,14 +95,15 @@ def filter_rows(
     Args:
         filters: functions from a row to None, or to the reason to reject it. They come first.
         source: Rows to filter: a run folder, a dataset version (NAME or NAME@VERSION), a
-            Parquet or JSONL file.
+            file (JSONL, JSON, CSV, TSV or Parquet), a dataset folder, or a dataset on the
+            Hub (ORG/NAME).
         out: The run folder. Default: runs/filter-SOURCE.
         filter: Your own filters, each as module:function. A filter gets a row and returns
             None, or the reason to reject it.
         exact_duplicates: Reject a prompt that has the same words as an earlier one.
         near_duplicates: Reject a prompt if the Jaccard similarity of its 3-word sequences
-            with an earlier prompt is at least this value, such as 0.8 (MinHash-LSH). 0
-            switches the check off.
+            with an earlier prompt is at least this value, such as 0.8. 0 switches the check
+            off.
         embedding_duplicates: Reject a prompt if the cosine of its embedding with an earlier
             one is at least this value, such as 0.95. 0 switches the check off.
         encoder: What computes the embeddings: characters (built in), model2vec:NAME or
@@ -150,6 +151,8 @@ def generate_demonstrations(
     out: str | Path | None = None,
     teacher: str = "micro",
     teacher_license: str | None = None,
+    thinking: bool | None = None,
+    chat_template_kwargs: dict[str, Any] | str | None = None,
     engine: Literal["local", "ray"] = "local",
     workers: int | None = None,
     seed: int = 0,
@@ -183,6 +186,7 @@ def generate_demonstrations(
     agreement: float = 0.6,
     votes: int = 5,
     keep_by: Literal["all", "gold"] = "all",
+    reasoning: Literal["keep", "separate", "drop"] = "separate",
     prompt_tokens: int | None = None,
     max_tokens: int = 64,
 ) -> Run:
@@ -190,8 +194,8 @@ def generate_demonstrations(
 
     Args:
         source: Tasks to build episodes of: micro (rules of the micro-world), a shipped
-            mapping by name (bbh, glue, mmlu, superglue), your own YAML mapping, or a JSONL
-            file of instructions with several instances each.
+            mapping by name (bbh, glue, mmlu, superglue), your own YAML mapping, or a file
+            of instructions with several instances each.
         kind: meta-ict: the student sees the demonstrations and learns to read them; test
             tasks are kept apart; the completion is the gold answer. multitask-ict: it sees
             them for the very tasks; the completion is the teacher's majority over random
@@ -242,6 +246,11 @@ def generate_demonstrations(
             and questions asked about each written demonstration.
         keep_by: all: keep every episode. gold: keep an episode whose completion is the
             teacher's only if it equals the gold answer.
+        reasoning: What a row holds of the reasoning of a model that reasons. separate: the
+            completion is the prediction alone, and the column reasoning has the rest. keep:
+            the completion is the reasoning, between <think> and </think>, and then the
+            prediction (not for meta-ict, whose completion is the gold answer). drop: the
+            reasoning is left out.
         prompt_tokens: Longest prompt in tokens. The demonstrations farthest from the query
             are left out until the prompt fits. Tokens are counted by the teacher's
             tokenizer, or as characters / 4 where it has none here. The teacher's context is
@@ -272,6 +281,8 @@ def generate_evol_instruct(
     out: str | Path | None = None,
     teacher: str = "micro",
     teacher_license: str | None = None,
+    thinking: bool | None = None,
+    chat_template_kwargs: dict[str, Any] | str | None = None,
     engine: Literal["local", "ray"] = "local",
     workers: int | None = None,
     seed: int = 0,
@@ -293,12 +304,14 @@ def generate_evol_instruct(
     response_temperature: float = 1.0,
     max_tokens: int = 2048,
     refusal_words: int = 80,
+    reasoning: Literal["keep", "separate", "drop"] = "separate",
 ) -> Run:
     """Rewrite instructions into harder and rarer ones, round after round, with responses.
 
     Args:
         source: Instructions to begin with: a run folder, a dataset version (NAME or
-            NAME@VERSION), a Parquet or JSONL file.
+            NAME@VERSION), a file (JSONL, JSON, CSV, TSV or Parquet), a dataset folder, or a
+            dataset on the Hub (ORG/NAME).
         limit: Begin with only the first LIMIT instructions.
         rounds: Rounds of evolution. Each round tries one operation on every instruction.
         weights: How often each operation (a template in `evolve/`) is drawn, such as
@@ -314,6 +327,11 @@ def generate_evol_instruct(
             rejected as truncated.
         refusal_words: Reject a response that holds a refusal phrase if it has fewer words
             than this (Chinese: characters).
+        reasoning: What a row holds of the reasoning of a model that reasons. separate: the
+            response is the answer alone, and the column reasoning has the rest. keep: the
+            response is the reasoning, between <think> and </think>, and then the answer.
+            drop: the reasoning is left out. What the model thinks about the instruction is
+            never kept.
 
     Returns:
         The run, with the config `instructions`.
@@ -339,6 +357,8 @@ def generate_magpie(
     out: str | Path | None = None,
     teacher: str = "micro",
     teacher_license: str | None = None,
+    thinking: bool | None = None,
+    chat_template_kwargs: dict[str, Any] | str | None = None,
     engine: Literal["local", "ray"] = "local",
     workers: int | None = None,
     seed: int = 0,
@@ -356,6 +376,7 @@ def generate_magpie(
     response_temperature: float = 0.0,
     max_tokens: int = 2048,
     patience: int = 100,
+    reasoning: Literal["keep", "separate", "drop"] = "separate",
 ) -> Run:
     """Let an aligned model write instructions from its own chat template, and answer them.
 
@@ -369,6 +390,10 @@ def generate_magpie(
             truncated.
         patience: Stop after this many rejected instructions in a row. What was found is
             kept.
+        reasoning: What a row holds of the reasoning of a model that reasons. separate: the
+            response is the answer alone, and the column reasoning has the rest. keep: the
+            response is the reasoning, between <think> and </think>, and then the answer.
+            drop: the reasoning is left out.
 
     Returns:
         The run, with the config `instructions`.
@@ -394,6 +419,8 @@ def generate_rationales(
     out: str | Path | None = None,
     teacher: str = "micro",
     teacher_license: str | None = None,
+    thinking: bool | None = None,
+    chat_template_kwargs: dict[str, Any] | str | None = None,
     engine: Literal["local", "ray"] = "local",
     workers: int | None = None,
     seed: int = 0,
@@ -422,6 +449,7 @@ def generate_rationales(
     weighted: bool = False,
     keep: Literal["all", "best", "diverse"] = "all",
     diverse: int = 4,
+    reasoning: Literal["keep", "separate", "drop"] = "keep",
     hints: int = 0,
     teacher_topk: int = 0,
 ) -> Run:
@@ -431,7 +459,7 @@ def generate_rationales(
         source: Questions to reason about: a suite by name (gsm8k, svamp, bbh/navigate,
             microworld, ...), a JSONL, JSON, CSV or Parquet file, a dataset folder, or a
             dataset on the Hub (ORG/NAME).
-        split: Split of the suite. A file has no splits.
+        split: Split of the suite or the dataset. A file of one table has no splits.
         data_root: Folder that holds the published files of the suites. Default: they come
             from the Hub.
         question_column: Column of a file that holds the question.
@@ -466,6 +494,10 @@ def generate_rationales(
         keep: Which of the correct chains to keep: all of them, the most probable one
             (best), or the most different ones (diverse).
         diverse: How many chains of a question --keep diverse keeps.
+        reasoning: What a row holds of the reasoning of a model that reasons. keep: the
+            rationale is the reasoning, between <think> and </think>, and then the answer.
+            separate: the rationale is the answer alone, and the column reasoning has the
+            rest. drop: the reasoning is left out.
         hints: If no chain reached the gold answer, ask this many more times with the gold
             answer shown. Chains that are then correct are kept; the hint is removed from
             their prompts (rationalisation, STaR, arXiv 2203.14465). 0: never.
@@ -495,6 +527,8 @@ def generate_responses(
     out: str | Path | None = None,
     teacher: str = "micro",
     teacher_license: str | None = None,
+    thinking: bool | None = None,
+    chat_template_kwargs: dict[str, Any] | str | None = None,
     engine: Literal["local", "ray"] = "local",
     workers: int | None = None,
     seed: int = 0,
@@ -513,12 +547,14 @@ def generate_responses(
     temperature: float = 0.7,
     top_p: float = 1.0,
     max_tokens: int = 2048,
+    reasoning: Literal["keep", "separate", "drop"] = "separate",
 ) -> Run:
     """Let the teacher answer an instruction set.
 
     Args:
         source: Instructions to answer: a run folder, a dataset version (NAME or
-            NAME@VERSION), a Parquet or JSONL file.
+            NAME@VERSION), a file (JSONL, JSON, CSV, TSV or Parquet), a dataset folder, or a
+            dataset on the Hub (ORG/NAME).
         limit: Answer only the first LIMIT instructions.
         samples: Responses to sample for each instruction. A response that repeats an
             earlier one is rejected as duplicate.
@@ -528,6 +564,10 @@ def generate_responses(
         top_p: Nucleus sampling: sample from the most probable tokens that reach this
             probability together.
         max_tokens: Longest response in tokens. A longer response is rejected as truncated.
+        reasoning: What a row holds of the reasoning of a model that reasons. separate: the
+            response is the answer alone, and the column reasoning has the rest. keep: the
+            response is the reasoning, between <think> and </think>, and then the answer.
+            drop: the reasoning is left out.
 
     Returns:
         The run, with the config `instructions`.
@@ -550,6 +590,8 @@ def generate_self_instruct(
     out: str | Path | None = None,
     teacher: str = "micro",
     teacher_license: str | None = None,
+    thinking: bool | None = None,
+    chat_template_kwargs: dict[str, Any] | str | None = None,
     engine: Literal["local", "ray"] = "local",
     workers: int | None = None,
     seed: int = 0,
@@ -579,6 +621,7 @@ def generate_self_instruct(
     similarity: float = 0.7,
     pool: str | Path | None = None,
     lag: int = 64,
+    reasoning: Literal["keep", "separate", "drop"] = "separate",
     patience: int = 100,
 ) -> Run:
     """Write new instructions from a few seed tasks, with inputs and outputs.
@@ -592,8 +635,8 @@ def generate_self_instruct(
             wordings (arXiv 2212.09689).
         style: base sends text to be continued, chat sends messages. auto takes base for
             micro and chat for all others.
-        seeds: Your own seed tasks, as JSONL with id, instruction, instances and
-            is_classification. Default: the seed tasks of this project.
+        seeds: Your own seed tasks, in a file (such as JSONL) with id, instruction,
+            instances and is_classification. Default: the seed tasks of this project.
         in_context: Demonstrations in a prompt. Default: 8; alpaca and unnatural 3; micro 4.
         machine: How many of the demonstrations are instructions that the teacher wrote,
             once there are any. Default: 2; alpaca and unnatural 0; micro 1.
@@ -616,6 +659,10 @@ def generate_self_instruct(
         lag: A call draws its demonstrations from the pool as it was this many calls ago. So
             that many calls can run at once, and the result does not depend on how many do.
             1 is the paper's loop: one call after another.
+        reasoning: What a row holds of the reasoning of a model that reasons, before the
+            text with the output. separate: the column reasoning has it. keep: the
+            completion has it too, between <think> and </think>, before the output. drop: it
+            is left out.
         patience: Stop after this many calls in a row without a new instruction. What was
             found is kept, and the command exits with an error.
 
@@ -675,6 +722,8 @@ def judge_rows(
     out: str | Path | None = None,
     teacher: str = "micro",
     teacher_license: str | None = None,
+    thinking: bool | None = None,
+    chat_template_kwargs: dict[str, Any] | str | None = None,
     engine: Literal["local", "ray"] = "local",
     workers: int | None = None,
     seed: int = 0,
@@ -697,7 +746,8 @@ def judge_rows(
 
     Args:
         source: Rows to score: a run folder, a dataset version (NAME or NAME@VERSION), a
-            Parquet or JSONL file.
+            file (JSONL, JSON, CSV, TSV or Parquet), a dataset folder, or a dataset on the
+            Hub (ORG/NAME).
         rubric: What to score, from 1 to 10: quality or helpfulness of the response,
             difficulty of the instruction, or a template of your own.
         at_least: Reject rows with a lower score. Default: keep every row that has a score.

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from datagen.flags import Command, Commands, run_command
+from datagen.terminal import show
 
 if TYPE_CHECKING:
     from datagen.run.job import RunResult
@@ -90,7 +91,7 @@ def generating(
 
     def command(settings: Any) -> None:
         if settings.dry_run:
-            print(forecast(settings))
+            show(forecast(settings))
         else:
             printing(run)(settings)
 
@@ -104,9 +105,9 @@ def printing(run: Callable[[Any], RunResult]) -> Callable[[Any], None]:
         from datagen.run.job import Incomplete
 
         try:
-            print(run(settings).summary)
+            show(run(settings).summary)
         except Incomplete as error:
-            print(error.result.summary)
+            show(error.result.summary)
             raise
 
     return command

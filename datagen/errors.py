@@ -43,6 +43,10 @@ class UserError(DatagenError):
     status = 2
 
 
+class NoChatTemplate(UserError):
+    """A model without a chat template is asked with chat turns."""
+
+
 class EngineDied(UserError):
     """The engine of a teacher has died, and this process cannot start it again.
 

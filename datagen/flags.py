@@ -13,7 +13,8 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from datagen.errors import NO_ROOM, DatagenError, UserError
+from datagen.errors import NO_ROOM, DatagenError, NoChatTemplate, UserError
+from datagen.terminal import show
 
 Command = tuple[type, Callable[[Any], None]]
 """The settings class of a command, and the function that takes the settings. A class attribute
@@ -59,20 +60,21 @@ def run_command(
         0 for success; the status of a DatagenError, which is 2 for bad input; 130 for an interrupt.
         An error is printed as one line on standard error.
     """
+    settings = None
     try:
         name, settings = parse(program, about, commands, sys.argv[1:] if argv is None else argv)
         commands[name][1](settings)
     except DatagenError as error:
-        print(f"{program}: {error}", file=sys.stderr)
+        show(f"{program}: {error}{hint(error, settings)}", error=True)
         return error.status
     except OSError as error:
         # A full disk is for the user to mend. Other system errors need their traceback.
         if error.errno not in NO_ROOM:
             raise
-        print(
+        show(
             f"{program}: no room left to write ({one_line(error)}): free space and run the same "
             "command again",
-            file=sys.stderr,
+            error=True,
         )
         return UserError.status
     except KeyboardInterrupt:
@@ -84,6 +86,13 @@ def run_command(
         # Shells report 128 + 2, the number of the interrupt signal.
         return 130
     return 0
+
+
+def hint(error: DatagenError, settings: Any) -> str:
+    """Return what else helps against an error, if the command has the flag for it."""
+    if isinstance(error, NoChatTemplate) and hasattr(settings, "prompt_style"):
+        return ", or ask it with --prompt_style plain"
+    return ""
 
 
 def parse(

@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from datagen.terminal import show
+
 LOG_EVERY_S = 15.0
 """Seconds between two lines of a log. A run of ten hours writes 2,400 lines."""
 REDRAW_EVERY_S = 0.5
@@ -64,7 +66,7 @@ class Meter:
         if self._in_notebook:
             self.redraw()
         else:
-            print(f"{self.label}: {self.line()}", file=sys.stderr, flush=True)
+            show(f"{self.label}: {self.line()}", error=True)
 
     def redraw(self) -> None:
         """Write the line over the one before."""

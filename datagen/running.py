@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterable
 from concurrent.futures import Future
 from typing import Any, TypeVar
 
@@ -65,3 +65,13 @@ def in_thread(coroutine: Coroutine[Any, Any, Result]) -> Result:
             loop.call_soon_threadsafe(task.cancel)
             thread.join()
         raise
+
+
+async def run_together(work: Iterable[Coroutine[Any, Any, None]]) -> None:
+    """Run all coroutines. The first error cancels the others. It is raised once they have ended."""
+    try:
+        async with asyncio.TaskGroup() as group:
+            for part in work:
+                group.create_task(part)
+    except BaseExceptionGroup as errors:
+        raise errors.exceptions[0] from None

@@ -269,29 +269,21 @@ def _demonstration() -> list[Any]:
     ]
 
 
+REASONING = "reasoning"
+"""A column with what the teacher wrote before its answer. Only runs have it in which a teacher
+reasoned, and whose setting --reasoning is separate."""
+
+
+def with_reasoning(schema: pa.Schema) -> pa.Schema:
+    """Return the schema with the column of the teacher's reasoning at its end."""
+    import pyarrow as pa
+
+    return schema.append(pa.field(REASONING, pa.string()))
+
+
 TOPK = "teacher_topk"
 """A column with the teacher's most probable tokens for each token of the completion. Only
 `datagen topk` adds it."""
 PROMPT_TOPK = "teacher_topk_prompt"
 """Teacher probabilities for the prompt tokens, from the second token on. Null if teacher and
 student saw different prompts, as in context distillation."""
-
-
-def with_topk(schema: pa.Schema, column: str = TOPK) -> pa.Schema:
-    """Return the schema with stored probabilities at its end: T tokens, K candidates for each."""
-    import pyarrow as pa
-
-    fields = [
-        # [T] The tokens themselves, with the token that ends the turn.
-        ("tokens", pa.list_(pa.int32())),
-        # [T, K] The most probable tokens in the place of each token.
-        ("ids", pa.list_(pa.list_(pa.int32()))),
-        # [T, K] Their log-probabilities in nats, normalised over the whole vocabulary. 16 bits
-        # keep three digits, and halve the files.
-        ("logprobs", pa.list_(pa.list_(pa.float16()))),
-        # [T] The probability of all other tokens together.
-        ("tail", pa.list_(pa.float32())),
-        # The fingerprint of the teacher's tokenizer.
-        ("tokenizer", pa.string()),
-    ]
-    return schema.append(pa.field(column, pa.struct(fields)))

@@ -13,6 +13,7 @@ ROOT = Path(__file__).parent.parent
 LAYERS = (
     # what everybody may know
     ("datagen.errors", "datagen.json_bytes", "datagen.schema", "datagen.running"),
+    ("datagen.secrets", "datagen.terminal", "datagen.scratch"),
     ("datagen.database", "datagen.flags", "datagen.histogram", "datagen.progress"),
     ("datagen.answers", "datagen.microworld"),
     ("datagen.records",),

@@ -30,7 +30,9 @@ def evaluate_models(
     samples: int = 8,
     temperature: float = 0.7,
     max_tokens: int = 256,
-    prompt_style: str = "chat",
+    prompt_style: str = "auto",
+    thinking: bool | None = None,
+    chat_template_kwargs: dict[str, Any] | str | None = None,
     concurrency: int = 64,
     resamples: int = 2000,
     engine: Literal["local", "ray"] = "local",
@@ -41,7 +43,8 @@ def evaluate_models(
 
     Args:
         base: what the students were trained from. It is asked in both modes.
-        students: by name. A text may end in a mode, such as `hf:students/b:direct`.
+        students: by name. A text may end in a mode, such as `hf:students/b:direct`, and in
+            `:plain` for a prompt without a chat template.
         teacher: the model whose ability the students were to learn.
         suites: what to measure on.
         out: folder for the report, the answers and the figures. The same call again resumes it.
@@ -57,7 +60,14 @@ def evaluate_models(
             out.
         temperature: Temperature of these samples.
         max_tokens: Longest answer, in tokens.
-        prompt_style: chat, or plain for models without a chat template.
+        prompt_style: auto, chat or plain (text of the form "Q: ... A:"), for all models.
+            auto asks each model in its own way: plain if it is here and has no chat
+            template, else chat.
+        thinking: Whether models that can reason do so before they answer. Default: as the
+            chat template of each decides. The reasoning counts towards --max_tokens, and no
+            answer is read from it.
+        chat_template_kwargs: Variables of the chat templates, as JSON, such as
+            '{"enable_thinking": false}'.
         concurrency: Requests in flight at an endpoint.
         resamples: Bootstrap resamples of the questions for the 95% intervals, at least
             1,000.

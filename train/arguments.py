@@ -105,11 +105,3 @@ class GkdArguments:
     cross_tokenizer: bool = False
     """The teacher has another tokenizer: align its tokens with the student's by their text (TRL's
     GOLD)."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class OnPolicyArguments(GkdArguments):
-    """The flags where the share of own completions is no setting of TRL's trainer."""
-
-    lmbda: float = 1.0
-    """Share of the steps whose completions the student writes itself, from 0 to 1."""

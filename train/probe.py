@@ -40,6 +40,7 @@ from datagen.teacher import (
     check_workers,
     connect,
 )
+from datagen.teacher.chat.reasoning import split_reasoning
 from datagen.teacher.journal import JournaledTeacher
 
 if TYPE_CHECKING:
@@ -229,7 +230,9 @@ def is_right(row: Row, text: str) -> bool:
         return found is not None and equal(found, row["answer"], kind)
     if row.get("target"):
         return matches(Format(row["format"]).read(text), row["target"])
-    return matches(text.strip() or None, row["completion"][-1]["content"])
+    # the student's reasoning is not part of its text, so that of the teacher is not compared
+    _, wanted = split_reasoning(row["completion"][-1]["content"])
+    return matches(text.strip() or None, wanted)
 
 
 def answer_type_of(answer: str) -> str:

@@ -11,6 +11,7 @@ from typing import Any
 
 from datagen.errors import DatagenError
 from datagen.teacher.spec import TeacherSpec
+from datagen.terminal import show
 from train.flags import is_yes, peek, split_config
 
 NAMES = ("model_name_or_path", "teacher_model_name_or_path", "dataset", "mixture", "store")
@@ -24,7 +25,7 @@ def guard(run: Callable[[], None]) -> int:
     try:
         run()
     except DatagenError as error:
-        print(f"train: {error}", file=sys.stderr)
+        show(f"train: {error}", error=True)
         return error.status
     except KeyboardInterrupt:
         print(

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import sys
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +18,8 @@ from datagen.publish.hub import NEUTRAL, create
 from datagen.records.report import ReportRecord, SuiteModel, SuiteSection
 from datagen.records.serialise import to_json
 from datagen.records.student import ModelRetention, SuiteRetention
+from datagen.scratch import scratch_folder
+from datagen.terminal import show
 from datagen.versions.connection import connect, retry
 from datagen.versions.hub import check_hub_name
 from datagen.versions.lineage import read_json
@@ -62,7 +62,7 @@ class Pushed:
     name: str
     """ORG/NAME."""
     commit: str
-    """The head of the repository, which holds this student."""
+    """The head of the repository, with this student."""
     files: int
     new: bool
     """Whether something was committed."""
@@ -70,32 +70,31 @@ class Pushed:
     @property
     def summary(self) -> str:
         """The closing lines that the command prints."""
-        first = f"{self.name} already holds this student, at commit {self.commit}"
-        if self.new:
-            first = f"pushed {self.name}: {self.files} files, commit {self.commit}"
+        known = f"{self.name} already holds this student, at commit {self.commit}"
+        pushed = f"pushed {self.name}: {self.files} files, commit {self.commit}"
+        first = pushed if self.new else known
         call = f'from_pretrained("{self.name}", revision="{self.commit}")'
         return f"{first}\nopen it with transformers.AutoModelForCausalLM.{call}"
 
 
 def push_and_print(settings: PushSettings) -> None:
     """Push a student and print where it is."""
-    print(push(settings).summary)
+    show(push(settings).summary)
 
 
 def push(settings: PushSettings) -> Pushed:
     """Put a student on the Hub.
 
     Raises:
-        UserError: the folder holds no finished student, the report measured another, or the Hub
-            refuses.
+        UserError: no finished student is there, the report measured another, or the Hub refuses.
     """
     name = check_hub_name(settings.name)
     lineage = read_student(settings.student)
     if settings.report is not None:
-        measured_suites = retention(settings.report, settings.student)
-        lineage["retention"] = [to_json(suite) for suite in measured_suites]
-    with tempfile.TemporaryDirectory(prefix="train-") as scratch:
-        files = files_of(settings.student, lineage, Path(scratch))
+        measured = retention(settings.report, settings.student)
+        lineage["retention"] = [to_json(suite) for suite in measured]
+    with scratch_folder() as scratch:
+        files = files_of(settings.student, lineage, scratch)
         commit, new = push_files(name, files, lineage, public=settings.public)
     return Pushed(name, commit, len(files), new)
 
@@ -199,9 +198,9 @@ def adapter_without_path(file: Path, base: str) -> str:
     config = read_json(file)
     if Path(str(config.get("base_model_name_or_path"))).is_dir():
         config["base_model_name_or_path"] = base
-        print(
+        show(
             f"warning: the adapter's base {base} is a folder here: whoever opens it must have it",
-            file=sys.stderr,
+            error=True,
         )
     return json.dumps(config, indent=2) + "\n"
 

@@ -1,9 +1,10 @@
 r"""Extract the final answer of a chain of thought as one canonical string.
 
 A *trigger* announces an answer: "The answer is 18.", "#### 18", "Answer: 18", a line "A: 18",
-`\boxed{18}`. The last trigger that is followed by an answer of the right type decides. Without a
-trigger the type decides: the last number of the text, the last letter in brackets, the last "yes"
-or "no" that stands alone, or the whole text if it is a single line.
+`\boxed{18}`. The last trigger decides. If its text states no answer that can be read ("none of the
+above", "3 or 4"), the chain has none: what stands earlier is not taken in its place. Without a
+trigger the type decides: the last number of the text, the letter in the last sentence that decides,
+the last "yes" or "no" that stands alone, or the whole text if it is a single line.
 
 A model wrote the text, so it can be long and repetitive. Every function here takes time linear in
 the length of the text.
@@ -14,10 +15,12 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Sequence
 
-from datagen.answers import latex, numbers
-from datagen.answers.choices import choice_after, choice_anywhere
-from datagen.answers.lines import MAX_SEGMENT, QUOTES, first_line, first_sentence, normalise_text
-from datagen.answers.yesno import yesno_after, yesno_anywhere
+from datagen.answers.characters import plain
+from datagen.answers.finders.choices import choice_after, choice_anywhere
+from datagen.answers.finders.phrases import text_after, text_anywhere
+from datagen.answers.finders.quantities import number_after, number_anywhere
+from datagen.answers.finders.yesno import yesno_after, yesno_anywhere
+from datagen.answers.lines import MAX_SEGMENT, first_line, normalise_text
 
 ANSWER_TYPES = ("number", "choice", "yesno", "text")
 
@@ -25,11 +28,14 @@ MAX_TRIGGERS = 8
 """Only this many triggers are tried, from the end of the text. A chain with more of them repeats
 itself, and its last triggers say what the earlier ones said."""
 TRIGGER = re.compile(
-    # "the answer is 18", "the answer to the question would be: 18", "answer = 18".
+    # "the answer is 18", "the answer (in cm) to the question would be: 18", "answer = 18".
     # The repetitions are bounded, so that the search stays linear.
-    r"\banswer[ \t\"')]{0,4}(?:(?:to|for)[ ][^.:=\n]{0,80}[ ])?"
-    r"(?:(?:is|was|would be|will be|should be|must be|equals)\b[ \t]?(?:therefore |thus |then "
-    r")?[:=]?|[:=])|"
+    r"\banswers?[ \t\u00a0\"'\u2019\u201d)]{0,4}(?:\([^()\n]{0,40}\)[ ]?)?"
+    r"(?:(?:to|for)[ ][^.:=\n]{0,80}[ ])?"
+    r"(?:(?:is|are|was|were|(?:would|will|should|must|could|may|might|can|has to|have to|seems "
+    r"to|appears to) be|equals)\b[ \t]?(?:therefore |thus |then )?[:=\uff1a]?|[:=\uff1a]|"
+    # The segment then begins with the negation: "n't 18", "not be 18".
+    r"(?:is|are|was|were)(?=n['\u2019]t )|can(?=(?:not|['\u2019]t) be))|"
     # A heading "## Final answer" with the answer in the next line.
     r"^[#\s]{0,6}(?:the )?(?:final )?answer[ \t]*$|"
     # "#### 18" as in GSM8K. A longer line after "####" is a Markdown heading, not an answer.
@@ -79,15 +85,21 @@ def extract(text: str, answer_type: str, *, options: Sequence[str] = ()) -> str 
     if answer_type == "number" and (usual := usual_number(text)):
         return usual
 
-    # The reasoning in <think> tags may try out wrong answers. Bold marks would split triggers.
-    text = text.rpartition("</think>")[2].replace("\r\n", "\n").replace("**", "")
+    # The reasoning in <think> tags may try out wrong answers.
+    text = text.rpartition("</think>")[2].replace("\r\n", "\n")
+    text = without_markup(text, answer_type)
 
     after_trigger, anywhere = FINDERS[answer_type]
-    for segment in segments(text):
-        found = after_trigger(segment, options)
-        if found is not None:
-            return found
-    return anywhere(text, options)
+    remark = ""
+    for segment in segments(text, lettered=answer_type == "choice"):
+        if not says_nothing(segment, options):
+            return after_trigger(plain(segment), options)
+        remark = remark or first_line(segment)
+
+    # A text answer may be any words, also those of a remark.
+    if answer_type == "text" and remark:
+        return text_after(plain(remark), options)
+    return anywhere(plain(text), options)
 
 
 def check_type(answer_type: str) -> None:
@@ -98,15 +110,67 @@ def check_type(answer_type: str) -> None:
         )
 
 
-def segments(text: str) -> Iterator[str]:
+POWER = re.compile(r"(?<=\d)\*\*(?=\d)")
+STRUCK_OUT = re.compile(r"~~[^~\n]{0,200}~~")
+TAG = re.compile(r"<(/?(?:b|i|u|em|strong|span|code|p|sup|answer))>", re.IGNORECASE)
+TAGS = {"sup": "^", "answer": "\nAnswer: ", "/answer": "\n", "/p": "\n"}
+ITALICS = re.compile(r"(?<![\w\\])__?(?=\w)|(?<=\w)__?(?!\w)")
+
+
+def without_markup(text: str, answer_type: str) -> str:
+    """Return the text without marks for bold and italics, which would split triggers and numbers.
+
+    What is struck out goes. Between digits, "**" is a power. A text answer may be a name with
+    underscores.
+    """
+    if "**" in text:
+        text = POWER.sub("^", text).replace("**", "")
+    if "~~" in text:
+        text = STRUCK_OUT.sub("", text)
+    if "</" in text:
+        text = TAG.sub(lambda match: TAGS.get(match[1].lower(), ""), text)
+    return ITALICS.sub("", text) if "_" in text and answer_type != "text" else text
+
+
+REMARK = re.compile(
+    r"\W*(?:also |indeed |now |therefore |thus |then |as )?(?:correct|right|reasonable|verified|"
+    r"confirmed|consistent|helpful|useful|clear|complete|final|ready|above|below|follows?|(?:given|"
+    r"shown|stated|found|obtained|derived|calculated|computed|simple|easy|straightforward)"
+    r"(?!\s(?:as|to be)\b))\b(?![ ]?\d)",
+    re.IGNORECASE,
+)
+"""A sentence about an answer that stands elsewhere: "I hope this answer is helpful"."""
+HEADLESS = frozenset(
+    ("wrong", "incorrect", "false", "naive", "tempting", "if", "whether", "suppose", "assume")
+)
+"""A trigger within three words behind one of these announces no answer: "a wrong answer is"."""
+LISTED = re.compile(r"^[ \t]{0,8}b[ \t]?:", re.IGNORECASE | re.MULTILINE)
+"""A line "B: ...". Beside it, a line "A: ..." is about option A."""
+
+
+def says_nothing(segment: str, options: Sequence[str]) -> bool:
+    """Return whether the text after a trigger is empty or only a remark."""
+    line = first_line(segment)
+    if not line or not REMARK.match(line):
+        return not line
+    return not any(line.lower().startswith(option.lower()) for option in options if option)
+
+
+def segments(text: str, *, lettered: bool = False) -> Iterator[str]:
     r"""Yield the text after each trigger, the last trigger first.
 
     A segment is the content of `\boxed{...}`, or else the text up to the next trigger.
+
+    Args:
+        text: The text.
+        lettered: Whether answers are letters, so that a line "A: ..." may be about an option.
     """
     triggers = list(TRIGGER.finditer(text, before_triggers(text)))[-MAX_TRIGGERS:]
 
     end = len(text)
     for trigger in reversed(triggers):
+        if is_headless(text, trigger.start()) or (lettered and is_option(trigger)):
+            continue
         if trigger.group().endswith("{"):
             yield until_closing(text[trigger.end() : trigger.end() + MAX_SEGMENT])
         else:
@@ -132,6 +196,18 @@ def before_triggers(text: str) -> int:
     return max(first - BEFORE, 0)
 
 
+def is_option(trigger: re.Match[str]) -> bool:
+    """Return whether a trigger is the line "A: ..." of a list that has a line "B: ..."."""
+    is_line = len(trigger.group().strip()) <= len("A :")
+    return is_line and LISTED.search(trigger.string) is not None
+
+
+def is_headless(text: str, start: int) -> bool:
+    """Return whether the words before a trigger say that no answer follows."""
+    before = text[max(0, start - 32) : start].rpartition("\n")[2].lower()
+    return not HEADLESS.isdisjoint(before.split(" ")[-4:])
+
+
 def until_closing(text: str) -> str:
     """Return the text up to the bracket that closes the one before it, or all of it."""
     depth = 1
@@ -144,6 +220,8 @@ def until_closing(text: str) -> str:
 
 USUAL = ("\n####", "\nA:", " answer is", " answer is:")
 """How our prompts ask a chain to end, and how GSM8K and many other data sets end."""
+SENTENCE = ("The answer is", "o the answer is", "\nA:", "\n####")
+"""Usual endings before which no word can deny that an answer follows."""
 USUAL_NUMBER = re.compile(r"\$?(0|-?[1-9]\d{0,2}(?:,\d{3}){1,4}|-?[1-9]\d{0,15})\.?\n?", re.ASCII)
 """Only whole numbers whose canonical form is obvious. All others take the full rules."""
 USUAL_LENGTH = 48
@@ -154,73 +232,9 @@ def usual_number(text: str) -> str | None:
     """Return the whole number at the end of a chain that ends in a usual way, else None."""
     before, _, last = text[-USUAL_LENGTH:].rpartition(" ")
     found = USUAL_NUMBER.fullmatch(last) if before.endswith(USUAL) else None
-    return found[1].replace(",", "") if found else None
-
-
-ARITHMETIC = re.compile(r"\d[ \t]?[-+*/\u00d7][ \t]?\(?\d")
-
-
-def number_after(segment: str, options: Sequence[str]) -> str | None:
-    """Return the number that a segment states, else None.
-
-    The first sentence is tried first, then the whole first line. The number after the last "=" is
-    preferred to the first number.
-    """
-    line = latex.plain(first_line(segment))
-    for part in (first_sentence(line), line):
-        result = part.rpartition("=")[2]
-        # In "19 = 12 + 7" the right side is the working. The first number is the answer.
-        for piece in (part,) if ARITHMETIC.search(result) else (result, part):
-            found = number_in(piece)
-            if found is not None:
-                return found
-    return None
-
-
-def number_in(piece: str) -> str | None:
-    """Return the first number of a piece. A LaTeX expression is read as a whole or not at all."""
-    if "\\" in piece:
-        found = latex.number(piece)
-        # A part of an expression that cannot be read, such as the 2 of \sqrt{2x}, is no answer.
-        if found is not None or latex.STRUCTURE.search(piece):
-            return found
-    return numbers.first_number(piece)
-
-
-def number_anywhere(text: str, options: Sequence[str]) -> str | None:
-    """Return the last number of a text without triggers, else None."""
-    last_line = next((line for line in reversed(text.split("\n")) if line.strip()), "")
-    if latex.STRUCTURE.search(last_line) and len(last_line) <= MAX_SEGMENT:
-        found = latex.number(latex.plain(last_line).rpartition("=")[2])
-        if found is not None:
-            return found
-    return numbers.last_number(latex.plain(text))
-
-
-SENTENCE_BREAK = re.compile(r"(\S+)[.!?]\s+(?=[A-Z])")
-
-
-def text_after(segment: str, options: Sequence[str]) -> str | None:
-    """Return the quotation or the first sentence that a segment begins with, else None."""
-    line = first_line(latex.plain(segment))
-
-    # A quoted answer ends at its closing quote, whatever is said after it.
-    if line and line[0] in QUOTES:
-        closing = re.search(rf"[{QUOTES}](?!\w)", line[1:])
-        line = line[: closing.end() + 1] if closing else line
-
-    for stop in SENTENCE_BREAK.finditer(line):
-        # "Dr." and "U.S." do not end a sentence.
-        if len(stop[1]) > 3 or not stop[1][0].isupper():
-            line = line[: stop.end(1)]
-            break
-    return normalise_text(line) or None
-
-
-def text_anywhere(text: str, options: Sequence[str]) -> str | None:
-    """Return a text that is a single short line, else None."""
-    text = text.strip()
-    return normalise_text(text) or None if "\n" not in text and len(text) <= MAX_SEGMENT else None
+    if found is None or (not before.endswith(SENTENCE) and is_headless(before, len(before) - 8)):
+        return None
+    return found[1].replace(",", "")
 
 
 def normalise(answer: str, answer_type: str) -> str:

@@ -38,7 +38,16 @@ COMMANDS = {
 STRUCTURE = re.compile(r"\\(?:[dtc]?frac|sqrt|times|cdot|div|pi)\b|\^")
 SPACING = re.compile(r"\\[,;:! ]|~")
 DELIMITERS = re.compile(r"\\[()\[\]]")
-WRAPPED = re.compile(r"\\(?:text|mathrm|textbf|mathbf|mbox)[ ]?\{([^{}\\]*)\}")
+WRAPPED = re.compile(
+    r"\\(?:text|textrm|textit|mathrm|textbf|mathbf|mathit|boldsymbol|mbox|operatorname)[ ]?"
+    r"\{([^{}\\]*)\}"
+)
+DEGREES = re.compile(r"\^[ ]?\{?[ ]?\\circ[ ]?\}?|\\degree\b|\\displaystyle\b")
+UNIT_POWER = re.compile(
+    r"\b(mm|cm|dm|m|km|in|ft|yd|mi|inches|feet|met(?:er|re)s?|units?)[ ]?\^[ ]?\{?[23]\}?"
+)
+SIGNS = {"{,}": ",", "\\$": "$", "\\%": "%", "\\approx": "=", "\\pm": "\u00b1", "\\leq": "\u2264"}
+SIGNS |= {"\\geq": "\u2265", "\\neq": "\u2260", "\\to": "\u2192", "\\Rightarrow": "\u21d2"}
 FRACTION = re.compile(
     r"(?P<whole>(?<=\d))?[ ]?\\[dtc]?frac[ ]?\{[ ]?(-?\d[\d,]*)[ ]?\}[ ]?\{[ ]?(\d+)[ ]?\}"
 )
@@ -53,8 +62,12 @@ def plain(text: str) -> str:
     # Nearly all texts leave here.
     if "\\" not in text and "{,}" not in text:
         return text
-    text = text.replace("{,}", ",").replace("\\$", "$").replace("\\%", "%").replace("\\approx", "=")
+    for command, sign in SIGNS.items():
+        text = text.replace(command, sign)
     text = WRAPPED.sub(r" \1 ", DELIMITERS.sub(" ", SPACING.sub("", text)))
+    text = UNIT_POWER.sub(r"\1", DEGREES.sub("", text))
+    # Two spaces would part what stands side by side.
+    text = re.sub(r"[ ]{2,}", " ", text)
     return FRACTION.sub(plain_fraction, text)
 
 

@@ -3,8 +3,17 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+
+from datagen.answers.characters import plain
 
 SENTENCE_END = re.compile(r"[.!?](?=\s|$)")
+ABBREVIATION = re.compile(
+    r"(?:^|\W)(?:mrs?|ms|dr|prof|st|rs|fr|no|vs|approx|ca|cf|etc|jr|sr|fig|eq|i\.e|e\.g|a\.m|p\.m|"
+    r"u\.s|resp)$",
+    re.IGNORECASE,
+)
+"""A word whose full stop ends no sentence."""
 
 QUOTES = "\"'`\u201c\u201d\u2018\u2019"
 
@@ -18,10 +27,21 @@ def first_line(text: str) -> str:
     return next((line.strip() for line in text.split("\n") if line.strip()), "")
 
 
-def first_sentence(line: str) -> str:
-    """Return the first sentence of a line, without its final mark."""
-    end = SENTENCE_END.search(line)
-    return line[: end.start()] if end else line
+def statement(text: str) -> str:
+    """Return the first line that is not blank, and the next one if it ends in a colon."""
+    lines = [line.strip() for line in text.split("\n") if line.strip()]
+    return " ".join(lines[:2] if lines and lines[0].endswith(":") else lines[:1])
+
+
+def sentences(line: str) -> Iterator[tuple[str, str]]:
+    """Yield each sentence of a line without its last mark, and that mark ("" at the end)."""
+    start = 0
+    for end in SENTENCE_END.finditer(line):
+        if not ABBREVIATION.search(line[max(start, end.start() - 8) : end.start()]):
+            yield line[start : end.start()], end[0]
+            start = end.end()
+    if line[start:].strip():
+        yield line[start:], ""
 
 
 def normalise_text(text: str) -> str:
@@ -31,8 +51,9 @@ def normalise_text(text: str) -> str:
         >>> normalise_text('"Paris, France".'), normalise_text("]]>")
         ('paris france', '] ] >')
     """
+    text = plain(text)
     # The stop may stand before or after the closing quote.
-    text = text.strip().rstrip(".").strip().strip(QUOTES).strip().rstrip(".").strip()
+    text = text.strip().rstrip(".").strip().strip(QUOTES + "*").strip().rstrip(".").strip()
 
     # Sequences of brackets are answers of the BBH task dyck_languages, which spaces them.
     if text and not any(character.isalnum() for character in text):

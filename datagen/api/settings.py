@@ -59,6 +59,8 @@ def as_kind(value: Any, kind: Any) -> Any:
     origin = typing.get_origin(kind)
     if origin is typing.Literal:
         return value if value in typing.get_args(kind) else None
+    if origin is dict:
+        return value if isinstance(value, dict) else None
     if origin is tuple:
         return tuple(value) if isinstance(value, list | tuple) else None
     if kind in (Path, str) and hasattr(value, "path"):

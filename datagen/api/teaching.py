@@ -13,9 +13,10 @@ def connect(teacher: str, **options: Any) -> TeacherClient:
     Nothing is loaded or reached before the first question.
 
     Args:
-        teacher: `micro` (embedded), `hf:NAME_OR_PATH`, `vllm:NAME_OR_PATH` or `openai:MODEL`.
+        teacher: `micro` (embedded), `hf:NAME_OR_PATH`, `vllm:NAME_OR_PATH`, `openai:MODEL` or
+            `any-llm:PROVIDER/MODEL`.
         **options: `concurrency`, the requests in flight at most (64); `engine="ray"` and `workers`
-            to ask on a Ray cluster.
+            to ask on a Ray cluster; `thinking` and `chat_template_kwargs` for a model that reasons.
 
     Returns:
         The teacher. `with` closes it.

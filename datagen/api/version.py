@@ -10,7 +10,8 @@ from datagen.errors import UserError
 from datagen.records.lineage import Lineage
 from datagen.records.serialise import to_json
 from datagen.versions import version as stored
-from datagen.versions.local import verify
+from datagen.versions.hub import verify_commit
+from datagen.versions.local import open_version, verify
 from datagen.versions.locate import locate
 
 if TYPE_CHECKING:
@@ -81,8 +82,17 @@ class Version:
         return self.load(config).to_pandas()
 
     def verify(self) -> None:
-        """Recompute every hash. Raises UserError naming the first file that differs."""
-        verify(self._with_files())
+        """Recompute every hash. Raises UserError naming the first file that differs.
+
+        The files of a version on the Hub are compared with its commit too.
+        """
+        if self.commit is None:
+            # read anew: the hash covers the file, and this object holds only the keys it knows
+            verify(open_version(self.path))
+            return
+        version = self._with_files()
+        verify(version)
+        verify_commit(version)
 
     @property
     def _stored(self) -> stored.Version:

@@ -21,9 +21,11 @@ from datagen.demonstrations.sources import read_pools
 from datagen.demonstrations.statistics import statistics
 from datagen.demonstrations.written import Written, writing_prompt
 from datagen.prompts.episodes import Format
-from datagen.run.job import Job, RunResult, counted, run_job
+from datagen.run.job import Job, RunResult, counted, run_job, source_lines
+from datagen.sources.tally import SourceTally
 from datagen.teacher import Request, Sampling, Teacher
 from datagen.teacher.base import transcript
+from datagen.teacher.chat.kept import reasoning_lines, without_default
 from datagen.teacher.cost.budget import format_spending
 from datagen.teacher.cost.forecast import Forecast, forecast_of
 from datagen.teacher.settings import UNRECORDED
@@ -34,7 +36,8 @@ NOT_IN_CONFIG = UNRECORDED | {"data_root", "source", "split", "tasks", "held_out
 
 def run_demonstrations(settings: DemonstrationSettings) -> RunResult:
     """Build the episodes of every query. Raises UserError."""
-    queries, held = read_source(settings)
+    tally = SourceTally()
+    queries, held = read_source(settings, tally)
     out = settings.out or Path("runs") / f"{Path(settings.source).stem}-{settings.kind}"
     teacher = settings.connect(out)
     plan = plan_of(settings, teacher)
@@ -48,6 +51,7 @@ def run_demonstrations(settings: DemonstrationSettings) -> RunResult:
             teacher_license=settings.teacher_license,
             account=settings.account(),
             source=source_of(queries, held, settings),
+            read=tally.counts(),
             settings=recorded(plan),
             prompts=recorded_prompts(plan),
             work=lambda run, teacher: run.each(
@@ -68,7 +72,8 @@ def forecast_demonstrations(settings: DemonstrationSettings) -> Forecast:
 
     Nothing is chosen yet, so the prompts show the first candidates of each pool.
     """
-    queries, _ = read_source(settings)
+    tally = SourceTally()
+    queries, _ = read_source(settings, tally)
     plan = plan_of(settings, settings.connect(settings.out or Path("runs")))
     sampling = Sampling(temperature=0, max_tokens=settings.max_tokens)
     asked: list[Request] = []
@@ -83,7 +88,7 @@ def forecast_demonstrations(settings: DemonstrationSettings) -> Forecast:
         settings,
         calls=len(queries) * settings.episodes * votes,
         bound="at least ",
-        notes=["on top:    what a strategy scores and --generate writes"],
+        notes=["on top:    what a strategy scores and --generate writes", *tally.lines()],
     )
     return replace(forecast, prompts=tuple(example_prompts(queries[:2], plan)))
 
@@ -102,11 +107,13 @@ def example_prompts(queries: Sequence[Query], plan: Plan) -> list[str]:
     return found
 
 
-def read_source(settings: DemonstrationSettings) -> tuple[list[Query], Sequence[Pool]]:
+def read_source(
+    settings: DemonstrationSettings, tally: SourceTally
+) -> tuple[list[Query], Sequence[Pool]]:
     """Return the queries in turn, and the pools that are held out. Raises UserError."""
     from datagen.demonstrations.selection.select import check  # takes numpy with it
 
-    used, held = read_pools(settings)
+    used, held = read_pools(settings, tally)
     # checked before anything is asked
     check(settings.strategy, used, split=settings.split)
     format = Format(format_name(settings))
@@ -184,7 +191,10 @@ def recorded(plan: Plan) -> dict[str, Any]:
     """Return the settings that decide the rows."""
     settings = plan.settings
     values = {name: value for name, value in vars(settings).items() if name not in NOT_IN_CONFIG}
-    return values | {"shots": list(settings.ks), "format": plan.format.name}
+    return without_default(settings, values) | {
+        "shots": list(settings.ks),
+        "format": plan.format.name,
+    }
 
 
 def recorded_prompts(plan: Plan) -> dict[str, str]:
@@ -214,7 +224,9 @@ def summary(stats: dict[str, Any], out: Path) -> str:
         f"accepted:  {stats['accepted'].get('demonstrations', 0):,} episodes",
         f"rejected:  {counted(stats['rejected'])}",
         f"accuracy:  {accuracy}",
+        *reasoning_lines(stats),
         format_spending(stats),
+        *source_lines(stats),
         f"written to {out}; next: datagen publish {out} NAME",
     ]
     return "\n".join(lines)

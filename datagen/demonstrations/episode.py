@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Protocol, TypeAlias
 from datagen.demonstrations.pools import Example, Pool, Query
 from datagen.demonstrations.settings import DemonstrationSettings
 from datagen.prompts.episodes import Format
-from datagen.teacher import Teacher
+from datagen.teacher import Completion, Teacher
 
 if TYPE_CHECKING:
     from datagen.demonstrations.selection.chosen import Selection  # takes numpy with it
@@ -73,6 +73,8 @@ class Answer:
     """The episode with the demonstrations that the teacher saw. Some may not have fitted."""
     tied: bool = False
     """Whether a vote on the prediction ended in a tie."""
+    completion: Completion | None = None
+    """What the teacher wrote; None if it was not asked."""
 
 
 def relabel(

@@ -16,6 +16,7 @@ from datagen.demonstrations.rows import row_of
 from datagen.demonstrations.settings import DemonstrationSettings
 from datagen.schema import Accepted, Outcome, Rejected, Row
 from datagen.teacher import Completion, ContextExceeded, Request, Sampling, Teacher
+from datagen.teacher.chat.kept import cut_column
 
 if TYPE_CHECKING:
     from datagen.demonstrations.selection.chosen import Selection  # takes numpy with it
@@ -86,7 +87,7 @@ async def ask(query: Query, teacher: Teacher, asked: Episode, *, plan: Plan) -> 
 
         prediction = plan.format.read(completion.text)
         seen = replace(asked, demonstrations=demonstrations)
-        return Answer(prediction, completion.finish_reason, seen)
+        return Answer(prediction, completion.finish_reason, seen, completion=completion)
 
 
 def check_length(text: str, plan: Plan) -> None:
@@ -119,15 +120,16 @@ async def majority(
     Source:
         Multitask-ICT, arXiv 2212.10670, section 3.
     """
-    predictions = [first.prediction]
+    answers = [first]
     for number in range(1, plan.settings.votes):
         chosen = await choose(query, k, teacher, "random", f"{stream}:vote:{number}", plan=plan)
         # the labels are those of the first subset: the votes must name the same words
         asked = relabel(query, chosen.indices, plan.settings, stream)
-        answer = await ask(query, teacher, asked, plan=plan)
-        predictions.append(answer.prediction)
-    found = vote(predictions)
-    return replace(first, prediction=found.answer, tied=found.tied)
+        answers.append(await ask(query, teacher, asked, plan=plan))
+    found = vote([answer.prediction for answer in answers])
+    # the reasoning of an answer that lost the vote would argue for another prediction
+    winner = next((answer for answer in answers if answer.prediction == found.answer), first)
+    return replace(first, prediction=found.answer, tied=found.tied, completion=winner.completion)
 
 
 def reason_to_reject(answer: Answer, row: Row, settings: DemonstrationSettings) -> str | None:
@@ -136,7 +138,8 @@ def reason_to_reject(answer: Answer, row: Row, settings: DemonstrationSettings) 
     if settings.kind == "meta-ict":
         return None
     if answer.prediction is None:
-        return "unanswered"
+        cut = answer.completion is not None and cut_column(answer.completion)
+        return "truncated" if cut else "unanswered"
     if answer.tied:
         return "tied"
     if answer.finish_reason == "length":

@@ -9,9 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from datagen.demonstrations.mapping import TaskMap, as_list
-from datagen.demonstrations.pools import QUERIES, Example, Pool, divide, example
+from datagen.demonstrations.pools import QUERIES, Example, Pool, divide, example, repeated
 from datagen.errors import UserError
-from datagen.sources.files import SUFFIXES, Record, first_line, read_records
+from datagen.sources.files import SUFFIXES, first_line, read_records
+from datagen.sources.formats import Record
+from datagen.sources.tally import SourceTally
+from datagen.sources.values import text_in
 from datagen.suites.question import render
 
 CONVERTED = "refs/convert/parquet"
@@ -29,6 +32,7 @@ def mapped_pool(
     candidates: int | None = None,
     seed: int = 0,
     limit: int | None = None,
+    tally: SourceTally | None = None,
 ) -> Pool:
     """Return the pool of a task.
 
@@ -40,20 +44,28 @@ def mapped_pool(
         candidates: see `divide`.
         seed: see `divide`.
         limit: read only the first rows of each split.
+        tally: counts the rows that are left out.
 
     Raises:
         UserError: the rows cannot be read, or lack a column.
     """
+    tally = tally or SourceTally()
 
     def examples(split: str) -> list[Example]:
         rows = islice(open_split(task, split, folder, data_root), limit)
         found = [read_example(task, record, where) for where, record in rows]
-        return [made for made in found if made is not None]
+        made = [example for example in found if example is not None]
+        tally.rows += len(found)
+        tally.left_out["no_input_or_output"] += len(found) - len(made)
+        return made
 
+    train = examples("train")
+    test = examples("test") if task.test else []
+    tally.repeats += repeated(train + test)
     return divide(
         task.task,
-        examples("train"),
-        test=examples("test") if task.test else (),
+        train,
+        test=test,
         queries=queries,
         candidates=candidates,
         seed=seed,
@@ -123,12 +135,19 @@ def read_example(task: TaskMap, record: Record, where: str) -> Example | None:
         None for a record without an input or without a label. Published test splits hide their
         labels, and say -1.
     """
-    text = COLUMN.sub(lambda match: str(column(task, record, match[1], where)), task.input).strip()
+    values = {
+        name: text_in(column(task, record, name, where), name, where)
+        for name in COLUMN.findall(task.input)
+    }
+    if None in values.values():
+        return None
+    text = COLUMN.sub(lambda match: values[match[1]] or "", task.input).strip()
     value = column(task, record, task.output, where)
     if task.choices:
         options: list[str] = []
         for name in task.choices:
-            options += map(str, as_list(column(task, record, name, where)))
+            texts = as_list(column(task, record, name, where))
+            options += [text_in(text, name, where) or "" for text in texts]
         text = f"{text}\nOptions:\n{render(options)}"
         output = letter(value, len(options))
     else:
@@ -149,17 +168,18 @@ def column(task: TaskMap, record: Record, name: str, where: str) -> Any:
 def label(task: TaskMap, value: Any, where: str) -> str:
     """Return the text of an output; "" if there is none. Raises UserError for an unknown label."""
     # -1 is how datasets hide the labels of a test split
-    text = "" if value is None or value == -1 else str(value).strip()
+    if isinstance(value, bool) and task.options:
+        value = int(value)
+    text = "" if value == -1 else (text_in(value, task.output, where) or "").strip()
     if not task.options or text in task.options or not text:
         return text
-    # True and False are the labels 1 and 0
-    number = int(value) if isinstance(value, bool) or text.isdecimal() else len(task.options)
-    if not 0 <= int(number) < len(task.options):
+    number = int(text) if text.isdecimal() else len(task.options)
+    if not 0 <= number < len(task.options):
         raise UserError(
             f"{where}: {text[:40]!r} is no label of task {task.task}, whose options are "
             f"{', '.join(task.options)}"
         )
-    return task.options[int(number)]
+    return task.options[number]
 
 
 def letter(value: Any, options: int) -> str:

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from datagen.errors import UserError
+from datagen.sources.values import kind_of
 
 SHIPPED = Path(__file__).parent / "mappings"
 
@@ -114,8 +115,7 @@ def expand(entry: Any, where: str) -> Iterator[TaskMap]:
     if each is None:
         yield task_map(entry, where)
         return
-    about = each if isinstance(each, dict) else {name: name.replace("_", " ") for name in each}
-    for name, text in about.items():
+    for name, text in names_in(each, where).items():
         filled = {
             key: value.replace("{each}", name).replace("{about}", text)
             if isinstance(value, str)
@@ -123,6 +123,16 @@ def expand(entry: Any, where: str) -> Iterator[TaskMap]:
             for key, value in entry.items()
         }
         yield task_map(filled, where)
+
+
+def names_in(each: Any, where: str) -> dict[str, str]:
+    """Return the names under `each` with their texts. Raises UserError if they are no names."""
+    if not isinstance(each, list | dict):
+        raise UserError(f"{where}: the key 'each' must hold a list of names")
+    if isinstance(each, dict):
+        return {as_text(n, "each", where): as_text(t, "each", where) for n, t in each.items()}
+    names = [as_text(name, "each", where) for name in each]
+    return {name: name.replace("_", " ") for name in names}
 
 
 def task_map(entry: dict[str, Any], where: str) -> TaskMap:
@@ -139,11 +149,24 @@ def task_map(entry: dict[str, Any], where: str) -> TaskMap:
     # otherwise both splits would read the same file
     if entry.get("test") and entry.get("file") and "{split}" not in str(entry["file"]):
         raise UserError(f"{where}: with a test split the file's name must hold {{split}}")
-    values: dict[str, Any] = {key: str(value) for key, value in entry.items()}
-    for key in ("options", "choices"):
-        if key in entry:
-            values[key] = tuple(map(str, as_list(entry[key])))
+    values: dict[str, Any] = {}
+    for key, value in entry.items():
+        if value is None:
+            continue  # a key without a value says nothing
+        if key in ("options", "choices"):
+            values[key] = tuple(as_text(text, key, where) for text in as_list(value))
+        else:
+            values[key] = as_text(value, key, where)
     return TaskMap(**values)
+
+
+def as_text(value: Any, key: str, where: str) -> str:
+    """Return the text of a key. Raises UserError for anything but a text or a number."""
+    if isinstance(value, bool):
+        raise UserError(f'{where}: the key {key!r} holds true or false: write "yes" in quotes')
+    if not isinstance(value, str | int | float):
+        raise UserError(f"{where}: the key {key!r} holds {kind_of(value)}, not a text")
+    return str(value)
 
 
 def as_list(value: Any) -> list[Any]:

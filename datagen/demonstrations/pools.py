@@ -5,13 +5,11 @@ The three parts of a pool share no input.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import chain, permutations
-from pathlib import Path
 from random import Random
 
-from datagen.errors import UserError
 from datagen.microworld.rules import RECALL
 from datagen.schema import content_id
 
@@ -80,6 +78,11 @@ def example(task: str, input: str, output: str, *, generated: bool = False) -> E
 def same_input(text: str) -> str:
     """Return what equal inputs have in common. Case and white space make no difference."""
     return " ".join(text.casefold().split())
+
+
+def repeated(examples: Sequence[Example]) -> int:
+    """Return how many examples have the input of another one. `divide` drops them."""
+    return len(examples) - len({same_input(e.input) for e in examples})
 
 
 def divide(
@@ -244,50 +247,3 @@ def rule_pool(
         options=options,
         family=family,
     )
-
-
-def instruction_set(
-    path: Path, *, least: int, queries: int = QUERIES, candidates: int | None = None, seed: int = 0
-) -> list[Pool]:
-    """Return the pools of a file of instructions with instances.
-
-    Args:
-        path: JSONL with id, instruction and instances.
-        least: tasks with fewer candidates are left out.
-        queries: see `divide`.
-        candidates: see `divide`.
-        seed: see `divide`.
-
-    Raises:
-        UserError: the file cannot be read, or no task has enough instances.
-    """
-    from datagen.sources.tasks import read_tasks
-
-    pools = []
-    for task in read_tasks(path):
-        examples = [
-            # an instance without input is the instruction itself, which is no query
-            example(task.id, i.input, i.output)
-            for i in task.instances
-            if i.input and i.output
-        ]
-        family = "classification" if task.is_classification else "generation"
-        options = tuple(sorted({e.output for e in examples})) if task.is_classification else ()
-        pool = divide(
-            task.id,
-            examples,
-            queries=queries,
-            candidates=candidates,
-            seed=seed,
-            description=task.instruction,
-            options=options,
-            family=family,
-        )
-        if len(pool.candidates) >= least and pool.train:
-            pools.append(pool)
-    if not pools:
-        raise UserError(
-            f"{path}: no instruction has instances for {least} demonstrations and a query; ask "
-            "for fewer with --shots"
-        )
-    return pools

@@ -6,6 +6,7 @@ from datagen.answers.matching import matches
 from datagen.demonstrations.episode import Answer, Plan, student_text, teacher_text
 from datagen.demonstrations.pools import Query
 from datagen.schema import Row, assistant, content_id, user
+from datagen.teacher.chat.kept import kept_columns, kept_text
 
 METHOD = "demonstrations"
 
@@ -42,7 +43,10 @@ def row_of(query: Query, answer: Answer, scored: dict[int, float], number: int, 
     shown = answer.episode.demonstrations
     target = answer.episode.target
     # meta-ict learns from the gold answer, the other kinds learn from the teacher
-    completion = target if settings.kind == "meta-ict" else answer.prediction
+    learned = target if settings.kind == "meta-ict" else answer.prediction
+    completion = None if learned is None else plan.format.target(learned)
+    if completion is not None and answer.completion:
+        completion = kept_text(answer.completion, settings.reasoning, completion)
     ids = [e.id for e in shown]
     candidates = query.pool.candidates
     # engines differ in the last digits, so they are not part of the dataset
@@ -55,7 +59,7 @@ def row_of(query: Query, answer: Answer, scored: dict[int, float], number: int, 
         "parents": [query.example.id, *ids],
         "prompt": user(prompt),
         "teacher_prompt": user(teacher_text(query, shown, plan)),
-        "completion": [] if completion is None else assistant(plan.format.target(completion)),
+        "completion": [] if completion is None else assistant(completion),
         "k": len(ids),
         "demonstrations": [
             {"id": e.id, "input": e.input, "output": e.output, "score": scores.get(e.id)}
@@ -67,4 +71,5 @@ def row_of(query: Query, answer: Answer, scored: dict[int, float], number: int, 
         "candidates": [{"id": id, "score": score} for id, score in scores.items()],
         "generated": any(e.generated for e in shown),
         "finish_reason": answer.finish_reason,
+        **(kept_columns(answer.completion, settings.reasoning) if answer.completion else {}),
     }

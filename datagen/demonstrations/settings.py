@@ -23,7 +23,7 @@ class DemonstrationSettings(TeacherSettings):
 
     source: str
     """Tasks to build episodes of: micro (rules of the micro-world), a shipped mapping by name
-    (bbh, glue, mmlu, superglue), your own YAML mapping, or a JSONL file of instructions with
+    (bbh, glue, mmlu, superglue), your own YAML mapping, or a file of instructions with
     several instances each."""
     kind: Literal["meta-ict", "multitask-ict", "context-distillation"] = "meta-ict"
     """meta-ict: the student sees the demonstrations and learns to read them; test tasks are kept
@@ -90,6 +90,11 @@ class DemonstrationSettings(TeacherSettings):
     keep_by: Literal["all", "gold"] = "all"
     """all: keep every episode. gold: keep an episode whose completion is the teacher's only if
     it equals the gold answer."""
+    reasoning: Literal["keep", "separate", "drop"] = "separate"
+    """What a row holds of the reasoning of a model that reasons. separate: the completion is the
+    prediction alone, and the column reasoning has the rest. keep: the completion is the reasoning,
+    between <think> and </think>, and then the prediction (not for meta-ict, whose completion is the
+    gold answer). drop: the reasoning is left out."""
     prompt_tokens: int | None = None
     """Longest prompt in tokens. The demonstrations farthest from the query are left out until
     the prompt fits. Tokens are counted by the teacher's tokenizer, or as characters / 4 where it
@@ -119,6 +124,10 @@ class DemonstrationSettings(TeacherSettings):
             labels=(
                 self.kind != "context-distillation" or self.labels == "natural",
                 "natural for context-distillation",
+            ),
+            reasoning=(
+                self.kind != "meta-ict" or self.reasoning != "keep",
+                "separate or drop for meta-ict, whose completion is the gold answer",
             ),
             episodes=(self.episodes >= 1, "at least 1"),
             rules=(self.rules >= 1, "at least 1"),

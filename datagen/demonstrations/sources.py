@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
+from datagen.demonstrations.instruction_set import instruction_set
 from datagen.demonstrations.mapped import mapped_pool
 from datagen.demonstrations.mapping import (
     TaskMap,
@@ -13,13 +15,17 @@ from datagen.demonstrations.mapping import (
     read_mapping,
     shipped_mapping,
 )
-from datagen.demonstrations.pools import Pool, instruction_set, microworld
+from datagen.demonstrations.pools import Pool, microworld
 from datagen.demonstrations.settings import DemonstrationSettings
 from datagen.errors import UserError
 from datagen.schema import content_id
+from datagen.sources.files import SUFFIXES, ending
+from datagen.sources.tally import SourceTally
 
 
-def read_pools(settings: DemonstrationSettings) -> tuple[list[Pool], list[Pool]]:
+def read_pools(
+    settings: DemonstrationSettings, tally: SourceTally
+) -> tuple[list[Pool], list[Pool]]:
     """Return the tasks to build episodes of, and the other tasks.
 
     The other tasks are those that are held out. With `--split test` meta-ict builds episodes of the
@@ -28,7 +34,7 @@ def read_pools(settings: DemonstrationSettings) -> tuple[list[Pool], list[Pool]]
     Raises:
         UserError: the source cannot be read, or has too few tasks or examples.
     """
-    pools = named(read_source(settings), settings.tasks, "--tasks")
+    pools = named(read_source(settings, tally), settings.tasks, "--tasks")
     # a task needs something to show and something to ask
     pools = [pool for pool in pools if pool.train and pool.candidates]
     if not pools:
@@ -68,27 +74,29 @@ def check_labels(pools: Sequence[Pool], settings: DemonstrationSettings) -> None
             )
 
 
-def read_source(settings: DemonstrationSettings) -> list[Pool]:
+def read_source(settings: DemonstrationSettings, tally: SourceTally) -> list[Pool]:
     """Return the pools of all tasks of the source. Raises UserError."""
     sizes = {"queries": settings.queries, "candidates": settings.candidates, "seed": settings.seed}
     if settings.source == "micro":
         # meta-ict is tested on rules of another split, which no training run has seen
         unseen = settings.kind == "meta-ict" and settings.split == "test"
         return microworld(split="test" if unseen else "train", per_family=settings.rules, **sizes)  # type: ignore[arg-type]
-    if settings.source.endswith(".jsonl"):
-        return instruction_set(Path(settings.source), least=max(settings.ks), **sizes)  # type: ignore[arg-type]
+    if ending(Path(settings.source)) in SUFFIXES:
+        least = max(settings.ks)
+        return instruction_set(Path(settings.source), least=least, tally=tally, **sizes)  # type: ignore[arg-type]
     if not (settings.source.endswith((".yaml", ".yml")) or shipped_mapping(settings.source)):
         raise UserError(
             f"no source {settings.source!r}: use micro, a mapping ({', '.join(names())}, or a "
-            "YAML file) or a JSONL file of instructions"
+            "YAML file) or a file of instructions ({', '.join(SUFFIXES)})"
         )
     # only the tasks that are wanted are read: a mapping may name hundreds of files
     folder, tasks = read_mapping(settings.source)
     chosen = {
         pool.task for pool in named([bare(task) for task in tasks], settings.tasks, "--tasks")
     }
+    read = partial(mapped_pool, folder=folder, data_root=settings.data_root, tally=tally)
     return [
-        mapped_pool(task, folder, data_root=settings.data_root, limit=settings.limit, **sizes)  # type: ignore[arg-type]
+        read(task, limit=settings.limit, **sizes)  # type: ignore[arg-type]
         for task in tasks
         if task.task in chosen
     ]

@@ -8,15 +8,17 @@ from typing import TypeAlias
 
 from datagen.filters.contamination import load_benchmarks
 from datagen.filters.duplicates import (
+    BLOCK,
     Duplicate,
     embedding_duplicates,
     exact_duplicates,
-    near_duplicates,
 )
+from datagen.filters.near import near_duplicates_by_block
 from datagen.filters.responses import Responses
 from datagen.filters.row_filter import Reason, RowFilter, detail_of
 from datagen.filters.settings import FilterSettings
 from datagen.filters.text import text_of
+from datagen.progress import meter
 from datagen.prompts.templates import Templates
 from datagen.schema import Accepted, Outcome, Rejected, Row
 
@@ -38,8 +40,7 @@ def shipped_checks(settings: FilterSettings, templates: Templates) -> list[Check
     if settings.exact_duplicates:
         found.append(duplicates("exact_duplicate", exact_duplicates))
     if threshold := settings.near_duplicates:
-        find = partial(near_duplicates, threshold=threshold)
-        found.append(duplicates("near_duplicate", find))
+        found.append(duplicates("near_duplicate", partial(find_near, threshold=threshold)))
     if threshold := settings.embedding_duplicates:
         find = partial(embedding_duplicates, threshold=threshold, encoder=settings.encoder)
         found.append(duplicates("embedding_duplicate", find))
@@ -97,6 +98,16 @@ def benchmark_filter(settings: FilterSettings) -> RowFilter:
         covered=settings.ngram_share,
         contained=settings.rouge_l,
     )
+
+
+def find_near(texts: Sequence[str], threshold: float) -> list[Duplicate]:
+    """Return the near duplicates, and show how many texts are compared."""
+    found: list[Duplicate] = []
+    with meter("near duplicates", len(texts)) as progress:
+        for block in near_duplicates_by_block(texts, threshold):
+            found += block
+            progress.advance(min(BLOCK, len(texts) - progress.done))
+    return found
 
 
 def duplicates(reason: str, find: Callable[[Sequence[str]], list[Duplicate]]) -> Check:

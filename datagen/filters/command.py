@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Sequence
 from dataclasses import fields
+from pathlib import Path
 from typing import Any
 
 from datagen.filters.checks import each_row, outcomes, shipped_checks
@@ -11,10 +12,11 @@ from datagen.filters.row_filter import NamedFilter, RowFilter, user_filters
 from datagen.filters.settings import FilterSettings
 from datagen.prompts.settings import recorded_templates
 from datagen.prompts.templates import Templates
-from datagen.run.job import Job, RunResult, default_out, run_job, source_record
+from datagen.run.job import Job, RunResult, Stats, counted, default_out, run_job, source_record
 from datagen.run.open_run import OpenRun
 from datagen.schema import Outcome
 from datagen.sources import rows as row_source
+from datagen.sources.tally import SourceTally
 from datagen.teacher import (
     Capabilities,
     Completion,
@@ -41,7 +43,8 @@ def run_filter(settings: FilterSettings, *, filters: Sequence[RowFilter] = ()) -
         UserError: the source, a benchmark or a filter cannot be read, or a filter failed on a row.
     """
     templates = Templates(settings.language or "en", settings.templates)
-    rows = row_source.read_rows(settings.source, templates, method=METHOD)
+    tally = SourceTally()
+    rows = row_source.read_rows(settings.source, templates, method=METHOD, tally=tally)
     own = user_filters(settings.filter, filters)
     parts = ([row["id"], row_source.fields(row)] for row in rows)
     source = source_record(settings.source, len(rows), parts)
@@ -65,9 +68,23 @@ def run_filter(settings: FilterSettings, *, filters: Sequence[RowFilter] = ()) -
             teacher=NoTeacher(),
             teacher_license=settings.teacher_license,
             source=source,
+            read=tally.counts(),
             settings=recorded(settings, templates, own),
             work=work,
+            summarise=filter_summary,
         )
+    )
+
+
+def filter_summary(stats: Stats, out: Path) -> str:
+    """Return the closing lines of a run that asks no teacher."""
+    return "\n".join(
+        [
+            f"{stats['questions']:,} rows in {stats['seconds']:,} s",
+            f"accepted:  {sum(stats['accepted'].values()):,}",
+            f"rejected:  {counted(stats['rejected'])}",
+            f"written to {out}; next: datagen inspect {out}, datagen publish {out} NAME",
+        ]
     )
 
 

@@ -1,4 +1,4 @@
-"""Duplicates in a list of texts: the same text, nearly the same words, nearly the same meaning.
+"""Duplicates in a list of texts: the same text, or nearly the same meaning.
 
 Every text is compared only with texts that were kept before it. So each removed text names one that
 stays.
@@ -11,20 +11,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from datagen.filters.tokens import tokens
-
 if TYPE_CHECKING:
     import numpy as np
 
-SHINGLE = 3
-"""Words of a shingle (a sequence that is compared). Two words are shared by chance in short
-prompts; four miss prompts in which every few words differ."""
-PERMUTATIONS = 128
-"""Hash functions of a MinHash sketch. The error of an estimated similarity is about
-1 / sqrt(128) = 9%, which is enough to find candidates."""
-MISSED = (0.1, 0.9)
-"""Weights of false candidates and of missed pairs in the MinHash index. False candidates are
-compared exactly and dropped, so missed pairs are the only loss."""
 BLOCK = 1024
 """Texts whose cosines are computed at once. It bounds memory to 1,024 rows of the matrix."""
 
@@ -74,64 +63,6 @@ def normalised(text: str) -> str:
     # NFKC makes full-width letters narrow
     words = " ".join(unicodedata.normalize("NFKC", text).casefold().split())
     return words.rstrip(" .!?。") or words
-
-
-def near_duplicates(
-    texts: Sequence[str], threshold: float = 0.8, *, seed: int = 1
-) -> list[Duplicate]:
-    """Return the texts whose words are nearly those of a text that was kept before.
-
-    Two texts are compared by their sets of 3-word sequences (shingles).
-
-    Args:
-        texts: what is compared, in order.
-        threshold: least Jaccard similarity of two sets, from 0 to 1.
-        seed: of the hash functions.
-
-    Returns:
-        The texts to leave out. A pair below the threshold is never among them, because candidates
-        are compared exactly. A pair just above it may be missed.
-
-    Source:
-        MinHash, Broder 1997; locality-sensitive hashing by datasketch.
-
-    Example:
-        >>> import datagen
-        >>> story = "write a short story about a lighthouse keeper at sea"
-        >>> [found.index for found in datagen.near_duplicates([story, story + " now"])]
-        [1]
-    """
-    from datasketch import MinHash, MinHashLSH
-
-    sets = [shingles(text) for text in texts]
-    # sorted, so that a sketch does not depend on the order of a set
-    encoded = ([shingle.encode("utf-8", "surrogatepass") for shingle in sorted(s)] for s in sets)
-    sketches = MinHash.generator(encoded, num_perm=PERMUTATIONS, seed=seed)
-    index = MinHashLSH(threshold=threshold, num_perm=PERMUTATIONS, weights=MISSED)
-
-    found: list[Duplicate] = []
-    for place, sketch in enumerate(sketches):
-        if not sets[place]:
-            continue  # a text without words resembles nothing
-        scores = {kept: jaccard(sets[place], sets[kept]) for kept in index.query(sketch)}
-        best = max(scores, key=lambda kept: (scores[kept], -kept), default=None)
-        if best is not None and scores[best] >= threshold:
-            found.append(Duplicate(place, best, scores[best]))
-        else:
-            index.insert(place, sketch, check_duplication=False)
-    return found
-
-
-def shingles(text: str) -> set[str]:
-    """Return every sequence of SHINGLE words. A shorter text is one shingle."""
-    words = tokens(text, "unicode")
-    starts = range(max(1, len(words) - SHINGLE + 1)) if words else ()
-    return {" ".join(words[start : start + SHINGLE]) for start in starts}
-
-
-def jaccard(a: set[str], b: set[str]) -> float:
-    """Return |a ∩ b| / |a ∪ b|."""
-    return len(a & b) / len(a | b)
 
 
 def embedding_duplicates(

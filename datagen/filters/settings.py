@@ -17,8 +17,8 @@ class FilterSettings:
     positional: ClassVar[tuple[str, ...]] = ("source",)
 
     source: str
-    """Rows to filter: a run folder, a dataset version (NAME or NAME@VERSION), a Parquet or JSONL
-    file."""
+    """Rows to filter: a run folder, a dataset version (NAME or NAME@VERSION), a file (JSONL,
+    JSON, CSV, TSV or Parquet), a dataset folder, or a dataset on the Hub (ORG/NAME)."""
     out: Path | None = None
     """The run folder. Default: runs/filter-SOURCE."""
     filter: tuple[str, ...] = ()
@@ -28,7 +28,7 @@ class FilterSettings:
     """Reject a prompt that has the same words as an earlier one."""
     near_duplicates: float = 0.0
     """Reject a prompt if the Jaccard similarity of its 3-word sequences with an earlier prompt
-    is at least this value, such as 0.8 (MinHash-LSH). 0 switches the check off."""
+    is at least this value, such as 0.8. 0 switches the check off."""
     embedding_duplicates: float = 0.0
     """Reject a prompt if the cosine of its embedding with an earlier one is at least this value,
     such as 0.95. 0 switches the check off."""

@@ -10,13 +10,14 @@ from datagen.inspect.collect import collect
 from datagen.inspect.page import page
 from datagen.inspect.read import Source, open_source
 from datagen.inspect.settings import InspectSettings
+from datagen.terminal import show
 
 
 def inspect(settings: InspectSettings) -> None:
     """Write the page, and print where it is. Raises UserError if the run cannot be read."""
     out = inspect_run(settings)
     size = out.stat().st_size / 1e6
-    print(f"written to {out} ({size:.1f} MB); open it in a browser")
+    show(f"written to {out} ({size:.1f} MB); open it in a browser")
 
 
 def inspect_run(settings: InspectSettings) -> Path:

@@ -15,13 +15,14 @@ from difflib import SequenceMatcher
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cards.render import number, visible
+from cards.render import number
 from datagen.histogram import length_bins, share_bins
 from datagen.inspect import charts
 from datagen.inspect.collect import Round, Summary
 from datagen.inspect.read import ACCEPTED, Entry, Source
 from datagen.inspect.treemap import NOUNS, VERBS, treemap
 from datagen.records.names import public_name
+from datagen.terminal import visible
 
 if TYPE_CHECKING:
     from markupsafe import Markup
@@ -130,7 +131,7 @@ def display_text(text: object, longest: int = LONGEST) -> str:
     words = str(text)
     words = words if len(words) <= longest else words[:longest] + " […]"
     # Some invisible characters reverse the order of letters, which can hide what a text says.
-    return words if words.replace("\n", "").isprintable() else visible(words)
+    return visible(words)
 
 
 def json_block(value: Any) -> Markup:

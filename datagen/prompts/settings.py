@@ -8,6 +8,7 @@ from typing import Any
 
 from datagen.prompts.language import Language, language
 from datagen.prompts.templates import Templates
+from datagen.teacher.chat.kept import without_default
 from datagen.teacher.settings import UNRECORDED, TeacherSettings
 
 NOT_IN_CONFIG = UNRECORDED | {"source", "language", "templates"}
@@ -39,7 +40,7 @@ class TemplateSettings(TeacherSettings):
     def recorded(self, templates: Templates) -> dict[str, Any]:
         """Returns the settings that decide the rows, as the configuration records them."""
         values = {name: value for name, value in vars(self).items() if name not in NOT_IN_CONFIG}
-        return values | recorded_templates(templates)
+        return without_default(self, values) | recorded_templates(templates)
 
 
 def recorded_templates(templates: Templates) -> dict[str, Any]:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 
-from cards.render import visible
 from datagen.flags import Command
 from datagen.publish.command import (
     compare_versions,
@@ -22,6 +20,9 @@ from datagen.publish.settings import (
     VerifySettings,
     VersionsSettings,
 )
+from datagen.terminal import show
+from datagen.versions.lineage import VERSION_HASH
+from datagen.versions.local import uncovered
 from datagen.versions.version import Version
 
 
@@ -30,23 +31,23 @@ def publish(settings: PublishSettings) -> None:
     if settings.dry_run:
         number, warnings = planned_version(settings)
         warn(warnings)
-        print(f"would be {settings.name} {number}; nothing was written")
+        show(f"would be {settings.name} {number}; nothing was written")
         return
 
     done = publish_run(settings)
     version = done.version
     warn(done.warnings)
     if not done.new:
-        print(f"{version.name} {version.version} holds this content already: no new version")
+        show(f"{version.name} {version.version} holds this content already: no new version")
         return
-    print(f"published {version.name} {version.version}: {counts(version)}")
-    print(f"open it with datasets.load_dataset({opening(version, done.family)})")
+    show(f"published {version.name} {version.version}: {counts(version)}")
+    show(f"open it with datasets.load_dataset({opening(version, done.family)})")
 
 
 def warn(warnings: Sequence[str]) -> None:
     """Print warnings on standard error."""
     for warning in warnings:
-        print(f"warning: {warning}", file=sys.stderr)
+        show(f"warning: {warning}", error=True)
 
 
 def versions(settings: VersionsSettings) -> None:
@@ -62,16 +63,14 @@ def versions(settings: VersionsSettings) -> None:
             counts(version),
             "(newest)" if version is found[-1] else "",
         ]
-        print(visible("  ".join(about).rstrip()))
+        show("  ".join(about).rstrip())
 
 
 def diff(settings: DiffSettings) -> None:
     """Print what changed from one version to another."""
     found = compare_versions(settings)
-    print(f"{found.old} -> {found.new}")
-    # a dataset of others may hold characters that control the terminal
-    lines = "\n".join(map(visible, found.lines))
-    print(lines or "the same rows, teacher and settings")
+    show(f"{found.old} -> {found.new}")
+    show("\n".join(found.lines) or "the same rows, teacher and settings")
 
 
 def pull(settings: PullSettings) -> None:
@@ -79,8 +78,8 @@ def pull(settings: PullSettings) -> None:
     done = pull_version(settings)
     version = done.version
     what = "pulled" if done.new else "already there:"
-    print(f"{what} {version.name} {version.version}: {counts(version)}")
-    print(f"open it with datasets.load_dataset({opening(version)})")
+    show(f"{what} {version.name} {version.version}: {counts(version)}")
+    show(f"open it with datasets.load_dataset({opening(version)})")
 
 
 def verify(settings: VerifySettings) -> None:
@@ -88,7 +87,9 @@ def verify(settings: VerifySettings) -> None:
     version = verify_version(settings)
     files = len(version.lineage["files"])
     published = f"{version.name} {version.version} is as published"
-    print(f"{published}: {counts(version)}, in {files} files")
+    at = f", at commit {version.commit} of the Hub" if version.commit else ""
+    show(f"{published}: {counts(version)}, in {files} files{at}")
+    show(uncovered(version) or f"hash of the version: {version.lineage[VERSION_HASH]}")
 
 
 def opening(version: Version, family: str | None = None) -> str:

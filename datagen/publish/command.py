@@ -137,6 +137,7 @@ def list_versions(settings: VersionsSettings) -> list[Version]:
 
     if settings.hub:
         return hub_versions.versions_of(name) or [hub_versions.resolve(name)]
+    local.remove_leftovers(settings.store or local_versions.default_store())
     # for an unknown name, `resolve` raises an error that lists the known names
     found = local_versions.versions_of(name, store=settings.store)
     return found or [local_versions.resolve(name, store=settings.store)]
@@ -192,4 +193,6 @@ def verify_version(settings: VerifySettings) -> Version:
     """
     with opened(settings.reference, on_hub=settings.hub, store=settings.store) as version:
         local_versions.verify(version)
+        if version.commit:
+            hub_versions.verify_commit(version)
         return version

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from datagen.errors import UserError
 from datagen.publish.lineage import with_runs
 from datagen.records.lineage import configs_of
+from datagen.versions.lineage import VERSION_HASH, version_sha256
 from datagen.versions.number import Number, show
 from datagen.versions.parquet import batches_of, file_sha256
 from datagen.versions.version import Version, names_of
@@ -113,7 +114,7 @@ def write_folder(
     """
     from cards.figures import figures
 
-    folder.mkdir()
+    folder.mkdir(exist_ok=True)
     write_rows(folder, run, lineage, shard_mb)
 
     (folder / "README.md").write_text(card(lineage), encoding="utf-8")
@@ -125,6 +126,7 @@ def write_folder(
     for file in sorted(file for file in folder.rglob("*") if file.is_file()):
         name = file.relative_to(folder).as_posix()
         lineage["files"][name] = {"sha256": file_sha256(file), "bytes": file.stat().st_size}
+    lineage[VERSION_HASH] = version_sha256(lineage)
     (folder / "lineage.json").write_text(
         json.dumps(lineage, indent=2, ensure_ascii=False) + "\n", encoding="utf-8"
     )

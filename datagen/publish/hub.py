@@ -15,15 +15,22 @@ may have succeeded. The repository is the only memory. A tag is made once and ne
 from __future__ import annotations
 
 import re
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from datagen.errors import UserError
 from datagen.publish.folder import SHARD_MB, write_folder
 from datagen.publish.local import plan
+from datagen.scratch import scratch_folder
 from datagen.versions.connection import connect, retry
-from datagen.versions.hub import RepoState, check_hub_name, read_state, version_at, versions_at
+from datagen.versions.hub import (
+    RepoState,
+    check_hub_name,
+    read_state,
+    read_tree,
+    version_at,
+    versions_at,
+)
 from datagen.versions.number import FIRST, Number, parse, show
 from datagen.versions.version import Version
 
@@ -76,8 +83,8 @@ def publish(
         number = parse(found["version"]) or FIRST
         # copied, because `write_folder` adds the new files to the lineage
         kept = dict(found["files"])
-        with tempfile.TemporaryDirectory(prefix="datagen-") as scratch:
-            folder = Path(scratch) / show(number)
+        with scratch_folder() as scratch:
+            folder = scratch / show(number)
             write_folder(folder, run, found, shard_mb=shard_mb)
             commit = commit_folder(
                 api, name, folder, kept, state, existing, message=f"Publish {show(number)}"
@@ -253,14 +260,6 @@ def commit_folder(
         revision="main",
         parent_commit=state.head,
     ).oid
-
-
-def read_tree(api: HfApi, name: str, commit: str) -> dict[str, RepoFile]:
-    """Return the files of a commit by path."""
-    from huggingface_hub.hf_api import RepoFile
-
-    tree = api.list_repo_tree(name, recursive=True, revision=commit, repo_type="dataset")
-    return {entry.path: entry for entry in tree if isinstance(entry, RepoFile)}
 
 
 def check_tree(

@@ -17,8 +17,11 @@ from datagen.schema import CONFIGS
 from datagen.versions.lineage import FORMAT, content_of, content_sha256, family_of
 from datagen.versions.parquet import describe
 
-QUALITY = ("samples", "agreement", "accuracy", "rounds", "operations")
-USAGE = ("answers", "prompt_tokens", "completion_tokens", "cached_tokens", "cost", "currency")
+QUALITY = ("samples", "agreement", "accuracy", "rounds", "operations", "reasoning")
+USAGE = (
+    *("answers", "prompt_tokens", "completion_tokens", "cached_tokens"),
+    *("estimated_answers", "fields_left_out", "cost", "currency"),
+)
 """Keys of stats.json that the lineage repeats under `quality` and `usage`, for the card."""
 
 

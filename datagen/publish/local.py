@@ -11,8 +11,9 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
-import shutil
+import uuid
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ from datagen.publish.folder import (
     write_folder,
 )
 from datagen.publish.numbering import next_number
+from datagen.scratch import locked_folder, remove_left_behind
 from datagen.versions.local import check_files, check_name, open_version, versions_of
 from datagen.versions.number import FIRST, parse, show
 from datagen.versions.version import Version
@@ -63,7 +65,7 @@ def publish(
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with publishing_lock(folder):
-            remove_leftovers(folder)
+            remove_leftovers(store)
             existing = versions_of(lineage["name"], store=store)
             found = plan(lineage, existing, wanted)
             if isinstance(found, Version):
@@ -162,17 +164,23 @@ def write(
     # noted before `write_folder` adds the new files to the lineage
     kept = list(lineage["files"])
 
-    partial = partial_folder(folder, number)
-    write_folder(partial, run, lineage, shard_mb=shard_mb)
-    if kept:
-        link_files(kept, check_files(existing[-1]).path, partial)
-    return move_into_place(partial, folder / number)
+    with partial_folder(folder, number) as partial:
+        write_folder(partial, run, lineage, shard_mb=shard_mb)
+        if kept:
+            link_files(kept, check_files(existing[-1]).path, partial)
+        return move_into_place(partial, folder / number)
 
 
-def partial_folder(folder: Path, number: str) -> Path:
-    """Return the hidden folder in which this process writes a version."""
-    # with the process id: where a file system has no lock, two publishers may write at once
-    return folder / f".{number}.{os.getpid()}.partial"
+def partial_folder(folder: Path, number: str) -> AbstractContextManager[Path]:
+    """Make a hidden folder in which a version is written. At the end it is gone or renamed."""
+
+    def make() -> Path:
+        # a name of its own: where a file system has no lock, two publishers may write at once
+        path = folder / f".{number}.{uuid.uuid4().hex[:8]}.partial"
+        path.mkdir()
+        return path
+
+    return locked_folder(make)
 
 
 def move_into_place(partial: Path, place: Path) -> Version:
@@ -185,7 +193,6 @@ def move_into_place(partial: Path, place: Path) -> Version:
     try:
         partial.rename(place)
     except OSError:
-        shutil.rmtree(partial)
         raise UserError(
             f"{place} is taken: look at what is there, and give the command again"
         ) from None
@@ -220,7 +227,6 @@ def publishing_lock(folder: Path) -> Iterator[None]:
         yield
 
 
-def remove_leftovers(folder: Path) -> None:
-    """Remove the hidden folders of killed publishers. The caller holds the lock."""
-    for partial in folder.glob(".*.partial"):
-        shutil.rmtree(partial, ignore_errors=True)
+def remove_leftovers(store: Path) -> None:
+    """Remove the hidden folders of publishers that were killed, under every name of a store."""
+    remove_left_behind([*store.glob("*/.*.partial"), *store.glob("*/*/.*.partial")])

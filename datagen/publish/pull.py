@@ -31,15 +31,15 @@ def pull(reference: str, *, store: Path) -> tuple[Version, bool]:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with local.publishing_lock(folder):
-            local.remove_leftovers(folder)
+            local.remove_leftovers(store)
             if place.is_dir():
                 return check_same(local_versions.open_version(place), found), False
 
             # checked before the rename, so a damaged download never becomes a version
-            partial = local.partial_folder(folder, found.version)
-            hub_versions.download(found, partial)
-            local_versions.verify(local_versions.open_version(partial))
-            return local.move_into_place(partial, place), True
+            with local.partial_folder(folder, found.version) as partial:
+                hub_versions.download(found, partial)
+                local_versions.verify(local_versions.open_version(partial))
+                return local.move_into_place(partial, place), True
     except OSError as error:
         raise UserError(f"cannot write to {folder}: {error.strerror or error}") from None
 

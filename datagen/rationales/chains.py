@@ -8,6 +8,7 @@ from datagen.rationales.prompts import Prompts
 from datagen.schema import Row, assistant, content_id, user
 from datagen.suites import Question
 from datagen.teacher import Completion
+from datagen.teacher.chat.kept import Kept, kept_columns, kept_text
 
 METHOD = "rationales"
 
@@ -43,9 +44,12 @@ def describe(question: Question, prompts: Prompts) -> Row:
     }
 
 
-def chain_row(question: Question, chain: Chain, common: Row) -> Row:
-    """Return the row of a chain: the columns that all rows of the question share, and its own."""
-    text = chain.completion.text.strip()
+def chain_row(question: Question, chain: Chain, common: Row, *, kept: Kept) -> Row:
+    """Return the row of a chain: the columns that all rows of the question share, and its own.
+
+    `kept` says what the row holds of the teacher's reasoning.
+    """
+    text = kept_text(chain.completion, kept)
     logprob = chain.completion.mean_logprob
     return {
         **common,
@@ -60,6 +64,7 @@ def chain_row(question: Question, chain: Chain, common: Row) -> Row:
         # engines differ in the last digits, so they are not part of the dataset
         "mean_logprob": None if logprob is None else round(logprob, 3),
         "finish_reason": chain.completion.finish_reason,
+        **kept_columns(chain.completion, kept),
     }
 
 

@@ -14,11 +14,14 @@ from datagen.rationales.generate import distil, sampling_of
 from datagen.rationales.prompts import Prompts, read_shots, recorded_prompts
 from datagen.rationales.settings import RationaleSettings
 from datagen.rationales.statistics import statistics
-from datagen.run.job import Job, RunResult, counted, run_job
+from datagen.run.job import Job, RunResult, counted, run_job, source_lines
 from datagen.run.open_run import OpenRun
+from datagen.sources.files import split_of
+from datagen.sources.tally import SourceTally
 from datagen.suites import SUITES, Question, Suite, load, questions_from_file
 from datagen.suites.load import find
 from datagen.teacher import Request, Teacher
+from datagen.teacher.chat.kept import reasoning_lines, without_default
 from datagen.teacher.cost.budget import format_spending
 from datagen.teacher.cost.forecast import Bound, Forecast, forecast_of
 from datagen.teacher.settings import UNRECORDED
@@ -31,7 +34,8 @@ NOT_IN_CONFIG = UNRECORDED | {"data_root", "source", "split", "shots"}
 
 def run_rationales(settings: RationaleSettings) -> RunResult:
     """Sample, filter and store the chains of every question. Raises UserError."""
-    prompts, questions = read_source(settings)
+    tally = SourceTally()
+    prompts, questions = read_source(settings, tally)
     out = settings.out or default_out(settings, prompts.suite)
 
     return run_job(
@@ -43,6 +47,7 @@ def run_rationales(settings: RationaleSettings) -> RunResult:
             teacher_license=settings.teacher_license,
             account=settings.account(),
             source=source_of(questions, prompts.suite, settings),
+            read=tally.counts(),
             settings=recorded(settings, prompts),
             prompts=recorded_prompts(prompts, hints=bool(settings.hints)),
             work=partial(distil_all, questions=questions, prompts=prompts, settings=settings),
@@ -53,12 +58,13 @@ def run_rationales(settings: RationaleSettings) -> RunResult:
 
 def forecast_rationales(settings: RationaleSettings) -> Forecast:
     """Return what a run would ask and cost. Raises UserError."""
-    prompts, questions = read_source(settings)
+    tally = SourceTally()
+    prompts, questions = read_source(settings, tally)
     sampling = sampling_of(settings, prompts)
     asked = [Request(prompts.ask(q), n=settings.samples, sampling=sampling) for q in questions]
     most = f"at most {settings.samples}" if settings.adaptive else settings.samples
     what = f"{len(questions)} questions × {most} samples to {settings.teacher}"
-    return forecast_of(asked, what, settings, bound=bound_of(settings))
+    return forecast_of(asked, what, settings, bound=bound_of(settings), notes=tally.lines())
 
 
 def bound_of(settings: RationaleSettings) -> Bound:
@@ -95,22 +101,21 @@ async def distil_all(
     return stats
 
 
-def read_source(settings: RationaleSettings) -> tuple[Prompts, Sequence[Question]]:
+def read_source(
+    settings: RationaleSettings, tally: SourceTally
+) -> tuple[Prompts, Sequence[Question]]:
     """Return the prompts of a run, and the questions of its source. Raises UserError."""
-    suite, questions = read_questions(settings)
+    suite, questions = read_questions(settings, tally)
     shots = read_shots(settings.shots, suite) if settings.shots else ()
     return Prompts(suite, settings.prompt_style, shots), questions
 
 
-def read_questions(settings: RationaleSettings) -> tuple[Suite, Sequence[Question]]:
+def read_questions(
+    settings: RationaleSettings, tally: SourceTally
+) -> tuple[Suite, Sequence[Question]]:
     """Return a suite by its name, or one made of a file or dataset, with the questions."""
     source = settings.source
-    # a suite that is misspelt must be named as such: a name without a dot or slash is no file, and
-    # `bbh` is no owner on the Hub
-    no_file = not ("." in source or "/" in source)
-    bbh = source.startswith("bbh/") and not Path(source).exists()
-    is_suite = source in SUITES or no_file or bbh
-    if is_suite:
+    if is_suite(source):
         suite = find(source)
         return suite, load(
             suite.name,
@@ -120,14 +125,34 @@ def read_questions(settings: RationaleSettings) -> tuple[Suite, Sequence[Questio
             seed=settings.seed,
         )
 
-    suite = Suite(Path(source).stem, settings.answer_type)
+    bare, split = file_and_split(settings)
+    suite = Suite(Path(bare).stem, settings.answer_type)
     return suite, questions_from_file(
-        source,
+        f"{bare}:{split}" if split else bare,
         question=settings.question_column,
         answer=settings.answer_column,
         answer_type=settings.answer_type,
         limit=settings.limit,
+        tally=tally,
     )
+
+
+def is_suite(source: str) -> bool:
+    """Return whether a source is the name of a suite, and no file or dataset."""
+    if source in SUITES:
+        return True
+    # a suite that is misspelt must be named as such: a name without a dot or slash is no file, and
+    # `bbh` is no owner on the Hub
+    named_like_one = source.startswith("bbh/") or not ("." in source or "/" in source)
+    return named_like_one and not Path(split_of(source)[0]).exists()
+
+
+def file_and_split(settings: RationaleSettings) -> tuple[str, str | None]:
+    """Return the name of a file or dataset, and its split: behind a colon, or from `--split`."""
+    bare, split = split_of(settings.source)
+    # the default of --split is for suites: a file may have no splits at all
+    asked = settings.split if settings.split != "train" else None
+    return bare, split or asked
 
 
 def default_out(settings: RationaleSettings, suite: Suite) -> Path:
@@ -147,7 +172,7 @@ def source_of(
     return {
         "suite": suite.name,
         "hub": suite.hub or None,
-        "split": settings.split if suite.name in SUITES else None,
+        "split": settings.split if suite.name in SUITES else file_and_split(settings)[1],
         "questions": len(questions),
         "sha256": digest.hexdigest(),
     }
@@ -159,7 +184,7 @@ def recorded(settings: RationaleSettings, prompts: Prompts) -> dict[str, Any]:
     # runs from before this setting existed do not have it, and must be resumable
     if not settings.teacher_topk:
         del values["teacher_topk"]
-    return values | {"shots": [list(shot) for shot in prompts.shots]}
+    return without_default(settings, values) | {"shots": [list(shot) for shot in prompts.shots]}
 
 
 def summary(stats: dict[str, Any], out: Path) -> str:
@@ -181,5 +206,7 @@ def summary(stats: dict[str, Any], out: Path) -> str:
             f"any {accuracy['solved']:.3f}"
         )
 
-    lines += [format_spending(stats), f"written to {out}; next: datagen publish {out} NAME"]
+    lines += reasoning_lines(stats)
+    lines += [format_spending(stats), *source_lines(stats)]
+    lines.append(f"written to {out}; next: datagen publish {out} NAME")
     return "\n".join(line for line in lines if line)

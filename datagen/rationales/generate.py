@@ -18,6 +18,7 @@ from datagen.rationales.settings import RationaleSettings
 from datagen.schema import Accepted, Outcome, Rejected
 from datagen.suites import Question
 from datagen.teacher import Completion, Request, Sampling, Teacher
+from datagen.teacher.chat.kept import Kept, kept_text
 
 CORRECT = "correct"
 """The verdict on a chain that may be kept. Every other verdict is the reason to reject it."""
@@ -44,7 +45,7 @@ async def distil(
         chains = chains + hinted
 
     kept = keep(chains, verdicts, settings)
-    return rows_of(question, chains, verdicts, kept, ballot, prompts)
+    return rows_of(question, chains, verdicts, kept, ballot, prompts, settings)
 
 
 async def sample(
@@ -133,6 +134,7 @@ def read(completion: Completion, index: int, question: Question, prompts: Prompt
     if completion.finish_reason == "length":
         return Chain(index, completion, None, None)
 
+    # the text is the answer alone: what the reasoning tries out is no answer
     answer = extract(completion.text, question.answer_type, options=question.options)
     if answer is None or question.gold is None:
         return Chain(index, completion, answer, None)
@@ -184,7 +186,9 @@ def keep(chains: Sequence[Chain], verdicts: Sequence[str], settings: RationaleSe
     """Return the indices of the correct chains that are kept."""
     pairs = zip(chains, verdicts, strict=True)
     correct = [chain for chain, verdict in pairs if verdict == CORRECT]
-    scored = [(chain.completion.text, chain.completion.mean_logprob) for chain in correct]
+    # the reasoning is a part of the chain, unless it is left out
+    whole: Kept = "drop" if settings.reasoning == "drop" else "keep"
+    scored = [(kept_text(c.completion, whole), c.completion.mean_logprob) for c in correct]
     return {correct[place].index for place in choose(scored, settings.keep, settings.diverse)}
 
 
@@ -195,6 +199,7 @@ def rows_of(
     kept: set[int],
     ballot: Vote,
     prompts: Prompts,
+    settings: RationaleSettings,
 ) -> list[Outcome]:
     """Return a row for every chain, and one answers-only row if any chain is kept."""
     # chains that saw the answer say nothing about the teacher's agreement
@@ -208,7 +213,7 @@ def rows_of(
     outcomes: list[Outcome] = []
     for chain, verdict in zip(chains, verdicts, strict=True):
         votes = 0 if chain.answer is None else sampled.count(chain.answer)
-        row = chain_row(question, chain, common) | {"votes": votes}
+        row = chain_row(question, chain, common, kept=settings.reasoning) | {"votes": votes}
         if chain.index in kept:
             outcomes.append(Accepted(row, "rationales"))
         else:

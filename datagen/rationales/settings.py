@@ -20,7 +20,7 @@ class RationaleSettings(TeacherSettings):
     """Questions to reason about: a suite by name (gsm8k, svamp, bbh/navigate, microworld, ...),
     a JSONL, JSON, CSV or Parquet file, a dataset folder, or a dataset on the Hub (ORG/NAME)."""
     split: str = "train"
-    """Split of the suite. A file has no splits."""
+    """Split of the suite or the dataset. A file of one table has no splits."""
     data_root: Path | None = None
     """Folder that holds the published files of the suites. Default: they come from the Hub."""
     question_column: str = "question"
@@ -65,6 +65,10 @@ class RationaleSettings(TeacherSettings):
     most different ones (diverse)."""
     diverse: int = 4
     """How many chains of a question --keep diverse keeps."""
+    reasoning: Literal["keep", "separate", "drop"] = "keep"
+    """What a row holds of the reasoning of a model that reasons. keep: the rationale is the
+    reasoning, between <think> and </think>, and then the answer. separate: the rationale is the
+    answer alone, and the column reasoning has the rest. drop: the reasoning is left out."""
     hints: int = 0
     """If no chain reached the gold answer, ask this many more times with the gold answer shown.
     Chains that are then correct are kept; the hint is removed from their prompts

@@ -46,6 +46,10 @@ class Usage:
     prompt_tokens: int | None = optional()
     completion_tokens: int | None = optional()
     cached_tokens: int | None = optional()
+    estimated_answers: int | None = optional()
+    """Answers whose tokens are estimated."""
+    fields_left_out: Mapping[str, int] | None = optional()
+    """Answers by the field of the request that the teacher's endpoint does not take."""
     cost: float | None = optional()
     currency: str | None = optional()
 
@@ -128,6 +132,9 @@ class Lineage:
     created: str
     """ISO 8601, UTC."""
     previous: Previous | None = None
+    version_sha256: str | None = optional()
+    """Over all other keys, and so over card, rows and lineage. Earlier releases did not write
+    it."""
 
     @classmethod
     def read(cls, data: Any, where: str) -> Lineage:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from datagen.secrets import public_url
+
 LOCAL_ENGINE = re.compile(r"(hf|vllm):")
 """Engines whose models can be folders."""
 LOCAL_PATH = re.compile(r"[/~\\]|\.\.?[/\\]|[A-Za-z]:[/\\]")
@@ -17,8 +19,8 @@ def public_name(name: str) -> str:
         name: a spec such as `hf:PATH`, an identity such as `openai:MODEL@URL`, or a path.
 
     Returns:
-        The name. Of a path only the last part is kept. User, password and query of a URL are
-        removed.
+        The name. Of a path only the last part is kept. Of an endpoint's URL, `public_url` is kept.
+        User, password and query of any other URL are removed.
 
     Example:
         >>> public_name("hf:/home/me/student"), public_name("hf:org/model")
@@ -26,6 +28,8 @@ def public_name(name: str) -> str:
         >>> public_name("openai:m@http://me:key@host/v1?token=x")
         'openai:m@http://host/v1'
     """
+    if "@http" in name:
+        return public_identity(name)
     if "://" in name:
         return re.sub(r"\?.*", "", re.sub(r"//[^/@\s]*@", "//", name))
 
@@ -34,3 +38,16 @@ def public_name(name: str) -> str:
     if LOCAL_PATH.match(path) or (path.count("/") > 1 and ":" not in path):
         path = re.split(r"[/\\]", path.rstrip("/\\"))[-1]
     return f"{engine}:{path}" if engine else path
+
+
+def public_identity(identity: str) -> str:
+    """Return the identity of a teacher with the public URL of its endpoint.
+
+    Identities of other teachers are unchanged, and so are identities that this release wrote.
+
+    Example:
+        >>> public_identity("openai:m@https://host.example/my-key/v1")
+        'openai:m@https://host.example/~78e26289'
+    """
+    model, at, address = identity.partition("@http")
+    return f"{model}@{public_url(f'http{address}')}" if at else identity

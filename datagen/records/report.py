@@ -64,6 +64,8 @@ class ReportModel:
     """The model as the command named it."""
     mode: str
     """rationale or direct."""
+    prompt_style: str | None = optional()
+    """chat or plain. None in reports of version 0.1, which have it in their settings."""
     identity: str
     """The spec with a hash of the weights, or with endpoint or revision."""
 

@@ -13,6 +13,7 @@ from typing import Any
 
 from datagen.records.config import RunConfig
 from datagen.records.lineage import RunLineage
+from datagen.records.names import public_identity
 from datagen.records.serialise import from_json
 from datagen.records.stats import RunStats
 from datagen.run.folder import keep_config, lock, make_folder, read_run
@@ -106,7 +107,11 @@ def derived(source: Source, out: Path, added: Mapping[str, Any]) -> Iterator[boo
     """
     make_folder(out)
     with lock(out):
-        keep_config(out, replace(source.config, settings={**source.config.settings, **added}))
+        teacher = source.config.teacher
+        # an older release recorded the whole address of an endpoint
+        teacher = replace(teacher, identity=public_identity(teacher.identity))
+        settings = {**source.config.settings, **added}
+        keep_config(out, replace(source.config, teacher=teacher, settings=settings))
         unfinished = not (out / "stats.json").exists()
         if unfinished:
             copy_rejected(source.rejected, out, family=family_of(source.files))

@@ -9,11 +9,13 @@ import os
 import re
 import sqlite3
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 from typing import IO, Any
 
 from datagen.errors import UserError
 from datagen.records.config import RunConfig
+from datagen.records.names import public_identity
 from datagen.records.serialise import to_json
 from datagen.records.stats import RunStats
 from datagen.versions.lineage import read_json
@@ -49,10 +51,14 @@ def lock(path: Path) -> IO[str]:
     return handle
 
 
-def keep_config(path: Path, config: RunConfig) -> None:
+def keep_config(path: Path, config: RunConfig) -> RunConfig:
     """Write the configuration of a new run, or compare it with that of an old one.
 
     A run without any answer or row does not bind its folder: another configuration replaces it.
+
+    Returns:
+        The configuration under which the run goes on. Its teacher has the identity with which the
+        run began, because the journal finds answers by it.
 
     Raises:
         UserError: the folder holds another run, or files that are no run.
@@ -66,24 +72,29 @@ def keep_config(path: Path, config: RunConfig) -> None:
                 "choose another --out"
             )
         write_json(file, to_json(config))
-        return
+        return config
 
     try:
         before = json.loads(file.read_text(encoding="utf-8"))
     except ValueError as error:
         raise UserError(f"{file} is damaged ({error}): choose another --out") from None
 
-    # an older release wrote less: only what it wrote is compared, so that its runs go on
-    written = config.as_written_by(RunConfig.read(before, str(file)).format)
-    changes = differences(before, json.loads(json.dumps(written)))
+    old = RunConfig.read(before, str(file))
+    # an older release recorded the whole address of an endpoint, which can hold a key
+    identity = old.teacher.identity
+    before["teacher"]["identity"] = public_identity(identity)
+    # it also wrote less: only what it wrote is compared, so that its runs go on
+    changes = differences(before, json.loads(json.dumps(config.as_written_by(old.format))))
     if changes and holds_nothing(path):
         # a wrong flag was noticed before the teacher was asked: its folder is free again
         write_json(file, to_json(config))
-    elif changes:
+        return config
+    if changes:
         raise UserError(
             f"{path} holds a run of another configuration: {'; '.join(changes)}. "
             "Choose another --out"
         )
+    return replace(config, teacher=replace(config.teacher, identity=identity))
 
 
 def holds_nothing(path: Path) -> bool:

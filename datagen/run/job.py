@@ -17,9 +17,12 @@ import datagen
 from datagen.errors import UserError
 from datagen.records.config import RunConfig, SourceRecord, TeacherRecord
 from datagen.records.serialise import from_json
+from datagen.records.stats import SourceCounts
 from datagen.run.open_run import OpenRun
 from datagen.running import run_coroutine
+from datagen.sources.files import split_of
 from datagen.teacher import Teacher
+from datagen.teacher.chat.kept import reasoning_lines
 from datagen.teacher.cost.budget import Account, format_spending
 from datagen.teacher.license import find_license
 
@@ -71,6 +74,8 @@ class Job:
     """What the run may spend. Default: no limit."""
     source: Mapping[str, Any]
     """What the configuration records of the source: no local path, a hash of all items."""
+    read: SourceCounts | None = None
+    """What was read of the source, and what was not. None for a source that is no file."""
     settings: Mapping[str, Any]
     """Only the settings that decide the rows. Another speed or folder is the same run."""
     prompts: Mapping[str, str] = field(default_factory=dict)
@@ -113,7 +118,7 @@ async def work_on(job: Job) -> Stats:
     license = await find_license(job.teacher, job.teacher_license, job.out)
     config = job.config(identity, license)
 
-    with OpenRun(job.out, config, family=job.family, account=job.account) as run:
+    with OpenRun(job.out, config, family=job.family, account=job.account, read=job.read) as run:
         return await job.work(run, job.teacher)
 
 
@@ -128,10 +133,11 @@ def source_record(name: str, count: int, parts: Iterable[Any]) -> dict[str, Any]
     digest = hashlib.sha256()
     for part in parts:
         digest.update(json.dumps(part, sort_keys=True).encode())
+    bare, split = split_of(name)
     return {
-        "suite": Path(name).stem if Path(name).exists() else name,
+        "suite": Path(bare).stem if Path(bare).exists() else bare,
         "hub": None,
-        "split": None,
+        "split": split,
         "questions": count,
         "sha256": digest.hexdigest(),
     }
@@ -149,10 +155,18 @@ def summary(stats: Stats, out: Path) -> str:
             f"{stats['questions']:,} items, {stats['answers']:,} answers in {stats['seconds']:,} s",
             f"accepted:  {sum(stats['accepted'].values()):,}",
             f"rejected:  {counted(stats['rejected'])}",
+            *reasoning_lines(stats),
             format_spending(stats),
+            *source_lines(stats),
             f"written to {out}; next: datagen inspect {out}, datagen publish {out} NAME",
         ]
     )
+
+
+def source_lines(stats: Mapping[str, Any]) -> list[str]:
+    """Return the closing lines about the source: what was left out of it, and not read."""
+    read = stats.get("source")
+    return from_json(SourceCounts, read, "stats.json").lines() if read else []
 
 
 def counted(rejected: Mapping[str, int]) -> str:

@@ -3,30 +3,38 @@
 run/config.json       the configuration; another one is refused
 run/journal.sqlite    every teacher answer (datagen.teacher.journal)
 run/rows.sqlite       accepted and rejected rows, by the position of their item
-run/<config>.parquet  written at the end, in the order of the positions
+run/<config>.parquet  written at the end, in the order of the positions; also when a run stops early
 run/stats.json        counts, tokens, time; "finished" means that the Parquet files are whole
 """
 
 from __future__ import annotations
 
-import asyncio
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Iterable, Sequence
-from contextlib import AbstractContextManager, aclosing
-from dataclasses import asdict
+from collections.abc import (
+    AsyncGenerator,
+    Awaitable,
+    Callable,
+    Iterable,
+    Iterator,
+    Sequence,
+)
+from contextlib import AbstractContextManager, aclosing, contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeAlias, TypeVar
 
 from datagen.errors import UserError
 from datagen.progress import Meter, meter
 from datagen.records.config import RunConfig
+from datagen.records.names import public_identity
 from datagen.records.serialise import to_json
-from datagen.records.stats import RunStats
+from datagen.records.stats import RunStats, SourceCounts
 from datagen.run.folder import commit, keep_config, lock, make_folder, read_stats, write_json
+from datagen.run.reasons import explain, why_nothing
 from datagen.run.rows import Rows
+from datagen.running import run_together
 from datagen.schema import FAMILIES, Accepted, Outcome, Rejected, Row
 from datagen.teacher.base import Teacher, TeacherError
-from datagen.teacher.cost.budget import Account
+from datagen.teacher.cost.budget import Account, BudgetSpent
 from datagen.teacher.journal import JournaledTeacher
 
 Item = TypeVar("Item")
@@ -55,6 +63,7 @@ class OpenRun:
         config: what decides the rows.
         family: which configs the rows belong to.
         account: what the run may spend. Default: no limit.
+        read: what was read of the source.
 
     Raises:
         UserError: the folder holds another run, or another process works in it.
@@ -67,16 +76,17 @@ class OpenRun:
         *,
         family: str = "rationales",
         account: Account | None = None,
+        read: SourceCounts | None = None,
     ):
+        self.read = read
         self.path = path
-        self.config = config
         self.family = family
         self.account = account or Account()
 
         make_folder(path)
         self._lock = lock(path)
         try:
-            keep_config(path, self.config)
+            self.config = keep_config(path, config)
         except UserError:
             self._lock.close()
             raise
@@ -126,18 +136,22 @@ class OpenRun:
         waiting = ((place, items[place]) for place, is_done in enumerate(done) if not is_done)
         journal = self._journal(teacher)
 
+        spent: list[BudgetSpent] = []
+
         async def work() -> None:
             for position, item in waiting:
-                outcomes = await attempt(item)
+                try:
+                    outcomes = await distil(item, journal)
+                except TeacherError as error:
+                    failed = describe(item) | {"finish_reason": str(error)}
+                    outcomes = [Rejected(failed, FAILED)]
+                except BudgetSpent as error:
+                    # the other items under way may have their answers: they still get their rows
+                    spent.append(error)
+                    return
                 self._rows.write(position, outcomes)
                 progress.advance()
                 self._give_up_if_hopeless(outcomes)
-
-        async def attempt(item: Item) -> list[Outcome]:
-            try:
-                return await distil(item, journal)
-            except TeacherError as error:
-                return [Rejected(describe(item) | {"finish_reason": str(error)}, FAILED)]
 
         try:
             if not left and self._finished:
@@ -147,8 +161,11 @@ class OpenRun:
             if left:
                 await journal.open()
             started = time.monotonic()
-            with self._meter(journal, len(items), done=len(items) - left) as progress:
+            meter = self._meter(journal, len(items), done=len(items) - left)
+            with self._exported(), meter as progress:
                 await run_together(work() for _ in range(concurrency))
+                if spent:
+                    raise spent[0]
             return self._finish(journal, len(items), time.monotonic() - started, statistics)
         finally:
             await journal.close()
@@ -190,7 +207,7 @@ class OpenRun:
         try:
             await journal.open()
             started = time.monotonic()
-            with self._meter(journal, total) as progress:
+            with self._exported(), self._meter(journal, total) as progress:
                 # closed at once also after an error, so that its tasks end before the journal
                 async with aclosing(generate(journal)) as lists:
                     async for outcomes in lists:
@@ -207,7 +224,12 @@ class OpenRun:
         return (self.path / "stats.json").exists()
 
     def _journal(self, teacher: Teacher) -> JournaledTeacher:
-        return JournaledTeacher(teacher, self.path / "journal.sqlite", account=self.account)
+        # an older release stored answers under the whole address of an endpoint
+        known = self.config.teacher.identity
+        identity = None if known == public_identity(known) else known
+        return JournaledTeacher(
+            teacher, self.path / "journal.sqlite", identity=identity, account=self.account
+        )
 
     def _meter(
         self, journal: JournaledTeacher, total: int, *, done: int = 0
@@ -232,37 +254,45 @@ class OpenRun:
         self, journal: JournaledTeacher, items: int, seconds: float, statistics: Statistics
     ) -> Stats:
         """Write the Parquet files and then the statistics, and return the statistics."""
-        self._rows.commit()
+        self._export()
         accepted = self._rows.accepted_by_config()
         rejected = self._rows.rejected_by_reason()
+        reasoning = self._rows.reasoning()
         if not accepted:
-            reasons = ", ".join(f"{reason} {number:,}" for reason, number in rejected.items())
-            raise UserError(f"nothing was accepted of {items} items in {self.path}: {reasons}")
-
-        configs = (*FAMILIES[self.family], "rejected")
-
-        self._rows.export(self.path, configs, family=self.family)
+            raise UserError(
+                f"nothing was accepted of {items} items in {self.path}: "
+                f"{why_nothing(rejected, reasoning)}"
+            )
         stats = RunStats(
             finished=True,
             questions=items,
             accepted=accepted,
             rejected=rejected,
-            **asdict(journal.usage),
+            **journal.usage.statistics(),
             **self.account.statistics(journal.usage),
-            measured=statistics(self._rows.by_item()),
+            measured=statistics(self._rows.by_item())
+            | ({"reasoning": reasoning} if reasoning else {}),
             seconds=round(seconds, 2),
             code_commit=commit(),
+            source=self.read,
         )
         # the statistics come last: they say that the Parquet files are whole
         write_json(self.path / "stats.json", to_json(stats))
         return to_json(stats)
 
+    def _export(self) -> None:
+        """Write the Parquet files of all rows, and say what the teacher gave as reasons."""
+        self._rows.export(self.path, (*FAMILIES[self.family], "rejected"), family=self.family)
+        explain(self._rows, (FAILED, "empty"))
 
-async def run_together(work: Iterable[Coroutine[Any, Any, None]]) -> None:
-    """Run all coroutines. The first error cancels the others. It is raised once they have ended."""
-    try:
-        async with asyncio.TaskGroup() as group:
-            for part in work:
-                group.create_task(part)
-    except BaseExceptionGroup as errors:
-        raise errors.exceptions[0] from None
+    @contextmanager
+    def _exported(self) -> Iterator[None]:
+        """Write the Parquet files also if the block stops early, such as for a spent budget."""
+        try:
+            yield
+        except UserError:
+            # the error of the run is what the user must see, not one of the export
+            with suppress(UserError, OSError):
+                if self._rows.counts:
+                    self._export()
+            raise

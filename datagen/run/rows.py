@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from datagen.database import connect_database
 from datagen.errors import UserError
 from datagen.json_bytes import dumps, loads
-from datagen.schema import Accepted, Outcome, Row, arrow_schema
+from datagen.schema import REASONING, Accepted, Outcome, Row, arrow_schema, with_reasoning
+from datagen.teacher.chat.kept import ALONE, COUNTED, CUT
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -167,6 +168,23 @@ class Rows:
         for (rows,) in self._execute("SELECT rows FROM items ORDER BY position"):
             yield [loads(row) for row in rows.split(b"\n")]
 
+    def notes(self, reason: str) -> Iterator[str]:
+        """Yield the `finish_reason` of every row that was rejected for a reason."""
+        self.commit()
+        for _, _, row in stored(self._database, rejected_for=reason):
+            yield str(loads(row).get("finish_reason"))
+
+    def reasoning(self) -> dict[str, int]:
+        """Return how many rows have reasoning, by setting, and how many have no answer."""
+        keys = {**COUNTED, "cut": CUT, "alone": ALONE}
+        # as orjson writes a key; in a text the quotes would be escaped
+        marks = {name: f'"{key}":'.encode() for name, key in keys.items()}
+        query = "SELECT rows FROM items WHERE instr(rows, ?)"
+        found: Counter[str] = Counter()
+        for (rows,) in self._execute(query, (f'"{REASONING}'.encode(),)):
+            found.update({name: rows.count(mark) for name, mark in marks.items()})
+        return {name: count for name, count in found.items() if count}
+
     def export(self, folder: Path, configs: Sequence[str], *, family: str) -> None:
         """Write one Parquet file for each config, with the rows in the order of the positions.
 
@@ -178,6 +196,9 @@ class Rows:
         import pyarrow.parquet as pq
 
         schemas = {config: arrow_schema(config, family=family) for config in configs}
+        if self.reasoning().get("separate"):
+            # an answer alone never has reasoning
+            schemas |= {c: with_reasoning(schemas[c]) for c in configs if c != "answers"}
         partial = {config: folder / f"{config}.partial" for config in configs}
         waiting: dict[str, list[bytes]] = {config: [] for config in configs}
         self.commit()
@@ -219,11 +240,22 @@ def kind_and_row(outcome: Outcome) -> tuple[Kind, Row]:
     return ("rejected", outcome.reason), outcome.row | {"reason": outcome.reason}
 
 
-def stored(database: sqlite3.Connection) -> Iterator[tuple[str, str | None, bytes]]:
-    """Yield config, reason and JSON of every row, in the order of the positions."""
-    for kinds, rows in database.execute("SELECT kinds, rows FROM items ORDER BY position"):
+def stored(
+    database: sqlite3.Connection, *, rejected_for: str | None = None
+) -> Iterator[tuple[str, str | None, bytes]]:
+    """Yield config, reason and JSON of every row, in the order of the positions.
+
+    Args:
+        database: the rows.
+        rejected_for: yield only the rows that were rejected for this reason.
+    """
+    query = "SELECT kinds, rows FROM items"
+    if rejected_for is not None:
+        query += f" WHERE EXISTS (SELECT 1 FROM json_each(kinds) WHERE {REASON} = :reason)"
+    for kinds, rows in database.execute(query + " ORDER BY position", {"reason": rejected_for}):
         for (config, reason), row in zip(loads(kinds), rows.split(b"\n"), strict=True):
-            yield config, reason, row
+            if rejected_for in (None, reason):
+                yield config, reason, row
 
 
 def table(rows: Sequence[bytes], schema: pa.Schema) -> Any:

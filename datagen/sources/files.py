@@ -1,29 +1,52 @@
-"""Read records from JSONL, JSON, CSV and Parquet files, dataset folders and the Hub."""
+"""Read records from any source: a file, a dataset folder, or a dataset on the Hub.
+
+This is the only reader. Every command that reads a user's data reads it here.
+"""
 
 from __future__ import annotations
 
-import csv
-import json
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import chain
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from datagen.errors import UserError
+from datagen.sources.formats import (
+    Record,
+    Records,
+    document,
+    from_csv,
+    from_jsonl,
+    from_parquet,
+    json_records,
+    numbered,
+)
+from datagen.sources.tally import SourceTally
 
-Record = Mapping[str, Any]
+__all__ = ["SUFFIXES", "Record", "Records", "ending", "first_line", "read_records", "split_of"]
+
+READERS: dict[str, Callable[[Path], Records]] = {
+    ".jsonl": from_jsonl,
+    ".csv": from_csv,
+    ".tsv": from_csv,
+    ".parquet": from_parquet,
+}
+"""Readers of formats without splits."""
 SUFFIXES = (".jsonl", ".json", ".csv", ".tsv", ".parquet")
-BATCH = 1024
-"""Rows of a Parquet file that are in memory at once: a few megabytes of text."""
+ALIASES = {".ndjson": ".jsonl", ".jsonlines": ".jsonl", ".jl": ".jsonl", ".pq": ".parquet"}
 HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
+SPLIT = re.compile(r"(?P<source>.+):(?P<split>[\w.-]+)")
+ONE_RECORD = {"instruction", "messages", "conversations", "conversation", "prompt", "question"}
+"""Columns by which an object in a JSON file is a record, and no table of records."""
 
 
-def read_records(path: str | Path) -> Iterator[tuple[str, Record]]:
+def read_records(source: str | Path, tally: SourceTally | None = None) -> Records:
     """Yield the records of a source, each with its place.
 
     Args:
-        path: A file, a dataset folder, or "ORG/NAME" on the Hub.
+        source: A file, a dataset folder, or "ORG/NAME" on the Hub. ":SPLIT" behind it names a
+            split; by default "train" is read, or the only split.
+        tally: Records the splits that are not read.
 
     Returns:
         Pairs of a place ("data.jsonl, line 3") and a record.
@@ -32,87 +55,63 @@ def read_records(path: str | Path) -> Iterator[tuple[str, Record]]:
         UserError: The source or one of its records cannot be read. Records are read one after
             another, so this can happen late.
     """
-    source = Path(path)
-    if source.is_dir():
-        return from_folder(source)
-    if not source.is_file():
+    tally = tally or SourceTally()
+    name, split = split_of(str(source))
+    path = Path(name)
+    if path.is_dir():
+        return from_folder(path, split, tally)
+    if not path.is_file():
         # "data/questions.jsonl" looks like an id on the Hub, but is a file that is missing.
-        if HUB_ID.fullmatch(str(path)) and source.suffix not in SUFFIXES:
-            return from_hub(str(path))
-        raise UserError(f"no such file: {path}")
-    if source.stat().st_size == 0:
-        raise UserError(f"{path}: the file is empty")
-    readers = {
-        ".jsonl": from_jsonl,
-        ".json": from_json,
-        ".csv": from_csv,
-        ".tsv": from_csv,
-        ".parquet": from_parquet,
-    }
-    if source.suffix not in readers:
-        kind = source.suffix or "a file without a suffix"
-        raise UserError(f"{path}: cannot read {kind}; known are {', '.join(SUFFIXES)}")
-    return readers[source.suffix](source)
+        if HUB_ID.fullmatch(name) and ending(path) not in SUFFIXES:
+            return from_hub(name, split, tally)
+        raise UserError(f"no such file: {source}")
+    return from_file(path, split, tally)
 
 
-def text_of(path: Path) -> str:
-    """Return the text of a file. Raises UserError if it is not UTF-8."""
-    # Windows programs put a byte order mark at the beginning, which `utf-8-sig` skips.
-    try:
-        return path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise UserError(f"{path}: not UTF-8 (byte {error.start})") from error
+def split_of(source: str) -> tuple[str, str | None]:
+    """Return the name of a source, and the split that stands behind its last colon, if any."""
+    found = SPLIT.fullmatch(source)
+    if found is None or Path(source).exists():
+        return source, None
+    exists = Path(found["source"]).exists() or HUB_ID.fullmatch(found["source"])
+    return (found["source"], found["split"]) if exists else (source, None)
 
 
-def lines_of(path: Path) -> Iterator[str]:
-    """Yield the lines of a file. Only one line is in memory at a time."""
-    start = 0
-    with path.open("rb") as file:
-        for line in file:
-            try:
-                yield line.decode("utf-8" if start else "utf-8-sig")
-            except UnicodeDecodeError as error:
-                raise UserError(f"{path}: not UTF-8 (byte {start + error.start})") from error
-            start += len(line)
+def ending(path: Path) -> str:
+    """Return the ending of a file's name in small letters, without .gz: ".jsonl" for "A.JSONL.gz".
 
-
-def from_jsonl(path: Path) -> Iterator[tuple[str, Record]]:
-    """Yield the records of a file with a JSON object on each line."""
-    for number, line in enumerate(lines_of(path), 1):
-        if line.strip():
-            where = f"{path}, line {number}"
-            try:
-                yield where, checked(json.loads(line), where)
-            except json.JSONDecodeError as error:
-                raise UserError(
-                    f"{where}: not JSON ({error.msg} at column {error.colno})"
-                ) from error
-
-
-def from_json(path: Path) -> Iterator[tuple[str, Record]]:
-    """Yield the records of a JSON file.
-
-    The file holds a list of objects, an object with such a list in it ("examples", "data", ...), or
-    an object on each line.
+    Other names of a format give its usual one.
     """
-    text = text_of(path)
-    try:
-        data = json.loads(text)
-    except json.JSONDecodeError as error:
-        # A second object follows the first: the file holds JSON lines.
-        if error.msg == "Extra data":
-            yield from from_jsonl(path)
-            return
-        raise UserError(
-            f"{path}, line {error.lineno}: not JSON ({error.msg} at column {error.colno})"
-        ) from error
+    name = path.name.lower().removesuffix(".gz")
+    suffix = Path(name).suffix
+    return ALIASES.get(suffix, suffix)
 
-    if isinstance(data, dict):
-        data = next((value for value in data.values() if is_table(value)), [data])
-    if not isinstance(data, list):
-        raise UserError(f"{path}: this is neither a list of objects nor an object that holds one")
-    for place, record in enumerate(data, 1):
-        yield f"{path}, row {place}", checked(record, f"{path}, row {place}")
+
+def from_file(path: Path, split: str | None, tally: SourceTally) -> Records:
+    """Yield the records of a file. Raises UserError for a file of an unknown format."""
+    if path.stat().st_size == 0:
+        raise UserError(f"{path}: the file is empty")
+    suffix = ending(path)
+    if suffix not in SUFFIXES:
+        kind = suffix or "a file without a suffix"
+        raise UserError(f"{path}: cannot read {kind}; known are {', '.join(SUFFIXES)}")
+
+    data = document(path) if suffix == ".json" else None
+    if tables := tables_in(data):
+        return numbered(only_split(tables, str(path), split, tally), str(path))
+    if split is not None:
+        raise UserError(f"{path}:{split}: the file has no splits; write {path}")
+    return json_records(data, path) if suffix == ".json" else READERS[suffix](path)
+
+
+def tables_in(data: Any) -> dict[str, Any]:
+    """Return the lists of objects that the object in a JSON file holds ("examples", "train", ...).
+
+    There are none if the file holds something else, or if the object is a record itself.
+    """
+    if not isinstance(data, dict) or ONE_RECORD & data.keys():
+        return {}
+    return {name: value for name, value in data.items() if is_table(value)}
 
 
 def is_table(value: object) -> bool:
@@ -120,43 +119,7 @@ def is_table(value: object) -> bool:
     return isinstance(value, list) and bool(value) and isinstance(value[0], dict)
 
 
-def checked(record: object, where: str) -> Record:
-    """Return a record that is an object. Raises UserError for any other value."""
-    if not isinstance(record, dict):
-        raise UserError(f"{where}: not an object with columns but {type(record).__name__}")
-    return record
-
-
-def from_csv(path: Path) -> Iterator[tuple[str, Record]]:
-    """Yield the records of a file with commas or tabs and a first line of column names."""
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        reader = csv.DictReader(file, delimiter="\t" if path.suffix == ".tsv" else ",", strict=True)
-        try:
-            for record in reader:
-                where = f"{path}, line {reader.line_num}"
-                # The reader puts surplus values under None, and None in place of missing ones.
-                if None in record or None in record.values():
-                    columns = len(reader.fieldnames or ())
-                    raise UserError(f"{where}: {columns} columns expected, as in the first line")
-                yield where, record
-        except (csv.Error, UnicodeDecodeError) as error:
-            raise UserError(f"{path}, line {reader.line_num + 1}: not CSV ({error})") from error
-
-
-def from_parquet(path: Path) -> Iterator[tuple[str, Record]]:
-    """Yield the records of a Parquet file."""
-    import pyarrow
-    import pyarrow.parquet
-
-    try:
-        with pyarrow.parquet.ParquetFile(path) as file:
-            batches = (batch.to_pylist() for batch in file.iter_batches(batch_size=BATCH))
-            yield from numbered(chain.from_iterable(batches), str(path))
-    except (pyarrow.ArrowException, OSError) as error:
-        raise UserError(f"{path}: not Parquet ({str(error).splitlines()[0]})") from error
-
-
-def from_folder(path: Path) -> Iterator[tuple[str, Record]]:
+def from_folder(path: Path, split: str | None, tally: SourceTally) -> Records:
     """Yield the records of a dataset folder.
 
     The folder was written by `save_to_disk`, or `load_dataset` can open it, such as a version.
@@ -169,10 +132,10 @@ def from_folder(path: Path) -> Iterator[tuple[str, Record]]:
     # The loader raises errors of many types. The user needs one line.
     except Exception as error:
         raise UserError(f"{path}: cannot be opened as a dataset ({first_line(error)})") from error
-    return numbered(only_split(data, str(path)), str(path))
+    return numbered(only_split(data, str(path), split, tally), str(path))
 
 
-def from_hub(name: str) -> Iterator[tuple[str, Record]]:
+def from_hub(name: str, split: str | None, tally: SourceTally) -> Records:
     """Yield the records of a dataset on the Hub."""
     from datasets import load_dataset
 
@@ -183,29 +146,29 @@ def from_hub(name: str) -> Iterator[tuple[str, Record]]:
         raise UserError(
             f"{name}: this is no file, and it cannot be loaded from the Hub ({first_line(error)})"
         ) from error
-    return numbered(only_split(data, name), name)
+    return numbered(only_split(data, name, split, tally), name)
 
 
-def only_split(data: Any, name: str) -> Iterable[Record]:
-    """Return the rows of the split "train", or of the only split.
+def only_split(data: Any, name: str, split: str | None, tally: SourceTally) -> Any:
+    """Return the rows of one split: the named one, "train", or the only one.
 
-    Raises UserError if there are several splits and none has this name.
+    Raises UserError if there is no such split, or several of which none is named train.
     """
     if not isinstance(data, dict):
+        if split is not None:
+            raise UserError(f"{name}:{split}: the dataset has no splits; write {name}")
         return data
-    if "train" in data or len(data) == 1:
-        return data.get("train") or next(iter(data.values()))
-    raise UserError(
-        f"{name} has the splits {', '.join(data)}, and none is named train: save the split that "
-        "you want as a file"
-    )
+    default = "train" if len(data) > 1 else next(iter(data), "train")
+    chosen = split or default
+    if chosen not in data:
+        raise UserError(
+            f"{name} has the splits {', '.join(map(str, data))}, and none is named {chosen}: write "
+            f"{name}:SPLIT"
+        )
+    tally.splits += [other for other in data if other != chosen]
+    return data[chosen]
 
 
 def first_line(error: Exception) -> str:
     """Return the first line of an error's message, or its type if it has no message."""
     return (str(error).strip() or type(error).__name__).splitlines()[0]
-
-
-def numbered(rows: Sequence[Record] | Iterable[Record], name: str) -> Iterator[tuple[str, Record]]:
-    """Yield the rows, each with its place."""
-    return ((f"{name}, row {place}", row) for place, row in enumerate(rows, 1))

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 from datagen.prompts.templates import Templates
 from datagen.schema import Row, user
 from datagen.sources.tasks import Instance, Task
+from datagen.teacher.base import Messages
 
 
 @dataclass(frozen=True)
@@ -21,6 +23,13 @@ class Prompt:
     instruction: str
     input: str = ""
     is_classification: bool | None = None
+    context: Messages = ()
+    """The turns before the text: a system prompt, and the conversation so far."""
+
+    @property
+    def system(self) -> str | None:
+        """The system prompt of the source, or None if it has none."""
+        return next((text for role, text in self.context if role == "system"), None)
 
 
 def prompts_of(tasks: Iterable[Task], templates: Templates) -> list[Prompt]:
@@ -38,7 +47,8 @@ def prompts_of(tasks: Iterable[Task], templates: Templates) -> list[Prompt]:
             # The first prompt keeps the task's id, which is stored in the rows of earlier runs.
             name = f"{task.id}#{place}" if place else task.id
             text = with_input(task, given, templates)
-            found.append(Prompt(name, text, task.instruction, given, task.is_classification))
+            label = task.is_classification
+            found.append(Prompt(name, text, task.instruction, given, label, task.context))
     return found
 
 
@@ -50,12 +60,24 @@ def with_input(task: Task, given: str, templates: Templates) -> str:
     return text or task.instruction
 
 
+def asked(prompts: Iterable[Prompt]) -> Iterator[list[Any]]:
+    """Yield what is asked of each prompt, for the hash of the source."""
+    for prompt in prompts:
+        yield [prompt.id, prompt.text, *prompt.context]
+
+
+def conversation(turns: Messages) -> list[dict[str, str]]:
+    """Return turns in the form of the columns `prompt` and `completion`."""
+    return [{"role": role, "content": content} for role, content in turns]
+
+
 def describe(prompt: Prompt, method: str) -> Row:
     """Return the columns that all rows made from a prompt share."""
-    return {
+    columns = {"system": prompt.system} if prompt.context else {}
+    return columns | {
         "method": method,
         "parents": [prompt.id],
-        "prompt": user(prompt.text),
+        "prompt": conversation(prompt.context) + user(prompt.text),
         "completion": [],
         "instruction": prompt.instruction,
         "input": prompt.input,

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from datagen.errors import UserError
 from datagen.teacher.base import (
@@ -19,6 +20,7 @@ from datagen.teacher.base import (
     TeacherError,
     Unavailable,
 )
+from datagen.teacher.chat.options import ChatOptions
 from datagen.teacher.spec import TeacherSpec
 
 if TYPE_CHECKING:
@@ -56,11 +58,14 @@ def connect(
     concurrency: int = 64,
     patience: Patience | None = None,
     batches: Path | None = None,
+    thinking: bool | None = None,
+    chat_template_kwargs: Mapping[str, Any] | str | None = None,
 ) -> Teacher:
     """Return the teacher that a spec names. Nothing is loaded or reached before `open`.
 
     Args:
-        spec: `micro`, `hf:NAME_OR_PATH`, `vllm:NAME_OR_PATH` or `openai:MODEL`, or a parsed spec.
+        spec: `micro`, `hf:NAME_OR_PATH`, `vllm:NAME_OR_PATH`, `openai:MODEL` or
+            `any-llm:PROVIDER/MODEL`, or a parsed spec.
         engine: where the teacher runs: "local" is this process, "ray" the workers of a Ray
             cluster. With "ray" this function joins the cluster, so the main thread must call it.
         workers: the number of teachers with "ray". Default: as many as the cluster's GPUs hold, or
@@ -69,6 +74,8 @@ def connect(
         patience: how long to wait for an endpoint.
         batches: a file that records the submitted batches. With it, an endpoint is asked through
             its Batch API.
+        thinking: whether the model thinks before it answers. Default: as its chat template says.
+        chat_template_kwargs: further variables of the chat template, by name or as JSON.
 
     Raises:
         UserError: the spec names no teacher, or an argument does not fit it.
@@ -81,11 +88,17 @@ def connect(
     if batches and not (spec.capabilities.batch_api and engine == "local"):
         raise UserError(f"{spec.name} has no Batch API here: only openai: teachers may have one")
 
+    if engine == "ray" and spec.engine == "any-llm":
+        raise UserError(f"{spec.name} answers over the network: leave out --engine ray")
+    chat = ChatOptions.of(thinking, chat_template_kwargs)
+
     # engines are imported late: Ray, torch and vLLM take seconds, and need not be installed
     if engine == "ray":
         from datagen.teacher.ray.teacher import RayTeacher
 
-        return RayTeacher(spec, concurrency=concurrency, patience=patience, workers=workers)
+        return RayTeacher(
+            spec, concurrency=concurrency, patience=patience, workers=workers, chat=chat
+        )
     from datagen.teacher.engines import make_engine
 
-    return make_engine(spec, concurrency=concurrency, patience=patience, batches=batches)
+    return make_engine(spec, concurrency=concurrency, patience=patience, batches=batches, chat=chat)

@@ -87,6 +87,7 @@ class Completion:
     """
 
     text: str
+    """The answer. It is empty if the completion was cut off inside its reasoning."""
     finish_reason: str = "stop"
     """"stop", "length" (cut off at `max_tokens`), or another word that the endpoint uses."""
     tokens: int = 0
@@ -99,8 +100,13 @@ class Completion:
     less."""
     mean_logprob: float | None = None
     """Nats per token at temperature 1."""
-    reasoning: str | None = None
-    """What a reasoning model wrote before its answer, if the endpoint returns it separately."""
+    reasoning: str = ""
+    """What a model that reasons wrote before its answer. `text` does not hold it, but `tokens`
+    counts it."""
+    estimated: bool = False
+    """Whether tokens are estimated from bytes, because the endpoint gave no possible count."""
+    left_out: tuple[str, ...] = ()
+    """Fields of the request that the endpoint does not take, so it was asked without them."""
 
 
 class Teacher(Protocol):

@@ -49,7 +49,8 @@ class TeacherClient:
         """Return the client of the teacher that a spec names. Nothing is loaded or reached yet.
 
         Args:
-            spec: `micro`, `hf:NAME_OR_PATH`, `vllm:NAME_OR_PATH` or `openai:MODEL`.
+            spec: `micro`, `hf:NAME_OR_PATH`, `vllm:NAME_OR_PATH`, `openai:MODEL` or
+                `any-llm:PROVIDER/MODEL`.
             options: the keyword arguments of `datagen.teacher.connect`.
 
         Raises:

@@ -11,8 +11,8 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import sqlite3
+from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -21,6 +21,7 @@ from datagen.errors import UserError
 from datagen.json_bytes import dumps, loads
 from datagen.teacher.base import Completion, Messages, Pair, Request, Teacher
 from datagen.teacher.cost.budget import Account
+from datagen.teacher.cost.usage import Usage, marks_of
 
 Answer = TypeVar("Answer")
 
@@ -41,36 +42,29 @@ CREATE INDEX IF NOT EXISTS by_request ON replies (request);
 CREATE TABLE IF NOT EXISTS scores (
     pairs    BLOB PRIMARY KEY,
     logprobs BLOB NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS marks (
+    mark    TEXT PRIMARY KEY, -- what was special about answers
+    answers INTEGER NOT NULL
 ) WITHOUT ROWID
 """
-
-
-@dataclass
-class Usage:
-    """The number of answered samples in the journal, and their tokens."""
-
-    answers: int
-    completion_tokens: int
-    prompt_tokens: int
-    cached_tokens: int
-    """Prompt tokens that the endpoint had in its cache."""
-
-    def add(
-        self, answers: int, completion_tokens: int, prompt_tokens: int, cached_tokens: int
-    ) -> None:
-        self.answers += answers
-        self.completion_tokens += completion_tokens
-        self.prompt_tokens += prompt_tokens
-        self.cached_tokens += cached_tokens
 
 
 class JournaledTeacher:
     """A teacher whose answers are recorded. Equal requests at the same time are asked only once."""
 
-    def __init__(self, teacher: Teacher, path: Path, *, account: Account | None = None):
+    def __init__(
+        self,
+        teacher: Teacher,
+        path: Path,
+        *,
+        identity: str | None = None,
+        account: Account | None = None,
+    ):
         """Args:
         teacher: the teacher that is asked for what the journal does not hold.
         path: the journal's file.
+        identity: the name under which the answers are stored. Default: the teacher's identity.
         account: the budget of the run. What the journal holds counts as spent.
         """
         self.name = teacher.name
@@ -79,7 +73,7 @@ class JournaledTeacher:
         self._database = connect_database(path, SCHEMA)
         self.usage = self._usage()
         self.teacher = account.watch(teacher, self.usage) if account else teacher
-        self._identity: str | None = None
+        self._identity = identity
         self._under_way: dict[Any, asyncio.Future[Any]] = {}
         self._uncommitted: list[tuple[str, tuple[Any, ...]]] = []
         self._waiting: list[asyncio.Future[None]] = []
@@ -185,6 +179,7 @@ class JournaledTeacher:
         row = (key, request.first, *spent, dumps([vars(a) for a in answers]))
         self._insert("INSERT INTO replies VALUES (?, ?, ?, ?, ?, ?, ?)", row)
         self.usage.add(*spent)
+        self._mark(Counter(mark for answer in answers for mark in marks_of(answer)))
         return dict(enumerate(answers, request.first)) | known
 
     def _find(self, key: bytes, request: Request) -> dict[int, Completion]:
@@ -195,14 +190,27 @@ class JournaledTeacher:
         for first, answers in self._database.execute(query, (key,)):
             # the newest records come first, so the oldest answer to a sample wins, as in `_ask`
             found |= {
-                i: Completion(**a) for i, a in enumerate(loads(answers), first) if i in wanted
+                i: completion_of(a) for i, a in enumerate(loads(answers), first) if i in wanted
             }
         return found
+
+    def _mark(self, marks: Counter[str]) -> None:
+        """Count answers by their marks."""
+        self.usage.marks.update(marks)
+        for row in marks.items():
+            self._insert(
+                "INSERT INTO marks VALUES (?, ?)"
+                " ON CONFLICT (mark) DO UPDATE SET answers = answers + excluded.answers",
+                row,
+            )
 
     def _usage(self) -> Usage:
         columns = ("samples", "tokens", "prompt_tokens", "cached_tokens")
         sums = ", ".join(f"coalesce(sum({column}), 0)" for column in columns)
-        return Usage(*self._database.execute(f"SELECT {sums} FROM replies").fetchone())
+        marks = dict(self._database.execute("SELECT mark, answers FROM marks"))
+        usage = Usage(*self._database.execute(f"SELECT {sums} FROM replies").fetchone())
+        usage.marks.update(marks)
+        return usage
 
     def _insert(self, statement: str, row: tuple[Any, ...]) -> None:
         """Insert a row with the next commit. Rows of the next few milliseconds share a commit."""
@@ -229,7 +237,8 @@ class JournaledTeacher:
             for statement, row in unsaved:
                 self._database.execute(statement, row)
             self._database.execute("COMMIT")
-        except sqlite3.Error as failure:
+        except (sqlite3.Error, OverflowError) as failure:
+            # every waiting task must be woken, or the run would hang
             if self._database.in_transaction:
                 self._database.execute("ROLLBACK")
             error = UserError(f"{self._path} cannot be written: {failure}")
@@ -241,3 +250,10 @@ class JournaledTeacher:
 
 def digest(parts: list[Any]) -> bytes:
     return hashlib.sha256(dumps(parts)).digest()
+
+
+def completion_of(record: dict[str, Any]) -> Completion:
+    """Return an answer as it was before it was recorded."""
+    # JSON has no tuples. A record of an older release lacks the newer fields, or has null there.
+    left_out = tuple(record.get("left_out", ()))
+    return Completion(**record | {"left_out": left_out, "reasoning": record.get("reasoning") or ""})

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from datagen.errors import UserError
 from datagen.flags import check
 from datagen.teacher import Teacher, TeacherSpec, connect
+from datagen.teacher.chat.options import ChatOptions
 from datagen.teacher.cost.budget import Account, read_limit
 from datagen.teacher.cost.prices import price_of
 from datagen.teacher.endpoint.throttle import Patience
@@ -27,11 +28,17 @@ class TeacherSettings:
     """The run folder. By default a folder in runs/ with the name of the command or its source. The
     same command again resumes it."""
     teacher: str = "micro"
-    """Who answers: micro (embedded, no key, no GPU), hf:NAME_OR_PATH, vllm:NAME_OR_PATH, or
-    openai:MODEL (with OPENAI_BASE_URL and OPENAI_API_KEY)."""
+    """Who answers: micro (embedded, no key, no GPU), hf:NAME_OR_PATH, vllm:NAME_OR_PATH,
+    openai:MODEL (with OPENAI_BASE_URL and OPENAI_API_KEY), or any-llm:PROVIDER/MODEL (with the
+    provider's own key)."""
     teacher_license: str | None = None
     """Licence of the teacher's weights or outputs, such as apache-2.0, for lineage and card. By
     default the licence of the model card, for a model on the Hub that can be reached."""
+    thinking: bool | None = None
+    """Whether a model that can reason does so before it answers. Default: as its chat template or
+    its endpoint decides."""
+    chat_template_kwargs: dict[str, Any] | str | None = None
+    """Variables of the teacher's chat template, as JSON, such as '{"enable_thinking": false}'."""
     engine: Literal["local", "ray"] = "local"
     """Where the teacher answers: in this process, or on the workers of a Ray cluster. That is the
     cluster at RAY_ADDRESS, or else one on this machine. Changes no row."""
@@ -80,6 +87,8 @@ class TeacherSettings:
             raise UserError(
                 f"--batch: {self.teacher} has no Batch API, only openai: teachers may have one"
             )
+        # now, not when the teacher is opened: a run that cannot work must not begin
+        ChatOptions.of(self.thinking, self.chat_template_kwargs)
         check_license("--teacher-license", self.teacher_license)
 
     @property
@@ -119,6 +128,8 @@ class TeacherSettings:
             concurrency=self.concurrency,
             patience=Patience(attempt_s=self.timeout, request_s=self.deadline, down_s=self.outage),
             batches=out / "batches.sqlite" if self.batch else None,
+            thinking=self.thinking,
+            chat_template_kwargs=self.chat_template_kwargs,
         )
 
     def account(self) -> Account:

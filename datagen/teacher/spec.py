@@ -16,9 +16,10 @@ ENGINES: dict[str, Capabilities] = {
     "hf": Capabilities(score=True, topk=True, tokenizer=True, local=True, gpu=True),
     "vllm": Capabilities(score=True, topk=True, tokenizer=True, local=True, gpu=True),
     "openai": Capabilities(score=True, schema=True, batch_api=True),
+    "any-llm": Capabilities(schema=True),
 }
 """The engines by name, each with what it can do."""
-FORMS = "micro, hf:NAME_OR_PATH, vllm:NAME_OR_PATH or openai:MODEL"
+FORMS = "micro, hf:NAME_OR_PATH, vllm:NAME_OR_PATH, openai:MODEL or any-llm:PROVIDER/MODEL"
 """How the specs of the engines are written, for messages."""
 
 
@@ -46,8 +47,8 @@ class TeacherSpec:
         """Return the teacher that a text names.
 
         The text is `micro` (embedded), `hf:NAME_OR_PATH` (transformers), `vllm:NAME_OR_PATH` (vLLM
-        in this process, `?NAME=VALUE&...` for its arguments) or `openai:MODEL` (any compatible
-        endpoint).
+        in this process, `?NAME=VALUE&...` for its arguments), `openai:MODEL` (any compatible
+        endpoint) or `any-llm:PROVIDER/MODEL` (a provider that the library any-llm knows).
 
         Raises:
             UserError: the text names no engine, no model, or arguments that cannot be read.
@@ -55,6 +56,8 @@ class TeacherSpec:
         engine, _, model = text.partition(":")
         if engine not in ENGINES or bool(model) == (engine == "micro"):
             raise UserError(f"unknown teacher {text!r}: use {FORMS}")
+        if engine == "any-llm" and not all(model.partition("/")):
+            raise UserError(f"{text}: name the provider too, as in any-llm:anthropic/MODEL")
         query = ""
         if engine == "vllm":
             model, _, query = model.partition("?")

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from datagen.schema import PROMPT_TOPK, TOPK, with_topk
+from datagen.schema import PROMPT_TOPK, TOPK
 from datagen.teacher.tokens import row_tokens, tokenizer_fingerprint
 from datagen.teacher.topk import Tokens, Topk, TopkTeacher, empty_topk
 
@@ -113,7 +113,7 @@ def to_arrow(
         found: the teacher's probabilities of these tokens.
         k: tokens at each position.
         tokenizer: fingerprint of the tokenizer.
-        kind: type of the column, see `datagen.schema.with_topk`.
+        kind: type of the column, see `with_topk`.
     """
     import numpy as np
     import pyarrow as pa
@@ -140,3 +140,23 @@ def to_arrow(
     return pa.StructArray.from_arrays(
         [*lists, fingerprints], fields=kind, mask=fingerprints.is_null()
     )
+
+
+def with_topk(schema: pa.Schema, column: str = TOPK) -> pa.Schema:
+    """Return the schema with stored probabilities at its end: T tokens, K candidates for each."""
+    import pyarrow as pa
+
+    fields = [
+        # [T] The tokens themselves, with the token that ends the turn.
+        ("tokens", pa.list_(pa.int32())),
+        # [T, K] The most probable tokens in the place of each token.
+        ("ids", pa.list_(pa.list_(pa.int32()))),
+        # [T, K] Their log-probabilities in nats, normalised over the whole vocabulary. 16 bits
+        # keep three digits, and halve the files.
+        ("logprobs", pa.list_(pa.list_(pa.float16()))),
+        # [T] The probability of all other tokens together.
+        ("tail", pa.list_(pa.float32())),
+        # The fingerprint of the teacher's tokenizer.
+        ("tokenizer", pa.string()),
+    ]
+    return schema.append(pa.field(column, pa.struct(fields)))

@@ -12,6 +12,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeVar
 
 from datagen.errors import UserError
+from datagen.secrets import Secrets
+from datagen.terminal import show
 
 if TYPE_CHECKING:
     from huggingface_hub import HfApi
@@ -29,6 +31,10 @@ LONGEST_MESSAGE = 200
 OFFLINE = (
     "HF_HUB_OFFLINE is set, and {name} is looked up on the Hub: unset it, or `datagen pull` it "
     "before"
+)
+NO_XET = (
+    "the upload to {name} failed in Xet, the Hub client's way for large files, which this server "
+    "may not offer: set HF_HUB_DISABLE_XET=1, and give the same command again"
 )
 NO_TOKEN = "no token for the Hub: log in with `hf auth login`, or set HF_TOKEN"
 UNKNOWN_TOKEN = (
@@ -84,7 +90,7 @@ def retry(action: Callable[[], T], name: str) -> T:
                 raise UserError(explain(error, name)) from None
             # two publishers at once are normal: a message would only frighten
             if status_of(error) != 412:
-                print(f"{explain(error, name)}; again in {wait:g} s", file=sys.stderr)
+                show(f"{explain(error, name)}; again in {wait:g} s", error=True)
         time.sleep(wait)
     raise AssertionError
 
@@ -109,6 +115,17 @@ def is_transport_error(error: Exception) -> bool:
     from huggingface_hub.utils import httpx
 
     return any(isinstance(cause, httpx.TransportError) for cause in causes(error))
+
+
+def is_xet_error(error: Exception) -> bool:
+    """Return whether an upload through Xet failed. Its library raises these plain types."""
+    from importlib.util import find_spec
+
+    from huggingface_hub import constants
+
+    is_on = not constants.HF_HUB_DISABLE_XET and find_spec("hf_xet") is not None
+    of_library = "Xet" in type(error).__name__ or type(error) in (ConnectionError, RuntimeError)
+    return is_on and of_library
 
 
 def causes(error: BaseException) -> list[BaseException]:
@@ -171,6 +188,8 @@ def explain_without_status(error: Exception, name: str) -> str:
         return f"the Hub could not be reached for {name} ({type(error).__name__})"
     if isinstance(error, LocalEntryNotFoundError):
         return f"the Hub did not give a file of {name}"
+    if is_xet_error(error):
+        return NO_XET.format(name=name)
     if isinstance(error, OSError) and error.strerror:
         return f"{name}: {error.strerror}"
 
@@ -180,5 +199,9 @@ def explain_without_status(error: Exception, name: str) -> str:
 
 
 def one_line(message: object) -> str:
-    """Return a message on one line, cut after `LONGEST_MESSAGE` characters."""
-    return " ".join(str(message).split())[:LONGEST_MESSAGE]
+    """Return a message on one line without secrets, cut after `LONGEST_MESSAGE` characters."""
+    from huggingface_hub import get_token
+
+    # the token of `hf auth login` is in a file, not in a variable
+    text = Secrets(keys=[get_token() or ""]).message(str(message))
+    return " ".join(text.split())[:LONGEST_MESSAGE]

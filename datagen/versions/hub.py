@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import shutil
 from dataclasses import dataclass
 from functools import partial
@@ -12,12 +13,14 @@ from typing import TYPE_CHECKING, Any
 from datagen.errors import UserError
 from datagen.versions.connection import connect, retry
 from datagen.versions.lineage import RUN_KEYS
-from datagen.versions.local import check_name, open_version
+from datagen.versions.local import changed, check_name, open_version
 from datagen.versions.number import Number, parse, show
+from datagen.versions.parquet import file_sha256
 from datagen.versions.version import Version
 
 if TYPE_CHECKING:
     from huggingface_hub import HfApi
+    from huggingface_hub.hf_api import RepoFile
 
 
 @dataclass(frozen=True)
@@ -200,3 +203,40 @@ def fetch(api: HfApi, version: Version, file: str, folder: Path | None) -> None:
     api.hf_hub_download(
         version.name, file, repo_type="dataset", revision=version.commit, local_dir=folder
     )
+
+
+def verify_commit(version: Version) -> None:
+    """Compare the downloaded files of a version with those of its commit on the Hub.
+
+    Raises:
+        UserError: a file differs from the commit, or the commit has a further Parquet file.
+    """
+    api = connect(version.name)
+    tree = retry(lambda: read_tree(api, version.name, str(version.commit)), version.name)
+    for name in [*version.lineage["files"], "lineage.json"]:
+        if name not in tree or hash_in_commit(version.path / name, tree[name]) != oid(tree[name]):
+            raise changed(version, name)
+    for name in sorted(tree.keys() - version.lineage["files"].keys()):
+        if name.endswith(".parquet") and name.partition("/")[0] in version.configs:
+            raise UserError(f"{version.name}@{version.version}: {name} was added to its commit")
+
+
+def read_tree(api: HfApi, name: str, commit: str) -> dict[str, RepoFile]:
+    """Return the files of a commit by path."""
+    from huggingface_hub.hf_api import RepoFile
+
+    tree = api.list_repo_tree(name, recursive=True, revision=commit, repo_type="dataset")
+    return {entry.path: entry for entry in tree if isinstance(entry, RepoFile)}
+
+
+def oid(entry: RepoFile) -> str:
+    """Return the hash that a commit states for a file."""
+    return str(entry.lfs.sha256 if entry.lfs else entry.blob_id)
+
+
+def hash_in_commit(file: Path, entry: RepoFile) -> str:
+    """Return the hash of a file as a commit states it: of large-file storage, or of git."""
+    if entry.lfs:
+        return file_sha256(file)
+    content = file.read_bytes()
+    return hashlib.sha1(b"blob %d\0" % len(content) + content).hexdigest()

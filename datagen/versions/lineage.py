@@ -16,6 +16,9 @@ FORMAT = 3
 facts next to those of the version; it is still read."""
 OLD_FORMAT = 2
 
+VERSION_HASH = "version_sha256"
+"""Key of the hash over the whole version. Earlier releases did not write it."""
+
 VERSION_KEYS = ("name", "hub", "version", "created", "previous", "files", "content_sha256")
 """Keys of a version. All other keys belong to one of its runs."""
 
@@ -75,6 +78,19 @@ def content_sha256(method: str, configs: dict[str, dict[str, Any]]) -> str:
     """
     hashes = {name: [config["columns"], config["rows_sha256"]] for name, config in configs.items()}
     return hashlib.sha256(json.dumps([method, hashes], sort_keys=True).encode()).hexdigest()
+
+
+def version_sha256(lineage: dict[str, Any]) -> str:
+    """Return one hash over all that a version states and holds.
+
+    It covers every key of the lineage but the hash itself. One of the keys, `files`, has the hashes
+    of the card, the figures and the Parquet files.
+
+    Args:
+        lineage: the JSON object of a lineage, with its files.
+    """
+    stated = {key: value for key, value in lineage.items() if key != VERSION_HASH}
+    return hashlib.sha256(json.dumps(stated, sort_keys=True).encode()).hexdigest()
 
 
 def read_lineage(folder: Path) -> dict[str, Any]:

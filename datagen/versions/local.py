@@ -7,7 +7,13 @@ import re
 from pathlib import Path
 
 from datagen.errors import UserError
-from datagen.versions.lineage import content_of, content_sha256, read_lineage
+from datagen.versions.lineage import (
+    VERSION_HASH,
+    content_of,
+    content_sha256,
+    read_lineage,
+    version_sha256,
+)
 from datagen.versions.number import parse
 from datagen.versions.parquet import describe, file_sha256
 from datagen.versions.version import Version
@@ -112,7 +118,9 @@ def names(store: Path | None = None) -> list[str]:
     folder = store or default_store()
     # NAME/1.0.0 and ORG/NAME/1.0.0
     files = [*folder.glob("*/*/lineage.json"), *folder.glob("*/*/*/lineage.json")]
-    return sorted({file.parent.parent.relative_to(folder).as_posix() for file in files})
+    # a publisher that was killed can leave a hidden folder, which is no version
+    versions = [file.parent for file in files if parse(file.parent.name)]
+    return sorted({version.parent.relative_to(folder).as_posix() for version in versions})
 
 
 def check_files(version: Version) -> Version:
@@ -145,17 +153,21 @@ def changed(version: Version, name: str) -> UserError:
 
 
 def verify(version: Version) -> None:
-    """Recompute the hash of every file, and the content hash of every run from its rows.
+    """Recompute the hash of the version, of every file, and of the rows of every run.
+
+    A version of an earlier release has no hash of its own: `uncovered` says so.
 
     Raises:
         UserError: a hash differs from the lineage. The message names the first such file.
     """
     lineage = check_files(version).lineage
+    if VERSION_HASH in lineage and lineage[VERSION_HASH] != version_sha256(lineage):
+        raise changed(version, "lineage.json")
     for name, expected in lineage["files"].items():
         if file_sha256(version.path / name) != expected["sha256"]:
             raise changed(version, name)
 
-    # the lineage has no hash of its own: the rows must give the content hashes that it states
+    # of an earlier release too, the rows must give the content hashes that the lineage states
     for family, run in lineage["runs"].items():
         configs = dict(run["configs"])
         for config in configs:
@@ -167,3 +179,13 @@ def verify(version: Version) -> None:
             raise changed(version, "lineage.json")
     if content_of(lineage["runs"]) != version.content_sha256:
         raise changed(version, "lineage.json")
+
+
+def uncovered(version: Version) -> str | None:
+    """Return what `verify` could not check, in words, or None if it checked everything."""
+    if VERSION_HASH in version.lineage:
+        return None
+    return (
+        "not covered: an earlier release wrote lineage.json, without a hash of it, so what it "
+        "states of teacher, settings and counts was not checked"
+    )

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import sys
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 from datagen.errors import UserError
+from datagen.scratch import scratch_folder
+from datagen.terminal import show
 from datagen.versions import hub, local
 from datagen.versions.number import parse
 from datagen.versions.version import Version
@@ -52,7 +52,7 @@ def locate(reference: str, *, store: Path | None) -> Version:
 
     # without a number the result can change from one day to the next, so the user is told
     if reference in (version.name, f"{version.name}@"):
-        print(f"{version.name}: the newest version is {version.version}", file=sys.stderr)
+        show(f"{version.name}: the newest version is {version.version}", error=True)
     return version
 
 
@@ -94,8 +94,8 @@ def opened(reference: str, *, on_hub: bool, store: Path | None) -> Iterator[Vers
         return
 
     found = hub.resolve(reference)
-    with tempfile.TemporaryDirectory(prefix="datagen-") as scratch:
-        hub.download(found, Path(scratch))
+    with scratch_folder() as scratch:
+        hub.download(found, scratch)
         # opened anew, because the lineage of the download is the one that is checked
-        version = local.open_version(Path(scratch))
+        version = local.open_version(scratch)
         yield dataclasses.replace(version, name=found.name, commit=found.commit)

@@ -1,24 +1,30 @@
 #!/usr/bin/env bash
 # Episodes of SuperGLUE with a real pair: a student that reads demonstrations, and one that needs none. Not measured.
+# Besides those of ../real_pair.sh: SOURCE (a mapping of tasks), HELD_OUT families to measure on, LABELS of the episodes, QUERIES of a task, and
+# PROMPT_TOKENS of the longest prompt.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 PATH="${VENV:-.venv}/bin:$PATH"
 # shellcheck source=recipes/real_pair.sh
 . recipes/real_pair.sh
 export EMERGENT_STORE=datasets/in-context-real
+SOURCE=${SOURCE:-superglue} HELD_OUT=${HELD_OUT:-inference} LABELS=${LABELS:-symbolic} QUERIES=${QUERIES:-500} PROMPT_TOKENS=${PROMPT_TOKENS:-4096}
 RUNS=runs/in-context-real STUDENTS=students/in-context-real
 
-step datagen demonstrations superglue --kind meta-ict --strategy bm25 --labels symbolic --shots 1,2,4,8,16 --queries 500 --prompt_tokens 4096 \
-    --teacher "$TEACHER" "${ENGINE[@]}" --out $RUNS/meta
-step datagen publish $RUNS/meta meta
-student sft --dataset meta@1.0.0 --dataset_config demonstrations --demonstration_weight 1 --learning_rate 1e-5 --num_train_epochs 1 \
-    --max_length 4096 --output_dir $STUDENTS/meta
+# Each student is measured on its own task: the queries of tasks that no episode has, and new queries of the tasks that were distilled.
+episodes() {
+    local name=$1 split=$2; shift 2
+    step datagen demonstrations "$SOURCE" --split "$split" --strategy bm25 --queries "$QUERIES" --prompt_tokens "$PROMPT_TOKENS" "${FILES[@]}" \
+        --teacher "$TEACHER" "${ENGINE[@]}" --out "$RUNS/$name-$split" "$@"
+    step datagen publish "$RUNS/$name-$split" "$name-$split"
+}
 for split in train test; do
-    step datagen demonstrations superglue --kind context-distillation --strategy bm25 --shots 8 --queries 500 --prompt_tokens 4096 --split $split \
-        --teacher "$TEACHER" "${ENGINE[@]}" --out $RUNS/distil-$split
-    step datagen publish $RUNS/distil-$split distil-$split
+    episodes meta $split --kind meta-ict --held_out "$HELD_OUT" --labels "$LABELS" --shots 1,2,4,8,16
+    episodes distil $split --kind context-distillation --shots 8
 done
-student sft --dataset distil-train@1.0.0 --dataset_config demonstrations --learning_rate 1e-5 --num_train_epochs 3 --output_dir $STUDENTS/distil
-step train evaluate --suite in-context --teacher "$TEACHER:direct" --base "hf:$STUDENT" --students meta=hf:$STUDENTS/meta:direct --out reports/in-context-real/meta
-step train evaluate --suite episodes:distil-test@1.0.0 --teacher "$TEACHER:direct" --base "hf:$STUDENT" --students distil=hf:$STUDENTS/distil:direct \
-    --out reports/in-context-real/distil
+LEARN=(--dataset_config demonstrations --learning_rate 1e-5 --max_length "$PROMPT_TOKENS")
+student sft --dataset meta-train@1.0.0 "${LEARN[@]}" --demonstration_weight 1 --num_train_epochs 1 --output_dir $STUDENTS/meta
+student sft --dataset distil-train@1.0.0 "${LEARN[@]}" --num_train_epochs 3 --output_dir $STUDENTS/distil
+for name in meta distil; do
+    evaluate --suite "episodes:$name-test@1.0.0" --students "$name=hf:$STUDENTS/$name:direct" --out "reports/in-context-real/$name"
+done

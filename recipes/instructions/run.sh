@@ -11,7 +11,7 @@ step() { printf '\n\033[1m$ %s\033[0m\n' "$*"; "$@"; }
 
 step datagen self-instruct --config $HERE/self_instruct.yaml --out $RUNS/self-instruct
 step datagen evol-instruct $RUNS/self-instruct --config $HERE/evol_instruct.yaml --out $RUNS/evolved
-step datagen respond datagen/instructions/seeds/micro.jsonl --temperature 0 --max-tokens 60 --out $RUNS/seeds
+step datagen respond datagen/instructions/self_instruct/seeds/micro.jsonl --temperature 0 --max-tokens 60 --out $RUNS/seeds
 for arm in seeds self-instruct evolved; do
     step datagen publish $RUNS/$arm $arm
     step train sft --config $HERE/sft.yaml --model "$BASE" \

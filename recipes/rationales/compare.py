@@ -22,6 +22,7 @@ from typing import Any
 
 import train
 from datagen.microworld import WEIGHTS
+from datagen.teacher.tokens import row_tokens
 from recipes.rationales.arms import ARMS, COMMON, SEEDS, TOKENS, Arm
 
 STUDENTS, REPORT = Path("students/rationales"), Path("reports/rationales/report.json")
@@ -81,12 +82,17 @@ def trainer_of(arm: Arm, settings: Mapping[str, Any]) -> Any:
 
 
 def tokens_per_step(trainer: Any, batches: int = 20) -> float:
-    """Mean over the first batches: tokens of prompts and completions, padding not counted; 0 where
-    it is not known."""
+    """Mean over the first batches: tokens of prompts and completions, padding not counted. Where
+    the student writes its own completions, those of the dataset are counted in their place."""
     found = list(islice(trainer.get_train_dataloader(), batches))
-    if isinstance(found[0], list):  # prompts alone: the student writes what it sees
-        return 0.0
-    return statistics.mean(int(batch["attention_mask"].sum()) for batch in found)
+    return statistics.mean(tokens_in(batch, trainer.processing_class) for batch in found)
+
+
+def tokens_in(batch: Any, tokenizer: Any) -> int:
+    """Tokens of a batch, which `train gkd` reads as rows that have no tokens yet."""
+    if isinstance(batch, list):
+        return sum(len(part) for row in batch for part in row_tokens(row, tokenizer))
+    return int(batch["attention_mask"].sum())
 
 
 def names() -> str:

@@ -14,6 +14,7 @@ writes counts as one."""
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import json
 import os
 import resource
@@ -280,10 +281,8 @@ def build(arm: str, size: str, told: argparse.Namespace) -> Any:
         "lmbda": arm[-1],
         "max_new_tokens": NEW_TOKENS,
     }
-    if arm in OWN:  # it bounds the completion alone
-        del values["max_length"]
     asked = gkd.parse_gkd(words(values))
-    return bare_gkd(*asked[:4], told) if trl == "trl" else gkd.build(*asked)
+    return bare_gkd(arm, asked[2], asked[3], told) if trl == "trl" else gkd.build(*asked)
 
 
 def settings(size: str, told: argparse.Namespace) -> dict[str, Any]:
@@ -317,24 +316,31 @@ def bare_sft(_: Any, config: Any, model: Any, told: argparse.Namespace) -> Any:
     return SFTTrainer(model.model_name_or_path, args=config, train_dataset=dataset(told))
 
 
-def bare_gkd(kind: str, _: Any, config: Any, model: Any, told: argparse.Namespace) -> Any:
+def bare_gkd(arm: str, config: Any, model: Any, told: argparse.Namespace) -> Any:
+    """TRL's `DistillationTrainer` for the student's own completions, else its `GKDTrainer`."""
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
+    from trl import DistillationTrainer
+    from trl.experimental.gkd import GKDConfig, GKDTrainer
 
-    from train.gkd import rows_for
     from train.trainers.assemble import init_kwargs
-    from train.trainers.gkd_trainers import MODES
+    from train.trainers.gkd_rows import rows_for
 
     config.model_init_kwargs, config.teacher_model_init_kwargs = init_kwargs(config, model), None
-    teacher = AutoModelForCausalLM.from_pretrained(told.folder / told.teacher, dtype=torch.bfloat16)
-    tokenizer = AutoTokenizer.from_pretrained(model.model_name_or_path, padding_side="left")
-    trl = MODES[kind].trainer
-    return trl(
+    if arm not in OWN:
+        both = {field.name for field in dataclasses.fields(GKDConfig) if field.init}
+        shared = {name: value for name, value in vars(config).items() if name in both}
+        config = GKDConfig(**shared, max_new_tokens=NEW_TOKENS)
+    return (DistillationTrainer if arm in OWN else GKDTrainer)(
         model=model.model_name_or_path,
         args=config,
-        train_dataset=rows_for(kind, dataset(told)),
-        processing_class=tokenizer,
-        teacher_model=teacher,
+        train_dataset=rows_for("gkd" if arm in OWN else "gold", dataset(told)),
+        processing_class=AutoTokenizer.from_pretrained(
+            model.model_name_or_path, padding_side="left"
+        ),
+        teacher_model=AutoModelForCausalLM.from_pretrained(
+            told.folder / told.teacher, dtype=torch.bfloat16
+        ),
     )
 
 

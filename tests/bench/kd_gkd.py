@@ -1,10 +1,10 @@
-"""`train kd` from stored top-k against TRL's GKD at λ = 0 with the teacher in memory: steps/s,
+"""`train kd` from stored top-k against `train gkd` at λ = 0 with the teacher in memory: steps/s,
 loss, accuracy.
 
 python tests/bench/kd_gkd.py [--dataset FOLDER] [--questions 400] [--steps 200] [--seeds 3] [--top
 64]
 
-Both arms in one process, in turns, same base, rows, batches and seeds; forward KL at temperature 1
+Both arms in one process, in turns, same base, rows, batch sizes and seeds; forward KL at temperature 1
 in both. Measured: steps/s (wall clock and CPU time) of training alone, then on rows that neither
 saw the full divergence from the teacher (mean and 95% interval over rows), and accuracy on the
 micro-world's test problems."""
@@ -93,7 +93,7 @@ def one(
     wall, cpu = time.perf_counter(), time.process_time()
     trainer.train()
     wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
-    trainer.finish()
+    trainer.save_student()
     values = divergences(trainer.model, teacher_of(args), held, trainer.processing_class)
     kl = Bootstrap(2000, 0).mean(values)
     found = accuracy(out, args.problems) if args.problems else None

@@ -25,7 +25,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from datagen.schema import TOPK, arrow_schema, with_topk
+from datagen.schema import TOPK, arrow_schema
+from datagen.topk.columns import with_topk
 from tests.datagen.publish.conftest import make_run, row
 from tests.hub.server import TOKEN, Hub, serve
 

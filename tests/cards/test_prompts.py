@@ -18,6 +18,7 @@ from datagen.prompts.templates import SHIPPED, recorded_prompts
 from datagen.rationales.command import read_source
 from datagen.rationales.prompts import recorded_prompts as rationale_prompts
 from datagen.rationales.settings import RationaleSettings
+from datagen.sources.tally import SourceTally
 from datagen.teacher import connect
 
 
@@ -39,7 +40,7 @@ def test_rationales(tmp_path, capsys, style, answer_type, answer):
     settings = RationaleSettings(
         str(tmp_path / "mine.jsonl"), answer_type=answer_type, prompt_style=style, shots=shots
     )
-    prompts, _ = read_source(settings)
+    prompts, _ = read_source(settings, SourceTally())
     found = rationale_prompts(prompts, hints=False)
     assert found.keys() == {"question"}
     assert found["question"].replace("{question}", "How many?") in shown
@@ -77,7 +78,7 @@ def test_demonstrations(capsys):
 def test_a_users_own_template_is_shown_in_the_place_of_the_shipped_one(tmp_path):
     (tmp_path / "classify.txt").write_text("Labels? {instruction}\n")
     settings = SelfInstructSettings(language="en", style="chat", templates=tmp_path)
-    _, asking = self_instruct_plan(settings)
+    _, asking = self_instruct_plan(settings, SourceTally())
     found = recorded_prompts(asking.templates, prompt_names(asking, settings))
     assert found["classify"] == "Labels? {instruction}"
     assert found["instructions_chat"] == (SHIPPED / "en/instructions_chat.txt").read_text().strip()

@@ -12,6 +12,7 @@ import random
 import re
 import threading
 import time
+from collections.abc import Callable
 from typing import Any
 
 from aiohttp import web
@@ -25,6 +26,10 @@ class Endpoint:
     "broken", "empty", "null", "length", "hang", "echo" (an error that tells the key), or "" for
     none; after that each fault comes with its probability in `rates`. More than `rate_limit`
     requests a second are refused, with `retry_after`. `latency` seconds pass before every answer.
+
+    `refuses` has what is answered, status and body, to a request that holds a field; "system" is a
+    system turn. `change` makes the reply that is sent of the reply that would be: an object, or
+    bytes. The routes lie under `base`, and a request without `query` finds nothing.
     """
 
     def __init__(
@@ -35,7 +40,13 @@ class Endpoint:
         rates: dict[str, float] | None = None,
         rate_limit: int = 0,
         retry_after: str = "0",
+        refuses: dict[str, tuple[int, Any]] | None = None,
+        change: Callable[[dict[str, Any]], Any] = lambda reply: reply,
+        base: str = "/v1",
+        query: str = "",
     ):
+        self.refuses, self.change = dict(refuses or {}), change
+        self.base, self.query = base, query
         self.faults, self.latency, self.rates = list(faults or []), latency, rates or {}
         self.rate_limit, self.retry_after = rate_limit, retry_after
         self.times: list[float] = []
@@ -43,15 +54,17 @@ class Endpoint:
         self.rng = random.Random(0)
         self.answered: collections.Counter[str] = collections.Counter()
         self.bodies: list[dict[str, Any]] = []
+        self.headers: list[dict[str, str]] = []
+        """Of the requests in `bodies`."""
         self.in_flight = self.most_in_flight = 0
 
     def app(self) -> web.Application:
         app = web.Application()
         app.add_routes(
             [
-                web.get("/v1/models", self.models),
-                web.post("/v1/chat/completions", self.complete),
-                web.post("/v1/completions", self.complete),
+                web.get(f"{self.base}/models", self.models),
+                web.post(f"{self.base}/chat/completions", self.complete),
+                web.post(f"{self.base}/completions", self.complete),
                 web.get("/stats", self.stats),
             ]
         )
@@ -68,7 +81,10 @@ class Endpoint:
 
     async def complete(self, request: web.Request) -> web.StreamResponse:
         body = await request.json()
+        if request.query_string != self.query:
+            return web.json_response({"error": {"message": "Resource not found"}}, status=404)
         self.bodies.append(body)
+        self.headers.append(dict(request.headers))
         self.times.append(time.monotonic())
         self.in_flight += 1
         self.most_in_flight = max(self.most_in_flight, self.in_flight)
@@ -93,7 +109,13 @@ class Endpoint:
                 assert request.transport is not None
                 request.transport.abort()
                 return web.Response()
-            payload = json.dumps(self.reply(body, fault))
+            for field, (status, refusal) in self.refuses.items():
+                if field in body or (field == "system" and has_system(body)):
+                    return web.json_response(refusal, status=status)
+            reply = self.change(self.reply(body, fault))
+            if isinstance(reply, bytes):
+                return web.Response(body=reply, content_type="application/json")
+            payload = json.dumps(reply)
             if fault == "broken":
                 payload = payload[: len(payload) // 2]
             elif fault not in {"empty", "null"}:
@@ -126,6 +148,7 @@ class Endpoint:
             {
                 "index": i,
                 "finish_reason": "length" if fault == "length" else "stop",
+                "logprobs": logprobs(text, "messages" in body) if body.get("logprobs") else None,
                 **(
                     {"message": {"role": "assistant", "content": text}}
                     if "messages" in body
@@ -135,7 +158,21 @@ class Endpoint:
             for i, text in enumerate(texts)
         ]
         usage = {"prompt_tokens": len(prompt.split()), "completion_tokens": 7 * len(texts)}
-        return {"choices": [] if fault == "empty" else choices, "usage": usage}
+        about = {"id": "c", "object": "chat.completion", "created": 1, "model": body["model"]}
+        usage["total_tokens"] = sum(usage.values())
+        return {**about, "choices": [] if fault == "empty" else choices, "usage": usage}
+
+
+def logprobs(text: str | None, chat: bool) -> dict[str, Any]:
+    """Half a nat for every word."""
+    words = (text or "").split()
+    if chat:
+        return {"content": [{"token": word, "logprob": -0.5} for word in words]}
+    return {"tokens": words, "token_logprobs": [-0.5] * len(words)}
+
+
+def has_system(body: dict[str, Any]) -> bool:
+    return any(turn["role"] == "system" for turn in body.get("messages", []))
 
 
 def chain(prompt: str, rng: random.Random) -> str:
@@ -169,7 +206,7 @@ class Served:
         site = web.TCPSite(self._runner, "127.0.0.1", self.port, reuse_address=True)
         await site.start()
         host, port = self._runner.addresses[0][:2]
-        return f"http://{host}:{port}/v1"
+        return f"http://{host}:{port}{self.endpoint.base}"
 
     def __exit__(self, *_: object) -> None:
         asyncio.run_coroutine_threadsafe(self._runner.cleanup(), self._loop).result()

@@ -18,7 +18,7 @@ from datagen.suites import SUITES
 from tests.docs.markdown import ROOT
 
 ELSEWHERE = re.compile(
-    r"openai:|vllm:|hf:[\w.-]+/[\w.-]+(:\w+)?$|--hub|--engine=?ray|^ray$|^pull$|^push$"
+    r"openai:|any-llm:|vllm:|hf:[\w.-]+/[\w.-]+(:\w+)?$|--hub|--engine=?ray|^ray$|^pull$|^push$"
     r"|https?://|^ORG/|^HF_NAME|^[A-Z]\w+/\w[\w.-]+(@[\d.]+)?$|^superglue$|^glue$|^mmlu$|^bbh$"
 )
 """A word of a command that needs a key, a GPU, a cluster or the Hub."""

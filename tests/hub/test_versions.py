@@ -2,10 +2,13 @@
 
 import json
 import os
+import shutil
 
 import pytest
 
+from datagen.errors import UserError
 from datagen.versions import resolve, verify
+from datagen.versions.lineage import version_sha256
 from tests.datagen.publish.conftest import make_run
 from tests.hub.conftest import datagen
 
@@ -201,3 +204,46 @@ def test_a_private_dataset_is_not_there_for_others(hub, run, monkeypatch, capsys
     for words in (("versions", "--hub"), ("verify", "--hub"), ("pull",)):
         assert datagen(words[0], "org/secret", *words[1:]) == 2
         assert "or it is private" in capsys.readouterr().err
+
+
+def test_verify_covers_the_commit(hub, run, tmp_path, capsys):
+    """A lineage with a right hash of its own is found if the commit holds another one."""
+    datagen("publish", run, "org/sums", "--hub")
+    repository = hub.repositories["org/sums"]
+    commit = repository.tags["v1.0.0"]
+    capsys.readouterr()
+    assert datagen("verify", "org/sums", "--hub") == 0
+    said = capsys.readouterr().out.splitlines()
+    assert said[0].endswith(f", at commit {commit.oid} of the Hub")
+    assert said[1].startswith("hash of the version: ")
+
+    other = json.loads(hub.read(commit.files["lineage.json"]))
+    other["runs"]["rationales"]["teacher"]["name"] = "openai:another"
+    other["version_sha256"] = version_sha256(other)
+    there = hub.read
+    forged = json.dumps(other).encode()
+    hub.read = lambda blob: forged if blob == commit.files["lineage.json"] else there(blob)
+    shutil.rmtree(tmp_path / "cache")
+    assert datagen("verify", "org/sums", "--hub") == 2
+    assert "org/sums@1.0.0: lineage.json was changed" in capsys.readouterr().err
+    hub.read = there
+    shutil.rmtree(tmp_path / "cache")
+    commit.files["rationales/more.parquet"] = commit.files["README.md"]
+    assert datagen("verify", "org/sums", "--hub") == 2
+    assert "rationales/more.parquet was added to its commit" in capsys.readouterr().err
+
+
+def test_the_object_verifies_lineage_and_commit_too(hub, run, tmp_path):
+    import datagen as api
+
+    store = tmp_path / "store"
+    datagen("publish", run, "org/sums", "--hub")
+    datagen("publish", run, "sums")
+    api.load_version("org/sums", store=tmp_path / "none").verify()
+    here = api.load_version("sums", store=store)
+    here.verify()
+    file = here.path / "lineage.json"
+    os.chmod(file, 0o644)
+    file.write_text(file.read_text().replace("openai:arith", "openai:other"))
+    with pytest.raises(UserError, match=r"lineage\.json was changed"):
+        here.verify()

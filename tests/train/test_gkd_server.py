@@ -18,7 +18,9 @@ from aiohttp import web
 
 from datagen.microworld import WEIGHTS
 from tests.datagen.endpoint import Served
+from tests.train.steps import steps_of
 from tests.train.test_gkd import flags, refused
+from tests.train.test_gkd_definition import same
 from tests.train.test_kd import completion_of
 
 VOCABULARY = 261
@@ -33,6 +35,7 @@ class Server:
 
         self.model, self.most = AutoModelForCausalLM.from_pretrained(folder).eval(), most
         self.bodies: list[dict[str, Any]] = []
+        self.base = "/v1"
 
     def app(self) -> web.Application:
         app = web.Application()
@@ -113,6 +116,26 @@ def test_the_loss_is_that_of_the_local_teacher(
     base: Path, store: Path, teacher: Path, tmp_path: Path, server: tuple[str, Server]
 ) -> None:
     check_against_the_local_teacher(base, store, teacher, tmp_path, server[0], VOCABULARY)
+
+
+@pytest.mark.parametrize("split", [(8, 1), (1, 8)])
+def test_the_gradient_is_that_of_the_local_teacher(
+    base: Path,
+    store: Path,
+    teacher: Path,
+    tmp_path: Path,
+    server: tuple[str, Server],
+    split: tuple[int, int],
+) -> None:
+    """A mean over the tokens of the step, in one batch of 8 rows or in 8 of one."""
+    rows, batches = split
+    told = {"lmbda": 0, "beta": 0, "limit": 8, "max_steps": 1}
+    told |= {"per_device_train_batch_size": rows, "gradient_accumulation_steps": batches}
+    local = flags(base, store, teacher, tmp_path / "local", **told)
+    [expected] = steps_of("gkd", local)
+    told |= {"teacher_model_server_url": server[0], "loss_top_k": VOCABULARY}
+    [found] = steps_of("gkd", flags(base, store, teacher, tmp_path / "server", **told))
+    assert same(found, expected, rel=1e-3)
 
 
 def test_off_policy_the_server_is_asked_of_the_rows(

@@ -12,10 +12,11 @@ from typing import Any
 import pytest
 import torch
 from trl import DistillationTrainer, SFTTrainer, TrlParser
-from trl.experimental.gkd import GKDTrainer
 from trl.experimental.gold import GOLDTrainer
 from trl.experimental.server_distillation import ServerDistillationTrainer
 from trl.generation.vllm_client import VLLMClient
+from trl.generation.vllm_generation import VLLMGeneration
+from trl.kernels import chunked_divergence
 from trl.scripts import _hf_argparser
 from trl.trainer.sft_trainer import DataCollatorForLanguageModeling
 from trl.trainer.utils import FusedCausalLMOutput
@@ -23,7 +24,7 @@ from trl.trainer.utils import FusedCausalLMOutput
 from train.flags import Command, parser_of, sft_config
 
 ROOT = Path(__file__).parent.parent.parent
-TRAINERS = (SFTTrainer, GKDTrainer, DistillationTrainer, GOLDTrainer, ServerDistillationTrainer)
+TRAINERS = (SFTTrainer, DistillationTrainer, GOLDTrainer, ServerDistillationTrainer)
 
 METHODS: list[tuple[Any, str, list[str], str]] = [
     *(
@@ -72,23 +73,36 @@ METHODS: list[tuple[Any, str, list[str], str]] = [
         "open a student without the client that ServerDistillationTrainer opens",
     ),
     (
-        ServerDistillationTrainer,
+        DistillationTrainer,
         "_generate_and_score_completions",
         ["inputs"],
         "choose whether a step's completions are the student's own",
     ),
     (
-        ServerDistillationTrainer,
+        DistillationTrainer,
         "_generate_single_turn",
         ["prompt_ids"],
         "give the dataset's completions in the place of generated ones",
     ),
     (
-        ServerDistillationTrainer,
+        DistillationTrainer,
         "_set_signature_columns_if_needed",
         [],
         "keep the completions of the dataset",
     ),
+    (
+        ServerDistillationTrainer,
+        "compute_loss",
+        ["model", "inputs", "return_outputs", "num_items_in_batch"],
+        "weigh a batch by its tokens",
+    ),
+    (
+        VLLMGeneration,
+        "generate",
+        ["prompts", "images", "num_generations", "profiler"],
+        "let vLLM write the student's completions",
+    ),
+    (VLLMGeneration, "sync_weights", [], "give vLLM the weights of the step"),
     (VLLMClient, "_post", ["url"], "send TRL's request over another transport"),
     (VLLMClient, "get_sequence_logprobs", [], "ask the server for probabilities"),
     (
@@ -131,6 +145,11 @@ ATTRIBUTES: list[tuple[Any, str, str]] = [
     (ServerDistillationTrainer, "loss_top_k", "set how many probabilities are asked for"),
     (ServerDistillationTrainer, "loss_add_tail", "set the tail"),
     (ServerDistillationTrainer, "reverse_kl_top_1_mode", "set which token a reverse KL looks at"),
+    (
+        ServerDistillationTrainer,
+        "current_gradient_accumulation_steps",
+        "undo the mean over the batches of a step",
+    ),
     (VLLMClient, "base_url", "know the address in TRL's requests"),
 ]
 
@@ -163,6 +182,31 @@ def test_the_loss_is_the_negative_sum_of_the_log_probabilities() -> None:
     source = inspect.getsource(SFTTrainer.compute_loss)
     for line in ("-outputs.log_probs", "per_token_loss.sum()", "fused_lm_head=True"):
         assert line in source, f"TRL computes its loss otherwise: {line!r} is gone"
+
+
+def test_a_batch_says_how_many_tokens_are_learned_in_the_whole_step() -> None:
+    """`ServerTrainer` divides by it."""
+    source = inspect.getsource(DistillationTrainer._generate_and_score_completions)
+    for name in ("num_items_in_batch", "completion_mask"):
+        assert f'"{name}": {name}' in source, f"TRL's batch has no {name}"
+    line = "num_items_in_batch = self.accelerator.gather(loss_mask.sum()).sum()"
+    assert line in source, "TRL counts the tokens of a step otherwise"
+
+
+def test_a_server_s_loss_is_a_mean_over_the_batch() -> None:
+    """Divided by the number of batches: `ServerTrainer` undoes both."""
+    source = inspect.getsource(ServerDistillationTrainer.compute_loss)
+    assert "loss / self.current_gradient_accumulation_steps" in source
+    assert "num_items_in_batch=" not in source.partition("):")[2], "TRL counts tokens itself now"
+
+
+def test_the_divergence_is_computed_in_tiles_of_these_sizes() -> None:
+    from train.trl.distillation import TILE
+
+    source = inspect.getsource(chunked_divergence.ChunkedDivergenceFunction)
+    for name in TILE:
+        assert isinstance(getattr(chunked_divergence, name, None), int), f"TRL has no {name}"
+        assert name in source, f"TRL's tiles do not have the size {name}"
 
 
 def test_the_parser_finds_flags_by_their_words() -> None:

@@ -33,7 +33,8 @@ def evaluate_models(
 
     Args:
         base: what the students were trained from. It is asked in both modes.
-        students: by name. A text may end in a mode, such as `hf:students/b:direct`.
+        students: by name. A text may end in a mode, such as `hf:students/b:direct`, and in
+            `:plain` for a prompt without a chat template.
         teacher: the model whose ability the students were to learn.
         suites: what to measure on.
         out: folder for the report, the answers and the figures. The same call again resumes it.

@@ -107,7 +107,7 @@ def fit_gkd(
         ... )
         {'train_runtime': ...
         >>> student.settings["trainer"]
-        'GKDTrainer'
+        'DistillationTrainer'
     """
     from train import gkd
 

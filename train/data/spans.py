@@ -8,10 +8,14 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Sequence
+from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
-from datagen.answers import numbers
+from datagen.answers import numbers, words
+from datagen.answers.characters import same_length
+from datagen.answers.finders import choices
 from datagen.errors import UserError
+from datagen.teacher.tokens import RowText, row_text, text_offsets
 from train.data.rows import Spans
 
 if TYPE_CHECKING:
@@ -73,11 +77,13 @@ def token_span(
         Start and end of the tokens in prompt and completion. The end is excluded. Both are equal
         where there are no such tokens.
     """
-    text = tokenizer.apply_chat_template(row["prompt"] + row["completion"], tokenize=False)
-    # some templates strip the content
+    text = row_text(row, tokenizer)
+    # some templates strip the content, or write the white space around thoughts in their own way
     content = row["completion"][-1]["content"].strip()
+    if content not in text.completion:
+        content = content.rpartition("</think>")[2].strip()
     # the last match: a prompt may hold the text of the completion too, but it comes before it
-    begin = text.rfind(content)
+    begin = (text.prompt + text.completion).rfind(content)
     found = answer_span(content, row["answer"])
     if found is None or begin < 0:
         return 0, 0
@@ -88,7 +94,7 @@ def token_span(
 
 
 def kept_tokens(
-    text: str,
+    text: RowText,
     spans: Sequence[Sequence[int]],
     tokenizer: Any,
     max_length: int | None,
@@ -96,9 +102,7 @@ def kept_tokens(
     keep_end: bool,
 ) -> list[list[int]]:
     """Return the tokens that overlap each span, by their places after truncation."""
-    # the chat template has already written the special tokens
-    encoded = tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)
-    offsets = encoded["offset_mapping"]
+    offsets = text_offsets(text, tokenizer)
     limit = len(offsets) if max_length is None else max_length
     shift = max(0, len(offsets) - limit) if keep_end else 0
     kept = list(enumerate(offsets))[shift : shift + limit]
@@ -116,8 +120,9 @@ def with_output_tokens(dataset: Dataset, tokenizer: Any, args: SFTConfig) -> Dat
     keep_end = args.truncation_mode == "keep_end"
 
     def tokens_of(row: dict[str, Any]) -> dict[str, Any]:
-        text = tokenizer.apply_chat_template(row["prompt"] + row["completion"], tokenize=False)
-        begin = start_of_last_turn(row["prompt"], text, tokenizer)
+        text = row_text(row, tokenizer)
+        # the last match: an earlier turn may hold the same text
+        begin = text.prompt.rfind(row["prompt"][-1]["content"].strip())
         spans: Spans = []
         if begin >= 0:
             spans = [[begin + first, begin + last] for first, last in row["outputs"]]
@@ -127,19 +132,11 @@ def with_output_tokens(dataset: Dataset, tokenizer: Any, args: SFTConfig) -> Dat
     return dataset.map(tokens_of, num_proc=args.dataset_num_proc)
 
 
-def start_of_last_turn(prompt: list[dict[str, str]], text: str, tokenizer: Any) -> int:
-    """Return where the prompt's last turn starts in the rendered text, or -1 if it is not there."""
-    # an earlier turn may hold the same text, so the search starts after the earlier turns
-    head = ""
-    if len(prompt) > 1:
-        head = tokenizer.apply_chat_template(prompt[:-1], tokenize=False)
-    return text.find(prompt[-1]["content"].strip(), len(head) if text.startswith(head) else 0)
-
-
 def answer_span(text: str, answer: str | None) -> tuple[int, int] | None:
     """Return the characters where a text names the answer for the last time.
 
-    A number is found however it is written ("1,200" for "1200"). Any other answer is found as
+    A number is found however it is written ("1,200" or "twelve hundred" for "1200"). A letter is
+    found where it names an option: the article "a" is not choice A. Any other answer is found as
     whole words, in upper or lower case. The search takes time linear in the length of the text.
 
     Returns:
@@ -151,11 +148,29 @@ def answer_span(text: str, answer: str | None) -> tuple[int, int] | None:
     """
     if not answer:
         return None
+    text = same_length(text)
     value = numbers.parse(answer)
     if value is not None:
-        found = [
-            match for match in numbers.NUMBER.finditer(text) if numbers.value_of(match) == value
-        ]
+        found = number_spans(text, value)
+    elif len(answer) == 1 and answer.isascii() and answer.isupper():
+        found = choices.letter_spans(text, answer)
     else:
-        found = list(re.finditer(rf"(?<!\w){re.escape(answer)}(?!\w)", text, re.IGNORECASE))
-    return found[-1].span() if found else None
+        found = text_spans(text, answer)
+    return found[-1] if found else None
+
+
+def number_spans(text: str, value: Fraction) -> list[tuple[int, int]]:
+    """Return where a text writes a number in digits, or else in words."""
+    digits = [m.span() for m in numbers.NUMBER.finditer(text) if numbers.value_of(m) == value]
+    return digits or [
+        (found.start, found.end) for found in words.find(text) if found.value == value
+    ]
+
+
+def text_spans(text: str, answer: str) -> list[tuple[int, int]]:
+    """Return where a text holds the words of an answer, with or without commas between them."""
+    parts = [re.escape(part) for part in answer.split()]
+    # sequences of brackets are answers too: they are written with and without spaces
+    between = r",?\s+" if any(map(str.isalnum, answer)) else r"\s*"
+    pattern = rf"(?<!\w){between.join(parts)}(?!\w)"
+    return [match.span() for match in re.finditer(pattern, text, re.IGNORECASE)]

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from datagen.errors import UserError
-from datagen.teacher.tokens import token_ids
+from datagen.teacher.tokens import row_tokens
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -134,22 +134,10 @@ def cut_rows(
         return 0, 0
 
     def too_long(row: dict[str, Any]) -> bool:
-        return len(token_ids(row["prompt"] + row["completion"], tokenizer)) > max_length
+        return sum(map(len, row_tokens(row, tokenizer))) > max_length
 
     def all_prompt(row: dict[str, Any]) -> bool:
-        return len(token_ids(row["prompt"], tokenizer, add_generation_prompt=True)) >= max_length
+        return len(row_tokens(row, tokenizer)[0]) >= max_length
 
     cut = dataset.filter(too_long, num_proc=workers, load_from_cache_file=False)
     return len(cut), len(cut.filter(all_prompt, load_from_cache_file=False))
-
-
-def teaches_to_stop(dataset: Dataset, tokenizer: Any, ends: set[int]) -> bool:
-    """Return whether the first row's completion holds a token that ends generation."""
-    row = dataset[0]
-    # one row is enough: the template ends all rows alike
-    # plain text: the trainer adds the end itself
-    if isinstance(row["prompt"], str):
-        return True
-    prompt = token_ids(row["prompt"], tokenizer, add_generation_prompt=True)
-    whole = token_ids(row["prompt"] + row["completion"], tokenizer)
-    return not ends.isdisjoint(whole[len(prompt) :])

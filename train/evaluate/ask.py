@@ -8,17 +8,17 @@ from dataclasses import dataclass, replace
 
 from datagen.answers import equal, extract, vote
 from datagen.errors import UserError
+from datagen.prompts.render import render, stop_strings
 from datagen.suites import Question, Suite, direct_prompt, rationale_prompt
-from datagen.teacher import Messages, Request, Sampling, Teacher, TeacherError
+from datagen.teacher import Completion, Messages, Request, Sampling, Teacher, TeacherError
+from datagen.teacher.chat.reasoning import join_reasoning
+from train.evaluate.contenders import Contender
 from train.evaluate.metrics import edit_distance, gold_logprob
 from train.evaluate.settings import EvaluateSettings
 
 DIRECT_TOKENS = 64
 """Longest direct answer, in tokens. It has room for a long name or number. A model that reasons
 anyway is cut off."""
-
-NEXT_QUESTION = "\n\nQ:"
-"""Where the text of a base model is cut: in plain text it continues with a question of its own."""
 
 Advance = Callable[[int], None]
 
@@ -30,7 +30,7 @@ class Answered:
     id: str
     gold: str
     text: str
-    """The greedy completion."""
+    """The greedy completion, without the reasoning before its answer."""
     answer: str | None
     """The answer in that text; None if there is none."""
     correct: bool
@@ -47,6 +47,8 @@ class Answered:
     """Why the question could not be asked. It then counts as not answered."""
     unscored: str | None = None
     """Why there is no `gold_logprob`."""
+    reasoning: str = ""
+    """What the model wrote before its greedy answer. No answer is read from it."""
 
 
 async def ask(
@@ -54,7 +56,7 @@ async def ask(
     questions: Sequence[Question],
     *,
     suite: Suite,
-    mode: str,
+    contender: Contender,
     settings: EvaluateSettings,
     advance: Advance = lambda answers: None,
 ) -> list[Answered]:
@@ -64,8 +66,8 @@ async def ask(
         teacher: the model.
         questions: with gold answers.
         suite: says how answers are read.
-        mode: rationale or direct.
-        settings: samples, lengths, prompt style.
+        contender: says in which mode and prompt style the model is asked.
+        settings: samples and lengths.
         advance: is called with the number of answers that arrived.
 
     Returns:
@@ -75,7 +77,9 @@ async def ask(
         UserError: not one question could be asked.
     """
     tasks = [
-        ask_one(teacher, question, suite=suite, mode=mode, settings=settings, advance=advance)
+        ask_one(
+            teacher, question, suite=suite, contender=contender, settings=settings, advance=advance
+        )
         for question in questions
     ]
     answered = await asyncio.gather(*tasks)
@@ -92,18 +96,18 @@ async def ask_one(
     question: Question,
     *,
     suite: Suite,
-    mode: str,
+    contender: Contender,
     settings: EvaluateSettings,
     advance: Advance,
 ) -> Answered:
     """Ask one question."""
-    prompt = prompt_of(question, suite=suite, mode=mode, style=settings.prompt_style)
-    greedy, sampled = samplings(mode, settings)
-    text = ""
+    prompt = prompt_of(question, suite, contender)
+    greedy, sampled = samplings(contender, settings)
+    greedy_answer = Completion("")
     texts: list[str] = []
     error = None
     try:
-        text = (await teacher.complete(Request(prompt, sampling=greedy)))[0].text
+        [greedy_answer] = await teacher.complete(Request(prompt, sampling=greedy))
         advance(1)
         if settings.samples:
             request = Request(prompt, n=settings.samples, sampling=sampled)
@@ -118,26 +122,36 @@ async def ask_one(
     unscored = error
     if not error:
         gold = question.gold_rationale if suite.bare else question.gold
-        ends = "bare" if suite.bare else mode
-        logprob, unscored = await try_score(teacher, prompt, text=text, gold=gold or "", mode=ends)
-    return judge(
-        question, suite, text=text, texts=texts, error=error, logprob=logprob, unscored=unscored
+        ends = "bare" if suite.bare else contender.mode
+        # the gold answer follows what the model itself wrote, its reasoning included
+        whole = join_reasoning(greedy_answer.reasoning, greedy_answer.text)
+        logprob, unscored = await try_score(teacher, prompt, text=whole, gold=gold or "", mode=ends)
+    found = judge(
+        question,
+        suite,
+        text=greedy_answer.text,
+        texts=texts,
+        error=error,
+        logprob=logprob,
+        unscored=unscored,
     )
+    return replace(found, reasoning=greedy_answer.reasoning)
 
 
-def samplings(mode: str, settings: EvaluateSettings) -> tuple[Sampling, Sampling]:
+def samplings(contender: Contender, settings: EvaluateSettings) -> tuple[Sampling, Sampling]:
     """Return the sampling of the greedy answer and that of the samples for the majority."""
-    tokens = settings.max_tokens if mode == "rationale" else min(DIRECT_TOKENS, settings.max_tokens)
-    # only for plain text: a chat model ends its turn by itself
-    stop = (NEXT_QUESTION,) if settings.prompt_style == "plain" else ()
+    tokens = settings.max_tokens
+    if contender.mode == "direct":
+        tokens = min(DIRECT_TOKENS, tokens)
+    stop = stop_strings(contender.prompt_style)
     greedy = Sampling(temperature=0, max_tokens=tokens, seed=settings.seed, stop=stop)
     return greedy, replace(greedy, temperature=settings.temperature)
 
 
-def prompt_of(question: Question, *, suite: Suite, mode: str, style: str) -> str | Messages:
-    """Return the prompt of a question: plain text, or a conversation of one turn."""
-    text = (rationale_prompt if mode == "rationale" else direct_prompt)(question, suite)
-    return f"Q: {text}\nA:" if style == "plain" else (("user", text),)
+def prompt_of(question: Question, suite: Suite, contender: Contender) -> str | Messages:
+    """Return the prompt of a question, as it stands in the rows that a student learns."""
+    asked = rationale_prompt if contender.mode == "rationale" else direct_prompt
+    return render(asked(question, suite), style=contender.prompt_style)
 
 
 async def try_score(

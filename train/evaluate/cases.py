@@ -14,10 +14,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from datagen.errors import UserError
-from datagen.prompts.episodes import Format, Style
+from datagen.prompts.episodes import Format
 from datagen.suites.table import SHOTS
 from datagen.teacher import Messages, Request, Sampling, Teacher, TeacherError
-from train.evaluate.settings import Contender, EvaluateSettings
+from train.evaluate.contenders import Contender
+from train.evaluate.settings import EvaluateSettings
 
 IN_CONTEXT = "in-context"
 EPISODES = "episodes:"
@@ -55,6 +56,7 @@ class CaseAnswer:
     answer: str | None
     correct: bool
     error: str | None = None
+    reasoning: str = ""
 
 
 def has_cases(suite: str) -> bool:
@@ -156,22 +158,23 @@ async def answer_case(
     from datagen.answers.matching import matches
 
     format: Format = Format(case.format)
-    style: Style = "plain" if settings.prompt_style == "plain" else "chat"
+    style = contender.prompt_style
     sampling = Sampling(
         temperature=0, max_tokens=min(TOKENS, settings.max_tokens), stop=format.stop(style=style)
     )
     try:
         [completion] = await teacher.complete(
-            Request(prompt_of(case, contender, style), sampling=sampling)
+            Request(prompt_of(case, contender), sampling=sampling)
         )
     except TeacherError as failure:
         return CaseAnswer("", None, False, str(failure))
     advance(1)
     answer = format.read(completion.text)
-    return CaseAnswer(completion.text, answer, matches(answer, case.target))
+    correct = matches(answer, case.target)
+    return CaseAnswer(completion.text, answer, correct, reasoning=completion.reasoning)
 
 
-def prompt_of(case: Case, contender: Contender, style: Style) -> str | Messages:
+def prompt_of(case: Case, contender: Contender) -> str | Messages:
     """Return the prompt of a case for this contender."""
     text = case.teacher_prompt if contender.role == "teacher" else case.prompt
-    return text if style == "plain" else (("user", text),)
+    return text if contender.prompt_style == "plain" else (("user", text),)

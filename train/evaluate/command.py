@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -19,9 +20,10 @@ from datagen.teacher.journal import JournaledTeacher
 from train.evaluate.ask import ask
 from train.evaluate.bootstrap import LEVEL, Bootstrap
 from train.evaluate.cases import Case, answer_cases, has_cases, read_cases
+from train.evaluate.contenders import Contender, contenders
 from train.evaluate.figures import draw_accuracy, draw_curves
 from train.evaluate.section import section
-from train.evaluate.settings import Contender, EvaluateSettings, contenders
+from train.evaluate.settings import EvaluateSettings
 from train.evaluate.shots import shots_section
 from train.evaluate.tables import print_report
 
@@ -39,6 +41,8 @@ UNSTATED = (
     *("students", "base", "teacher", "suite"),
 )
 """Settings that do not change the figures, or that the report has elsewhere."""
+IF_SET = ("thinking", "chat_template_kwargs")
+"""Settings that the report has only if they are set."""
 
 
 def run(settings: EvaluateSettings) -> None:
@@ -70,6 +74,8 @@ def evaluate(settings: EvaluateSettings) -> dict[str, Any]:
     make_folder(settings.out)
     found, identities = run_coroutine(ask_all(models, asked, settings))
 
+    for line in unfinished_reasoning(found):
+        print(line, file=sys.stderr)
     report = report_of(asked, found, identities, settings)
     write(report, asked, found, settings.out)
     return report
@@ -137,6 +143,8 @@ async def ask_all(
             engine=settings.engine,
             workers=settings.workers,
             concurrency=settings.concurrency,
+            thinking=settings.thinking,
+            chat_template_kwargs=settings.chat_template_kwargs,
         )
         journaled = JournaledTeacher(teacher, settings.out / "journal.sqlite")
         same = [contender for contender in models if contender.spec == spec]
@@ -186,7 +194,7 @@ async def ask_suite(
             teacher,
             asked,
             suite=SUITES[suite],
-            mode=contender.mode,
+            contender=contender,
             settings=settings,
             advance=bar.advance,
         )
@@ -194,7 +202,10 @@ async def ask_suite(
 
 def recorded_settings(settings: EvaluateSettings) -> dict[str, Any]:
     """Return the settings that decide the figures."""
-    return {name: value for name, value in asdict(settings).items() if name not in UNSTATED}
+    stated = {name: value for name, value in asdict(settings).items() if name not in UNSTATED}
+    return {
+        name: value for name, value in stated.items() if name not in IF_SET or value is not None
+    }
 
 
 def write(report: Mapping[str, Any], asked: Asked, found: Found, folder: Path) -> None:
@@ -219,4 +230,24 @@ def write_answers(asked: Asked, found: Found, path: Path) -> None:
                 for question, answer in zip(asked[suite], answered, strict=True):
                     # a question is found in its suite by its id, but a case is in no published file
                     case = asdict(question) if isinstance(question, Case) else {}
-                    file.write(json.dumps({**who, **case, **asdict(answer)}) + "\n")
+                    file.write(json.dumps({**who, **case, **recorded_answer(answer)}) + "\n")
+
+
+def unfinished_reasoning(found: Found) -> list[str]:
+    """Return a line for each model whose greedy answers are missing after its reasoning."""
+    lines = []
+    for suite, answers in found.items():
+        for contender, answered in answers.items():
+            missing = sum(bool(each.reasoning and not each.text.strip()) for each in answered)
+            if missing:
+                lines.append(
+                    f"{contender.name} ({contender.mode}), {suite}: {missing} of {len(answered)} "
+                    "answers are reasoning alone; give a larger --max_tokens or --thinking false"
+                )
+    return lines
+
+
+def recorded_answer(answer: Any) -> dict[str, Any]:
+    """Return an answer as it is written. Only models that reason have the key `reasoning`."""
+    values = asdict(answer)
+    return values if values["reasoning"] else {k: v for k, v in values.items() if k != "reasoning"}

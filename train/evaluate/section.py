@@ -16,8 +16,8 @@ import numpy as np
 
 from train.evaluate.ask import Answered
 from train.evaluate.bootstrap import Bootstrap, Floats
+from train.evaluate.contenders import Contender
 from train.evaluate.estimate import rounded
-from train.evaluate.settings import Contender
 
 Answers = Mapping[Contender, Sequence[Answered]]
 

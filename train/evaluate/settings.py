@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from datagen.errors import UserError
-from datagen.teacher import TeacherSpec, check_workers
+from datagen.prompts.render import Style
+from datagen.teacher import check_workers
+from datagen.teacher.chat.options import ChatOptions
 
 MODES = ("rationale", "direct")
 """A model is asked to reason first, or to give only the answer."""
+AUTO = "auto"
+STYLES: tuple[Style, ...] = ("chat", "plain")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,11 +25,13 @@ class EvaluateSettings:
     """Folder for report.json, answers.jsonl and the figures, report.png and in_context.png."""
     students: tuple[str, ...] = ()
     """NAME=SPEC or NAME=SPEC:MODE for each student, such as rationales=hf:students/a or
-    answers=hf:students/b:direct. MODE is rationale by default."""
+    answers=hf:students/b:direct. MODE is rationale by default. :plain at the end asks this model
+    without its chat template."""
     base: str | None = None
-    """What the students were trained from, hf:NAME_OR_PATH. It is asked in both modes."""
+    """What the students were trained from, hf:NAME_OR_PATH, with or without :plain. It is asked in
+    both modes."""
     teacher: str | None = None
-    """micro, hf:NAME_OR_PATH or openai:MODEL, with or without :MODE."""
+    """micro, hf:NAME_OR_PATH or openai:MODEL, with or without :MODE and :plain."""
     suite: tuple[str, ...] = ("microworld",)
     """Suites to measure on, by name. in-context measures accuracy by the number of demonstrations
     (in-context/category,shift: only these rule families). episodes:NAME@VERSION asks the rows of a
@@ -47,8 +52,14 @@ class EvaluateSettings:
     """Temperature of these samples."""
     max_tokens: int = 256
     """Longest answer, in tokens."""
-    prompt_style: str = "chat"
-    """chat, or plain for models without a chat template."""
+    prompt_style: str = AUTO
+    """auto, chat or plain (text of the form "Q: ... A:"), for all models. auto asks each model in
+    its own way: plain if it is here and has no chat template, else chat."""
+    thinking: bool | None = None
+    """Whether models that can reason do so before they answer. Default: as the chat template of
+    each decides. The reasoning counts towards --max_tokens, and no answer is read from it."""
+    chat_template_kwargs: dict[str, Any] | str | None = None
+    """Variables of the chat templates, as JSON, such as '{"enable_thinking": false}'."""
     concurrency: int = 64
     """Requests in flight at an endpoint."""
     resamples: int = 2000
@@ -76,66 +87,9 @@ class EvaluateSettings:
 
         if self.limit is not None and self.limit < 1:
             raise UserError(f"--limit {self.limit}: at least 1")
-        if self.prompt_style not in ("chat", "plain"):
-            raise UserError(f"--prompt_style {self.prompt_style}: chat or plain")
+        if self.prompt_style not in (AUTO, *STYLES):
+            raise UserError(f"--prompt_style {self.prompt_style}: auto, chat or plain")
+        ChatOptions.of(self.thinking, self.chat_template_kwargs)
         check_workers(self.workers)
         if not self.suite:
             raise UserError("--suite: name at least one")
-
-
-@dataclass(frozen=True)
-class Contender:
-    """One model asked in one mode."""
-
-    name: str
-    role: str
-    """base, student or teacher."""
-    spec: str
-    """As `datagen.teacher.connect` takes it."""
-    mode: str
-
-
-def contenders(settings: EvaluateSettings) -> list[Contender]:
-    """Return the base (in both modes), the students and the teacher, in this order.
-
-    Raises:
-        UserError: a student has no name or no model, or there is nobody to ask.
-    """
-    found = [Contender("base", "base", settings.base, mode) for mode in MODES if settings.base]
-    for student in settings.students:
-        name, equals, spec = student.partition("=")
-        if not (name and equals and spec):
-            raise UserError(
-                f"--students {student}: write NAME=SPEC, such as rationales=hf:students/rationales"
-            )
-        found.append(Contender(name, "student", *split_mode(spec)))
-
-    if settings.teacher:
-        found.append(Contender("teacher", "teacher", *split_mode(settings.teacher)))
-    check_names([c.name for c in found if c.role == "student"])
-    if not found:
-        raise UserError("nothing to measure: give --students, --base or --teacher")
-    # all of them now, because a later model may be opened only after hours
-    for contender in found:
-        check_spec(contender.spec)
-    return found
-
-
-def split_mode(spec: str) -> tuple[str, str]:
-    """Return `hf:PATH:direct` as (`hf:PATH`, `direct`)."""
-    # names and paths may contain colons: only a known mode is split off
-    head, _, tail = spec.rpartition(":")
-    return (head, tail) if head and tail in MODES else (spec, MODES[0])
-
-
-def check_names(names: Sequence[str]) -> None:
-    """Raise UserError for a student's name that is reserved or given twice."""
-    for name in names:
-        if name in ("base", "teacher") or names.count(name) > 1:
-            raise UserError(f"--students {name}=...: the name is taken, choose another")
-
-
-def check_spec(spec: str) -> None:
-    """Raise UserError for an unknown engine or a missing folder."""
-    # before the first model is opened: the last one may be reached only after hours
-    TeacherSpec.parse(spec).check_folder()

@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 
 from train.evaluate.bootstrap import Bootstrap, Floats
 from train.evaluate.cases import EPISODES, Case, CaseAnswer
+from train.evaluate.contenders import Contender
 from train.evaluate.estimate import rounded
-from train.evaluate.settings import Contender
 
 Right: TypeAlias = NDArray[np.float64]
 Answers: TypeAlias = Mapping[Contender, Sequence[CaseAnswer]]

@@ -36,6 +36,8 @@ def report_text(report: Mapping[str, Any]) -> str:
 
 def write_report(report: Mapping[str, Any], console: Console) -> None:
     """Write the tables to a console."""
+    if plain := plain_models(report):
+        console.print(f"asked in plain text, without a chat template: {', '.join(plain)}")
     for suite in report["suites"]:
         console.print(suite_table(suite, report["settings"]["samples"]))
         for line in comparison_lines(suite):
@@ -45,6 +47,13 @@ def write_report(report: Mapping[str, Any], console: Console) -> None:
         console.print(curve_table(section) if "slope" in section else episode_table(section))
         for line in shot_comparison_lines(section):
             console.print(line, highlight=False)
+
+
+def plain_models(report: Mapping[str, Any]) -> list[str]:
+    """Return the names of the models that were asked in plain text."""
+    # a report of version 0.1 has no style for each model
+    names = [model["name"] for model in report["models"] if model.get("prompt_style") == "plain"]
+    return list(dict.fromkeys(names))
 
 
 def suite_table(suite: Mapping[str, Any], samples: int) -> Table:

@@ -16,10 +16,10 @@ from train.data.versions import (
     cut_rows,
     dataset_lineage,
     load_version,
-    teaches_to_stop,
 )
 from train.trainers.failures import refusals
 from train.trainers.lineage import base_of, lineage_of
+from train.trainers.stopping import set_end_of_turn, use_template
 from train.trainers.student import StudentTrainer
 
 if TYPE_CHECKING:
@@ -134,10 +134,11 @@ def refuse_packing(training: SFTConfig, needed_by: str) -> None:
 
 
 def open_tokenizer(training: SFTConfig, model: ModelConfig) -> Any:
-    """Return the tokenizer of the base.
+    """Return the tokenizer of the base, with the end of turn of its chat template.
 
     Raises:
-        UserError: there is no such model, or it has no chat template.
+        UserError: there is no such model, it has no chat template, or its template does not end an
+            answer.
     """
     from transformers import AutoConfig, AutoTokenizer
 
@@ -156,11 +157,13 @@ def open_tokenizer(training: SFTConfig, model: ModelConfig) -> Any:
             f"{name} has no chat template, and rows are conversations: give one with "
             "--chat_template_path"
         )
+    if use_template(tokenizer, getattr(training, "chat_template_path", None)):
+        set_end_of_turn(tokenizer, getattr(training, "eos_token", None))
     return tokenizer
 
 
 def check_rows(rows: Dataset, trainer: StudentTrainer) -> None:
-    """Warn if the student will not learn the ends of long rows, or to stop.
+    """Warn if the student will not learn the ends of long rows.
 
     Raises:
         UserError: no row has a token of its completion left.
@@ -184,10 +187,6 @@ def check_rows(rows: Dataset, trainer: StudentTrainer) -> None:
         log.warning(
             "%d of these have no token of their completion left, so they teach nothing",
             lost,
-        )
-    if not teaches_to_stop(rows, tokenizer, trainer.end_tokens()):
-        log.warning(
-            "the completions hold no token that ends generation: the student will not learn to stop"
         )
 
 

@@ -8,11 +8,12 @@ from __future__ import annotations
 import contextlib
 import re
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from datagen.errors import NO_ROOM, UserError
+from datagen.teacher.tokens import row_tokens
 from train.trainers.checkpoints import complete_checkpoints
 
 NO_ROOM_TEXT = re.compile(
@@ -73,7 +74,7 @@ def says_no_room(error: BaseException) -> bool:
     return bool(NO_ROOM_TEXT.search(str(error)))
 
 
-def not_finite(trainer: Any, loss: float, inputs: Mapping[str, Any]) -> UserError:
+def not_finite(trainer: Any, loss: float, inputs: Any) -> UserError:
     """Return the error for a loss that is not finite, with the step and the rows that cause it."""
     whole = complete_checkpoints(Path(trainer.args.output_dir))
     kept = f"{whole[-1].name} is kept" if whole else "no checkpoint was written yet"
@@ -84,33 +85,43 @@ def not_finite(trainer: Any, loss: float, inputs: Mapping[str, Any]) -> UserErro
     )
 
 
-def describe_bad_rows(trainer: Any, inputs: Mapping[str, Any]) -> str:
+def describe_bad_rows(trainer: Any, inputs: Any) -> str:
     """Return a sentence about the rows of the batch that alone have no finite loss."""
-    rows = rows_without_loss(trainer.model, inputs)
+    sequences = sequences_of(inputs, trainer.tokenizer)
+    rows = without_loss(trainer.model, sequences)
     if not rows:
         return "each row of the batch alone has a finite loss"
-    if len(rows) == len(inputs.get("input_ids", [])) and len(rows) > 1:
+    if len(rows) == len(sequences) and len(rows) > 1:
         return "no row of the batch has a finite loss, so the weights themselves are broken"
     texts = (trainer.tokenizer.decode(ids, skip_special_tokens=True) for ids in rows[:SHOWN_ROWS])
     examples = ", ".join(repr(text[:SHOWN_CHARACTERS]) for text in texts)
     return f"{len(rows)} rows of the batch have no finite loss, such as {examples}"
 
 
-def rows_without_loss(model: Any, inputs: Mapping[str, Any]) -> list[list[int]]:
-    """Return the tokens of the rows whose log-probabilities are not finite.
+def sequences_of(inputs: Any, tokenizer: Any) -> list[list[int]]:
+    """Return the tokens of each row of a batch, without padding."""
+    if isinstance(inputs, list):
+        # `train gkd` turns rows into tokens later; GOLD's rows are other ones
+        whole = [row_tokens(row, tokenizer) for row in inputs if "completion" in row]
+        return [prompt + completion for prompt, completion in whole]
+    if "input_ids" not in inputs or "attention_mask" not in inputs:
+        return []
+    pairs = zip(inputs["input_ids"], inputs["attention_mask"], strict=True)
+    return [ids[mask.bool()].tolist() for ids, mask in pairs]
 
-    Each row is computed alone.
+
+def without_loss(model: Any, sequences: list[list[int]]) -> list[list[int]]:
+    """Return the sequences whose log-probabilities are not finite.
+
+    Each is computed alone, so that no other row can be the cause.
     """
     import torch
 
-    if "input_ids" not in inputs or "attention_mask" not in inputs:
-        return []
     found = []
     with torch.no_grad():
-        for ids, mask in zip(inputs["input_ids"], inputs["attention_mask"], strict=True):
-            # alone and without padding, so that no other row can be the cause
-            row = ids[mask.bool()]
-            logp = model(input_ids=row[None].to(model.device)).logits[0].log_softmax(-1)
+        for ids in sequences:
+            row = torch.tensor(ids, device=model.device)
+            logp = model(input_ids=row[None]).logits[0].log_softmax(-1)
             if not logp[range(len(row) - 1), row[1:].to(logp.device)].isfinite().all():
-                found.append(row.tolist())
+                found.append(ids)
     return found

@@ -1,6 +1,6 @@
 """TRL's trainers of on-policy distillation, with the lineage and the card of a student.
 
-Only this module and `train.trl.server` import TRL's experimental modules (1.16).
+Only this module and `train.trl` import TRL's experimental modules (1.16).
 """
 
 from __future__ import annotations
@@ -8,31 +8,21 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from trl import DistillationConfig, DistillationTrainer
-from trl.experimental.gkd import GKDConfig, GKDTrainer
+from trl import DistillationTrainer
 from trl.experimental.gold import GOLDConfig, GOLDTrainer
-from trl.experimental.server_distillation import (
-    ServerDistillationConfig,
-    ServerDistillationTrainer,
-)
+from trl.experimental.server_distillation import ServerDistillationTrainer
 
 from train.trainers.student import StudentMixin
+from train.trl.distillation import GkdConfig, GkdTrainer, ServerGkdConfig
 from train.trl.server import ServerTrainer
 
 
-class GkdStudent(StudentMixin, GKDTrainer):
-    """A trainer that mixes the student's own completions with given ones.
-
-    With probability lambda a step's completions are the student's own. Otherwise they are those of
-    the dataset or, with `seq_kd`, the teacher's.
+class GkdStudent(StudentMixin, GkdTrainer):
+    """A trainer whose completions are, with probability lambda, the student's own.
 
     Source:
         Agarwal et al., arXiv 2306.13649, algorithm 1.
     """
-
-
-class OnPolicyStudent(StudentMixin, DistillationTrainer):
-    """A trainer for lambda = 1, with a loss in chunks and, with `use_vllm`, generation by vLLM."""
 
 
 class ServerStudent(StudentMixin, ServerTrainer):
@@ -58,8 +48,7 @@ class Mode:
 
 
 MODES = {
-    "gkd": Mode(GKDConfig, GkdStudent, GKDTrainer),
-    "on-policy": Mode(DistillationConfig, OnPolicyStudent, DistillationTrainer),
-    "server": Mode(ServerDistillationConfig, ServerStudent, ServerDistillationTrainer),
+    "gkd": Mode(GkdConfig, GkdStudent, DistillationTrainer),
+    "server": Mode(ServerGkdConfig, ServerStudent, ServerDistillationTrainer),
     "gold": Mode(GOLDConfig, GoldStudent, GOLDTrainer),
 }

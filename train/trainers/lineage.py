@@ -16,7 +16,7 @@ STATED = (
     *("num_train_epochs", "max_steps", "learning_rate", "lr_scheduler_type", "warmup_steps"),
     *("weight_decay", "optim", "per_device_train_batch_size", "gradient_accumulation_steps"),
     *("max_length", "packing", "max_grad_norm", "bf16", "seed"),
-    *("lmbda", "beta", "temperature", "max_new_tokens", "max_completion_length"),
+    *("lmbda", "beta", "temperature", "max_completion_length"),
 )
 """Settings that lineage and card always state, even at their default."""
 UNSTATED = (
@@ -32,6 +32,8 @@ UNSTATED_PREFIXES = (
     *("disable_tqdm", "dataset_num_proc"),
 )
 """Prefixes of further settings of that kind."""
+FLAG_OF = {"max_completion_length": "max_new_tokens"}
+"""TRL's names of settings whose flags have another name: lineage and card state the flag."""
 OPENED = {"dtype": "float32", "attn_implementation": None}
 """TRL's defaults for opening the base. Only other values are stated."""
 ADAPTER_PREFIXES = ("lora_", "use_dora", "use_rslora", "load_in_")
@@ -68,7 +70,7 @@ def settings_of(training: SFTConfig, model: ModelConfig) -> dict[str, Any]:
     defaults = {field.name: default_of(field) for field in dataclasses.fields(training)}
     deciding = {name: value for name, value in values.items() if may_change_weights(name)}
     settings = {
-        name: value
+        FLAG_OF.get(name, name): value
         for name, value in deciding.items()
         if name in STATED or value != defaults.get(name, value)
     }

@@ -10,7 +10,11 @@ from datagen.run.folder import write_json
 from train.trainers.checkpoints import LINEAGE
 from train.trainers.failures import not_finite, refusals
 from train.trainers.lineage import card_of
+from train.trainers.stopping import set_end_of_turn, set_stop_tokens
 from train.trl.trainers import AdaptedSftTrainer, AdaptedTrainer
+
+NO_PROBABILITIES = "probability tensor contains"
+"""How torch says that it cannot sample, because probabilities are not finite."""
 
 
 class StudentMixin(AdaptedTrainer):
@@ -28,6 +32,11 @@ class StudentMixin(AdaptedTrainer):
     def __init__(self, *args: Any, lineage: dict[str, Any], **kwargs: Any):
         self.lineage = lineage
         super().__init__(*args, **kwargs)
+        # TRL may have taken over the template of another model
+        set_end_of_turn(self.tokenizer, getattr(self.args, "eos_token", None))
+        self.stop_at(set_stop_tokens(self.model, self.tokenizer))
+        stopping = {"eos_token": self.tokenizer.eos_token}
+        self.lineage = {**lineage, "settings": {**lineage["settings"], **stopping}}
 
     def training_step(self, *args: Any, **kwargs: Any) -> Any:
         """Take a step and check its loss.
@@ -36,7 +45,13 @@ class StudentMixin(AdaptedTrainer):
             UserError: the loss is not finite. All weights would become NaN, and the log would not
                 say so.
         """
-        loss = super().training_step(*args, **kwargs)  # type: ignore[misc]
+        try:
+            loss = super().training_step(*args, **kwargs)  # type: ignore[misc]
+        except RuntimeError as error:
+            # `train gkd` samples before it computes a loss
+            if NO_PROBABILITIES in str(error):
+                raise not_finite(self, math.nan, args[1]) from error
+            raise
         if not math.isfinite(loss.item()):
             raise not_finite(self, loss.item(), args[1])
         return loss
@@ -71,12 +86,6 @@ class StudentMixin(AdaptedTrainer):
         self.describe()
         if self.args.push_to_hub:
             self.push_to_hub()
-
-    def end_tokens(self) -> set[int]:
-        """Return the token ids at which the student stops generating."""
-        ends = self.model.generation_config.eos_token_id
-        ends = ends if isinstance(ends, list) else [ends]
-        return {end for end in [*ends, self.tokenizer.eos_token_id] if end is not None}
 
 
 class StudentTrainer(StudentMixin, AdaptedSftTrainer):

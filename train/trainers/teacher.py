@@ -29,7 +29,7 @@ def arguments_of_teacher(
     """Return the trainer's arguments of the teacher, and the teacher's entry in the lineage.
 
     Args:
-        mode: gkd, on-policy, server or gold.
+        mode: gkd, server or gold.
         training: TRL's settings, with the teacher's name.
         model: the base.
         tokenizer: the student's.

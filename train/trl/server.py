@@ -10,7 +10,6 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from random import Random
 from typing import Any
 
 import openai
@@ -19,7 +18,8 @@ from trl.experimental.server_distillation import ServerDistillationTrainer
 from trl.generation.vllm_client import VLLMClient
 
 from datagen.errors import UserError
-from datagen.teacher.tokens import row_tokens
+from datagen.secrets import Secrets, public_url
+from train.trl.distillation import MixedCompletions
 
 RETRIES = 5
 """How often a request is sent again after a network error or a temporary status. The client waits
@@ -47,7 +47,7 @@ class TeacherServer(VLLMClient):
             # without retries: a wrong address is reported at once
             models = self.client.with_options(max_retries=0).models.list().data
         if not models:
-            raise UserError(f"--teacher_model_server_url {url}: it serves no model")
+            raise UserError(f"--teacher_model_server_url {public_url(url)}: it serves no model")
         self.model = models[0].id
 
     def _post(self, url: str, **kwargs: Any) -> dict[str, Any]:
@@ -56,42 +56,37 @@ class TeacherServer(VLLMClient):
             found: Any = self.client.post(path, body=kwargs["json"], cast_to=object)
         # other servers accept the request but leave the probabilities out
         if not all(choice.get("prompt_logprobs") for choice in found["choices"]):
-            raise UserError(
-                f"{self.base_url} returns no prompt_logprobs; a server of `vllm serve` does"
-            )
+            where = public_url(self.base_url)
+            raise UserError(f"{where} returns no prompt_logprobs; a server of `vllm serve` does")
         return dict(found)
 
 
 @contextmanager
 def refusals_of(url: str) -> Iterator[None]:
     """Raise a UserError of one line if the server refuses, or if there is none."""
+    where = public_url(url)
     try:
         yield
     except openai.APIConnectionError:
         raise UserError(
-            f"no server at {url}: `vllm serve TEACHER` starts one, and prints its address"
+            f"no server at {where}: `vllm serve TEACHER` starts one, and prints its address"
         ) from None
     except openai.APIStatusError as error:
-        why = " ".join(str(error.message).split())[:MESSAGE_LENGTH]
+        message = Secrets(addresses=[url]).message(str(error.message))
+        why = " ".join(message.split())[:MESSAGE_LENGTH]
         hint = ""
         if "logprobs" in why:
             hint = "; start it with `vllm serve --max-logprobs -1`, or lower --loss_top_k"
-        raise UserError(f"the teacher's server at {url} refuses: {why}{hint}") from None
+        raise UserError(f"the teacher's server at {where} refuses: {why}{hint}") from None
 
 
-class ServerTrainer(ServerDistillationTrainer):
+class ServerTrainer(MixedCompletions, ServerDistillationTrainer):
     """TRL's trainer with a teacher on a server, for any share of the student's own completions.
 
-    The server returns only its most probable tokens. With probability `lmbda` the completions of a
-    step are the student's own, otherwise those of the dataset. TRL's trainer has only lmbda = 1.
-
-    Source:
-        GKD: Agarwal et al., arXiv 2306.13649, algorithm 1.
+    The server returns only its most probable tokens.
     """
 
-    def __init__(self, *args: Any, teacher: TeacherServer, lmbda: float, **kwargs: Any):
-        self.lmbda = lmbda
-        self.given: list[list[int]] | None = None
+    def __init__(self, *args: Any, teacher: TeacherServer, **kwargs: Any):
         # the constructor of ServerDistillationTrainer is skipped: it opens TRL's own client
         DistillationTrainer.__init__(self, *args, teacher_model=None, **kwargs)
         self.teacher_client = teacher
@@ -99,14 +94,16 @@ class ServerTrainer(ServerDistillationTrainer):
         self.loss_add_tail = self.args.loss_add_tail
         self.reverse_kl_top_1_mode = self.args.reverse_kl_top_1_mode
 
-    def _generate_and_score_completions(self, inputs: list[dict[str, Any]]) -> dict[str, Any]:
-        # seeded by the step's number, so that a resumed training makes the same choices
-        own = Random(f"{self.args.seed}:lmbda:{self.state.global_step}").random() < self.lmbda
-        self.given = None if own else [row_tokens(row, self._tokenizer)[1] for row in inputs]
-        return super()._generate_and_score_completions(inputs)
-
-    def _generate_single_turn(self, *args: Any, **kwargs: Any) -> Any:
-        return super()._generate_single_turn(*args, **kwargs) if self.given is None else self.given
-
-    def _set_signature_columns_if_needed(self) -> None:
-        self._signature_columns: list[str] = ["prompt", "completion"]
+    def compute_loss(
+        self, model: Any, inputs: Any, return_outputs: bool = False, num_items_in_batch: Any = None
+    ) -> Any:
+        found = super().compute_loss(model, inputs, return_outputs, num_items_in_batch)
+        if not self.model.training:
+            return found
+        # TRL returns the batch's mean, divided by the number of batches: a short batch would have
+        # the weight of a long one. This is its share of the mean over the step's tokens.
+        batches = self.current_gradient_accumulation_steps * self.accelerator.num_processes
+        share = inputs["completion_mask"].sum() / inputs["num_items_in_batch"].clamp(min=1)
+        if return_outputs:
+            return found[0] * batches * share, found[1]
+        return found * batches * share

@@ -10,6 +10,8 @@ from torch import Tensor
 from trl import SFTTrainer
 from trl.trainer.sft_trainer import DataCollatorForLanguageModeling
 
+from train.data.tokenising import with_tokens
+
 if TYPE_CHECKING:
     from datasets import Dataset
     from trl import SFTConfig
@@ -32,6 +34,18 @@ class AdaptedTrainer:
     def tokenizer(self) -> Any:
         """The tokenizer of the student, also if the trainer holds a processor."""
         return self._tokenizer
+
+    def stop_at(self, ends: Sequence[int]) -> None:
+        """Let the student's own completions end at these tokens during the training.
+
+        TRL's trainers of on-policy distillation copy the model's end tokens when they are made.
+        """
+        if hasattr(self, "eos_token_ids"):
+            self.eos_token_ids = list(ends)
+        if config := getattr(self, "generation_config", None):
+            config.eos_token_id = list(ends)
+        if "eos_token_id" in (arguments := getattr(self, "generation_kwargs", {})):
+            arguments["eos_token_id"] = list(ends)
 
     def log_mean(self, name: str, value: float) -> None:
         """Add a value to the next line of the training log, which shows the mean of its values."""
@@ -114,6 +128,14 @@ class AdaptedSftTrainer(SFTTrainer):
 
     def _prepare_dataset(self, dataset: Any, processing_class: Any, args: Any, *rest: Any) -> Any:
         def prepare(rows: Dataset) -> Dataset:
+            # the marks of an assistant's tokens come from TRL's own way with the template
+            if not args.assistant_only_loss:
+                rows = with_tokens(
+                    rows,
+                    processing_class,
+                    workers=args.dataset_num_proc,
+                    warn=args.process_index == 0,
+                )
             return super(AdaptedSftTrainer, self)._prepare_dataset(
                 rows, processing_class, args, *rest
             )

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from functools import partial
+from pathlib import Path
 
 from datagen.filters.judge.score import judge_row, request_for, statistics
 from datagen.filters.judge.settings import JudgeSettings
-from datagen.prompts.templates import recorded_prompts
-from datagen.run.job import Job, RunResult, default_out, run_job, source_record
+from datagen.prompts.templates import Templates, recorded_prompts
+from datagen.run.job import Job, RunResult, Stats, default_out, run_job, source_record, summary
+from datagen.schema import Row
 from datagen.sources.rows import fields, read_rows
+from datagen.sources.tally import SourceTally
 from datagen.teacher.cost.forecast import Forecast, forecast_of
 
 METHOD = "judge"
@@ -19,7 +22,8 @@ def run_judge(settings: JudgeSettings) -> RunResult:
     templates, _ = settings.words()
     # now, not at the first request: the rows and the model take time to load
     templates.path(f"{settings.rubric}.txt")
-    rows = read_rows(settings.source, templates, method=METHOD, limit=settings.limit)
+    tally = SourceTally()
+    rows = read_source(settings, templates, tally)
     source = source_record(settings.source, len(rows), ([row["id"], fields(row)] for row in rows))
     out = settings.out or default_out(METHOD, source["suite"])
 
@@ -32,6 +36,7 @@ def run_judge(settings: JudgeSettings) -> RunResult:
             teacher_license=settings.teacher_license,
             account=settings.account(),
             source=source,
+            read=tally.counts(),
             settings=settings.recorded(templates),
             prompts=recorded_prompts(templates, [settings.rubric]),
             work=lambda run, teacher: run.each(
@@ -42,13 +47,30 @@ def run_judge(settings: JudgeSettings) -> RunResult:
                 statistics=statistics,
                 concurrency=settings.under_way,
             ),
+            summarise=judge_summary,
         )
     )
+
+
+def judge_summary(stats: Stats, out: Path) -> str:
+    """Return the closing lines of a run, with the mean score before the last of them."""
+    *lines, written = summary(stats, out).splitlines()
+    mean = stats.get("mean_score")
+    number = sum(stats.get("scores", {}).values())
+    found = "none" if mean is None else f"{mean:.2f} of 10, of {number:,} rows with a score"
+    return "\n".join([*lines, f"mean score: {found}", written])
 
 
 def forecast_judge(settings: JudgeSettings) -> Forecast:
     """Return what a run would ask and cost. Raises UserError."""
     templates, _ = settings.words()
-    rows = read_rows(settings.source, templates, method=METHOD, limit=settings.limit)
+    tally = SourceTally()
+    rows = read_source(settings, templates, tally)
     asked = [request_for(row, templates, settings) for row in rows]
-    return forecast_of(asked, f"{len(rows)} rows to {settings.teacher}", settings)
+    what = f"{len(rows)} rows to {settings.teacher}"
+    return forecast_of(asked, what, settings, notes=tally.lines())
+
+
+def read_source(settings: JudgeSettings, templates: Templates, tally: SourceTally) -> list[Row]:
+    """Return the rows to score."""
+    return read_rows(settings.source, templates, method=METHOD, limit=settings.limit, tally=tally)

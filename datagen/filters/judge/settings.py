@@ -17,8 +17,8 @@ class JudgeSettings(TemplateSettings):
     positional: ClassVar[tuple[str, ...]] = ("source",)
 
     source: str
-    """Rows to score: a run folder, a dataset version (NAME or NAME@VERSION), a Parquet or JSONL
-    file."""
+    """Rows to score: a run folder, a dataset version (NAME or NAME@VERSION), a file (JSONL,
+    JSON, CSV, TSV or Parquet), a dataset folder, or a dataset on the Hub (ORG/NAME)."""
     rubric: str = "quality"
     """What to score, from 1 to 10: quality or helpfulness of the response, difficulty of the
     instruction, or a template of your own."""

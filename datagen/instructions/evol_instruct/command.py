@@ -10,7 +10,8 @@ from datagen.instructions.evol_instruct.rows import METHOD, failed_row, statisti
 from datagen.instructions.evol_instruct.settings import EvolSettings, read_weights
 from datagen.prompts.templates import recorded_prompts
 from datagen.run.job import Job, RunResult, default_out, run_job, source_record
-from datagen.sources.instructions import Prompt, prompts_of
+from datagen.sources.instructions import Prompt, asked, prompts_of
+from datagen.sources.tally import SourceTally
 from datagen.sources.tasks import instructions_from
 from datagen.teacher import Request, Sampling
 from datagen.teacher.cost.forecast import Forecast, forecast_of
@@ -19,8 +20,9 @@ from datagen.teacher.cost.forecast import Forecast, forecast_of
 def run_evol_instruct(settings: EvolSettings) -> RunResult:
     """Evolve every instruction, round after round. Raises UserError."""
     evolution = evolution_of(settings)
-    prompts = read_source(settings, evolution)
-    source = source_record(settings.source, len(prompts), ([p.id, p.text] for p in prompts))
+    tally = SourceTally()
+    prompts = read_source(settings, evolution, tally)
+    source = source_record(settings.source, len(prompts), asked(prompts))
     out = settings.out or default_out(METHOD, source["suite"])
 
     return run_job(
@@ -32,6 +34,7 @@ def run_evol_instruct(settings: EvolSettings) -> RunResult:
             teacher_license=settings.teacher_license,
             account=settings.account(),
             source=source,
+            read=tally.counts(),
             settings=settings.recorded(evolution.templates),
             prompts=prompts_asked(evolution),
             work=lambda run, teacher: run.each(
@@ -49,13 +52,15 @@ def run_evol_instruct(settings: EvolSettings) -> RunResult:
 def forecast_evol_instruct(settings: EvolSettings) -> Forecast:
     """Return what a run would ask and cost. Raises UserError."""
     evolution = evolution_of(settings)
-    prompts = read_source(settings, evolution)
-    asked = [rewriting_request(prompt, evolution) for prompt in prompts]
+    tally = SourceTally()
+    prompts = read_source(settings, evolution, tally)
+    requests = [rewriting_request(prompt, evolution) for prompt in prompts]
     what = f"{len(prompts)} instructions × {settings.rounds} rounds to {settings.teacher}"
 
     # a round asks for the rewriting, its response and a judgement
     calls = len(prompts) * (3 * settings.rounds + settings.keep_seeds)
-    return forecast_of(asked, what, settings, calls=calls, bound="at most ")
+    notes = tally.lines()
+    return forecast_of(requests, what, settings, calls=calls, bound="at most ", notes=notes)
 
 
 def rewriting_request(prompt: Prompt, evolution: Evolution) -> Request:
@@ -65,9 +70,13 @@ def rewriting_request(prompt: Prompt, evolution: Evolution) -> Request:
     return Request(messages, sampling=evolution.rewriting)
 
 
-def read_source(settings: EvolSettings, evolution: Evolution) -> list[Prompt]:
-    """Return the instructions to begin with."""
-    return prompts_of(instructions_from(settings.source)[: settings.limit], evolution.templates)
+def read_source(settings: EvolSettings, evolution: Evolution, tally: SourceTally) -> list[Prompt]:
+    """Return the instructions to begin with.
+
+    An instruction that continues a conversation is left out: alone it cannot be rewritten.
+    """
+    tasks = instructions_from(settings.source, limit=settings.limit, history=False, tally=tally)
+    return prompts_of(tasks, evolution.templates)
 
 
 def prompts_asked(evolution: Evolution) -> dict[str, str]:
@@ -90,6 +99,7 @@ def evolution_of(settings: EvolSettings) -> Evolution:
         keep_seeds=settings.keep_seeds,
         rewriting=sampling(temperature=settings.temperature, top_p=settings.top_p),
         answering=sampling(temperature=settings.response_temperature, top_p=settings.top_p),
+        kept=settings.reasoning,
         # greedy: the same pair of instructions gets the same judgement
         judging=sampling(temperature=0.0),
     )

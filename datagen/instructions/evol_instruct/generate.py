@@ -9,7 +9,7 @@ Source: Evol-Instruct, arXiv 2304.12244, section 3.2.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from random import Random
 
 from datagen.instructions.evol_instruct.eliminate import Eliminator
@@ -26,6 +26,7 @@ from datagen.run import FAILED
 from datagen.schema import Accepted, Outcome, Rejected
 from datagen.sources.instructions import Prompt
 from datagen.teacher import Completion, Request, Sampling, Teacher, TeacherError
+from datagen.teacher.chat.kept import Kept
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,6 +43,8 @@ class Evolution:
     rewriting: Sampling
     answering: Sampling
     judging: Sampling
+    kept: Kept = "separate"
+    """What a row holds of the reasoning before a response."""
 
 
 async def evolve(seed: Prompt, teacher: Teacher, *, evolution: Evolution) -> list[Outcome]:
@@ -80,10 +83,11 @@ async def rewrite(seed: Prompt, step: Step, teacher: Teacher, evolution: Evoluti
     request = Request(question, first=step.round - 1, sampling=evolution.rewriting)
     written = await ask(teacher, request)
     if reason := eliminator.of_rewriting(step.text, written):
-        return outcome_of(evolved_row(seed, step, written, None), reason, "instruction")
+        row = evolved_row(seed, step, written, None, kept=evolution.kept)
+        return outcome_of(row, reason, "instruction")
 
-    answer = await respond(written.text, teacher, evolution)
-    row = evolved_row(seed, step, written, answer)
+    answer = await respond(seed, written.text, teacher, evolution)
+    row = evolved_row(seed, step, written, answer, kept=evolution.kept)
     if reason := eliminator.of_response(answer):
         return outcome_of(row, reason, "response")
 
@@ -93,8 +97,9 @@ async def rewrite(seed: Prompt, step: Step, teacher: Teacher, evolution: Evoluti
 
 async def answer_seed(seed: Prompt, teacher: Teacher, evolution: Evolution) -> Outcome:
     """Return the row of the seed itself, with the teacher's response."""
-    answer = await respond(seed.text, teacher, evolution)
-    return outcome_of(seed_row(seed, answer), evolution.eliminator.of_response(answer), "response")
+    answer = await respond(seed, seed.text, teacher, evolution)
+    row = seed_row(seed, answer, kept=evolution.kept)
+    return outcome_of(row, evolution.eliminator.of_response(answer), "response")
 
 
 def draw_operation(seed: Prompt, number: int, evolution: Evolution) -> str:
@@ -106,12 +111,13 @@ def draw_operation(seed: Prompt, number: int, evolution: Evolution) -> str:
     return rng.choices(list(evolution.weights), list(evolution.weights.values()))[0]
 
 
-async def respond(prompt: str, teacher: Teacher, evolution: Evolution) -> Completion:
-    """Return the teacher's response to an instruction."""
-    return await ask(teacher, Request((("user", prompt),), sampling=evolution.answering))
+async def respond(seed: Prompt, text: str, teacher: Teacher, evolution: Evolution) -> Completion:
+    """Return the teacher's response to an instruction, under the system prompt of its seed."""
+    asked = (*seed.context, ("user", text))
+    return await ask(teacher, Request(asked, sampling=evolution.answering))
 
 
 async def ask(teacher: Teacher, request: Request) -> Completion:
     """Return one sample, without the white space around it."""
     (found,) = await teacher.complete(request)
-    return Completion(found.text.strip(), found.finish_reason)
+    return replace(found, text=found.text.strip())

@@ -7,9 +7,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from datagen.schema import Accepted, Outcome, Rejected, Row, assistant, content_id, user
-from datagen.sources.instructions import Prompt, describe
+from datagen.schema import Accepted, Outcome, Rejected, Row, content_id, user
+from datagen.sources.instructions import Prompt, conversation, describe
 from datagen.teacher import Completion
+from datagen.teacher.chat.kept import Kept, cut_column, kept_completion
 
 METHOD = "evol-instruct"
 
@@ -26,7 +27,9 @@ class Step:
     round: int
 
 
-def evolved_row(seed: Prompt, step: Step, written: Completion, answer: Completion | None) -> Row:
+def evolved_row(
+    seed: Prompt, step: Step, written: Completion, answer: Completion | None, *, kept: Kept
+) -> Row:
     """Return the row of an evolution.
 
     Args:
@@ -34,30 +37,34 @@ def evolved_row(seed: Prompt, step: Step, written: Completion, answer: Completio
         step: the round.
         written: the rewritten instruction.
         answer: its response. None if the instruction was rejected before.
+        kept: what the row holds of the reasoning before the response.
     """
-    text = answer.text if answer else None
+    text = response_columns(answer, kept)["output"] if answer else None
     row = {
         "id": content_id(METHOD, step.parent, step.round, step.operation, written.text, text),
         "method": METHOD,
         "parents": [step.parent],
-        "prompt": user(written.text),
+        "prompt": conversation(seed.context) + user(written.text),
         "instruction": written.text,
         "input": "",
         "operation": step.operation,
         "round": step.round,
         "root": seed.id,
     }
+    if seed.context:
+        row["system"] = seed.system
     if answer is None:
-        return row | {"completion": [], "finish_reason": written.finish_reason}
-    return row | response_columns(answer)
+        finish = {"finish_reason": written.finish_reason}
+        return row | {"completion": [], **finish, **cut_column(written)}
+    return row | response_columns(answer, kept)
 
 
-def seed_row(seed: Prompt, answer: Completion) -> Row:
+def seed_row(seed: Prompt, answer: Completion, *, kept: Kept) -> Row:
     """Return the row of a seed with its response: round 0."""
-    row = describe(seed, METHOD) | response_columns(answer)
+    row = describe(seed, METHOD) | response_columns(answer, kept)
     row |= {"operation": None, "round": 0, "root": seed.id}
     # round 0, so that the id differs from those of its evolutions
-    row["id"] = content_id(METHOD, seed.id, 0, seed.text, answer.text)
+    row["id"] = content_id(METHOD, seed.id, 0, seed.text, row["output"])
     return row
 
 
@@ -66,13 +73,9 @@ def failed_row(seed: Prompt) -> Row:
     return describe(seed, METHOD) | {"id": content_id(METHOD, seed.id, "failed"), "root": seed.id}
 
 
-def response_columns(answer: Completion) -> Row:
+def response_columns(answer: Completion, kept: Kept) -> Row:
     """Return the columns of a response."""
-    return {
-        "completion": assistant(answer.text),
-        "output": answer.text,
-        "finish_reason": answer.finish_reason,
-    }
+    return kept_completion(answer, kept) | {"finish_reason": answer.finish_reason}
 
 
 def outcome_of(row: Row, reason: str | None, part: str) -> Outcome:

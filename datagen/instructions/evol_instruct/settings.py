@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from datagen.errors import UserError
 from datagen.flags import check
@@ -19,7 +19,8 @@ class EvolSettings(TemplateSettings):
 
     source: str
     """Instructions to begin with: a run folder, a dataset version (NAME or NAME@VERSION), a
-    Parquet or JSONL file."""
+    file (JSONL, JSON, CSV, TSV or Parquet), a dataset folder, or a dataset on the Hub
+    (ORG/NAME)."""
     limit: int | None = None
     """Begin with only the first LIMIT instructions."""
     rounds: int = 4
@@ -41,6 +42,11 @@ class EvolSettings(TemplateSettings):
     refusal_words: int = 80
     """Reject a response that holds a refusal phrase if it has fewer words than this (Chinese:
     characters)."""
+    reasoning: Literal["keep", "separate", "drop"] = "separate"
+    """What a row holds of the reasoning of a model that reasons. separate: the response is the
+    answer alone, and the column reasoning has the rest. keep: the response is the reasoning,
+    between <think> and </think>, and then the answer. drop: the reasoning is left out. What the
+    model thinks about the instruction is never kept."""
 
     def __post_init__(self) -> None:
         """Raises UserError for values out of range."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from datagen.errors import UserError
+from datagen.teacher.chat.template import render_chat
 
 SENTINEL = "SENTINEL"
 """Words of a user, to see where a chat template puts them."""
@@ -52,6 +53,6 @@ def around_words(tokenizer: Any, *, next_turn: bool) -> tuple[str, str, str]:
         next_turn: whether the beginning of the assistant's turn follows.
     """
     turn = [{"role": "user", "content": SENTINEL}]
-    text = tokenizer.apply_chat_template(turn, tokenize=False, add_generation_prompt=next_turn)
+    text = render_chat(tokenizer, turn, add_generation_prompt=next_turn)
     before, words, behind = text.partition(SENTINEL)
     return before, words, behind

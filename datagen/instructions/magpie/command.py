@@ -99,6 +99,7 @@ def plan(settings: MagpieSettings, teacher: Any) -> Magpie:
         ),
         answering=sampling(temperature=settings.response_temperature),
         checks=Responses(language.name, templates=templates),
+        kept=settings.reasoning,
     )
 
 

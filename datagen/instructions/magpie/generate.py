@@ -18,8 +18,9 @@ from datagen.filters.responses import Responses
 from datagen.filters.text import plain, unfinished
 from datagen.instructions.overlap import overlap
 from datagen.run import FAILED
-from datagen.schema import Accepted, Outcome, Rejected, Row, assistant, content_id, user
+from datagen.schema import Accepted, Outcome, Rejected, Row, content_id, user
 from datagen.teacher import Completion, Request, Sampling, Teacher, TeacherError
+from datagen.teacher.chat.kept import Kept, kept_completion
 
 METHOD = "magpie"
 
@@ -39,6 +40,8 @@ class Magpie:
     asking: Sampling
     answering: Sampling
     checks: Responses
+    kept: Kept = "separate"
+    """What a row holds of the reasoning before a response."""
 
 
 async def synthesise(teacher: Teacher, *, magpie: Magpie) -> AsyncGenerator[list[Outcome]]:
@@ -86,11 +89,8 @@ async def synthesise_one(index: int, *, teacher: Teacher, magpie: Magpie) -> Out
     except TeacherError as error:
         return Rejected(failed_row(index, error), FAILED)
 
-    response = answer.text.strip()
-    row = row_of(index, instruction, answer)
-    row |= {"completion": assistant(response), "output": response}
-    reason = magpie.checks.reason(answer.text, answer.finish_reason)
-    if reason:
+    row = row_of(index, instruction, answer) | kept_completion(answer, magpie.kept)
+    if reason := unfinished(answer) or magpie.checks.reason(answer.text):
         return Rejected(row | {"detail": "response"}, reason)
     return Accepted(row, "instructions")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 from datagen.flags import check
 from datagen.prompts.settings import TemplateSettings
@@ -28,6 +29,10 @@ class MagpieSettings(TemplateSettings):
     """Longest instruction or response, in tokens. A longer one is rejected as truncated."""
     patience: int = 100
     """Stop after this many rejected instructions in a row. What was found is kept."""
+    reasoning: Literal["keep", "separate", "drop"] = "separate"
+    """What a row holds of the reasoning of a model that reasons. separate: the response is the
+    answer alone, and the column reasoning has the rest. keep: the response is the reasoning,
+    between <think> and </think>, and then the answer. drop: the reasoning is left out."""
 
     def __post_init__(self) -> None:
         """Raises UserError for values out of range."""

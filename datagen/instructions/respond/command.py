@@ -10,7 +10,8 @@ from datagen.instructions.respond.generate import METHOD, failed_row, request_of
 from datagen.instructions.respond.settings import RespondSettings
 from datagen.prompts.templates import Templates, recorded_prompts
 from datagen.run.job import Job, RunResult, default_out, run_job, source_record
-from datagen.sources.instructions import Prompt, prompts_of
+from datagen.sources.instructions import Prompt, asked, prompts_of
+from datagen.sources.tally import SourceTally
 from datagen.sources.tasks import instructions_from
 from datagen.teacher.cost.forecast import Forecast, forecast_of
 
@@ -19,8 +20,9 @@ def run_respond(settings: RespondSettings) -> RunResult:
     """Ask the teacher for a response to every instruction. Raises UserError."""
     templates, language = settings.words()
     systems = read_systems(settings, templates)
-    prompts = read_source(settings, templates)
-    source = source_record(settings.source, len(prompts), ([p.id, p.text] for p in prompts))
+    tally = SourceTally()
+    prompts = read_source(settings, templates, tally)
+    source = source_record(settings.source, len(prompts), asked(prompts))
     out = settings.out or default_out(METHOD, source["suite"])
     checks = Responses(language.name, templates=templates)
     answer = partial(respond, checks=checks, systems=systems, settings=settings)
@@ -34,6 +36,7 @@ def run_respond(settings: RespondSettings) -> RunResult:
             teacher_license=settings.teacher_license,
             account=settings.account(),
             source=source,
+            read=tally.counts(),
             settings=settings.recorded(templates),
             prompts=prompts_asked(settings, templates),
             work=lambda run, teacher: run.each(
@@ -51,15 +54,19 @@ def forecast_respond(settings: RespondSettings) -> Forecast:
     """Return what a run would ask and cost. Raises UserError."""
     templates, _ = settings.words()
     systems = read_systems(settings, templates)
-    prompts = read_source(settings, templates)
-    asked = [request_of(prompt, systems, settings) for prompt in prompts]
+    tally = SourceTally()
+    prompts = read_source(settings, templates, tally)
+    requests = [request_of(prompt, systems, settings) for prompt in prompts]
     what = f"{len(prompts)} instructions × {settings.samples} responses of {settings.teacher}"
-    return forecast_of(asked, what, settings)
+    return forecast_of(requests, what, settings, notes=tally.lines())
 
 
-def read_source(settings: RespondSettings, templates: Templates) -> list[Prompt]:
+def read_source(
+    settings: RespondSettings, templates: Templates, tally: SourceTally
+) -> list[Prompt]:
     """Return the instructions to answer."""
-    return prompts_of(instructions_from(settings.source)[: settings.limit], templates)
+    tasks = instructions_from(settings.source, limit=settings.limit, tally=tally)
+    return prompts_of(tasks, templates)
 
 
 def read_systems(settings: RespondSettings, templates: Templates) -> list[str]:

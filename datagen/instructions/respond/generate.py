@@ -10,11 +10,12 @@ from collections.abc import Sequence
 from random import Random
 
 from datagen.filters.responses import Responses
-from datagen.filters.text import plain
+from datagen.filters.text import plain, unfinished
 from datagen.instructions.respond.settings import RespondSettings
-from datagen.schema import Accepted, Outcome, Rejected, Row, assistant, content_id
-from datagen.sources.instructions import Prompt, describe
+from datagen.schema import Accepted, Outcome, Rejected, Row, content_id
+from datagen.sources.instructions import Prompt, conversation, describe
 from datagen.teacher import Completion, Messages, Request, Sampling, Teacher
+from datagen.teacher.chat.kept import Kept, kept_completion, kept_text
 
 METHOD = "respond"
 
@@ -34,12 +35,12 @@ async def respond(
     outcomes: list[Outcome] = []
     seen: set[str] = set()
     for sample, answer in enumerate(answers):
-        text = plain(answer.text)
-        reason = checks.reason(answer.text, answer.finish_reason)
+        text = plain(kept_text(answer, settings.reasoning))
+        reason = unfinished(answer) or checks.reason(answer.text)
         if reason is None and text in seen:
             reason = "duplicate"
         seen.add(text)
-        row = row_of(prompt, system, sample, answer)
+        row = row_of(prompt, system, sample, answer, settings.reasoning)
         outcomes.append(Rejected(row, reason) if reason else Accepted(row, "instructions"))
     return outcomes
 
@@ -59,26 +60,27 @@ def request_of(prompt: Prompt, systems: Sequence[str], settings: RespondSettings
 def draw_system(prompt: Prompt, systems: Sequence[str], seed: int) -> str | None:
     """Return the system prompt of an instruction, or None if there are none.
 
-    Every instruction has a random stream of its own. All its samples share the system prompt.
+    Every instruction has a random stream of its own. All its samples share the system prompt. An
+    instruction that comes with a system prompt keeps it.
     """
+    if prompt.system:
+        return prompt.system
     return Random(f"{seed}:system:{prompt.id}").choice(systems) if systems else None
 
 
 def messages_of(prompt: Prompt, system: str | None) -> Messages:
     """Return the chat turns that the teacher is asked."""
-    asked = (("user", prompt.text),)
-    return (("system", system), *asked) if system else asked
+    asked = (*prompt.context, ("user", prompt.text))
+    return (("system", system), *asked) if system and not prompt.system else asked
 
 
-def row_of(prompt: Prompt, system: str | None, sample: int, answer: Completion) -> Row:
+def row_of(prompt: Prompt, system: str | None, sample: int, answer: Completion, kept: Kept) -> Row:
     """Return the row of a response. The student is asked under the same system prompt."""
-    text = answer.text.strip()
-    turns = messages_of(prompt, system)
+    text = kept_text(answer, kept)
     return describe(prompt, METHOD) | {
         "id": content_id(METHOD, prompt.id, system, sample, text),
-        "prompt": [{"role": role, "content": content} for role, content in turns],
-        "completion": assistant(text),
-        "output": text,
+        "prompt": conversation(messages_of(prompt, system)),
+        **kept_completion(answer, kept),
         "system": system,
         "finish_reason": answer.finish_reason,
     }

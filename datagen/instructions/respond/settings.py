@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from datagen.flags import check
 from datagen.prompts.settings import TemplateSettings
@@ -17,8 +17,8 @@ class RespondSettings(TemplateSettings):
     positional: ClassVar[tuple[str, ...]] = ("source",)
 
     source: str
-    """Instructions to answer: a run folder, a dataset version (NAME or NAME@VERSION), a Parquet
-    or JSONL file."""
+    """Instructions to answer: a run folder, a dataset version (NAME or NAME@VERSION), a file
+    (JSONL, JSON, CSV, TSV or Parquet), a dataset folder, or a dataset on the Hub (ORG/NAME)."""
     limit: int | None = None
     """Answer only the first LIMIT instructions."""
     samples: int = 1
@@ -34,6 +34,10 @@ class RespondSettings(TemplateSettings):
     together."""
     max_tokens: int = 2048
     """Longest response in tokens. A longer response is rejected as truncated."""
+    reasoning: Literal["keep", "separate", "drop"] = "separate"
+    """What a row holds of the reasoning of a model that reasons. separate: the response is the
+    answer alone, and the column reasoning has the rest. keep: the response is the reasoning,
+    between <think> and </think>, and then the answer. drop: the reasoning is left out."""
 
     def __post_init__(self) -> None:
         """Raises UserError for values out of range."""

@@ -7,6 +7,7 @@ from typing import Literal
 
 from datagen.prompts.templates import Templates
 from datagen.teacher.base import Completion, Messages, Request, Sampling, Teacher
+from datagen.teacher.chat.kept import Kept
 
 MARK = "\ue000"
 """A private character that no template holds. It shows where a field stands in a template."""
@@ -14,11 +15,12 @@ MARK = "\ue000"
 
 @dataclass(frozen=True)
 class Asking:
-    """The prompts of a run, in the style of its teacher."""
+    """The prompts of a run, in the style of its teacher, and what its rows hold of reasoning."""
 
     templates: Templates
     style: Literal["base", "chat"]
     seed: int = 0
+    kept: Kept = "separate"
 
     def prompt(self, name: str, **fields: str) -> str | Messages:
         """Return a template with its fields filled in."""

@@ -22,10 +22,12 @@ from datagen.instructions.self_instruct.settings import SelfInstructSettings
 from datagen.instructions.self_instruct.tally import Tally
 from datagen.prompts.language import Language, language
 from datagen.prompts.templates import Templates, recorded_prompts
-from datagen.run.job import Incomplete, Job, RunResult, counted, run_job
+from datagen.run.job import Incomplete, Job, RunResult, counted, run_job, source_lines
 from datagen.run.open_run import OpenRun
+from datagen.sources.tally import SourceTally
 from datagen.sources.tasks import Task, read_tasks
 from datagen.teacher import Request, Sampling, Teacher
+from datagen.teacher.chat.kept import reasoning_lines, without_default
 from datagen.teacher.cost.budget import format_spending
 from datagen.teacher.cost.forecast import Forecast, forecast_of
 
@@ -42,6 +44,7 @@ CONFIGURED = (
     "lag",
     "patience",
     "seed",
+    "reasoning",
 )
 """Settings that the configuration records as they are. The others change no row, or are recorded in
 another form."""
@@ -58,7 +61,8 @@ def run_self_instruct(settings: SelfInstructSettings) -> RunResult:
         UserError: seeds or settings cannot be used.
         Incomplete: patience ended before the target. What was found is kept.
     """
-    plan, asking = plan_of(settings)
+    tally = SourceTally()
+    plan, asking = plan_of(settings, tally)
     novelty = compared_with(plan.seeds, settings)
     out = settings.out or Path("runs") / f"{settings.mode}-{settings.spoken}"
     result = run_job(
@@ -70,6 +74,7 @@ def run_self_instruct(settings: SelfInstructSettings) -> RunResult:
             teacher_license=settings.teacher_license,
             account=settings.account(),
             source=source_of(plan.seeds, settings),
+            read=tally.counts(),
             settings=recorded(asking, settings),
             prompts=recorded_prompts(asking.templates, prompt_names(asking, settings)),
             work=partial(write_instructions, plan=plan, novelty=novelty),
@@ -90,7 +95,8 @@ def run_self_instruct(settings: SelfInstructSettings) -> RunResult:
 
 def forecast_self_instruct(settings: SelfInstructSettings) -> Forecast:
     """Return what a run would ask and cost. Raises UserError."""
-    plan, _ = plan_of(settings)
+    tally = SourceTally()
+    plan, _ = plan_of(settings, tally)
     recipe = settings.recipe
     sampling = Sampling(max_tokens=recipe.max_tokens)
     pool = Pool(plan.seeds)
@@ -106,15 +112,18 @@ def forecast_self_instruct(settings: SelfInstructSettings) -> Forecast:
     calls = math.ceil(settings.target / recipe.per_call) + more * settings.target
     seeds = len(plan.seeds)
     what = f"{seeds} seeds, {settings.target:,} instructions wanted of {settings.teacher}"
-    return forecast_of(asked, what, settings, calls=calls, bound="at least ")
+    notes = tally.lines()
+    return forecast_of(asked, what, settings, calls=calls, bound="at least ", notes=notes)
 
 
-def plan_of(settings: SelfInstructSettings) -> tuple[Plan, Asking]:
+def plan_of(settings: SelfInstructSettings, tally: SourceTally) -> tuple[Plan, Asking]:
     """Return seeds, prompts and rules of these settings. Raises UserError."""
     spoken = language(settings.spoken)
-    asking = Asking(Templates(spoken.name, settings.templates), settings.asked_in, settings.seed)
+    templates = Templates(spoken.name, settings.templates)
+    asking = Asking(templates, settings.asked_in, settings.seed, settings.reasoning)
     rules = instruction_rules(spoken, asking.templates, settings)
-    return Plan(read_seeds(settings), mode(asking, rules, settings), rules, settings), asking
+    seeds = read_seeds(settings, tally)
+    return Plan(seeds, mode(asking, rules, settings), rules, settings), asking
 
 
 async def write_instructions(
@@ -134,9 +143,9 @@ async def write_instructions(
     )
 
 
-def read_seeds(settings: SelfInstructSettings) -> list[Task]:
+def read_seeds(settings: SelfInstructSettings, tally: SourceTally) -> list[Task]:
     """Return the seed tasks. Raises UserError if there are fewer than a prompt shows."""
-    seeds = read_tasks(settings.seeds) if settings.seeds else shipped_seeds(settings.spoken)
+    seeds = read_tasks(settings.seeds, tally) if settings.seeds else shipped_seeds(settings.spoken)
     # the first prompts show nothing but seeds
     needed = settings.recipe.in_context
     if len(seeds) < needed:
@@ -189,7 +198,7 @@ def recorded(asking: Asking, settings: SelfInstructSettings) -> dict[str, Any]:
     """Return the settings that decide the rows."""
     values = {name: getattr(settings, name) for name in CONFIGURED}
     return (
-        values
+        without_default(settings, values)
         | asdict(settings.recipe)
         | {
             "pool": pool_sha256(settings.pool),
@@ -235,5 +244,7 @@ def summary(stats: dict[str, Any], out: Path) -> str:
     if share is not None:
         lines.append(f"classification: {share:.1%} of the instructions")
 
-    lines += [format_spending(stats), f"written to {out}; next: datagen publish {out} NAME"]
+    lines += reasoning_lines(stats)
+    lines += [format_spending(stats), *source_lines(stats)]
+    lines.append(f"written to {out}; next: datagen publish {out} NAME")
     return "\n".join(line for line in lines if line)

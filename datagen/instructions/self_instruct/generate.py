@@ -23,6 +23,7 @@ from datagen.run import FAILED
 from datagen.schema import Outcome, Rejected, Row, content_id
 from datagen.sources.tasks import Task
 from datagen.teacher.base import Completion, Request, Sampling, Teacher, TeacherError
+from datagen.teacher.chat.kept import cut_column
 
 if TYPE_CHECKING:
     from datagen.filters.novelty import Novelty
@@ -137,11 +138,17 @@ def read(
     """
     cut = answer.finish_reason == "length"
     found: list[Proposal | Rejected] = [
-        make(candidate, finish_reason=answer.finish_reason) for candidate in mode.read(answer.text)
+        make(
+            candidate,
+            finish_reason=answer.finish_reason,
+            # where a call for instructions writes the outputs too
+            reasoning="" if candidate.output is None else answer.reasoning,
+        )
+        for candidate in mode.read(answer.text)
     ]
     if not found or (cut and cut_off == "all"):
         row = call_row | {"output": answer.text, "finish_reason": answer.finish_reason}
-        return [Rejected(row, "truncated" if cut else "unparseable")]
+        return [Rejected(row | cut_column(answer), "truncated" if cut else "unparseable")]
 
     last = found[-1]
     if cut and isinstance(last, Proposal):

@@ -7,15 +7,16 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from datagen.instructions.self_instruct import parse
 from datagen.instructions.self_instruct.asking import Asking
-from datagen.schema import Accepted, Outcome, Rejected, Row, assistant, content_id, user
+from datagen.schema import Accepted, Outcome, Rejected, Row, content_id, user
 from datagen.sources.instructions import with_input
 from datagen.sources.tasks import Instance, Task
 from datagen.teacher.base import Completion, Teacher
+from datagen.teacher.chat.kept import CUT, cut_column, kept_completion
 
 CONFIG = "instructions"
 CLASSIFY_TOKENS = 8
@@ -45,6 +46,8 @@ class Proposal:
     finish_reason: str = "stop"
     nearest: tuple[tuple[float, str], ...] = ()
     """(ROUGE-L F1, id) of the most similar instructions, highest first."""
+    reasoning: str = ""
+    """What the teacher thought before it wrote the outputs."""
     id: str = field(init=False)
     """Hash of the instruction. The ids of its rows begin with it."""
 
@@ -85,6 +88,9 @@ async def write_instances(
     """
     instruction = proposal.instruction
     labelled = await is_classification(teacher, instruction, asking=asking, max_tokens=max_tokens)
+    if labelled is None:
+        row = bare_row(proposal, finish_reason="length", detail="classification")
+        return [Rejected(row | {CUT: True}, "truncated")]
     name = "output_first" if labelled else "input_first"
     read = parse.output_first if labelled else parse.input_first
     answer = await asking.ask(teacher, name, max_tokens=max_tokens, instruction=instruction)
@@ -95,22 +101,27 @@ async def write_instances(
     cut = answer.finish_reason == "length" and len(found) <= most
     if not instances:
         row = bare_row(proposal, is_classification=labelled, finish_reason=answer.finish_reason)
-        return [Rejected(row | {"detail": answer.text}, "truncated" if cut else "unparseable")]
+        row |= {"detail": answer.text, **cut_column(answer)}
+        return [Rejected(row, "truncated" if cut else "unparseable")]
+    proposal = replace(proposal, reasoning=answer.reasoning)
     return outcomes(proposal, instances, asking=asking, cut=cut, is_classification=labelled)
 
 
 async def is_classification(
     teacher: Teacher, instruction: str, *, asking: Asking, max_tokens: int
-) -> bool:
+) -> bool | None:
     """Return whether the teacher says that a task is a classification task.
 
-    Any answer that does not begin with a yes is a no (released code).
+    Any answer that does not begin with a yes is a no (released code). None for an answer that was
+    cut off before it began: a teacher that was still thinking has not said no.
     """
     # a chat model may explain itself, and ends by itself
     tokens = CLASSIFY_TOKENS if asking.style == "base" else max_tokens
     answer: Completion = await asking.ask(
         teacher, "classify", max_tokens=tokens, instruction=instruction
     )
+    if cut_column(answer):
+        return None
     return parse.begins_with(answer.text, asking.templates.words("yes"))
 
 
@@ -183,12 +194,12 @@ def make_row(proposal: Proposal, instance: Instance, *, asking: Asking) -> Row:
 
     Its id is the id of the instruction, a hyphen, and a hash of input and output.
     """
+    answer = Completion(instance.output, reasoning=proposal.reasoning)
     return bare_row(proposal) | {
         "id": f"{proposal.id}-{content_id(instance.input, instance.output)[:8]}",
         "prompt": user(with_input(proposal.task, instance.input, asking.templates)),
-        "completion": assistant(instance.output),
         "input": instance.input,
-        "output": instance.output,
+        **kept_completion(answer, asking.kept, instance.output),
     }
 
 

@@ -159,6 +159,7 @@ def unnatural(asking: Asking, rules: Rules, settings: SelfInstructSettings) -> M
         )
         instance = Instance(proposal.candidate.input, answer.text.strip())
         cut = answer.finish_reason == "length"
+        proposal = replace(proposal, reasoning=answer.reasoning)
         found = outcomes(proposal, [instance], asking=asking, cut=cut)
         # a rejected task is not worth further requests
         if settings.paraphrases and isinstance(found[0], Accepted):

@@ -56,7 +56,8 @@ class SelfInstructSettings(TemplateSettings):
     """base sends text to be continued, chat sends messages. auto takes base for micro and chat
     for all others."""
     seeds: Path | None = None
-    """Your own seed tasks, as JSONL with id, instruction, instances and is_classification.
+    """Your own seed tasks, in a file (such as JSONL) with id, instruction, instances and
+    is_classification.
     Default: the seed tasks of this project."""
     in_context: int | None = None
     """Demonstrations in a prompt. Default: 8; alpaca and unnatural 3; micro 4."""
@@ -91,6 +92,10 @@ class SelfInstructSettings(TemplateSettings):
     """A call draws its demonstrations from the pool as it was this many calls ago. So that many
     calls can run at once, and the result does not depend on how many do. 1 is the paper's loop:
     one call after another."""
+    reasoning: Literal["keep", "separate", "drop"] = "separate"
+    """What a row holds of the reasoning of a model that reasons, before the text with the output.
+    separate: the column reasoning has it. keep: the completion has it too, between <think> and
+    </think>, before the output. drop: it is left out."""
     patience: int = 100
     """Stop after this many calls in a row without a new instruction. What was found is kept, and
     the command exits with an error."""

@@ -26,6 +26,8 @@ class Usage(Protocol):
     def prompt_tokens(self) -> int: ...
     @property
     def cached_tokens(self) -> int: ...
+    @property
+    def estimated_answers(self) -> int: ...
 
 
 class BudgetSpent(UserError):
@@ -86,7 +88,8 @@ class Account:
             completion_tokens=usage.completion_tokens,
             cached_tokens=usage.cached_tokens,
         )
-        return WatchedTeacher(teacher, self, self.limit, spent)
+        estimated = usage.estimated_answers > 0
+        return WatchedTeacher(teacher, self, self.limit, spent, estimated=estimated)
 
 
 class WatchedTeacher:
@@ -97,13 +100,16 @@ class WatchedTeacher:
     less than they reserved. If none is under way, the budget is spent.
     """
 
-    def __init__(self, teacher: Teacher, account: Account, limit: Limit, spent: float):
+    def __init__(
+        self, teacher: Teacher, account: Account, limit: Limit, spent: float, *, estimated: bool
+    ):
         self.teacher = teacher
         self.name = teacher.name
         self.capabilities = teacher.capabilities
         self._account = account
         self._limit = limit
         self._spent = spent
+        self._estimated = estimated
         self._reserved = 0.0
         self._under_way = 0
         self._order = asyncio.Lock()
@@ -134,6 +140,7 @@ class WatchedTeacher:
                 completion_tokens=sum(a.tokens for a in answers),
                 cached_tokens=sum(a.cached_tokens for a in answers),
             )
+            self._estimated |= any(a.estimated for a in answers)
             return answers
         finally:
             # also after a failure: what was reserved is free for the requests that wait
@@ -171,7 +178,8 @@ class WatchedTeacher:
         spent = self._spent
         unit = self._limit.unit
         return BudgetSpent(
-            f"the budget of {self._limit} is spent: {format_amount(spent, unit)} so far, and the "
+            f"the budget of {self._limit} is spent: {format_amount(spent, unit)}"
+            f"{' (estimated)' if self._estimated else ''} so far, and the "
             f"next request can cost {format_amount(most, unit)}. What arrived is kept: run the "
             "same command with a higher --budget to continue"
         )
@@ -188,8 +196,17 @@ def format_spending(stats: Mapping[str, Any]) -> str:
     )
     return (
         f"tokens:    {stats['prompt_tokens']:,} prompt, {stats['completion_tokens']:,} completion"
+        + estimate_note(stats)
         + (f"; {known}" if tokens else "")
     )
+
+
+def estimate_note(stats: Mapping[str, Any]) -> str:
+    """Return what a line about tokens adds if the endpoint did not count all of them."""
+    estimated = stats.get("estimated_answers")
+    if not estimated:
+        return ""
+    return f" (estimated for {estimated:,} of {stats['answers']:,} answers)"
 
 
 def read_limit(text: str) -> Limit | None:

@@ -12,20 +12,20 @@ import asyncio
 import contextlib
 import hashlib
 import json
-import sys
 import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from datagen.errors import Unavailable, UserError
+from datagen.errors import TeacherError, Unavailable, UserError
+from datagen.teacher.dialect.failure import Failure
 from datagen.teacher.endpoint.batch_book import SUBMITTED, SUBMITTING, Book, Reply
 from datagen.teacher.endpoint.batch_client import BatchClient
 from datagen.teacher.endpoint.batch_files import read_replies, read_reply, split_into_files
-from datagen.teacher.endpoint.endpoint import parsed
 from datagen.teacher.endpoint.throttle import Patience
-from datagen.teacher.endpoint.transport import Failure, Transport
+from datagen.teacher.endpoint.transport import Transport
+from datagen.terminal import show
 
 if TYPE_CHECKING:
     from openai.types import Batch
@@ -79,13 +79,13 @@ class Batches:
 
         # the reply was collected, but the process died before it was used
         if reply and reply.status == 200:
-            with contextlib.suppress(Failure):
-                return parsed(reply.content.encode(), read)
+            with contextlib.suppress(Failure, TeacherError):
+                return read_reply(reply, read, self._transport.redact)
 
         for _ in range(MAX_BATCHES):
             reply = await self._reply(id, path, text, under_way=under_way)
             try:
-                return read_reply(reply, read)
+                return read_reply(reply, read, self._transport.redact)
             except Failure as failure:
                 last = failure
                 under_way = False
@@ -162,10 +162,10 @@ class Batches:
                     # it may have arrived all the same, so the next round searches for it first
                     await asyncio.sleep(FIRST_POLL_S)
                     continue
-            self._book.set_state(name, SUBMITTED, batch.id)
+            self._book.set_state(name, SUBMITTED, self._checked(batch.id))
             count = len(self._book.ids(name))
             log(
-                f"{count:,} requests are in batch {batch.id} at {self._transport.url}; "
+                f"{count:,} requests are in batch {batch.id} at {self._transport.where}; "
                 "run the same command again to collect them later"
             )
             return batch
@@ -177,13 +177,10 @@ class Batches:
         for file in filter(None, (batch.output_file_id, batch.error_file_id)):
             replies += map(self._redacted, read_replies(await self._client.content(file)))
         why = "; ".join(error.message or "" for error in (batch.errors and batch.errors.data) or [])
-        self._book.end(
-            name,
-            replies,
-            without=self._transport.redact(f"batch {batch.id} {batch.status} {why}".strip()),
-        )
+        ended = self._transport.redact(f"{batch.status} {why}".strip())
+        self._book.end(name, replies, without=f"batch {batch.id} {ended}")
         log(f"batch {batch.id} {batch.status} with {len(replies):,} replies")
-        stopped = f"batch {batch.id} at {self._transport.url} {batch.status} {why}".strip()
+        stopped = f"batch {batch.id} at {self._transport.where} {ended}"
         stopped += ": the same command submits again what has no answer"
         self._deliver(name, UserError(stopped) if batch.status in {"failed", "cancelled"} else None)
 
@@ -201,8 +198,18 @@ class Batches:
             elif reply:
                 future.set_result(reply)
 
+    def _checked(self, id: str) -> str:
+        """Return the endpoint's id of a batch, which is stored as it is.
+
+        Raises:
+            UserError: the id repeats a secret.
+        """
+        if self._transport.secrets.message(id) != id:
+            raise UserError(f"{self._transport.where} repeats a key in the id of a batch")
+        return id
+
     def _redacted(self, found: tuple[str, Reply]) -> tuple[str, Reply]:
-        """Return a reply without secrets. Only error texts are changed: they can repeat the key."""
+        """Return a reply whose error text is one line without secrets."""
         id, reply = found
         return id, reply if reply.status == 200 else replace(
             reply, content=self._transport.redact(reply.content)
@@ -210,5 +217,5 @@ class Batches:
 
 
 def log(line: str) -> None:
-    """Print a line for the user at once, also if standard error is a file."""
-    print(line, file=sys.stderr, flush=True)
+    """Print a line for the user."""
+    show(line, error=True)

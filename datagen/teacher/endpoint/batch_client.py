@@ -6,16 +6,13 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, TypeVar
+from urllib.parse import parse_qsl
 
 from datagen.errors import UserError
+from datagen.teacher.dialect.errors import error_message, is_retryable
+from datagen.teacher.dialect.failure import Failure
 from datagen.teacher.endpoint.throttle import Patience
-from datagen.teacher.endpoint.transport import (
-    Failure,
-    Transport,
-    error_message,
-    is_retryable,
-    retry_after,
-)
+from datagen.teacher.endpoint.transport import Transport, retry_after
 
 if TYPE_CHECKING:
     from openai import AsyncOpenAI
@@ -79,8 +76,9 @@ class BatchClient:
         return await self._retry(lambda client: client.batches.retrieve(id))
 
     async def content(self, file: str) -> bytes:
-        """Return the bytes of a file at the endpoint."""
-        return (await self._retry(lambda client: client.files.content(file))).content
+        """Return the lines of a file at the endpoint, each without secrets."""
+        found = await self._retry(lambda client: client.files.content(file))
+        return b"\n".join(map(self._transport.clean, found.content.split(b"\n")))
 
     async def _retry(self, ask: Callable[[AsyncOpenAI], Awaitable[Answer]]) -> Answer:
         """Return what `ask` returns, and ask again after failures that may pass.
@@ -97,7 +95,7 @@ class BatchClient:
                 if time.monotonic() - began > self._patience.down_s:
                     minutes = (time.monotonic() - began) / 60
                     raise UserError(
-                        f"{self._transport.url} has been down for {minutes:.0f} min ({failure}): "
+                        f"{self._transport.where} has been down for {minutes:.0f} min ({failure}): "
                         "run the same command later to continue"
                     ) from None
                 await asyncio.sleep(failure.retry_after or delay)
@@ -121,20 +119,21 @@ class BatchClient:
             if is_retryable(status, content):
                 wait = retry_after(error.response.headers)
                 raise Failure(message, status=status, retry_after=wait) from None
-            raise UserError(f"{self._transport.url} refuses a batch: {message}") from None
+            raise UserError(f"{self._transport.where} refuses a batch: {message}") from None
         except openai.APIError as error:
             raise Failure(self._transport.redact(error), unreachable=True) from None
 
     def _open_client(self) -> AsyncOpenAI:
         if self._client is None:
-            from openai import AsyncOpenAI
+            from openai import AsyncOpenAI, Omit
 
             self._client = AsyncOpenAI(
-                # the client needs some key, but the header below is what is sent: it holds the
-                # user and the password instead, if the URL names them
+                # the client needs some key, but the headers below are what is sent: the server may
+                # want a user and a password, or another header
                 api_key="in the header",
-                base_url=self._transport.url,
-                default_headers={"Authorization": self._transport.headers["Authorization"]},
+                base_url=self._transport.address.base,
+                default_query=dict(parse_qsl(self._transport.address.query)),
+                default_headers={"Authorization": Omit(), **self._transport.credentials},  # type: ignore[dict-item]
                 timeout=self._patience.attempt_s,
                 # retries are ours: a lost submission is searched for before it is sent again
                 max_retries=0,

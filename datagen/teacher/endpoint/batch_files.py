@@ -7,9 +7,10 @@ import json
 from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
+from datagen.teacher.dialect.errors import RETRYABLE, error_message, refusal
+from datagen.teacher.dialect.failure import Failure
 from datagen.teacher.endpoint.batch_book import Reply
 from datagen.teacher.endpoint.endpoint import parsed
-from datagen.teacher.endpoint.transport import RETRYABLE, Failure, error_message, refusal
 
 Answer = TypeVar("Answer")
 
@@ -20,8 +21,12 @@ MAX_BYTES = 90_000_000
 than half that size is uploaded again sooner."""
 
 
-def read_reply(reply: Reply, read: Callable[[dict[str, Any]], Answer]) -> Answer:
+def read_reply(
+    reply: Reply, read: Callable[[dict[str, Any]], Answer], redact: Callable[[object], str] = str
+) -> Answer:
     """Return what `read` makes of a reply that a batch brought.
+
+    `redact` makes an error a line without secrets.
 
     Raises:
         Failure: another batch may bring an answer.
@@ -29,7 +34,7 @@ def read_reply(reply: Reply, read: Callable[[dict[str, Any]], Answer]) -> Answer
         ContextExceeded: the text is longer than the model's context.
     """
     if reply.status == 200:
-        return parsed(reply.content.encode(), read)
+        return parsed(reply.content.encode(), read, redact)
     if reply.status in RETRYABLE or not 300 <= reply.status < 500:
         raise Failure(reply.content, status=reply.status)
     raise refusal(reply.status, reply.content, reply.content.encode())

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datagen.teacher.endpoint.transport import TOO_MANY, Failure
+from datagen.teacher.dialect.errors import TOO_MANY
+from datagen.teacher.dialect.failure import Failure
 
 PROBE_S = 0.5
 """Seconds before the first trial of an endpoint that is down. Many outages last only a moment."""

@@ -8,12 +8,13 @@ import random
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
-from datagen.errors import Unavailable
+from datagen.errors import ContextExceeded, Refused, Unavailable
 from datagen.json_bytes import dumps, loads_any
+from datagen.teacher.dialect.errors import TOO_MANY, page_title
+from datagen.teacher.dialect.failure import Failure
 from datagen.teacher.endpoint.throttle import Patience, Throttle
-from datagen.teacher.endpoint.transport import TOO_MANY, Failure, Transport
 
 Answer = TypeVar("Answer")
 
@@ -23,12 +24,31 @@ LONGEST_DELAY_S = 30.0
 """Most seconds before an attempt. A longer outage is handled by the breaker."""
 
 
-class Endpoint:
-    """One base URL. At most `concurrency` requests are in flight at any time."""
+class Sender(Protocol):
+    """What an endpoint is asked through, such as `Transport`."""
 
-    def __init__(self, url: str, key: str, *, concurrency: int, patience: Patience):
-        self.transport = Transport(url, key)
-        self.throttle = Throttle(self.transport.url, concurrency, patience)
+    where: str
+    """The address, as messages may show it."""
+
+    async def send(
+        self, method: str, path: str, body: bytes | None = None, *, timeout: float
+    ) -> bytes:
+        """Return the body of a reply. `Transport.send` describes the arguments and errors."""
+        ...
+
+    def redact(self, error: object) -> str:
+        """Return an error as one line without secrets."""
+        ...
+
+    async def close(self) -> None: ...
+
+
+class Endpoint:
+    """One server. At most `concurrency` requests are in flight at any time."""
+
+    def __init__(self, transport: Sender, *, concurrency: int, patience: Patience):
+        self.transport = transport
+        self.throttle = Throttle(transport.where, concurrency, patience)
         self.patience = patience
         self._numbers = itertools.count()
         self._asking: set[asyncio.Task[Any]] = set()
@@ -39,7 +59,7 @@ class Endpoint:
         """Post a body, with retries, and return the answer.
 
         Args:
-            path: the path relative to the base URL.
+            path: the path, as `Address.url` takes it.
             body: what is posted, as JSON.
             read: makes the answer of a reply. It raises Failure for a reply that is no answer.
 
@@ -62,7 +82,7 @@ class Endpoint:
                     content = await self.transport.send(
                         "POST", path, payload, timeout=tries.seconds_left()
                     )
-                    answer = parsed(content, read)
+                    answer = parsed(content, read, self.transport.redact)
                 except Failure as failure:
                     self.throttle.failed(tries.who, started, failure)
                     # attempts during an outage are free: the request is not to blame
@@ -153,13 +173,39 @@ class Tries:
             )
 
 
-def parsed(content: bytes, read: Callable[[dict[str, Any]], Answer]) -> Answer:
+def parsed(
+    content: bytes, read: Callable[[dict[str, Any]], Answer], redact: Callable[[object], str]
+) -> Answer:
     """Return what `read` makes of a JSON body.
+
+    Args:
+        content: the body.
+        read: makes the answer.
+        redact: makes an error a line without secrets. A reply with an error can repeat them.
 
     Raises:
         Failure: the body is broken, or has another shape than `read` expects.
+        Refused: the server says that it will not answer.
+        ContextExceeded: the text is longer than the model's context.
     """
     try:
         return read(loads_any(content))
+    except Failure as failure:
+        raise Failure(redact(failure), status=failure.status) from None
+    except Refused as error:
+        raise Refused(redact(error), status=error.status) from None
+    except ContextExceeded as error:
+        raise ContextExceeded(redact(error)) from None
     except (ValueError, KeyError, IndexError, TypeError, AttributeError, RecursionError) as error:
-        raise Failure(f"the reply is no answer ({type(error).__name__})") from None
+        raise Failure(redact(what_it_is(content, error))) from None
+
+
+def what_it_is(content: bytes, error: Exception) -> str:
+    """Return what a body is that could not be read as an answer."""
+    if not content.strip():
+        return "an empty reply"
+    if page := page_title(content[:100_000].decode("utf-8", "replace")):
+        return f"{page} instead of an answer: check OPENAI_BASE_URL, and any proxy"
+    if content.lstrip().startswith((b"data:", b"event:")):
+        return "a stream of events instead of one answer"
+    return f"the reply is no answer ({type(error).__name__})"

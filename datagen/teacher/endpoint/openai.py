@@ -1,6 +1,6 @@
-"""The teacher behind any OpenAI-compatible endpoint: the bodies of requests, and reading replies.
+"""The teacher behind any OpenAI-compatible endpoint.
 
-`endpoint.py` sends the requests.
+`endpoint.py` sends the requests, and `datagen.teacher.dialect` knows how servers differ.
 """
 
 from __future__ import annotations
@@ -8,29 +8,37 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Sequence
+from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Any
 
 from datagen.errors import Refused, UserError
 from datagen.teacher.base import Completion, Messages, Pair, Request
+from datagen.teacher.chat.options import ChatOptions
+from datagen.teacher.dialect.calls import Calls
+from datagen.teacher.dialect.errors import FLAGGED, TOO_MANY, page_title
+from datagen.teacher.dialect.failure import Failure
+from datagen.teacher.dialect.thinking import chat_fields
+from datagen.teacher.endpoint.address import Address
 from datagen.teacher.endpoint.batch import Batches
 from datagen.teacher.endpoint.endpoint import Endpoint
 from datagen.teacher.endpoint.prompt_logprobs import score
 from datagen.teacher.endpoint.throttle import Patience
-from datagen.teacher.endpoint.transport import TOO_MANY, Failure, without_credentials
+from datagen.teacher.endpoint.transport import Transport
 from datagen.teacher.scoring import score_each
 from datagen.teacher.spec import ENGINES
 
+PUBLIC = "https://api.openai.com/v1"
 CHECK_S = 20.0
 """Seconds for the list of models. The list is short, so a slower server counts as unreachable."""
-FATAL_STATUSES = {301, 302, 303, 307, 308, 401, 402, 403, 404, TOO_MANY}
+FATAL_STATUSES = {301, 302, 303, 307, 308, 401, 402, 403, 404, 405, TOO_MANY}
 """Statuses that every request would get: the URL, the key, the credit or the model is wrong."""
 
 
 class OpenAITeacher:
     """A model behind `OPENAI_BASE_URL`, or behind the public API if that is not set.
 
-    The key comes from `OPENAI_API_KEY`.
+    The key comes from `OPENAI_API_KEY`. Fields that the server refuses are left out for the rest of
+    the run.
     """
 
     capabilities = ENGINES["openai"]
@@ -42,26 +50,36 @@ class OpenAITeacher:
         concurrency: int = 64,
         patience: Patience | None = None,
         batches: Path | None = None,
+        chat: ChatOptions | None = None,
     ):
         """Args:
         model: the name that the endpoint knows.
         concurrency: the most requests in flight.
         patience: how long to wait for the endpoint.
         batches: a file that records the submitted batches. With it, the Batch API is used.
+        chat: whether the model thinks, and variables of its chat template.
         """
         self.model = model
         self.name = f"openai:{model}"
-        self._url = os.environ.get("OPENAI_BASE_URL", "https://api.openai.com/v1").rstrip("/")
-        self.base_url = without_credentials(self._url)
+        self.address = Address.parse(os.environ.get("OPENAI_BASE_URL", PUBLIC))
+        self.base_url = self.address.shown
         """The URL that messages and lineage show."""
+        self._chat = chat or ChatOptions()
         self._concurrency = concurrency
         self._patience = patience or Patience()
         self._batches_file = batches
+        self._calls = Calls(
+            self.name,
+            model,
+            explain=self._explain,
+            chat_fields=chat_fields(self._chat, self.base_url),
+        )
+        self._transport: Transport | None = None
         self._endpoint: Endpoint | None = None
         self._batches: Batches | None = None
 
     async def identify(self) -> str:
-        return f"{self.name}@{self.base_url}"
+        return f"{self.name}{self._chat.suffix}@{self.base_url}"
 
     async def open(self) -> None:
         """Connect to the endpoint, and look the model up if the endpoint lists its models.
@@ -72,15 +90,15 @@ class OpenAITeacher:
         try:
             names = await self._model_names()
         except Refused as error:
-            if error.status in {401, 403}:
+            if error.status == 401:
                 raise UserError(
                     f"{self.base_url} refused the key in OPENAI_API_KEY ({error.status})"
                 ) from None
-            # an endpoint need not list its models
-            if error.status != 404:
+            if 300 <= error.status < 400:
                 raise UserError(
                     f"{self.base_url} is no OpenAI-compatible server: {error}"
                 ) from None
+            # an endpoint need not list its models, or not to every key
             return
         except Failure as failure:
             # after a 429 the endpoint is there, and the requests wait as it asks
@@ -89,25 +107,13 @@ class OpenAITeacher:
                     f"cannot reach {self.base_url} (OPENAI_BASE_URL): {failure}"
                 ) from None
             return
-        if names and self.model not in names:
+        # Azure lists its models, but is asked by the names of deployments
+        if names and not self.address.is_azure and not is_listed(self.model, names):
             has = ", ".join(sorted(names)[:8])
             raise UserError(f"{self.base_url} has no model {self.model!r}; it has: {has}")
 
     async def complete(self, request: Request) -> list[Completion]:
-        """Return the n samples of a request.
-
-        An endpoint may return fewer choices than were asked for. It is called until there are n.
-        """
-        found: list[Completion] = []
-        try:
-            while len(found) < request.n:
-                path, body = make_call(self.model, request, len(found))
-                found += await self._completion_service().ask(path, body, completions)
-        except Refused as error:
-            if error.status in FATAL_STATUSES:
-                raise UserError(f"{self.base_url} refuses model {self.model!r}: {error}") from None
-            raise
-        return found[: request.n]
+        return await self._calls.complete(request, self._completion_service())
 
     async def score(self, prompt: str | Messages, continuation: str) -> list[float]:
         """Return the log-probability in nats of each token of the continuation, given the prompt.
@@ -115,7 +121,8 @@ class OpenAITeacher:
         Only vLLM servers return it.
         """
         try:
-            return await score(self._open_endpoint(), self.model, prompt, continuation)
+            fields = chat_fields(self._chat, self.base_url)
+            return await score(self._open_endpoint(), self.model, prompt, continuation, fields)
         except Refused as error:
             raise UserError(
                 f"{self.name} cannot score a given continuation: {self.base_url} returns no prompt "
@@ -133,30 +140,70 @@ class OpenAITeacher:
         self._batches = None
         self._endpoint = None
 
+    def _explain(self, error: Refused, path: str) -> Refused | UserError:
+        """Return the error for a refusal: a UserError if every other request would fail too."""
+        if error.status not in FATAL_STATUSES or is_about_one_text(error):
+            return error
+        if error.status in {404, 405} and "model" not in str(error):
+            return UserError(
+                f"{self.address.shown}/{path} answered {error}. Check OPENAI_BASE_URL "
+                f"({self.address.hint()}) and the model's name {self.model!r}"
+            )
+        return UserError(f"{self.base_url} refuses model {self.model!r}: {error}")
+
     async def _model_names(self) -> list[str]:
         content = await self._open_endpoint().transport.send("GET", "models", timeout=CHECK_S)
         try:
-            return [model["id"] for model in json.loads(content)["data"]]
+            return [str(model["id"]) for model in json.loads(content)["data"]]
         except (ValueError, KeyError, TypeError, AttributeError):
+            page = page_title(content[:100_000].decode("utf-8", "replace"))
             raise UserError(
                 f"{self.base_url} is no OpenAI-compatible server: it lists no models"
+                + (f", but answers {page}" if page else "")
+                + f". Check OPENAI_BASE_URL ({self.address.hint()})"
             ) from None
 
     def _open_endpoint(self) -> Endpoint:
         if self._endpoint is None:
+            self._transport = Transport(self.address, api_key())
             self._endpoint = Endpoint(
-                self._url, api_key(), concurrency=self._concurrency, patience=self._patience
+                self._transport, concurrency=self._concurrency, patience=self._patience
             )
         return self._endpoint
 
     def _completion_service(self) -> Endpoint | Batches:
         """Return the object that requests for completions go to."""
+        endpoint = self._open_endpoint()
         if self._batches_file is None:
-            return self._open_endpoint()
+            return endpoint
         if self._batches is None:
-            transport = self._open_endpoint().transport
-            self._batches = Batches(transport, self._batches_file, self._patience)
+            assert self._transport
+            self._batches = Batches(self._transport, self._batches_file, self._patience)
         return self._batches
+
+
+def is_listed(model: str, names: Sequence[str]) -> bool:
+    """Return whether a model is among the names that a server lists.
+
+    A server may list it with a prefix, or one of the two may have a tag behind a colon.
+
+    Example:
+        >>> is_listed("gem-2", ["models/gem-2"]), is_listed("org/m:free", ["org/m"])
+        (True, True)
+    """
+    plain = model.partition(":")[0]
+    return any(
+        name in (model, plain)
+        or name.partition(":")[0] == model
+        or name.endswith(f"/{model}")
+        or fnmatchcase(model, name)
+        for name in names
+    )
+
+
+def is_about_one_text(error: Refused) -> bool:
+    """Return whether a server refuses one text, so that it can answer others."""
+    return bool(FLAGGED.search(str(error)))
 
 
 def api_key() -> str:
@@ -173,117 +220,3 @@ def api_key() -> str:
     if not (key.isascii() and key.isprintable()):
         raise UserError("OPENAI_API_KEY holds a character that no key has: copy it again")
     return key
-
-
-def make_call(model: str, request: Request, have: int) -> tuple[str, dict[str, Any]]:
-    """Return the path and the body of the call for the samples after the first `have`."""
-    if isinstance(request.prompt, str):
-        return "completions", text_body(model, request, have)
-    return "chat/completions", chat_body(model, request, request.prompt, have)
-
-
-def common_body(model: str, request: Request, have: int) -> dict[str, Any]:
-    """Return the part of the body that chat and text requests share."""
-    sampling = request.sampling
-    body: dict[str, Any] = {
-        "model": model,
-        "n": request.n - have,
-        "temperature": sampling.temperature,
-        "max_tokens": sampling.max_tokens,
-        # one seed for each call: the samples of later calls must differ
-        "seed": sampling.seed + request.first + have,
-    }
-
-    if sampling.top_p < 1:
-        body["top_p"] = sampling.top_p
-    if sampling.stop:
-        body["stop"] = list(sampling.stop)
-    return body
-
-
-def chat_body(model: str, request: Request, messages: Messages, have: int) -> dict[str, Any]:
-    body = common_body(model, request, have)
-    body["messages"] = [{"role": role, "content": content} for role, content in messages]
-    if request.sampling.logprobs:
-        body["logprobs"] = True
-    if request.sampling.schema:
-        asked = {"name": "answer", "strict": True, "schema": json.loads(request.sampling.schema)}
-        body["response_format"] = {"type": "json_schema", "json_schema": asked}
-    return body
-
-
-def text_body(model: str, request: Request, have: int) -> dict[str, Any]:
-    body = common_body(model, request, have) | {"prompt": request.prompt}
-    if request.sampling.logprobs:
-        body["logprobs"] = 1
-    return body
-
-
-def completions(reply: dict[str, Any]) -> list[Completion]:
-    """Return the usable choices of a reply, at least one.
-
-    Usage is counted for the whole call. The first choice gets the prompt tokens; the completion
-    tokens are split evenly.
-
-    Raises:
-        Failure: no choice has content.
-    """
-    choices = sorted(reply["choices"], key=lambda c: c.get("index", 0))
-    usage = reply.get("usage") or {}
-    spent = int(usage.get("completion_tokens") or 0)
-    prompt_tokens = int(usage.get("prompt_tokens") or 0)
-    cached = int((usage.get("prompt_tokens_details") or {}).get("cached_tokens") or 0)
-
-    # the first choices get the remainder, so that the sum is what the endpoint counted
-    share, rest = divmod(spent, max(len(choices), 1))
-    billed = (prompt_tokens, min(cached, prompt_tokens))
-    usable: list[Completion] = []
-    for i, choice in enumerate(choices):
-        if answer := completion(choice, share + (i < rest), *((0, 0) if usable else billed)):
-            usable.append(answer)
-    if not usable:
-        raise Failure("a reply with null content" if choices else "a reply without choices")
-    return usable
-
-
-def completion(
-    choice: dict[str, Any], tokens: int, prompt_tokens: int, cached_tokens: int
-) -> Completion | None:
-    """Return a choice as a completion, or None if it has no content and no reason for that."""
-    message = choice.get("message") or {}
-    content = message.get("content") if message else choice.get("text")
-    if content is None:
-        # the field of a model that refused to follow a JSON schema
-        content = message.get("refusal")
-    finish_reason = choice.get("finish_reason")
-    reasoning = message.get("reasoning_content") or message.get("reasoning")
-    if content is None and not reasoning and finish_reason in {None, "stop"}:
-        return None
-    return Completion(
-        text=readable(content or ""),
-        finish_reason=str(finish_reason or "unknown"),
-        tokens=tokens,
-        prompt_tokens=prompt_tokens,
-        cached_tokens=cached_tokens,
-        mean_logprob=mean_logprob(choice.get("logprobs")),
-        reasoning=readable(reasoning) if reasoning else None,
-    )
-
-
-def readable(text: str) -> str:
-    """Return the text with U+FFFD in place of unpaired surrogates, which no file can hold."""
-    if text.isascii():
-        return text
-    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
-
-
-def mean_logprob(logprobs: dict[str, Any] | None) -> float | None:
-    """Return the mean over a choice's tokens, in nats.
-
-    Chat replies list tokens under `content`, text replies under `token_logprobs`.
-    """
-    if not logprobs:
-        return None
-    chat = [token["logprob"] for token in logprobs.get("content") or []]
-    values = [value for value in chat or logprobs.get("token_logprobs") or [] if value is not None]
-    return sum(values) / len(values) if values else None

@@ -7,6 +7,7 @@ those of the continuation, which is tokenized separately.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from datagen.errors import Refused
@@ -15,9 +16,15 @@ from datagen.teacher.endpoint.endpoint import Endpoint
 
 
 async def score(
-    endpoint: Endpoint, model: str, prompt: str | Messages, continuation: str
+    endpoint: Endpoint,
+    model: str,
+    prompt: str | Messages,
+    continuation: str,
+    chat_fields: Mapping[str, Any],
 ) -> list[float]:
     """Return the log-probability, in nats, of each token of the continuation.
+
+    `chat_fields` are the fields of a request whose prompt is messages.
 
     Raises:
         Refused: the server is no vLLM server, or it refuses the request.
@@ -29,7 +36,9 @@ async def score(
     answer = await tokens(endpoint, given)
     if not answer:
         return []
-    asked = {"prompt": prompt} if isinstance(prompt, str) else {"messages": turns(prompt)}
+    asked: dict[str, Any] = {"prompt": prompt}
+    if not isinstance(prompt, str):
+        asked = {"messages": turns(prompt), **chat_fields}
     ids = await tokens(endpoint, {"model": model} | asked) + answer
     body = {
         "model": model,

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from datagen.errors import UserError
+from datagen.teacher.dialect.errors import TOO_MANY
+from datagen.teacher.dialect.failure import Failure
 from datagen.teacher.endpoint.breaker import MAX_PROBE_S, PROBE_S, Breaker
 from datagen.teacher.endpoint.level import Level
 from datagen.teacher.endpoint.pace import Pace
-from datagen.teacher.endpoint.transport import TOO_MANY, Failure
+from datagen.terminal import show
 
 OVERLOAD = {TOO_MANY, 408, 503, 529}
 """Statuses that may mean that the endpoint is asked too much."""
@@ -54,7 +55,7 @@ class Throttle:
         self.pace = Pace()
         self.breaker = Breaker(ceiling)
         self.in_flight = 0
-        self._log = log or (lambda line: print(line, file=sys.stderr, flush=True))
+        self._log = log or (lambda line: show(line, error=True))
         self._waiting: deque[asyncio.Future[None]] = deque()
         self._not_before = 0.0
         self._alarm: asyncio.TimerHandle | None = None

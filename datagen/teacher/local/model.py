@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import gc
 import hashlib
 from collections.abc import Callable
+from functools import cached_property
 from itertools import chain, starmap
 from typing import Any
 
 from datagen.teacher.base import Completion, Request, Sampling
+from datagen.teacher.chat.reasoning import split_reasoning
+from datagen.teacher.chat.template import stop_tokens
 from datagen.teacher.local.batches import Job, TokenPair
 from datagen.teacher.local.decode import Row, decode, score
 from datagen.teacher.local.prefix import shared_prefix
-from datagen.teacher.local.tokenizing import cannot_open
+from datagen.teacher.local.tokenizing import AnswerDecoder, cannot_open, opening_before
 
 
 class CausalModel:
@@ -20,6 +24,7 @@ class CausalModel:
     def __init__(self, network: Any, tokenizer: Any, *, batch_rows: int):
         self.network = network
         self.tokenizer = tokenizer
+        self._decoder = AnswerDecoder(tokenizer)
         self.batch_rows = batch_rows
         """The most sequences at once. It is halved when a GPU runs out of memory."""
         self.tokens_asked = 0
@@ -65,10 +70,12 @@ class CausalModel:
                 stopped=self._stopped(sampling.stop),
             )
         answers: list[list[Completion]] = [[] for _ in jobs]
+        openings = [opening_before(self.tokenizer, job.ids) for job in jobs]
         for row in rows:
             # the first sample of a request carries the prompt's tokens, as at an endpoint
             cost = 0 if answers[row.prompt] else len(jobs[row.prompt].ids)
-            answers[row.prompt].append(self._completion(row, sampling, cost))
+            answer = self._completion(row, sampling, cost, opening=openings[row.prompt])
+            answers[row.prompt].append(answer)
         return answers
 
     def _rows(self, place: int, job: Job) -> list[Row]:
@@ -80,12 +87,10 @@ class CausalModel:
         samples = range(request.first, request.first + request.n)
         return [Row(place, stream(request, sample, room)) for sample in samples]
 
-    @property
+    @cached_property
     def _ends(self) -> set[int]:
         """The tokens that end a text."""
-        ends = self.network.generation_config.eos_token_id
-        listed = ends if isinstance(ends, list) else [ends]
-        return {*listed, self.tokenizer.eos_token_id} - {None}
+        return stop_tokens(self.tokenizer, self.network.generation_config)
 
     def _stopped(self, stop: tuple[str, ...]) -> Callable[[list[int]], bool]:
         """Return a function that says whether a text contains a stop string.
@@ -98,16 +103,22 @@ class CausalModel:
         reach = max(len(s.encode()) for s in stop) + 1
         return lambda tokens: any(s in self.tokenizer.decode(tokens[-reach:]) for s in stop)
 
-    def _completion(self, row: Row, sampling: Sampling, prompt_tokens: int) -> Completion:
-        text = self.tokenizer.decode(row.tokens, skip_special_tokens=True)
+    def _completion(
+        self, row: Row, sampling: Sampling, prompt_tokens: int, *, opening: str
+    ) -> Completion:
+        # in some families the token that ends a text is a mark of reasoning too
+        ended = row.tokens[-1:] and row.tokens[-1] in self._ends
+        [text] = self._decoder.decode([row.tokens[:-1] if ended else row.tokens])
         # a token can hold the stop string and more, so the text is cut before it
         cuts = [at for at in (text.find(s) for s in sampling.stop) if at >= 0]
+        reasoning, answer = split_reasoning(opening + (text[: min(cuts)] if cuts else text))
         return Completion(
-            text=text[: min(cuts)] if cuts else text,
+            text=answer,
             finish_reason="stop" if row.ended else "length",
             tokens=len(row.tokens),
             prompt_tokens=prompt_tokens,
             mean_logprob=sum(row.logprobs) / len(row.logprobs) if row.logprobs else None,
+            reasoning=reasoning,
         )
 
     def _score(self, pairs: list[TokenPair]) -> list[list[float]]:
@@ -159,6 +170,16 @@ def open_model(path: str, tokenizer: Any, *, batch_rows: int) -> CausalModel:
     except (OSError, ValueError) as error:
         raise cannot_open(path, error) from None
     return CausalModel(network, tokenizer, batch_rows=batch_rows)
+
+
+def release_memory() -> None:
+    """Give back the memory of models that are no longer used, also to other processes on a GPU."""
+    import torch
+
+    # the frames of an error, such as a prompt that was too long, can hold a model in a cycle
+    gc.collect()
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
 
 
 def stream(request: Request, sample: int, length: int) -> list[float]:

@@ -11,12 +11,21 @@ import asyncio
 import itertools
 import os
 from collections.abc import Sequence
+from functools import cached_property
 from typing import Any
 
 from datagen.errors import ContextExceeded, EngineDied, TeacherError, UserError
 from datagen.teacher.base import Completion, Messages, Pair, Request
+from datagen.teacher.chat.options import ChatOptions
+from datagen.teacher.chat.template import stop_tokens
 from datagen.teacher.fingerprint import revision_of
-from datagen.teacher.local.tokenizing import continuation_tokens, open_tokenizer, prompt_tokens
+from datagen.teacher.local.tokenizing import (
+    AnswerDecoder,
+    open_tokenizer,
+    opening_before,
+    prompt_tokens,
+    tokens_after,
+)
 from datagen.teacher.local.vllm_arguments import (
     engine_arguments,
     read_completion,
@@ -36,9 +45,11 @@ class VllmTeacher:
 
     capabilities = ENGINES["vllm"]
 
-    def __init__(self, spec: TeacherSpec):
+    def __init__(self, spec: TeacherSpec, *, chat: ChatOptions | None = None):
         self.name = spec.name
         self.spec = spec
+        self._chat = chat or ChatOptions()
+        self._variables: dict[str, Any] = {}
         self._arguments = spec.arguments
         self._adapter = self._arguments.pop("lora", None)
         self._numbers = itertools.count()
@@ -50,7 +61,7 @@ class VllmTeacher:
         """Return the name, with the revisions of the weights and of the adapter."""
         models = [str(path) for path in (self.spec.model, self._adapter) if path]
         revisions = [str(await asyncio.to_thread(revision_of, model)) for model in models]
-        return "@".join([self.name, *revisions])
+        return "@".join([self.name + self._chat.suffix, *revisions])
 
     def load_tokenizer(self) -> Any:
         """Return the model's own tokenizer, with its chat template. It needs no running engine."""
@@ -75,6 +86,9 @@ class VllmTeacher:
                 f"vLLM is not installed ({error}): pip install 'emergent-distill[vllm]'"
             ) from None
         self.spec.check_folder()
+        # before the engine, which takes minutes to start
+        if self._chat.suffix:
+            self._variables = self._chat.for_tokenizer(self.load_tokenizer(), self.name)
         try:
             arguments = AsyncEngineArgs(**self.engine_arguments())
             # the usage context of `LLM`: by default a server computes fewer sequences and tokens
@@ -102,14 +116,20 @@ class VllmTeacher:
             raise ContextExceeded(
                 f"the prompt has {len(ids)} tokens, the context of {self.name} is {self.context}"
             )
-        output = await self._ask(ids, sampling_params(request, room))
+        output = await self._ask(ids, sampling_params(request, room, self._ends))
         choices = sorted(output.outputs, key=lambda choice: choice.index)
         # with stop strings vLLM decodes itself, to find them
         decoded = request.sampling.stop
         texts = [choice.text for choice in choices] if decoded else self._texts(choices)
         costs = [len(ids), *[0] * (len(choices) - 1)]
-        found = zip(choices, texts, costs, strict=True)
+        opening = opening_before(self.load_tokenizer(), ids)
+        found = zip(choices, (opening + text for text in texts), costs, strict=True)
         return [read_completion(*one, request.sampling) for one in found]
+
+    @cached_property
+    def _ends(self) -> list[int]:
+        """The tokens that end a text, besides those of the generation config that vLLM reads."""
+        return sorted(stop_tokens(self.load_tokenizer(), None))
 
     def _texts(self, choices: Sequence[Any]) -> list[str]:
         """Return the texts of the choices, decoded in one call.
@@ -119,7 +139,7 @@ class VllmTeacher:
         """
         # the last token of a choice that stopped is the end token
         tokens = [list(c.token_ids)[: -1 if c.finish_reason == "stop" else None] for c in choices]
-        return list(self.load_tokenizer().batch_decode(tokens, skip_special_tokens=True))
+        return AnswerDecoder(self.load_tokenizer()).decode(tokens)
 
     async def score(self, prompt: str | Messages, continuation: str) -> list[float]:
         """Return the log-probability, in nats, of each token of the continuation."""
@@ -127,7 +147,7 @@ class VllmTeacher:
 
         ids = await self._encode(prompt)
         self._check_adapter()
-        answer = continuation_tokens(self.load_tokenizer(), continuation)
+        answer = tokens_after(self.load_tokenizer(), ids, continuation)
         tokens = len(ids) + len(answer)
         # vLLM must have room for the token that it draws
         if tokens >= self.context:
@@ -220,7 +240,7 @@ class VllmTeacher:
 
     async def _encode(self, prompt: str | Messages) -> list[int]:
         await self.open()
-        return prompt_tokens(self.load_tokenizer(), prompt, self.name)
+        return prompt_tokens(self.load_tokenizer(), prompt, self.name, self._variables)
 
     async def close(self) -> None:
         if self._engine is not None:

@@ -9,6 +9,7 @@ from typing import Any
 
 from datagen.errors import UserError
 from datagen.teacher.base import Completion, Request, Sampling
+from datagen.teacher.chat.reasoning import split_reasoning
 from datagen.teacher.topk import Topk
 
 DEFAULTS: dict[str, Any] = {
@@ -60,8 +61,8 @@ def lora_rank(folder: Path) -> int:
     return next((size for size in LORA_RANKS if size >= rank), rank)
 
 
-def sampling_params(request: Request, room: int) -> Any:
-    """Return vLLM's settings for a request of at most `room` tokens.
+def sampling_params(request: Request, room: int, ends: Sequence[int]) -> Any:
+    """Return vLLM's settings for a request of at most `room` tokens that stops at the ids `ends`.
 
     vLLM draws sample i of n with seed + i. So sample `first + i` is the same however the samples
     are split into requests.
@@ -76,6 +77,7 @@ def sampling_params(request: Request, room: int) -> Any:
         top_p=sampling.top_p,
         max_tokens=min(sampling.max_tokens, room),
         stop=list(sampling.stop) or None,
+        stop_token_ids=list(ends),
         # vLLM needs the text only to find stop strings; else the teacher decodes faster itself
         detokenize=bool(sampling.stop),
         seed=sampling.seed + request.first,
@@ -85,15 +87,24 @@ def sampling_params(request: Request, room: int) -> Any:
 
 
 def read_completion(choice: Any, text: str, prompt_tokens: int, sampling: Sampling) -> Completion:
-    """Return a choice of vLLM as a completion."""
+    """Return a choice of vLLM as a completion.
+
+    Args:
+        choice: of a finished output.
+        text: its text, after the mark with which the prompt opened reasoning, if it did.
+        prompt_tokens: billed for this choice.
+        sampling: of the request.
+    """
+    reasoning, answer = split_reasoning(text)
     tokens = len(choice.token_ids)
     mean = choice.cumulative_logprob / tokens if sampling.logprobs and tokens else None
     return Completion(
-        text=text,
+        text=answer,
         finish_reason=choice.finish_reason or "unknown",
         tokens=tokens,
         prompt_tokens=prompt_tokens,
         mean_logprob=mean,
+        reasoning=reasoning,
     )
 
 

@@ -19,6 +19,7 @@ from typing import Any
 
 from datagen.errors import Unavailable, UserError
 from datagen.teacher.base import Completion, Messages, Pair, Request
+from datagen.teacher.chat.options import ChatOptions
 from datagen.teacher.endpoint.throttle import Patience
 from datagen.teacher.engines import make_engine
 from datagen.teacher.ray.cluster import (
@@ -63,15 +64,17 @@ class RayTeacher:
         concurrency: int = 64,
         patience: Patience | None = None,
         workers: int | None = None,
+        chat: ChatOptions | None = None,
     ):
         self.spec = spec
         self.name = spec.name
         self.capabilities = spec.capabilities
         self._concurrency = concurrency
         self._patience = patience
+        self._chat = chat
         self._size = workers
         # for identity and tokenizer: it loads no weights and answers no requests
-        self._local_engine: Any = make_engine(spec)
+        self._local_engine: Any = make_engine(spec, chat=chat)
         self._ray = join()
         self._starting = threading.Lock()
         self._workers: list[Any] = []
@@ -172,7 +175,7 @@ class RayTeacher:
         )
         environment = {name: os.environ[name] for name in WORKER_ENVIRONMENT if name in os.environ}
         share = math.ceil(self._concurrency / size)
-        arguments = (self.spec, share, self._patience, environment)
+        arguments = (self.spec, share, self._patience, environment, self._chat)
         return [actor.remote(*arguments) for _ in range(size)]
 
     def _ask_identity(self, workers: list[Any]) -> str:

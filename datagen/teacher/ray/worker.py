@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from datagen.errors import DatagenError, EngineDied, TeacherError
+from datagen.teacher.chat.options import ChatOptions
 from datagen.teacher.endpoint.throttle import Patience
 from datagen.teacher.engines import make_engine
 from datagen.teacher.spec import TeacherSpec
@@ -33,9 +34,10 @@ class Worker:
         concurrency: int,
         patience: Patience | None,
         environment: dict[str, str],
+        chat: ChatOptions | None = None,
     ):
         os.environ.update(environment)
-        self.teacher: Any = make_engine(spec, concurrency=concurrency, patience=patience)
+        self.teacher: Any = make_engine(spec, concurrency=concurrency, patience=patience, chat=chat)
 
     async def identify(self) -> str:
         return str(await self.teacher.identify())

@@ -45,7 +45,8 @@ class Reading(Endpoint):
             if "messages" in body
             else {"text": f" {text}\n1 ->"}
         )
-        return {"choices": [{"index": 0, "finish_reason": "stop", **message}]}
+        usage = {"prompt_tokens": len(prompt.split()), "completion_tokens": 2}
+        return {"choices": [{"index": 0, "finish_reason": "stop", **message}], "usage": usage}
 
 
 def write_tasks(folder: Path, *, numbers: int = 40, mapping: str = MAPPING) -> Path:

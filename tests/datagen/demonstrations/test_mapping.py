@@ -109,6 +109,32 @@ def test_each_makes_many_tasks_of_one_entry(tmp_path):
     ]
 
 
+@pytest.mark.parametrize(
+    ("entry", "said"),
+    [
+        ("{task: t, input: q, output: a, options: [yes, no]}", "the key 'options' holds true or false"),
+        ("{task: t, input: [q], output: a}", "the key 'input' holds a list, not a text"),
+        ("{task: t, input: q, output: {a: 1}}", "the key 'output' holds an object, not a text"),
+        ("{each: x, task: t, input: q, output: a}", "the key 'each' must hold a list of names"),
+    ],
+)  # fmt: skip
+def test_what_is_no_text_in_a_mapping_never_becomes_one(tmp_path, entry, said):
+    (tmp_path / "m.yaml").write_text(f"- {entry}\n")
+    with pytest.raises(UserError, match=f"m.yaml, entry 1: {said}"):
+        read_mapping(tmp_path / "m.yaml")
+
+
+def test_years_are_names_and_a_key_without_a_value_says_nothing(tmp_path):
+    (tmp_path / "m.yaml").write_text(
+        '- {each: [2019, 2020], task: "m/{each}", description: , options: , input: q, output: a}'
+    )
+    tasks = read_mapping(tmp_path / "m.yaml")[1]
+    assert [(t.task, t.description, t.options) for t in tasks] == [
+        ("m/2019", "", ()),
+        ("m/2020", "", ()),
+    ]
+
+
 def test_shipped_mappings_are_whole():
     assert names() == ["bbh", "glue", "mmlu", "superglue"]
     tasks = {name: read_mapping(name)[1] for name in names()}

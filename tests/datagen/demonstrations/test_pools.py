@@ -4,7 +4,8 @@ import json
 
 import pytest
 
-from datagen.demonstrations.pools import divide, example, instruction_set, microworld
+from datagen.demonstrations.instruction_set import instruction_set
+from datagen.demonstrations.pools import divide, example, microworld
 from datagen.errors import UserError
 from datagen.microworld.splits import split_of
 

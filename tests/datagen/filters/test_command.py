@@ -146,3 +146,10 @@ def test_a_damaged_table_is_one_line(tmp_path):
     (tmp_path / "rows.parquet").write_bytes(b"no table")
     with pytest.raises(UserError, match=r"rows.parquet: not Parquet"):
         run(str(tmp_path / "rows.parquet"), tmp_path / "run")
+
+
+def test_the_summary_speaks_of_no_answers_and_no_tokens(source, tmp_path):
+    lines = run_filter(FilterSettings(source, out=tmp_path / "run")).summary.splitlines()
+    assert lines[0].startswith("7 rows in ")
+    assert lines[1:3] == ["accepted:  5", "rejected:  exact_duplicate 2"]
+    assert len(lines) == 4

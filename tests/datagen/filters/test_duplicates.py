@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 
 from datagen.errors import UserError
+from datagen.filters import near
 from datagen.filters.duplicates import (
     embedding_duplicates,
     exact_duplicates,
-    near_duplicates,
-    shingles,
 )
 from datagen.filters.encoders import encode
+from datagen.filters.near import near_duplicates, shingles
 
 SENTENCE = (
     "Write a short story about a lighthouse keeper who finds a message in a bottle one winter "
@@ -40,27 +40,42 @@ def test_signs_are_no_decoration(first, second):
     assert exact_duplicates([first, second]) == []
 
 
-def test_near_duplicates_are_those_of_brute_force():
-    """Jaccard of all pairs, greedily in order. With 128 permutations a pair well over the threshold
-    is not missed."""
-    rng = random.Random(7)
-    texts = [" ".join(rng.choices([f"w{n}" for n in range(500)], k=40)) for _ in range(40)]
-    for text in list(texts):
-        words = text.split()
-        words[rng.randrange(40)] = "changed"  # 3 of 38 shingles: 0.854
-        texts.append(" ".join(words))
-        words[5:35:4] = ["other"] * 8  # far below
-        texts.append(" ".join(words))
-    sets, kept, wanted = [shingles(text) for text in texts], [], []
+@pytest.mark.parametrize("seed", range(60))
+def test_near_duplicates_are_exactly_those_of_brute_force(seed, monkeypatch):
+    rng = random.Random(seed)
+    monkeypatch.setattr(near, "BLOCK", rng.choice([7, 1024]))
+    monkeypatch.setattr(near, "CODES", rng.choice([20, 1_000_000]))  # 20: most shingles share one
+    words = [f"w{n}" for n in range(rng.choice([5, 12, 60]))]
+    texts = [" ".join(rng.choices(words, k=rng.randint(0, 14))) for _ in range(80)]
+    threshold = rng.choice([0.1, 0.34, 0.5, 0.7, 0.75, 0.8, 0.9, 1.0])
+    found = [(d.index, d.kept, d.similarity) for d in near_duplicates(texts, threshold)]
+    assert found == brute_force(texts, threshold)
+
+
+def brute_force(texts, threshold):
+    sets = [shingles(text) for text in texts]
+    kept, found = [], []
     for place, mine in enumerate(sets):
-        scores = {other: len(mine & sets[other]) / len(mine | sets[other]) for other in kept}
-        best = max(scores, key=lambda other: scores[other], default=None)
-        if best is not None and scores[best] >= 0.8:
-            wanted.append((place, best, scores[best]))
+        scores = {o: len(mine & sets[o]) / len(mine | sets[o]) for o in kept if mine}
+        best = max(scores, key=lambda other: (scores[other], -other), default=None)
+        if best is not None and scores[best] >= threshold:
+            found.append((place, best, scores[best]))
         else:
             kept.append(place)
-    assert [(d.index, d.kept, d.similarity) for d in near_duplicates(texts, 0.8)] == wanted
-    assert len(wanted) >= 40
+    return found
+
+
+def test_texts_of_one_template_cost_no_square(monkeypatch):
+    """They share most of their words. Only pairs that can reach the threshold are compared."""
+    compared = []
+    jaccard = near.jaccard
+    monkeypatch.setattr(near, "jaccard", lambda a, b: compared.append(1) or jaccard(a, b))
+    texts = [
+        f"Plan a walk of {i} steps through the old town, past the mill, the church and gate {i % 50}."
+        for i in range(3000)
+    ]
+    assert near_duplicates(texts, 0.8) == []
+    assert len(compared) < 3 * len(texts)
 
 
 def test_a_near_miss_stays():

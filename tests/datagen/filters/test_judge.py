@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from datagen.errors import UserError
-from datagen.filters.judge.command import run_judge
+from datagen.filters.judge.command import judge_summary, run_judge
 from datagen.filters.judge.score import read_score, reason_to_reject
 from datagen.filters.judge.settings import JudgeSettings
 from datagen.prompts.templates import Templates
@@ -107,6 +107,10 @@ def test_every_row_gets_its_score_or_a_reason(rows, endpoint, tmp_path):
     stats = json.loads((tmp_path / "run" / "stats.json").read_text())
     scores = [row["score"] for row in accepted]
     assert stats["mean_score"] == pytest.approx(sum(scores) / len(scores), abs=1e-3)
+    mean = f"{sum(scores) / len(scores):.2f}"
+    assert f"mean score: {mean} of 10, of {len(scores)} rows" in judge_summary(stats, tmp_path)
+    unread = stats | {"scores": {}, "mean_score": None}
+    assert "mean score: none\n" in judge_summary(unread, tmp_path)
 
 
 def test_the_threshold_splits_the_same_scores_and_judging_again_keeps_the_rows(

@@ -36,7 +36,8 @@ def test_an_unknown_teacher_is_one_line(text):
     with pytest.raises(UserError) as error:
         TeacherSpec.parse(text)
     assert str(error.value) == (
-        f"unknown teacher {text!r}: use micro, hf:NAME_OR_PATH, vllm:NAME_OR_PATH or openai:MODEL"
+        f"unknown teacher {text!r}: use micro, hf:NAME_OR_PATH, vllm:NAME_OR_PATH, "
+        "openai:MODEL or any-llm:PROVIDER/MODEL"
     )
 
 
@@ -56,7 +57,7 @@ def test_a_bare_model_is_one_of_transformers(text, name):
 def test_capabilities_are_those_of_the_engines():
     """What an engine declares, it has; what it does not declare, it has not."""
     for name in ENGINES:
-        teacher = connect(name if name == "micro" else f"{name}:model")
+        teacher = connect(name if name == "micro" else f"{name}:org/model")
         assert teacher.capabilities == ENGINES[name]
         assert hasattr(teacher, "topk") == teacher.capabilities.topk
         assert hasattr(teacher, "load_tokenizer") == teacher.capabilities.tokenizer

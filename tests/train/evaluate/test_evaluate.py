@@ -15,8 +15,9 @@ from tests.datagen.endpoint import Endpoint, Served
 from train.cli import as_lists, main
 from train.evaluate.ask import Answered
 from train.evaluate.bootstrap import Bootstrap
+from train.evaluate.contenders import Contender
 from train.evaluate.section import section
-from train.evaluate.settings import Contender, EvaluateSettings
+from train.evaluate.settings import EvaluateSettings
 
 QUESTIONS = 30
 

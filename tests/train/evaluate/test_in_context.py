@@ -20,7 +20,7 @@ from tests.datagen.endpoint import Endpoint, Served
 from train.cli import main
 from train.evaluate.bootstrap import Bootstrap
 from train.evaluate.cases import Case, CaseAnswer
-from train.evaluate.settings import Contender
+from train.evaluate.contenders import Contender
 from train.evaluate.shots import shots_section, slopes
 
 SHOTS = [0, 1, 2, 4, 8, 16]

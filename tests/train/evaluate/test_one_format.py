@@ -15,7 +15,8 @@ from tests.datagen.demonstrations.reading import Reading, write_tasks
 from tests.datagen.endpoint import Served
 from tests.tiny import save_tiny_model
 from train.evaluate.cases import answer_cases, read_cases
-from train.evaluate.settings import Contender, EvaluateSettings
+from train.evaluate.contenders import Contender
+from train.evaluate.settings import EvaluateSettings
 from train.sft import build, parse_sft
 
 
@@ -80,13 +81,15 @@ def publish(format: str, kind: str, folder: Path, monkeypatch: pytest.MonkeyPatc
     assert datagen(["publish", str(folder / "run"), "parity"]) == 0
 
 
-def trained_prompts(model: Path, folder: Path) -> tuple[list[str], list[str]]:
+def trained_prompts(
+    model: Path, folder: Path, *, config: str = "demonstrations"
+) -> tuple[list[str], list[str]]:
     """What stands before the completion, and from its first token on, in the trainer's own rows."""
     words = [
         "--dataset",
         "parity",
         "--dataset_config",
-        "demonstrations",
+        config,
         "--model_name_or_path",
         str(model),
     ]

@@ -137,7 +137,11 @@ class BatchEndpoint(Endpoint):
         )
         for request in requests[:done]:
             fault = self.faults.pop(0) if self.faults else ""
-            if fault.isdigit() or fault == "echo":
+            refused = [r for field, r in self.refuses.items() if field in request["body"]]
+            if refused:
+                status, body = refused[0]
+                bad.append(line_of(request, response={"status_code": status, "body": body}))
+            elif fault.isdigit() or fault == "echo":
                 told = "bad credentials Bearer test-key" if fault == "echo" else f"injected {fault}"
                 response = {
                     "status_code": 400 if fault == "echo" else int(fault),

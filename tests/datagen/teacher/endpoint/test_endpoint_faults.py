@@ -200,7 +200,7 @@ def test_an_endpoint_that_asks_for_more_time_than_there_is_ends_the_run(monkeypa
     assert "asks to wait" in str(error)
 
 
-@pytest.mark.parametrize("status", ["401", "402", "403", "404"])
+@pytest.mark.parametrize("status", ["401", "402", "403"])
 def test_what_no_request_can_pass_ends_the_run_at_once(monkeypatch, status):
     endpoint = Endpoint(faults=[status])
     with Served(endpoint) as url:

@@ -9,9 +9,9 @@ from types import SimpleNamespace
 
 import pytest
 
+from datagen.teacher.dialect.failure import Failure
 from datagen.teacher.endpoint import throttle
 from datagen.teacher.endpoint.throttle import Patience, Throttle
-from datagen.teacher.endpoint.transport import Failure
 
 
 class Still(selectors.SelectSelector):

@@ -132,6 +132,7 @@ def test_scoring_at_an_endpoint_that_cannot_names_an_engine_that_can(monkeypatch
 
 def test_an_unknown_engine_names_those_there_are():
     with pytest.raises(
-        UserError, match="use micro, hf:NAME_OR_PATH, vllm:NAME_OR_PATH or openai:MODEL"
+        UserError,
+        match="use micro, hf:NAME_OR_PATH, vllm:NAME_OR_PATH, openai:MODEL or any-llm:PROV",
     ):
         connect("gpt-4")

@@ -1,7 +1,9 @@
 """The transformers engine: against plain unbatched loops over the same model."""
 
 import asyncio
+import json
 import random
+import shutil
 
 import pytest
 import torch
@@ -173,3 +175,25 @@ def test_many_tasks_at_once_open_the_model_once(tiny_model, monkeypatch):
 
     asyncio.run(go())
     assert opened == [1]
+
+
+@pytest.mark.parametrize("as_list", [True, False])
+def test_every_end_token_of_the_generation_config_ends_a_text(
+    tiny_model, reference, tmp_path, as_list
+):
+    """Llama 3, Gemma and Qwen have an end of turn there that the tokenizer does not call its end
+    token."""
+    model, tokenizer = reference
+    prompt = PROMPTS[1]
+    ids = tokenizer(prompt, return_tensors="pt").input_ids
+    tokens = model.generate(ids, do_sample=False, max_new_tokens=12)[0, ids.shape[1] :].tolist()
+    # a token that the model writes soon, and not at once
+    place = next(i for i in range(2, len(tokens)) if tokens[i] not in tokens[:i])
+    folder = shutil.copytree(tiny_model, tmp_path / "model")
+    config = json.loads((folder / "generation_config.json").read_text())
+    ends = [tokenizer.eos_token_id, tokens[place]] if as_list else tokens[place]
+    (folder / "generation_config.json").write_text(json.dumps(config | {"eos_token_id": ends}))
+    request = Request(prompt, sampling=Sampling(temperature=0, max_tokens=12))
+    [[answer]] = ask(folder, [request])
+    assert answer.finish_reason == "stop"
+    assert answer.tokens == place + 1

@@ -1,0 +1,1 @@
+"""How servers differ: the fields that they take, the shapes of their replies and errors."""
