@@ -6,7 +6,7 @@ VLLM   := $(VENV)-vllm
 RAY    := $(VENV)-ray
 SHELL  := bash
 
-.PHONY: help quickstart test test-slow test-gpu test-vllm test-vllm-quick test-ray environments lint docs clean
+.PHONY: help quickstart test test-slow test-gpu test-vllm test-vllm-quick test-ray test-real environments lint docs clean
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -47,6 +47,9 @@ test-vllm: $(READY) $(VLLM)/.ready  ## the checks against vLLM on CPU, in an env
 
 test-vllm-quick: $(VLLM)/.ready  ## those of them that one start of the engine can do
 	VLLM_CPU_KVCACHE_SPACE=1 $(VLLM)/bin/python -m pytest -m 'vllm and not slow' --timeout 600 tests/datagen/teacher/local/test_vllm.py
+
+test-real: $(READY)  ## a real small model (SmolLM2-135M) through every command, on the CPU
+	OMP_WAIT_POLICY=PASSIVE $(BIN)/pytest -m real --timeout 3600 tests/real
 
 test-ray: $(RAY)/.ready  ## the checks on a Ray cluster of this machine, in an environment of their own
 	$(RAY)/bin/python -m pytest -m ray --timeout 3600 tests/datagen/teacher/ray/test_ray.py

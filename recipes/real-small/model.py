@@ -84,7 +84,9 @@ def prune(model: Any, layers: int) -> None:
     """Leave out layers of the middle, in place, until `layers` are left."""
     found = list(model.model.layers)
     if not KEPT_AT_THE_END < layers < len(found):
-        raise SystemExit(f"--layers {layers}: {KEPT_AT_THE_END + 1} to {len(found) - 1} are possible")
+        raise SystemExit(
+            f"--layers {layers}: {KEPT_AT_THE_END + 1} to {len(found) - 1} are possible"
+        )
     start = len(found) - KEPT_AT_THE_END - (len(found) - layers)
     kept = found[:start] + found[-KEPT_AT_THE_END:]
     for place, layer in enumerate(kept):
