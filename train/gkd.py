@@ -163,11 +163,11 @@ def build(
     prepare_tokenizer(tokenizer, training)
     with training.main_process_first():
         loaded = load_one(data)
-    check_rows(mode, loaded.rows, tokenizer, training, config_of(training, model))
 
     # before the teacher's arguments are taken out of TRL's settings
     lineage = lineage_of(training, model, base=base_of(model), dataset=loaded.dataset)
     teacher, teacher_lineage = arguments_of_teacher(mode, training, model, tokenizer)
+    check_rows(mode, loaded.rows, tokenizer, training, config_of(training, model))
     origin = Origin("gkd", {"trainer": MODES[mode].trainer.__name__} | vars(gkd))
     lineage = origin.add_to(lineage | {"teacher": teacher_lineage})
 

@@ -8,8 +8,8 @@ EPISODES=(--format input_output --prompt_style plain --queries "${QUERIES:-50}" 
 
 step python $HERE/model.py $TEACHER
 serve
-# what the teacher can at 0 to 8 demonstrations
-step datagen demonstrations $HERE/tasks.yaml --kind context-distillation --split test --shots 0,1,4,8 --episodes 4 --describe never \
+# what the teacher can at 1 to 8 demonstrations; without any it is the base of the report
+step datagen demonstrations $HERE/tasks.yaml --kind context-distillation --split test --shots 1,2,4,8 --episodes 4 \
     "${EPISODES[@]}" --teacher openai:smollm2 --out $RUNS/shots
 for split in train test; do
     step datagen demonstrations $HERE/tasks.yaml --kind context-distillation --split $split --shots 8 \
