@@ -24,5 +24,5 @@ for seed in ${SEEDS:-0 1 2}; do
         --per_device_train_batch_size 8 --logging_steps 10 --save_strategy no --seed $seed --output_dir $STUDENTS/distil-$seed
     students+=(seed-$seed=hf:$STUDENTS/distil-$seed:direct)
 done
-step train evaluate --suite episodes:distil-test@1.0.0 --teacher "hf:$TEACHER:direct" --base "hf:$TEACHER" \
+step train evaluate --suite episodes:distil-test@1.0.0 --teacher "hf:$TEACHER:direct:plain" --base "hf:$TEACHER" \
     --students "${students[@]}" --max_tokens 8 --out $REPORTS/in-context
