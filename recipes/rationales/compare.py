@@ -25,7 +25,8 @@ from datagen.microworld import WEIGHTS
 from datagen.teacher.tokens import row_tokens
 from recipes.rationales.arms import ARMS, COMMON, SEEDS, TOKENS, Arm
 
-STUDENTS, REPORT = Path("students/rationales"), Path("reports/rationales/report.json")
+STUDENTS = Path("students/rationales")
+REPORT = Path("reports/rationales/report.json")
 T_975 = {1: 12.706, 2: 4.303, 3: 3.182, 4: 2.776, 5: 2.571, 6: 2.447, 7: 2.365, 8: 2.306, 9: 2.262}
 """The 97.5% point of Student's t, by degrees of freedom."""
 
@@ -150,7 +151,8 @@ def seen(arm: Arm, seeds: Sequence[str]) -> tuple[str, str]:
     """Steps of the first seed and mean tokens, as the table says them: on top of another arm's, or
     not counted where the student wrote its own."""
     told = [json.loads((STUDENTS / arm.name / seed / "seen.json").read_text()) for seed in seeds]
-    tokens, more = statistics.mean(one["tokens"] for one in told), " more" if arm.start else ""
+    tokens = statistics.mean(one["tokens"] for one in told)
+    more = " more" if arm.start else ""
     own = arm.command == "gkd" and arm.flags["lmbda"] > 0
     return f"{told[0]['steps']}{more}", "not counted" if own else f"{tokens:,.0f}{more}"
 

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 log = logging.getLogger("train.sft")
 OTHER_TEMPLATE = "give another with --chat_template_path"
 """What to do about a chat template that does not fit."""
-ODD, UNREAD = "odd", "unread"
+ODD = "odd"
+UNREAD = "unread"
 """Columns that mark the rows of the two warnings."""
 
 

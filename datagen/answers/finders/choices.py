@@ -27,7 +27,8 @@ LABEL = re.compile(r"[\W_]{0,3}(?:most likely |probably )?\(?([A-Za-z])(?:\W{1,3
 BEGINNING = re.compile(r"\W{0,3}([A-Z])(?:[.:]|\s-)\s")
 """A direct reply that begins with its letter: "C. a lamp"."""
 INTRODUCED = re.compile(
-    r"(?:^|[.!?:;,=/&+\"\n-]|'s|\b(?:is|be|was|are|or|and|nor|not|neither|either|both|but|than|of|leaving|leaves|"
+    r"(?:^|[.!?:;,=/&+\"\n-]|'s|\b(?:is|be|was|are|or|and|nor|not|neither|either|both|but|than|"
+    r"of|leaving|leaves|"
     r"out|likely|probably|definitely|clearly|surely|choose|pick|select|with|eliminat\w+|exclud\w+|"
     r"reject\w*|therefore|thus|so|hence|actually|wait|no|say|answer|ans|between|just|only|perhaps|"
     r"possibly|maybe|simply|indeed|to|except|for|on|hypothesis))[\s(]{0,3}$",
@@ -36,9 +37,11 @@ INTRODUCED = re.compile(
 """What stands before a letter without brackets. In "vitamin C" it names no option."""
 OPTION_TEXT = r"(?:[^,;:.()]{0,50}?)"
 LINKED = re.compile(
-    rf"[)\]\"'`]{{0,2}}(?!\s?(?:because|since|as|which|but|not|is|was|than|instead|rather)\b){OPTION_TEXT}\s?"
+    rf"[)\]\"'`]{{0,2}}(?!\s?(?:because|since|as|which|but|not|is|was|than|instead|"
+    rf"rather)\b){OPTION_TEXT}\s?"
     r"(?:,|and/or|and|or|/|&|nor|to|through|but also|,?\s?(?:and|or))\s?"
-    r"(?:(?:also|either|both|perhaps|possibly|maybe|even|options?|choices?|letter|the)\s)*[(\"'\[]{0,2}",
+    r"(?:(?:also|either|both|perhaps|possibly|maybe|even|options?|choices?|letter|"
+    r"the)\s)*[(\"'\[]{0,2}",
     re.IGNORECASE,
 )
 """What stands between two options of which neither alone is chosen: "(A) a cat or (B)"."""

@@ -10,7 +10,8 @@ from datagen.answers.numbers import canonical, written
 
 # What makes a number a part of something else.
 MONTH = (
-    r"(?:Jan|Feb|Mar|Apr|Jun|Jul|Aug|Sep|Sept|Oct|Nov|Dec|January|February|March|April|May|June|July|"
+    r"(?:Jan|Feb|Mar|Apr|Jun|Jul|Aug|Sep|Sept|Oct|Nov|Dec|January|February|March|April|May|June|"
+    r"July|"
     r"August|September|October|November|December)"
 )
 CUT_AFTER = re.compile(
@@ -19,7 +20,8 @@ CUT_AFTER = re.compile(
     rf"\s(?:squared|cubed|out of \d|in \d|to the power|(?:of )?{MONTH}\b|(?:{words.WORD})\b)"
 )
 CUT_BEFORE = re.compile(
-    r"(?:(?:(?<![-=<>])[<>]|[\u2264\u2265\u2260\u00b1\u221a]|\+/-|\d:|\d\s:\s|\d/|\w-|(?<![\w'])[xyzn]\s?[-+*/]|"
+    r"(?:(?:(?<![-=<>])[<>]|[\u2264\u2265\u2260\u00b1\u221a]|\+/-|\d:|\d\s:\s|\d/|\w-|"
+    r"(?<![\w'])[xyzn]\s?[-+*/]|"
     r"(?:more|less|fewer|greater|larger|smaller|bigger|higher|lower)\sthan|"
     rf"\bof\s(?:the|these|those))\s?[$(]?|\b{MONTH}\.?\s)$"
 )
@@ -39,8 +41,10 @@ BELOW_ZERO = re.compile(
 CONTEXT = 24
 """Characters around a number that say whether it is whole."""
 NO_UNIT = (
-    r"(?!(?:per|for|in|of|at|on|from|by|with|every|each|after|within|as|is|are|since|because|if|when|"
-    r"not|but|instead|that|which|while|where|using|than|has|have|had|left|a|an|the|he|she|they|it)\b)"
+    r"(?!(?:per|for|in|of|at|on|from|by|with|every|each|after|within|as|is|are|since|because|if|"
+    r"when|"
+    r"not|but|instead|that|which|while|where|using|than|has|have|had|left|a|an|the|he|she|they|"
+    r"it)\b)"
 )
 LINKED = re.compile(
     rf"[%\u00b0]?\s?(?:{NO_UNIT}[a-z%\u00b0$.]+\s)?(?:{NO_UNIT}[a-z%\u00b0$.]+)?\s?"

@@ -110,7 +110,8 @@ def split_reasoning(content: str, reasoning: str | None = None) -> tuple[str, st
     try:
         thoughts, answer = split_text(content)
     except Unclear:
-        thoughts, answer = [content], ""
+        thoughts = [content]
+        answer = ""
     # a server may return the same reasoning in both places
     parts = dict.fromkeys([field, *map(thought, thoughts)])
     return "\n\n".join(filter(None, parts)), answer
