@@ -248,7 +248,7 @@ def commit_folder(
     check_tree(name, tree, kept, existing)
 
     # only files of versions are deleted, never what a person added to the branch
-    old = {path for version in existing for path in version.lineage["files"]} & tree.keys()
+    old = tree.keys() & set().union(*(version.lineage["files"] for version in existing))
     gone = sorted(old - new.keys() - kept.keys())
     operations: list[Any] = [CommitOperationDelete(path, is_folder=False) for path in gone]
     operations += [CommitOperationAdd(path, file) for path, file in new.items()]

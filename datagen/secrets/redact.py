@@ -26,7 +26,7 @@ class Redactor:
     """Replaces some secrets in texts."""
 
     def __init__(self, secrets: Iterable[str]):
-        forms = {form for secret in secrets for form in forms_of(secret) if form}
+        forms = set().union(*map(forms_of, secrets)) - {""}
         # the longest first, so that no end of a form stays
         ordered = sorted(forms, key=lambda form: (-len(form), form))
         self._pattern = re.compile("|".join(map(pattern_of, ordered)) or r"(?!)")

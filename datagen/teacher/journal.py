@@ -13,6 +13,7 @@ import hashlib
 import sqlite3
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -179,7 +180,7 @@ class JournaledTeacher:
         row = (key, request.first, *spent, dumps([vars(a) for a in answers]))
         self._insert("INSERT INTO replies VALUES (?, ?, ?, ?, ?, ?, ?)", row)
         self.usage.add(*spent)
-        self._mark(Counter(mark for answer in answers for mark in marks_of(answer)))
+        self._mark(Counter(chain.from_iterable(map(marks_of, answers))))
         return dict(enumerate(answers, request.first)) | known
 
     def _find(self, key: bytes, request: Request) -> dict[int, Completion]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import zipfile
 from collections.abc import Iterable
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -65,7 +66,8 @@ def read_lineage(folder: Path) -> dict[str, Any]:
 
 def first_file(folder: Path, patterns: Iterable[str]) -> str | None:
     """Return the name of the first file that fits one of the patterns."""
-    return next((file.name for pattern in patterns for file in sorted(folder.glob(pattern))), None)
+    files = chain.from_iterable(sorted(folder.glob(pattern)) for pattern in patterns)
+    return next((file.name for file in files), None)
 
 
 def last_checkpoint(folder: Path) -> str | None:

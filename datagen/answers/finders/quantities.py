@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections import deque
 from collections.abc import Sequence
+from itertools import chain
 
 from datagen.answers import latex, words
 from datagen.answers.equations import ANNOTATION
@@ -229,14 +230,17 @@ def says_otherwise(tail: str) -> bool:
 
 def later_sentences(tail: str) -> list[str]:
     """Return the sentences that begin behind the last number in digits."""
-    parts = [sentence for line in tail.split("\n") for sentence, _ in sentences(line)]
+    parts: list[str] = []
+    for line in tail.split("\n"):
+        parts += [sentence for sentence, _ in sentences(line)]
     return parts[1:]
 
 
 def number_in_words(tail: str) -> str | None:
     """Return the only number in words that a text ends with, else None."""
     tail = tail[-MAX_SEGMENT:]
-    found = [phrase.value for sentence in later_sentences(tail) for phrase in words.find(sentence)]
+    phrases = chain.from_iterable(map(words.find, later_sentences(tail)))
+    found = [phrase.value for phrase in phrases]
     if NO_ANSWER.search(tail) or len(found) != 1 or found[0] is None:
         return None
     return canonical(found[0]) if abs(found[0]) > SMALL_COUNT else None
